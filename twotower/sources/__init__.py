@@ -1,0 +1,1 @@
+"""Listening histories from outside, each read into our own `Play`."""
