@@ -1,0 +1,172 @@
+"""What an evaluation found: a row a figure, means over splits, paired differences."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from twotower.metrics import Interval, bootstrap
+
+RESAMPLES = 2000
+COMPARED = ("MRR", "overlap@10")  # metrics whose differences get an interval
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    check: str
+    method: str
+    split: int
+    metric: str
+    value: float  # mean over the listeners
+    listeners: int  # asked about
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """Of the splits' values."""
+
+    check: str
+    method: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The reference method minus another, the same listeners, with a 95 % interval."""
+
+    check: str
+    reference: str
+    method: str
+    metric: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Report:
+    header: Mapping[str, Any]  # seeds, data hashes, versions, command
+    rows: tuple[Row, ...]
+    means: tuple[Mean, ...]
+    differences: tuple[Difference, ...]
+
+    def mean(self, check: str, method: str, metric: str = "MRR") -> float:
+        """One mean over the splits; KeyError where there is none."""
+        for mean in self.means:
+            if (mean.check, mean.method, mean.metric) == (check, method, metric):
+                return mean.value
+        raise KeyError((check, method, metric))
+
+    def difference(self, check: str, method: str, metric: str = "MRR") -> Difference:
+        """The reference minus `method`; KeyError where there is none."""
+        for found in self.differences:
+            if (found.check, found.method, found.metric) == (check, method, metric):
+                return found
+        raise KeyError((check, method, metric))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Header, rows, means and differences as plain values; the same run gives the same."""
+        return {
+            "header": dict(self.header),
+            "rows": [asdict(row) for row in self.rows],
+            "means": [asdict(mean) for mean in self.means],
+            "differences": [asdict(difference) for difference in self.differences],
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
+
+    def to_text(self) -> str:
+        """A table for each check, for a terminal of 100 columns."""
+        lines: list[str] = []
+        for check in dict.fromkeys(row.check for row in self.rows):
+            lines += [*self._table(check), ""]
+        return "\n".join(lines)
+
+    def _table(self, check: str) -> list[str]:
+        rows = [row for row in self.rows if row.check == check]
+        metrics = list(dict.fromkeys(row.metric for row in rows))
+        asked = sorted({row.listeners for row in rows})
+        many = str(asked[0]) if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
+        lines = [f"{check} ({many} listeners)"]
+        for metric in (metric for metric in metrics if metric in COMPARED):
+            splits = sorted({row.split for row in rows if row.metric == metric})
+            recalls = [m for m in metrics if m.startswith("recall")] if metric == "MRR" else []
+            heads = ["mean", *(f"split {split}" for split in splits), *recalls]
+            lines.append(f"  {metric:<22}" + "".join(f"{head:>10}" for head in heads))
+            for method in dict.fromkeys(row.method for row in rows):
+                by_split = [
+                    row.value for row in rows if (row.method, row.metric) == (method, metric)
+                ]
+                values = [self.mean(check, method, metric), *by_split]
+                values += [self.mean(check, method, recall) for recall in recalls]
+                line = f"  {method:<22}" + "".join(f"{value:>10.3f}" for value in values)
+                lines.append(line + self._against(check, method, metric))
+        return lines
+
+    def _against(self, check: str, method: str, metric: str) -> str:
+        try:
+            d = self.difference(check, method, metric)
+        except KeyError:
+            return ""
+        return f"   {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"
+
+
+class Tally:
+    """Values a listener, as they come in; rows of all methods have the same listeners."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str, str], dict[int, np.ndarray]] = {}
+        self._ids: dict[tuple[str, str, int], tuple[str, ...]] = {}
+
+    def add(
+        self,
+        check: str,
+        metric: str,
+        method: str,
+        split: int,
+        ids: Sequence[str],
+        values: np.ndarray,
+    ) -> None:
+        """values (listeners,) of one method in one split; ValueError where the ids differ."""
+        if len(ids) != len(values):
+            raise ValueError(f"{len(ids)} ids for {len(values)} values")
+        if self._ids.setdefault((check, metric, split), tuple(ids)) != tuple(ids):
+            raise ValueError(f"{method} was asked about other listeners in {check}")
+        self._values.setdefault((check, metric, method), {})[split] = np.asarray(values, float)
+
+    def report(self, header: Mapping[str, Any], *, reference: str, seed: int = 0) -> Report:
+        """Rows, means over splits and, where the reference is there, its paired differences."""
+        rows = tuple(
+            Row(check, method, split, metric, float(values.mean()), len(values))
+            for (check, metric, method), by_split in self._values.items()
+            for split, values in by_split.items()
+        )
+        means = tuple(
+            Mean(check, method, metric, float(np.mean([v.mean() for v in by_split.values()])))
+            for (check, metric, method), by_split in self._values.items()
+        )
+        differences = tuple(
+            Difference(check, reference, method, metric, d.mean, d.low, d.high)
+            for (check, metric, method) in self._values
+            if method != reference
+            and metric in COMPARED
+            and (check, metric, reference) in self._values
+            for d in (self._difference(check, metric, reference, method, seed),)
+        )
+        return Report(header, rows, means, differences)
+
+    def _difference(
+        self, check: str, metric: str, reference: str, method: str, seed: int
+    ) -> Interval:
+        one, other = (self._values[check, metric, name] for name in (reference, method))
+        splits = [split for split in one if split in other]
+        ids = [self._ids[check, metric, split] for split in splits]
+        row = {id: place for place, id in enumerate(sorted({id for part in ids for id in part}))}
+        values = np.full((len(row), len(splits)), np.nan)
+        for column, split in enumerate(splits):
+            values[[row[id] for id in ids[column]], column] = one[split] - other[split]
+        return bootstrap(values, resamples=RESAMPLES, seed=seed)
