@@ -1,0 +1,66 @@
+"""JSON Lines on disk: written all or nothing, gzipped where the name ends in .gz."""
+
+import gzip
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from twotower.datafiles import is_name, open_text
+from twotower.errors import BadProfile, MissingData
+
+
+def write_lines(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
+    """JSON Lines to a file beside `path` that then takes its place; gives the number of lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    written = 0
+    try:
+        with os.fdopen(handle, "wb") as file:
+            packed = path.suffix == ".gz"
+            lines = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else file
+            for row in rows:
+                line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+                lines.write(line.encode("utf-8", "replace"))
+                written += 1
+            if packed:
+                lines.close()
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return written
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(where, object) of each line that isn't blank."""
+    if not path.is_file():
+        raise MissingData(f"there is no file {path}; `dataset --content --tags` writes such files")
+    number = 0
+    try:
+        with open_text(path, "utf-8-sig", newline="\n") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    where = f"{path.name} line {number}"
+                    try:
+                        row = json.loads(line)
+                    except (ValueError, RecursionError):
+                        raise BadProfile("not a line of JSON", where=where) from None
+                    if not isinstance(row, dict):
+                        raise BadProfile("an object {...} is wanted", where=where)
+                    yield where, row
+    except (OSError, EOFError, zlib.error) as problem:
+        raise BadProfile(str(problem), where=f"{path.name} line {number + 1}") from problem
+
+
+def text(row: Mapping[str, Any], name: str, where: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str) or not is_name(value):
+        raise BadProfile(f"{name} must be a text that is not blank", where=where)
+    return value
