@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from twotower.index import NeighbourIndex, one_blas_thread, top_k
 
@@ -120,7 +120,8 @@ def test_the_index_names_the_nearest_by_id():
     index = NeighbourIndex(["a", "b", "c"], vectors)
     query = np.array([0, 0.6, 0.8], np.float32)
     ids, cosines = index.search(query, 2)
-    assert ids == ("c", "b") and cosines.tolist() == pytest.approx([0.8, 0.6])
+    assert ids == ("c", "b")
+    assert cosines.tolist() == pytest.approx([0.8, 0.6])
     assert index.search(query, 2, mask=np.array([True, True, False]))[0] == ("b", "a")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController
 
 _BLOCK = 256  # scores under one maximum
 _SCORES_AT_ONCE = 1 << 24  # of several queries: 64 MB
@@ -101,7 +101,9 @@ def _largest(scores: np.ndarray, k: int) -> np.ndarray:
     values = scores[places]
     least = np.partition(values, -k)[-k]
     places = places[values >= least]
-    return places[np.lexsort((places, -scores[places]))[:k]]
+    order = np.lexsort((places, -scores[places]))
+    largest: np.ndarray = places[order[:k]]
+    return largest
 
 
 class NeighbourIndex:
