@@ -1,0 +1,37 @@
+# `make app` serves the app, `make test` checks everything; the first run sets up .venv.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+APP_READY := .venv/.ready-app
+DEV_READY := .venv/.ready-dev
+
+.PHONY: setup app test lint assets
+
+setup: $(APP_READY)
+
+$(APP_READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install torch==2.13.0
+	$(BIN)/python -m pip install -r requirements.txt
+	@touch $@
+
+$(DEV_READY): $(APP_READY) pyproject.toml
+	$(BIN)/python -m pip install -e '.[dev]'
+	@touch $@
+
+app: $(APP_READY)
+	$(BIN)/python -m streamlit run app.py
+
+lint: $(DEV_READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	@.ci/browser $(BIN)
+	$(BIN)/python -m pytest $(ARGS)
+
+assets: $(APP_READY)
+	$(BIN)/python -m twotower assets
