@@ -1,0 +1,22 @@
+"""The frame of every page: title, navigation, width."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).resolve().parent
+ASSETS = HERE.parent / "assets"
+
+st.set_page_config(page_title="Musical Neighbours", page_icon=ASSETS / "favicon.svg", layout="wide")
+st.logo(ASSETS / "logo.svg", size="large")
+page = st.navigation(
+    [
+        st.Page(HERE / "start.py", title="Start", icon=":material/home:", default=True),
+        st.Page(HERE / "you.py", title="You", icon=":material/person:", url_path="you"),
+        st.Page(HERE / "neighbours.py", title="Neighbours", icon=":material/group:"),
+        st.Page(HERE / "map.py", title="Map", icon=":material/scatter_plot:"),
+    ],
+    position="top",
+)
+with st.container(horizontal_alignment="center"), st.container(width=1160):
+    page.run()

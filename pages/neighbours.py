@@ -1,0 +1,17 @@
+"""The people whose taste is nearest to yours."""
+
+import streamlit as st
+
+from twotower.ui import components, session
+
+st.title("Your neighbours", anchor=False)
+seen = session.require_portrait()
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    count = st.slider("How many", 5, 50, 10, step=5, key="count", persist_state="session")
+    found = session.neighbours(count)
+    components.download(found)
+components.standing(seen, found, len(session.crowd().ids))
+grid = st.grid(2, min_column_width=320, gap="small")
+for neighbour in found:
+    with grid.cell():
+        components.neighbour_card(neighbour)

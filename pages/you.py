@@ -1,0 +1,19 @@
+"""What the model sees of you, and how to change it."""
+
+import streamlit as st
+
+from twotower.ui import components, portrait, session
+
+st.title("You", anchor=False)
+seen = session.require_portrait()
+portrait.summary(seen)
+portrait.edit_bar()
+
+artists, genres = st.columns([3, 2], gap="large")
+with artists:
+    portrait.top_artists(seen)
+with genres:
+    portrait.genres(seen)
+    portrait.recognition(seen)
+portrait.audio(seen, session.community_audio())
+components.next_step(components.NEIGHBOURS, "See your neighbours")

@@ -1,0 +1,252 @@
+"""The ways in: demo listeners, artists by name, files, and a word on what is not open yet."""
+
+import streamlit as st
+
+from twotower.domain import Profile, artist_key
+from twotower.errors import EmptyProfile
+from twotower.ui import components, edits, session
+from twotower.ui.components import escape
+
+PRIVACY_PAGE = "https://www.spotify.com/account/privacy/"
+FOUND = 8  # search results and suggestions shown
+CHIPS = 40  # artists shown as chips; a longer profile is edited on its own page
+
+
+def demo_cards() -> None:
+    """Five listeners to try the app as; one click leads to their neighbours."""
+    demos = session.matcher().demos()
+    grid = st.grid(5, min_column_width=165, gap="small")
+    for number, demo in enumerate(demos):
+        with grid.cell(), st.container(border=True, height="stretch", key=f"demo-card-{number}"):
+            st.subheader(escape(demo.name), anchor=False)
+            st.markdown(f":gray[{components.names(_top(demo, 4))}]")
+            if st.button(
+                "Be this listener",
+                key=f"demo-{number}",
+                width="stretch",
+                help=f"See the neighbours of “{escape(demo.name)}”",
+            ):
+                session.bring(demo, f"became “{demo.name}”")
+                st.switch_page(components.NEIGHBOURS)
+
+
+def _top(profile: Profile, count: int) -> list[str]:
+    ranked = sorted(profile.artists.values(), key=lambda artist: -artist.plays)
+    return [artist.name for artist in ranked[:count]]
+
+
+@st.fragment
+def picker() -> None:
+    """Artists by name, found as one types, and the nearest people so far beside them."""
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _search()
+        _chips()
+    with right:
+        _so_far()
+
+
+def _search() -> None:
+    catalogue = session.matcher().catalogue
+    text = st.text_input(
+        "Find an artist",
+        key="artist-search",
+        type="search",
+        live="150ms",
+        max_chars=120,
+        placeholder=f"Any of {len(catalogue.names):,} artists, e.g. {catalogue.names[0]}",
+    )
+    wanted = (text or "").strip()
+    if wanted:
+        found = catalogue.search(wanted, FOUND)
+        if not found:
+            st.caption(
+                f"No artist like “{escape(wanted)}” in the catalogue. Another spelling may do it."
+            )
+    else:
+        found = _suggestions()
+    with st.container(horizontal=True, gap="xsmall", key="found"):
+        for name in found:
+            _add_button(name)
+
+
+def _suggestions() -> list[str]:
+    """What the nearest people hear; without a profile, artists that many know."""
+    try:
+        seen = session.portrait()
+    except EmptyProfile:
+        seen = None
+    if seen is None or seen.profile.origin == components.INVENTED:
+        st.caption("Many start with one of these")
+        return list(session.matcher().catalogue.names[:FOUND])
+    st.caption("People near you also hear")
+    has = seen.profile.artists
+    found: dict[str, str] = {}
+    for neighbour in session.matcher().neighbours(seen, 10):
+        for name in neighbour.discover[:3]:
+            if artist_key(name) not in has:
+                found.setdefault(artist_key(name), name)
+    return list(found.values())[:FOUND]
+
+
+def _add_button(name: str) -> None:
+    now = session.profile()
+    has = now is not None and now.origin != components.INVENTED and artist_key(name) in now.artists
+    st.button(
+        escape(name),
+        key=f"add-{artist_key(name)}",
+        icon=":material/check:" if has else ":material/add:",
+        disabled=has,
+        on_click=_add,
+        args=(name,),
+    )
+
+
+def _add(name: str) -> None:
+    session.pick(name)
+    st.session_state["artist-search"] = ""
+
+
+def _chips() -> None:
+    """The artists picked so far, each with a way to take it out and to say how much it counts."""
+    now = session.profile()
+    if now is None or now.origin == components.INVENTED:
+        return
+    shown = list(now.artists.items())[-CHIPS:]
+    st.subheader("Your artists", anchor=False)
+    with st.container(horizontal=True, gap="xsmall", key="chips"):
+        for key, artist in shown:
+            st.button(
+                escape(artist.name),
+                key=f"chip-{key}",
+                icon=":material/close:",
+                icon_position="right",
+                type="tertiary",
+                help=f"Remove {escape(artist.name)}",
+                on_click=session.remove,
+                args=(key,),
+            )
+    if len(now.artists) > len(shown):
+        st.caption(f"and {len(now.artists) - len(shown)} more, on the page You")
+    if now.origin == edits.PICKED:
+        with st.expander("Say how much you like each (optional)", icon=":material/favorite:"):
+            for key, artist in shown:
+                word = st.segmented_control(
+                    escape(artist.name),
+                    list(edits.LIKING),
+                    default=edits.liking(artist),
+                    required=True,
+                    key=f"like-{key}",
+                )
+                if word and word != edits.liking(artist):
+                    session.like(key, word)
+                    st.rerun(scope="fragment")
+
+
+def _so_far() -> None:
+    """The nearest people to what was brought so far, as it changes."""
+    with st.container(border=True, key="so-far"):
+        now = session.profile()
+        if now is None:
+            st.subheader("Your neighbours appear here", anchor=False)
+            st.write("Pick one artist and the nearest people show up; each further one moves them.")
+            return
+        st.subheader(
+            f"So far: {_called(now)}{components.amount(len(now.artists), 'artist')}", anchor=False
+        )
+        try:
+            seen = session.portrait()
+        except EmptyProfile as error:
+            st.write(escape(str(error)))
+            seen = None
+        if seen is not None:
+            st.markdown(components.evidence(seen.recognised))
+            for neighbour in session.matcher().neighbours(seen, 3):
+                badge = (
+                    " :gray-badge[invented]" if components.is_invented(neighbour.listener) else ""
+                )
+                st.markdown(
+                    f"**{escape(neighbour.listener.name)}**{badge}  \nCloser than "
+                    f"{components.percent(neighbour.percentile)} · "
+                    f":gray[{components.names([n for n, _ in neighbour.listener.artists], 3)}]"
+                )
+            if st.button(
+                "See your neighbours",
+                key="to-neighbours",
+                type="primary",
+                icon=":material/group:",
+                width="stretch",
+            ):
+                st.switch_page(components.NEIGHBOURS)
+            st.caption(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
+        st.button(
+            "Start over", key="start-over", icon=":material/restart_alt:", on_click=_start_over
+        )
+        step = session.last_step()
+        if step is not None:
+            components.undo_bar(step.said, step.moved, session.undo)
+
+
+def _called(profile: Profile) -> str:
+    return f"“{escape(profile.name)}”, " if profile.name else ""
+
+
+def _start_over() -> None:
+    session.start_over()
+
+
+def spotify_card() -> None:
+    """Signing in to Spotify isn't possible on this server: the other way to the same data."""
+    with st.container(border=True, key="spotify", height="stretch"):
+        st.subheader("Spotify sign-in", anchor=False)
+        st.markdown(
+            "Not open on this server yet. Your data export does the same, and knows years more: "
+            f"ask for it on [Spotify's privacy page]({PRIVACY_PAGE}) (“Extended streaming "
+            "history” is the best one), wait for the mail, and drop the ZIP here as it is."
+        )
+
+
+def uploads() -> None:
+    """Files of any kind that the app reads, and what was read from each."""
+    with st.container(border=True, key="upload", height="stretch"):
+        st.subheader("Upload your listening", anchor=False)
+        st.markdown(
+            "A Spotify data export (ZIP or its JSON files), an Exportify or other CSV, or a "
+            "profile in JSON Lines; `.gz` is fine. Read in memory, never written to disk."
+        )
+        turn = st.session_state.setdefault("upload-turn", 0)
+        files = st.file_uploader(
+            "Files to read",
+            accept_multiple_files=True,
+            key=f"upload-files-{turn}",
+            label_visibility="collapsed",
+        )
+        if files:
+            with st.status("Reading your files …", expanded=True) as status:
+                bar = st.progress(0.0)
+                session.read_upload(
+                    [(file.name, file) for file in files],
+                    lambda done, what: bar.progress(min(max(done, 0.0), 1.0), escape(what)),
+                )
+                status.update(label="Read", state="complete")
+            st.session_state["upload-turn"] = turn + 1  # lets go of the files' memory
+            st.rerun()
+        _last_upload()
+
+
+def _last_upload() -> None:
+    upload = session.last_upload()
+    if upload is None:
+        return
+    if upload.error:
+        st.error(
+            escape(upload.error) + ("\n\nWhat you had before is still here." * upload.kept),
+            title="These files couldn't be used",
+            icon=":material/error:",
+        )
+    for report in upload.reports:
+        components.file_report(report)
+    if not upload.error and st.button(
+        "See your neighbours", key="upload-to-neighbours", type="primary", width="stretch"
+    ):
+        st.switch_page(components.NEIGHBOURS)

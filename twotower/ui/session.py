@@ -1,0 +1,207 @@
+"""What one visitor has brought, and the model that all visitors share.
+
+A profile lives in the visitor's own session and nowhere else; only the model, the map of the
+community and other things that are the same for everyone are in the caches.
+"""
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from twotower.domain import Listener, Neighbour, Profile
+from twotower.errors import EmptyProfile, TwoTowerError
+from twotower.settings import Settings
+from twotower.ui import components, edits
+
+if TYPE_CHECKING:
+    from twotower.community import Crowd
+    from twotower.matching import Area, Matcher, Portrait
+    from twotower.sources.files import FileReport
+
+MOST_UNDONE = 30
+
+
+@dataclass(frozen=True)
+class Upload:
+    """How the last reading of files went."""
+
+    reports: "tuple[FileReport, ...]"
+    error: str = ""  # why the files couldn't be used; then nothing was changed
+    kept: bool = False  # there was a profile before, and it is still there
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change that can be taken back."""
+
+    said: str  # what was done, as a past event: "removed Low"
+    before: Profile | None
+    moved: float | None = None  # cosine between the vectors before and after
+
+
+@st.cache_resource(show_spinner="Loading the model and the community …")
+def load_matcher() -> "Matcher":
+    """The one matcher of this server; afterwards the garbage collector leaves it alone."""
+    from twotower.matching import Matcher  # torch: the page says what it is for before that
+
+    matcher = Matcher.load(Settings.from_env())
+    gc.collect()
+    gc.freeze()
+    return matcher
+
+
+def matcher() -> "Matcher":
+    """The matcher; where it can't be loaded, the page says why and ends."""
+    try:
+        return load_matcher()
+    except TwoTowerError as error:
+        components.failed(error)
+        st.stop()
+
+
+def profile() -> Profile | None:
+    """What the visitor has brought, if anything."""
+    brought: Profile | None = st.session_state.get("profile")
+    return brought
+
+
+def portrait() -> "Portrait | None":
+    """The visitor's profile as the model sees it now; None without one.
+
+    EmptyProfile where the model knows too little of it.
+    """
+    brought = profile()
+    if brought is None:
+        return None
+    seen: "Portrait | None" = st.session_state.get("portrait")
+    if seen is None or seen.profile is not brought:
+        seen = matcher().look(brought)
+        st.session_state["portrait"] = seen
+    return seen
+
+
+def require_portrait() -> "Portrait":
+    """The visitor's portrait; without one the page points to the start, and ends."""
+    matcher()
+    try:
+        seen = portrait()
+    except EmptyProfile as error:
+        components.too_little(error)
+        st.stop()
+    if seen is None:
+        components.empty()
+        st.stop()
+    return seen
+
+
+def neighbours(count: int) -> tuple[Neighbour, ...]:
+    """The visitor's nearest people, nearest first."""
+    return matcher().neighbours(require_portrait(), count)
+
+
+def bring(new: Profile | None, said: str) -> None:
+    """Make `new` the visitor's profile; the one before can be had back by `undo`."""
+    before = profile()
+    steps: list[Step] = st.session_state.setdefault("steps", [])
+    steps.append(Step(said, before, moved=_moved(before, new)))
+    del steps[:-MOST_UNDONE]
+    st.session_state["profile"] = new
+
+
+def _moved(before: Profile | None, after: Profile | None) -> float | None:
+    """Cosine between the user vectors of two profiles, None where one has none."""
+    if before is None or after is None:
+        return None
+    try:
+        one, other = matcher().look(before), matcher().look(after)
+    except EmptyProfile:
+        return None
+    return float(np.dot(one.user_vector, other.user_vector))
+
+
+def last_step() -> Step | None:
+    """The change that `undo` would take back."""
+    steps: list[Step] = st.session_state.get("steps", [])
+    return steps[-1] if steps else None
+
+
+def undo() -> None:
+    steps: list[Step] = st.session_state.get("steps", [])
+    if steps:
+        st.session_state["profile"] = steps.pop().before
+
+
+def start_over() -> None:
+    bring(None, "started over")
+
+
+def pick(name: str) -> None:
+    """Add an artist; to a demo listener nothing is added, a profile of one's own begins."""
+    now = profile()
+    if now is None or now.origin == "invented":
+        bring(edits.picked(name), f"picked {name}")
+    elif len(now.artists) < edits.MOST_PICKED or now.origin != edits.PICKED:
+        bring(edits.with_artist(now, name), f"added {name}")
+
+
+def remove(key: str) -> None:
+    now = profile()
+    if now is not None and key in now.artists:
+        name = now.artists[key].name
+        bring(edits.without_artist(now, key), f"removed {name}")
+
+
+def like(key: str, word: str) -> None:
+    now = profile()
+    if now is not None and key in now.artists:
+        name = now.artists[key].name
+        bring(edits.with_liking(now, key, word), f"changed how much {name} counts")
+
+
+def crowd() -> "Crowd":
+    return matcher().crowd()
+
+
+def person(listener_id: str) -> Listener | None:
+    return matcher().person(listener_id)
+
+
+def areas() -> "tuple[Area, ...]":
+    return matcher().areas()
+
+
+def community_audio() -> Mapping[str, tuple[float, float, float]]:
+    return matcher().community_audio()
+
+
+def read_upload(
+    files: Sequence[tuple[str, IO[bytes]]], progress: Callable[[float, str], None]
+) -> None:
+    """Make a profile of files; where that fails, the visitor keeps the one they have."""
+    from twotower.profiles import build_profile
+    from twotower.sources.files import read_files
+
+    reports: tuple[FileReport, ...] = ()
+    try:
+        reading = read_files(files, progress)
+        reports = reading.reports
+        new = (
+            reading.profiles[0]
+            if reading.profiles
+            else build_profile(reading.plays, origin=reading.origin)
+        )
+        matcher().look(new)
+    except TwoTowerError as error:
+        st.session_state["upload"] = Upload(reports, str(error), kept=profile() is not None)
+        return
+    st.session_state["upload"] = Upload(reports)
+    bring(new, f"read {len(files)} file" + ("s" if len(files) > 1 else ""))
+
+
+def last_upload() -> Upload | None:
+    upload: Upload | None = st.session_state.get("upload")
+    return upload
