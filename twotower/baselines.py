@@ -7,20 +7,21 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
+from twotower.datasets import ArtistContent, Tagging
 from twotower.domain import Profile
 from twotower.errors import MissingData
 
 ALS_ALPHA, ALS_REGULARIZATION, ALS_ITERATIONS = 10.0, 200.0, 15
-PLAYLIST_WEIGHT = 0.3  # of a playlist beside a listener
+MEAN_WEIGHT, LEAST_WEIGHT = 5.0, 0.3  # of the artists of one listener
+PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener
 
 
 class Method(Protocol):
@@ -40,8 +41,8 @@ class Training:
 
     listeners: tuple[Profile, ...]
     playlists: tuple[Profile, ...] = ()  # each as a listener of another kind
-    tags: tuple[tuple[str, str, str, date | None], ...] = ()  # listener id, artist key, tag, when
-    content: tuple[Any, ...] = ()  # ArtistContent
+    tags: tuple[Tagging, ...] = ()  # those that the listeners gave
+    content: tuple[ArtistContent, ...] = ()
     seed: int = 0
 
 
@@ -49,18 +50,25 @@ Fit = Callable[[Training], Method]
 
 
 def listens(profiles: Sequence[Profile], columns: Mapping[str, int]) -> sp.csr_matrix:
-    """(listeners, artists) of log(1 + plays); artists without a column are left out."""
-    rows, cols, plays = [], [], []
+    """(listeners, artists) of log(1 + plays), moved to the same mean for each listener.
+
+    So a playlist, a year and a decade of listening weigh the same. Artists without a column are
+    left out, after the mean was taken.
+    """
+    rows, cols, weights = [], [], []
     for row, profile in enumerate(profiles):
-        for key, artist in profile.artists.items():
+        logs = np.log1p([artist.plays for artist in profile.artists.values()])
+        if len(logs):
+            logs = np.maximum(logs - logs.mean() + MEAN_WEIGHT, LEAST_WEIGHT)
+        for key, weight in zip(profile.artists, logs.tolist(), strict=True):
             column = columns.get(key)
             if column is not None:
                 rows.append(row)
                 cols.append(column)
-                plays.append(artist.plays)
-    weights = np.log1p(np.asarray(plays, np.float32))
+                weights.append(weight)
+    values = np.asarray(weights, np.float32)
     return sp.csr_matrix(
-        (weights, (rows, cols)), shape=(len(profiles), len(columns)), dtype=np.float32
+        (values, (rows, cols)), shape=(len(profiles), len(columns)), dtype=np.float32
     )
 
 
@@ -71,7 +79,8 @@ def _columns(profiles: Sequence[Profile]) -> dict[str, int]:
 
 def _unit(rows: np.ndarray) -> np.ndarray:
     """Rows of length one; a row of zeros stays as it is."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-12))
 
 
 def _counts(profiles: Sequence[Profile]) -> Counter[str]:
@@ -79,7 +88,7 @@ def _counts(profiles: Sequence[Profile]) -> Counter[str]:
 
 
 def _idf(listeners: int, having: np.ndarray) -> np.ndarray:
-    return np.log((1 + listeners) / (1 + having)).astype(np.float32)
+    return np.asarray(np.log((1 + listeners) / (1 + having)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class IdfCosine:
         having = np.array([self.counts.get(key, 0) for key in columns], np.float32)
         idf = sp.diags(_idf(self.listeners, having))
         one, other = (_unit_sparse(listens(side, columns) @ idf) for side in (queries, candidates))
-        return (one @ other.T).toarray()
+        return np.asarray((one @ other.T).toarray())
 
 
 def _unit_sparse(rows: sp.csr_matrix) -> sp.csr_matrix:
@@ -117,7 +126,7 @@ class Popularity:
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
         one, other = (np.array([self._mean(p) for p in side]) for side in (queries, candidates))
-        return -np.abs(one[:, None] - other[None, :])
+        return np.asarray(-np.abs(one[:, None] - other[None, :]))
 
     def _mean(self, profile: Profile) -> float:
         logs = [np.log1p(self.counts.get(key, 0)) for key in profile.artists]
@@ -140,25 +149,29 @@ class Factored:
         one, other = (
             _unit(self.embed(listens(side, self.columns))) for side in (queries, candidates)
         )
-        return one @ other.T
+        return np.asarray(one @ other.T)
+
+
+def _with_playlists(training: Training, weight: float) -> tuple[dict[str, int], sp.csr_matrix]:
+    """Columns and weights of all listeners, then of playlists if their weight is above 0."""
+    added = training.playlists if weight else ()
+    columns = _columns([*training.listeners, *added])
+    both = [listens(training.listeners, columns), listens(added, columns) * weight]
+    return columns, sp.vstack(both, format="csr", dtype=np.float32)
+
+
+def _named(name: str, playlists: float) -> str:
+    return f"{name} + playlists" if playlists else name
 
 
 def fit_svd(training: Training, *, k: int = 32, playlists: float = 0.0) -> Factored:
-    """Truncated SVD of log plays x idf; `playlists` is the weight of a playlist, 0 without."""
-    added = training.playlists if playlists else ()
-    columns = _columns([*training.listeners, *added])
-    matrix = listens(training.listeners, columns)
-    idf = _idf(matrix.shape[0], np.asarray((matrix > 0).sum(axis=0)).ravel())
-    if added:
-        more = listens(added, columns)
-        matrix = sp.vstack([matrix, more * playlists], format="csr")
-        idf = _idf(matrix.shape[0], np.asarray((matrix > 0).sum(axis=0)).ravel())
-    scale = sp.diags(idf)
-    rank = min(k, min(matrix.shape))
-    _, _, axes = randomized_svd(matrix @ scale, rank, random_state=training.seed)
-    basis = np.asarray(scale @ axes.T, np.float32)  # (artists, k)
-    name = f"SVD-{k}" + (" + playlists" if playlists else "")
-    return Factored(name, columns, lambda rows: np.asarray(rows @ basis))
+    """Truncated SVD of log plays x idf; `playlists` scales a playlist's row, 0 leaves them out."""
+    columns, matrix = _with_playlists(training, playlists)
+    idf = sp.diags(_idf(matrix.shape[0], np.asarray((matrix > 0).sum(axis=0)).ravel()))
+    rank = min(k, *matrix.shape)
+    _, _, axes = randomized_svd(matrix @ idf, rank, random_state=training.seed)
+    basis = np.asarray(idf @ axes.T, np.float32)  # (artists, rank)
+    return Factored(_named(f"SVD-{k}", playlists), columns, lambda rows: np.asarray(rows @ basis))
 
 
 def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Factored:
@@ -172,11 +185,7 @@ def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Facto
     except ImportError as missing:
         raise MissingData("the ALS baseline needs `pip install -e .[dev]`") from missing
 
-    added = training.playlists if playlists else ()
-    columns = _columns([*training.listeners, *added])
-    matrix = listens(training.listeners, columns)
-    if added:
-        matrix = sp.vstack([matrix, listens(added, columns) * playlists], format="csr")
+    columns, matrix = _with_playlists(training, playlists)
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         model = AlternatingLeastSquares(
@@ -192,7 +201,7 @@ def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Facto
     def fold_in(rows: sp.csr_matrix) -> np.ndarray:
         return np.asarray(model.recalculate_user(np.arange(rows.shape[0]), rows))
 
-    return Factored(f"ALS-{k}" + (" + playlists" if playlists else ""), columns, fold_in)
+    return Factored(_named(f"ALS-{k}", playlists), columns, fold_in)
 
 
 BASELINES: Mapping[str, Fit] = MappingProxyType(
@@ -200,7 +209,8 @@ BASELINES: Mapping[str, Fit] = MappingProxyType(
         "popularity": fit_popularity,
         "idf cosine": fit_idf_cosine,
         "SVD-32": fit_svd,
-        "SVD-32 + playlists": partial(fit_svd, playlists=PLAYLIST_WEIGHT),
+        "SVD-64": partial(fit_svd, k=64),
+        "SVD-64 + playlists": partial(fit_svd, k=64, playlists=PLAYLIST_WEIGHT),
         "ALS-64": fit_als,
         "ALS-64 + playlists": partial(fit_als, playlists=PLAYLIST_WEIGHT),
     }

@@ -12,7 +12,7 @@ def ranks_of_positives(scores: np.ndarray, positives: np.ndarray) -> np.ndarray:
     """
     known = np.where(np.isnan(scores), -np.inf, scores)
     positive = np.take_along_axis(known, positives[:, None], axis=1)
-    return (known >= positive).sum(axis=1)
+    return np.asarray((known >= positive).sum(axis=1))
 
 
 def mrr(ranks: np.ndarray) -> float:
@@ -33,7 +33,7 @@ def top_columns(scores: np.ndarray, k: int) -> np.ndarray:
 def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """first, second (Q, k) lists of columns, none twice in a row -> (Q,) shares in both, 0..1."""
     shared = (first[:, :, None] == second[:, None, :]).any(axis=2)
-    return shared.mean(axis=1)
+    return np.asarray(shared.mean(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
