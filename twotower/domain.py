@@ -213,3 +213,14 @@ class Recognised:
     by_content: float  # of these, the share known by genres and name alone
     evidence: float  # effective number of artists: exp of the entropy of their play shares
     unknown: tuple[str, ...]  # artist names not known, most played first
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A named part of the map."""
+
+    name: str  # what its listeners hear more of than others
+    x: float
+    y: float  # of its middle
+    size: int  # listeners in it
+    level: int = 0  # 0 is seen from afar, larger from nearer
