@@ -109,7 +109,8 @@ def hold_out(sources: Sources, number: int, *, part: Part = "test", seed: int = 
         test, training, digits = split.validation, split.training, VALIDATION_DIGITS
         hidden = TEST_DIGITS + VALIDATION_DIGITS
     asked = tuple(p for p in sources.playlists if _is_test_playlist(p, digits))
-    seen = tuple(p for p in sources.playlists if not _is_test_playlist(p, hidden))
+    away = {p.id for p in sources.playlists if _is_test_playlist(p, hidden)}
+    seen = tuple(p for p in sources.playlists if p.id not in away)
     return Held(number, _training(sources, training, seen, seed), test, asked, _artists(training))
 
 

@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pytest
+
+from twotower.reports import Tally
+
+
+@pytest.fixture
+def report():
+    tally = Tally()
+    rng = np.random.default_rng(0)
+    for split, ids in enumerate([("a", "b", "c", "d"), ("c", "d", "e", "f")]):
+        plain = rng.random(4) / 2
+        for method, values in (("towers", plain + 0.25), ("plain", plain)):
+            tally.add("halves", "MRR", method, split, ids, values)
+            tally.add("halves", "recall@10", method, split, ids, values > 0.2)
+    return tally.report({"seed": 0}, reference="towers")
+
+
+def test_a_row_is_the_mean_over_listeners_and_a_mean_that_over_splits(report):
+    rows = [r for r in report.rows if (r.method, r.metric) == ("plain", "MRR")]
+    assert [(row.split, row.listeners) for row in rows] == [(0, 4), (1, 4)]
+    assert report.mean("halves", "plain") == pytest.approx((rows[0].value + rows[1].value) / 2)
+
+
+def test_a_difference_is_paired_so_a_constant_one_has_no_width(report):
+    (found,) = report.differences
+    assert (found.reference, found.method, found.metric) == ("towers", "plain", "MRR")
+    assert (found.value, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+
+
+def test_without_the_reference_there_are_no_differences():
+    tally = Tally()
+    tally.add("halves", "MRR", "plain", 0, ("a", "b"), np.array([1.0, 0.5]))
+    report = tally.report({}, reference="towers")
+    assert report.differences == () and report.mean("halves", "plain") == 0.75
+
+
+def test_json_holds_header_rows_means_and_differences(report):
+    told = json.loads(report.to_json())
+    assert told["header"] == {"seed": 0}
+    assert told == report.to_dict()
+    assert len(told["rows"]) == 8 and len(told["means"]) == 4 and len(told["differences"]) == 1
+    assert told["rows"][0].keys() == {"check", "method", "split", "metric", "value", "listeners"}
+
+
+def test_text_shows_each_method_with_its_difference(report):
+    title, head, towers, plain = report.to_text().rstrip().splitlines()
+    assert title == "halves (4 listeners)"
+    assert head.split() == ["MRR", "mean", "split", "0", "split", "1", "recall@10"]
+    assert towers.split()[:2] == ["towers", f"{report.mean('halves', 'towers'):.3f}"]
+    assert plain.endswith("+0.250 [+0.250, +0.250]")
+
+
+def test_methods_asked_about_other_listeners_cannot_be_compared():
+    tally = Tally()
+    tally.add("halves", "MRR", "one", 0, ("a", "b"), np.ones(2))
+    with pytest.raises(ValueError, match="other listeners in halves"):
+        tally.add("halves", "MRR", "other", 0, ("b", "a"), np.ones(2))
+
+
+def test_an_id_for_each_value_is_wanted():
+    with pytest.raises(ValueError, match="1 ids for 2 values"):
+        Tally().add("halves", "MRR", "one", 0, ("a",), np.ones(2))
+
+
+def test_what_is_not_in_a_report_is_a_key_error(report):
+    with pytest.raises(KeyError):
+        report.mean("friends", "towers")
+    with pytest.raises(KeyError):
+        report.difference("halves", "towers")
