@@ -18,8 +18,10 @@ _threads_outside: list[int] = []
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """numpy's BLAS on one thread inside: on a busy machine two wait for each other far longer than they
-    help. The first to enter sets it and the last to leave puts it back, for all threads at once."""
+    """numpy's BLAS on one thread inside: on a busy machine two wait for each other for long.
+
+    The first to enter sets it and the last to leave puts it back, for all threads at once.
+    """
     global _inside, _threads_outside
     with _lock:
         if _inside == 0:
