@@ -26,8 +26,10 @@ AUDIO = tuple(AUDIO_RANGE)
 COUNTED_FROM_MS = 30_000  # a play counts from here
 SPOTIFY_WEB_API = "spotify-web-api"  # origin of what may never be stored or trained on
 
+
 def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
+
 
 # Doubles that the normal form alone doesn't join: one normal form -> the usual one.
 ALIASES: Mapping[str, str] = MappingProxyType(
@@ -77,32 +79,54 @@ def artist_key(name: str) -> str:
     than Latin stay as they are. A name without a letter or digit ("!!!") keeps its casefolded
     form. A blank name is a ValueError.
     """
-    visible = "".join(c for c in name if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))
-    raw = " ".join(unicodedata.normalize("NFKC", visible).casefold().split())
-    raw = "".join(c for c in raw if unicodedata.category(c) != "Cc")
+    raw = _plain_ascii(name) if name.isascii() else _folded(name)
     if not raw:
         raise ValueError("an artist needs a name")
     if not any(c.isalnum() for c in raw):
         return raw
-    words = " ".join(_letters(raw.replace("&", " and ").replace("$", "s")).split())
-    key = words.removeprefix("the ") or words
+    words = raw.replace("&", " and ").replace("$", "s")
+    words = _NOT_ASCII_WORD.sub(" ", words) if words.isascii() else _letters(words)
+    key = " ".join(words.split())
+    while key.startswith("the "):
+        key = key.removeprefix("the ")
     return ALIASES.get(key, key)
+
+
+_NOT_ASCII_WORD = re.compile("[^0-9a-z]+")
+_ASCII_CONTROLS = dict.fromkeys((*range(0x09), *range(0x0E, 0x1C), 0x7F))
+
+
+def _plain_ascii(name: str) -> str:
+    """What `_folded` gives for a name in ASCII, sooner."""
+    return " ".join(name.translate(_ASCII_CONTROLS).lower().split())
+
+
+def _folded(name: str) -> str:
+    """`name` casefolded, in NFKC, its white space single and what can't be seen left out."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    if not folded.isprintable():
+        seen = (c for c in folded if c.isspace() or unicodedata.category(c) not in _UNSEEN)
+        folded = "".join(seen)
+    return " ".join(folded.split())
+
+
+_UNSEEN = ("Cc", "Cf", "Cs")  # control, format and half characters
 
 
 def _letters(text: str) -> str:
     """`text` with Latin accents stripped and punctuation turned into spaces."""
     kept: list[str] = []
-    latin = False
+    base = ""  # the letter that a following accent belongs to
     for char in unicodedata.normalize("NFKD", text):
         category = unicodedata.category(char)
         if category.startswith("M"):
-            if not latin:
+            if not (base and unicodedata.name(base, "").startswith("LATIN")):
                 kept.append(char)
         elif category[0] in "LN":
-            latin = unicodedata.name(char, "").startswith("LATIN")
+            base = char
             kept.append(char)
         else:
-            latin = False
+            base = ""
             kept.append(" ")
     return unicodedata.normalize("NFC", "".join(kept))
 
@@ -127,6 +151,7 @@ class Play:
     audio: Mapping[str, float] = field(default_factory=_nothing)  # names of AUDIO, in their ranges
     duration_s: float | None = None
     released: str | None = None  # ISO year, year-month or date
+    guests: tuple[str, ...] = ()  # other artists named beside the main one
 
 
 @dataclass(frozen=True, slots=True)
