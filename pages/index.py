@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from twotower.ui import components
+
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "assets"
 
@@ -18,5 +20,6 @@ page = st.navigation(
     ],
     position="top",
 )
+components.style()
 with st.container(horizontal_alignment="center"), st.container(width=1160):
     page.run()

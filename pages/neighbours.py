@@ -7,11 +7,19 @@ from twotower.ui import components, session
 st.title("Your neighbours", anchor=False)
 seen = session.require_portrait()
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    count = st.slider("How many", 5, 50, 10, step=5, key="count", persist_state="session")
+    count = st.slider(
+        "How many", 5, 50, 10, step=5, key="count", width=420, persist_state="session"
+    )
     found = session.neighbours(count)
     components.download(found)
 components.standing(seen, found, len(session.crowd().ids))
 grid = st.grid(2, min_column_width=320, gap="small")
 for neighbour in found:
-    with grid.cell():
+    card = grid.container(
+        border=True,
+        height="stretch",
+        vertical_alignment="distribute",
+        key=f"neighbour-{neighbour.rank}",
+    )
+    with card:
         components.neighbour_card(neighbour)

@@ -7,7 +7,7 @@ from twotower.ui import components, doors
 components.hero()
 
 st.header("Look through someone else's ears", anchor=False)
-st.caption("Five demo listeners: one click, and you see their neighbours.")
+components.note("Five demo listeners: one click, and you see their neighbours.")
 doors.demo_cards()
 
 st.header("Or bring your own music", anchor=False)

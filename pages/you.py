@@ -16,4 +16,4 @@ with genres:
     portrait.genres(seen)
     portrait.recognition(seen)
 portrait.audio(seen, session.community_audio())
-components.next_step(components.NEIGHBOURS, "See your neighbours")
+components.lead_on("See your neighbours", components.NEIGHBOURS, "edited")

@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from twotower.domain import Spread
 
 PAGE = "#000038"  # Streamlit's placeholder for the background of the page
+INK = "#000037"  # and for text on it
 QUIET = "rgba(128,140,137,0.28)"  # bars and lines behind the data, seen on light and dark
 LINES = "rgba(128,140,137,0.9)"
 YOU = "#E11D48"  # 3:1 or more on both backgrounds
@@ -31,6 +32,14 @@ ATTRIBUTES = {
     "speechiness": "spoken",
     "loudness": "loud",
     "tempo": "fast",
+}
+_ROWS = {
+    "autorange": "reversed",
+    "automargin": True,
+    "fixedrange": True,
+    "ticks": "",
+    "ticklabelstandoff": 8,
+    "tickfont": {"size": 14, "color": INK},
 }
 UNITS = {"loudness": "dB", "tempo": "BPM"}
 
@@ -64,9 +73,12 @@ def taste_map(
     *,
     you: tuple[float, float] | None = None,
     neighbours: Sequence[Spot] = (),
+    around: Sequence[Spot] = (),
     focus: Spot | None = None,
 ) -> go.Figure:
     """The community as points, a colour for each area, with you and lines to your neighbours.
+
+    `around` and `focus` get rings, the latter a large one.
 
     places  (N, 2) float32; a row without a place is NaN and isn't drawn. Each point's
             `customdata` is its row. The same arguments give the same bytes, so that the browser
@@ -79,19 +91,11 @@ def taste_map(
         figure.add_trace(go.Scattergl(x=[], y=[], mode="markers", hoverinfo="skip"))
     if you is not None:
         _draw_you(figure, you, neighbours)
-    if focus is not None:
-        figure.add_trace(
-            go.Scattergl(
-                x=[focus.x],
-                y=[focus.y],
-                mode="markers",
-                customdata=[focus.row],
-                marker={"size": 20, "symbol": "circle-open", "color": YOU, "line": {"width": 3}},
-                hovertemplate=f"{_plain(focus.name)}<extra></extra>",
-            )
-        )
+    for spots, size, colour in (around, 11, INK), ([focus] if focus else [], 21, YOU):
+        if spots:
+            figure.add_trace(_rings(spots, size, colour))
     figure.update_layout(
-        annotations=_area_labels(places, areas),
+        annotations=_area_labels(places, areas, you),
         showlegend=False,
         dragmode="pan",
         clickmode="event+select",
@@ -130,6 +134,19 @@ def _points(places: np.ndarray, rows: np.ndarray) -> go.Scattergl:
         selected={"marker": {"size": 15, "opacity": 1.0}},
         unselected={"marker": {"opacity": 0.5}},
         hoverinfo="none",  # "skip" would make the points deaf to clicks too
+    )
+
+
+def _rings(spots: Sequence[Spot], size: int, colour: str) -> go.Scattergl:
+    return go.Scattergl(
+        x=[spot.x for spot in spots],
+        y=[spot.y for spot in spots],
+        customdata=[spot.row for spot in spots],
+        text=[_plain(spot.name) for spot in spots],
+        mode="markers",
+        marker={"size": size, "symbol": "circle-open", "color": colour, "line": {"width": 2}},
+        unselected={"marker": {"opacity": 1.0}},
+        hovertemplate="%{text}<extra></extra>",
     )
 
 
@@ -178,13 +195,15 @@ def _draw_you(figure: go.Figure, you: tuple[float, float], neighbours: Sequence[
     )
 
 
-def _area_labels(places: np.ndarray, areas: Sequence[Area]) -> list[dict[str, object]]:
-    """Labels of the areas, the largest first, without those that would lie on another."""
+def _area_labels(
+    places: np.ndarray, areas: Sequence[Area], you: tuple[float, float] | None
+) -> list[dict[str, object]]:
+    """Labels of the areas, the largest first, without those that would lie on another or on you."""
     if not len(places) or not np.isfinite(places).any():
         return []
     width, height = np.maximum(np.nanmax(places, axis=0) - np.nanmin(places, axis=0), 1e-6)
     span = max(width, height)
-    taken: list[tuple[float, float, float]] = []
+    taken = [] if you is None else [(*you, span * LABEL_WIDTH)]
     labels: list[dict[str, object]] = []
     for area in sorted(areas, key=lambda each: (-each.size, each.name)):
         half = span * LABEL_WIDTH * (len(area.name) + 2) / 2
@@ -203,7 +222,7 @@ def _area_labels(places: np.ndarray, areas: Sequence[Area]) -> list[dict[str, ob
                 "bgcolor": PAGE,
                 "opacity": 0.85,
                 "borderpad": 3,
-                "font": {"size": 13},
+                "font": {"size": 13, "color": INK},
                 "captureevents": False,
             }
         )
@@ -265,11 +284,12 @@ def audio_ranges(
             "tickvals": [10, 50, 90],
             "ticktext": ["lower tenth", "median", "upper tenth"],
             "side": "top",
+            "tickfont": {"size": 13, "color": INK},
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
         },
-        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "ticks": ""},
+        yaxis=_ROWS,
         dragmode=False,
     )
     return figure
@@ -298,6 +318,7 @@ def genre_bars(genres: Sequence[tuple[str, float]], *, most: int = 10) -> go.Fig
             orientation="h",
             text=[f"{100 * share:.0f} %" for _, share in shown],
             textposition="outside",
+            textfont={"size": 14, "color": INK},
             cliponaxis=False,
             marker={"cornerradius": 5},
             hoverinfo="skip",
@@ -309,7 +330,7 @@ def genre_bars(genres: Sequence[tuple[str, float]], *, most: int = 10) -> go.Fig
         bargap=0.32,
         margin={"l": 0, "r": 42, "t": 0, "b": 0},
         xaxis={"visible": False, "fixedrange": True},
-        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "ticks": ""},
+        yaxis=_ROWS,
         dragmode=False,
     )
     return figure

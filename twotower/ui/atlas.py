@@ -8,37 +8,45 @@ import streamlit as st
 from twotower import charts
 from twotower.domain import Listener, Neighbour, artist_key
 from twotower.errors import EmptyProfile
-from twotower.ui import components, session
+from twotower.ui import components, edits, session
 from twotower.ui.components import escape
 
 if TYPE_CHECKING:
+    from twotower.community import Crowd
     from twotower.matching import Portrait
 
 LINES = 10  # neighbours joined to you
-HEIGHT = 620  # pixels
+AROUND = 40  # people shown around an artist
+FOUND = 4  # search results of each kind
+HEIGHT = 640  # pixels
+
+# In the session: "map-person" the id of the person beside the map, "map-focus" of the one that has
+# a ring on it, "map-artist" a name, "map-row" and "map-link" the click and the link last obeyed.
 
 
 @st.fragment
 def explorer() -> None:
     """The map, and beside it the person that was clicked, chosen or linked to."""
-    matcher = session.matcher()
-    crowd = matcher.crowd()
+    crowd = session.crowd()
     try:
         seen = session.portrait()
     except EmptyProfile as error:
         components.too_little(error)
         seen = None
-    near = () if seen is None else matcher.neighbours(seen, LINES)
-    linked = st.query_params.get("listener", "")
-    st.caption(
-        f"{len(crowd.ids):,} people; the nearer two points, the more alike their listening. "
-        "Click a point to meet the person. "
-        + ("" if seen else "Bring some music on the page Start to find yourself here.")
+    near = () if seen is None else session.matcher().neighbours(seen, LINES)
+    _obey_link()
+    components.note(
+        f"{len(crowd.ids):,} people. The nearer two points, the more alike they listen. "
+        + (
+            "The star is you, with lines to your nearest ten. Click a point to meet the person."
+            if seen
+            else "Click a point to meet the person; bring some music, and you are on it too."
+        )
     )
     chart, beside = st.columns([7, 4], gap="medium")
     with chart:
         event = st.plotly_chart(
-            _figure(seen, near, linked),
+            _figure(seen, near),
             key="map",
             height=HEIGHT,
             on_select="rerun",
@@ -46,31 +54,65 @@ def explorer() -> None:
             config={"scrollZoom": True, "displaylogo": False, "displayModeBar": False},
             alt=_told(len(crowd.ids), near),
         )
+    _obey_click(event, crowd)
     with beside:
-        _beside(near, _clicked(event, crowd.ids) or linked, seen)
+        _search(crowd)
+        _nearest(near)
+        _person(near, seen)
 
 
-def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...], linked: str) -> Any:
+def _show(listener_id: str, *, ring: bool = True) -> None:
+    """Put a person beside the map, and into the address of the page."""
+    st.session_state["map-person"] = st.session_state["map-link"] = listener_id
+    st.query_params["listener"] = listener_id
+    if ring:  # changes the figure, and that drops the selection on it
+        st.session_state["map-focus"] = listener_id
+
+
+def _obey_link() -> None:
+    linked = st.query_params.get("listener", "")
+    if linked and linked != st.session_state.get("map-link"):
+        _show(linked)
+
+
+def _obey_click(event: Any, crowd: "Crowd") -> None:
+    """Show the person whose point was selected since the last run."""
+    row = -1
+    for point in event.selection.points:
+        told = point.get("customdata", -1)
+        row = int(told[0] if isinstance(told, list) else told)
+    new = row != st.session_state.get("map-row")
+    st.session_state["map-row"] = row
+    if new and 0 <= row < len(crowd.ids):
+        _show(crowd.ids[row], ring=False)
+
+
+def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
     """The same bytes for the same visitor, so that a click leaves the selection alone."""
     matcher = session.matcher()
-    crowd = matcher.crowd()
-    spots = [
-        charts.Spot(row, *map(float, crowd.places[row]), each.listener.name)
-        for each in near
-        if (row := crowd.row_of(each.listener.id)) is not None
-        and np.isfinite(crowd.places[row]).all()
-    ]
-    focus = None
-    row = crowd.row_of(linked)
-    if row is not None and np.isfinite(crowd.places[row]).all():
-        focus = charts.Spot(row, *map(float, crowd.places[row]), crowd.names[row])
+    around: tuple[Neighbour, ...] = ()
+    if artist := st.session_state.get("map-artist"):
+        around = matcher.neighbours(matcher.look(edits.picked(artist)), AROUND)
+    focus = _spots([st.session_state.get("map-focus", "")])
     return charts.taste_map(
-        crowd.places,
+        matcher.crowd().places,
         matcher.areas(),
         you=matcher.place(seen) if seen else None,
-        neighbours=spots,
-        focus=focus,
+        neighbours=_spots([each.listener.id for each in near]),
+        around=_spots([each.listener.id for each in around]),
+        focus=focus[0] if focus else None,
     )
+
+
+def _spots(ids: list[str]) -> list[charts.Spot]:
+    """Those of `ids` who are on the map."""
+    crowd = session.crowd()
+    rows = [row for id in ids if (row := crowd.row_of(id)) is not None]
+    return [
+        charts.Spot(row, float(crowd.places[row, 0]), float(crowd.places[row, 1]), crowd.names[row])
+        for row in rows
+        if np.isfinite(crowd.places[row]).all()
+    ]
 
 
 def _told(size: int, near: tuple[Neighbour, ...]) -> str:
@@ -80,37 +122,98 @@ def _told(size: int, near: tuple[Neighbour, ...]) -> str:
     return told
 
 
-def _clicked(event: Any, ids: tuple[str, ...]) -> str:
-    """The id of the person whose point is selected, or nothing."""
-    for point in event.selection.points:
-        row = point.get("customdata")
-        row = row[0] if isinstance(row, list) else row
-        if row is not None and 0 <= int(row) < len(ids):
-            return ids[int(row)]
-    return ""
+def _search(crowd: "Crowd") -> None:
+    """People by pseudonym, and artists, whose listeners then stand out."""
+    text = st.text_input(
+        "Find a person or an artist",
+        key="map-search",
+        type="search",
+        live="200ms",
+        max_chars=120,
+        placeholder="A name",
+    )
+    wanted = (text or "").strip()
+    if wanted:
+        found = [
+            row for row, name in enumerate(crowd.names) if wanted.casefold() in name.casefold()
+        ]
+        artists = session.matcher().catalogue.search(wanted, FOUND)
+        with st.container(horizontal=True, gap="xsmall", key="map-found"):
+            for artist in artists:
+                st.button(
+                    escape(artist),
+                    key=f"map-artist-{artist_key(artist)}",
+                    icon=":material/music_note:",
+                    on_click=_choose_artist,
+                    args=(artist,),
+                )
+            for row in found[:FOUND]:
+                st.button(
+                    escape(crowd.names[row]),
+                    key=f"map-person-{crowd.ids[row]}",
+                    icon=":material/person:",
+                    on_click=_choose_person,
+                    args=(crowd.ids[row],),
+                )
+        if not artists and not found:
+            components.note(f"Nobody and nothing like “{escape(wanted)}”.")
+    if artist := st.session_state.get("map-artist"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"Rings: the {AROUND} people nearest to **{escape(artist)}**", width="stretch"
+            )
+            st.button(
+                "Clear",
+                key="map-clear",
+                icon=":material/close:",
+                type="tertiary",
+                on_click=_choose_artist,
+                args=(None,),
+            )
 
 
-def _beside(near: tuple[Neighbour, ...], clicked: str, seen: "Portrait | None") -> None:
-    """The person who was clicked, or else chosen in the list of your neighbours."""
-    chosen = ""
+def _choose_artist(name: str | None) -> None:
+    st.session_state["map-artist"] = name
+    st.session_state["map-search"] = ""
+
+
+def _choose_person(listener_id: str) -> None:
+    _show(listener_id)
+    st.session_state["map-search"] = ""
+
+
+def _nearest(near: tuple[Neighbour, ...]) -> None:
+    """The visitor's neighbours by name, for whoever doesn't click on points."""
     if near:
         labels = {each.listener.id: f"{each.rank}. {each.listener.name}" for each in near}
-        chosen = (
-            st.selectbox(
-                "Your nearest people",
-                list(labels),
-                format_func=lambda id: labels[id],
-                index=None,
-                placeholder="Choose, or click on the map",
-                key="near",
-            )
-            or ""
+        st.selectbox(
+            "Your nearest people",
+            list(labels),
+            format_func=lambda id: labels[id],
+            index=None,
+            placeholder="Choose one",
+            key="map-near",
+            on_change=_choose_near,
         )
-    person = session.person(clicked or chosen)
-    if person is None:
-        st.markdown(":material/ads_click: Nobody chosen yet. Click a point, or choose above.")
+
+
+def _choose_near() -> None:
+    if chosen := st.session_state["map-near"]:
+        _show(chosen)
+
+
+def _person(near: tuple[Neighbour, ...], seen: "Portrait | None") -> None:
+    """The person chosen last; before that, the nearest neighbour."""
+    chosen = st.session_state.get("map-person") or (near[0].listener.id if near else "")
+    if not chosen:
+        st.markdown(":material/ads_click: Nobody chosen yet: click a point, or search by name.")
         return
-    components.person_card(person, mine=_shared(person, seen))
+    person = session.person(chosen)
+    if person is None:
+        st.markdown(":material/person_off: This person isn't in the community, or has left it.")
+        return
+    match = next((each for each in near if each.listener.id == chosen), None)
+    components.person_card(person, mine=_shared(person, seen), match=match)
 
 
 def _shared(person: Listener, seen: "Portrait | None") -> list[str]:

@@ -11,10 +11,10 @@ import streamlit as st
 from twotower.domain import Listener, Neighbour, Recognised
 from twotower.errors import TwoTowerError
 from twotower.settings import ROOT
+from twotower.sources.files import FileReport
 
 if TYPE_CHECKING:
     from twotower.matching import Portrait
-    from twotower.sources.files import FileReport
 
 JOINER = "\u2060"  # no width, no meaning: it only keeps two characters from being read as one
 INVENTED = "invented"
@@ -34,6 +34,27 @@ def escape(text: str) -> str:
     text = " ".join(text.split())
     text = _OPENER.sub(rf"\1{JOINER}", _DIGRAPH.sub(JOINER, text))
     return _PUNCTUATION.sub(r"\\\1", text)
+
+
+def style() -> None:
+    """Darkens the buttons that lead on: white on the dark theme's accent is too faint to read."""
+    st.html(
+        "<style>[class*='st-key-go-'] button {background-image: "
+        "linear-gradient(rgb(0 0 0 / 22%), rgb(0 0 0 / 22%))}</style>"
+    )
+
+
+def lead_on(label: str, page: str, key: str) -> None:
+    """The one button of a part that goes where a visitor most wants to go."""
+    if st.button(
+        label, key=f"go-{key}", type="primary", icon=":material/arrow_forward:", width="stretch"
+    ):
+        st.switch_page(page)
+
+
+def note(text: str) -> None:
+    """A line of small print; `text` is Markdown. Captions would be too pale to read."""
+    st.markdown(f":small[:gray[{text}]]")
 
 
 def names(artists: Iterable[str], most: int | None = None) -> str:
@@ -136,8 +157,10 @@ def failed(error: TwoTowerError) -> None:
 def heading_line(text: str, listener: Listener | None = None, *, level: int = 3) -> None:
     """A heading and, for an invented listener, the badge that says so."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        write = st.subheader if level == 3 else st.header
-        write(text, anchor=False, width="content")
+        if level == 3:
+            st.subheader(text, anchor=False, width="content")
+        else:
+            st.header(text, anchor=False, width="content")
         if listener is not None and is_invented(listener):
             st.badge(
                 INVENTED,
@@ -154,14 +177,17 @@ def is_invented(listener: Listener) -> bool:
 def neighbour_card(neighbour: Neighbour) -> None:
     """One match: who, how near, what you share and what they could show you."""
     listener = neighbour.listener
-    with st.container(border=True, key=f"neighbour-{neighbour.rank}", height="stretch"):
+    with st.container(gap="xsmall"):
         heading_line(f"{neighbour.rank}. {escape(listener.name)}", listener)
         st.markdown(
             f"Closer to you than **{percent(neighbour.percentile)}** of random pairs "
             f":gray[· cosine {neighbour.similarity:.2f}]"
         )
         if neighbour.shared:
-            st.markdown(f":material/join_inner: **You share** {names(neighbour.shared, 6)}")
+            count = len(neighbour.shared)
+            st.markdown(
+                f":material/join_inner: **You share {count:,}** {names(neighbour.shared, 6)}"
+            )
         else:
             st.markdown(
                 ":material/join_inner: **No artist in common**, yet the same corner of music"
@@ -170,6 +196,7 @@ def neighbour_card(neighbour: Neighbour) -> None:
             st.markdown(
                 f":material/explore: **They could show you** {names(neighbour.discover, 5)}"
             )
+    with st.container(vertical_alignment="bottom"):
         st.page_link(
             MAP,
             label="See on the map",
@@ -178,10 +205,17 @@ def neighbour_card(neighbour: Neighbour) -> None:
         )
 
 
-def person_card(listener: Listener, mine: Sequence[str] = ()) -> None:
-    """A person of the community; `mine` are the names of the visitor's artists they share."""
-    with st.container(border=True, key="person"):
-        heading_line(escape(listener.name), listener)
+def person_card(
+    listener: Listener, *, mine: Sequence[str] = (), match: Neighbour | None = None
+) -> None:
+    """A person of the community; `mine` are the visitor's artists that they share."""
+    with st.container(border=True, key="person", gap="xsmall"):
+        heading_line(escape(listener.name), listener, level=2)
+        if match is not None:
+            st.markdown(
+                f"Your number {match.rank}: closer to you than "
+                f"**{percent(match.percentile)}** of random pairs"
+            )
         if listener.genres:
             st.markdown(f":gray[{names(listener.genres, 4)}]")
         if mine:
@@ -194,12 +228,11 @@ def person_card(listener: Listener, mine: Sequence[str] = ()) -> None:
 def undo_bar(said: str, moved: float | None, on_undo: Callable[[], None]) -> None:
     """What was changed last, how far the vector turned by it (a cosine), and the way back."""
     with st.container(horizontal=True, vertical_alignment="center", key="undo-bar"):
-        turned = "" if moved is None else f" · your vector turned to cosine {moved:.3f}"
-        st.caption(f"Last change: {escape(said)}{turned}", width="content")
+        st.markdown(f":small[:gray[{escape(said)}.{_turn(moved)}]]", width="content")
         st.button("Undo", key="undo", icon=":material/undo:", type="tertiary", on_click=on_undo)
 
 
-def file_report(report: "FileReport") -> None:
+def file_report(report: FileReport) -> None:
     """What was read from one file, and what was left out and why."""
     span = ""
     if report.since and report.until:
@@ -210,7 +243,7 @@ def file_report(report: "FileReport") -> None:
     )
     left_out = ", ".join(f"{n:,} {escape(why)}" for why, n in report.left_out.items() if n)
     if left_out:
-        st.caption(f"Left out: {left_out}")
+        note(f"Left out: {left_out}")
 
 
 def hero() -> None:
@@ -231,10 +264,6 @@ def hero() -> None:
         )
 
 
-def next_step(page: str, label: str) -> None:
-    st.page_link(page, label=label, icon=":material/arrow_forward:")
-
-
 def download(neighbours: Sequence[Neighbour]) -> None:
     st.download_button(
         "Download CSV",
@@ -250,4 +279,16 @@ def download(neighbours: Sequence[Neighbour]) -> None:
 def standing(seen: "Portrait", neighbours: Sequence[Neighbour], size: int) -> None:
     """What the list is of, and what it rests on."""
     st.header(f"The nearest {len(neighbours)} of {size:,}", anchor=False)
-    st.caption(evidence(seen.recognised))
+    note(evidence(seen.recognised))
+
+
+def _turn(cosine: float | None) -> str:
+    if cosine is None:
+        return ""
+    words = (
+        "hardly moved you" if cosine > 0.995
+        else "moved you a little" if cosine > 0.95
+        else "moved you" if cosine > 0.8
+        else "moved you far"
+    )  # fmt: skip
+    return f" It {words} (cosine {cosine:.3f} to where you were)."

@@ -17,16 +17,23 @@ def demo_cards() -> None:
     demos = session.matcher().demos()
     grid = st.grid(5, min_column_width=165, gap="small")
     for number, demo in enumerate(demos):
-        with grid.cell(), st.container(border=True, height="stretch", key=f"demo-card-{number}"):
-            st.subheader(escape(demo.name), anchor=False)
-            st.markdown(f":gray[{components.names(_top(demo, 4))}]")
+        card = grid.container(
+            border=True,
+            height="stretch",
+            vertical_alignment="distribute",
+            key=f"demo-card-{number}",
+        )
+        with card:
+            with st.container(gap="xsmall"):
+                st.subheader(escape(demo.name), anchor=False)
+                st.markdown(f":gray[{components.names(_top(demo, 4))}]")
             if st.button(
                 "Be this listener",
                 key=f"demo-{number}",
                 width="stretch",
                 help=f"See the neighbours of “{escape(demo.name)}”",
             ):
-                session.bring(demo, f"became “{demo.name}”")
+                session.bring(demo, f"Became “{demo.name}”")
                 st.switch_page(components.NEIGHBOURS)
 
 
@@ -60,7 +67,7 @@ def _search() -> None:
     if wanted:
         found = catalogue.search(wanted, FOUND)
         if not found:
-            st.caption(
+            components.note(
                 f"No artist like “{escape(wanted)}” in the catalogue. Another spelling may do it."
             )
     else:
@@ -77,9 +84,9 @@ def _suggestions() -> list[str]:
     except EmptyProfile:
         seen = None
     if seen is None or seen.profile.origin == components.INVENTED:
-        st.caption("Many start with one of these")
+        components.note("Many start with one of these")
         return list(session.matcher().catalogue.names[:FOUND])
-    st.caption("People near you also hear")
+    components.note("People near you also hear")
     has = seen.profile.artists
     found: dict[str, str] = {}
     for neighbour in session.matcher().neighbours(seen, 10):
@@ -121,13 +128,12 @@ def _chips() -> None:
                 key=f"chip-{key}",
                 icon=":material/close:",
                 icon_position="right",
-                type="tertiary",
                 help=f"Remove {escape(artist.name)}",
                 on_click=session.remove,
                 args=(key,),
             )
     if len(now.artists) > len(shown):
-        st.caption(f"and {len(now.artists) - len(shown)} more, on the page You")
+        components.note(f"and {len(now.artists) - len(shown)} more, on the page You")
     if now.origin == edits.PICKED:
         with st.expander("Say how much you like each (optional)", icon=":material/favorite:"):
             for key, artist in shown:
@@ -170,17 +176,14 @@ def _so_far() -> None:
                     f"{components.percent(neighbour.percentile)} · "
                     f":gray[{components.names([n for n, _ in neighbour.listener.artists], 3)}]"
                 )
-            if st.button(
-                "See your neighbours",
-                key="to-neighbours",
-                type="primary",
-                icon=":material/group:",
-                width="stretch",
-            ):
-                st.switch_page(components.NEIGHBOURS)
-            st.caption(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
+            components.lead_on("See your neighbours", components.NEIGHBOURS, "picked")
+            components.note(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
         st.button(
-            "Start over", key="start-over", icon=":material/restart_alt:", on_click=_start_over
+            "Start over",
+            key="start-over",
+            icon=":material/restart_alt:",
+            type="tertiary",
+            on_click=session.start_over,
         )
         step = session.last_step()
         if step is not None:
@@ -189,10 +192,6 @@ def _so_far() -> None:
 
 def _called(profile: Profile) -> str:
     return f"“{escape(profile.name)}”, " if profile.name else ""
-
-
-def _start_over() -> None:
-    session.start_over()
 
 
 def spotify_card() -> None:
@@ -224,10 +223,11 @@ def uploads() -> None:
         if files:
             with st.status("Reading your files …", expanded=True) as status:
                 bar = st.progress(0.0)
-                session.read_upload(
-                    [(file.name, file) for file in files],
-                    lambda done, what: bar.progress(min(max(done, 0.0), 1.0), escape(what)),
-                )
+
+                def advance(done: float, what: str) -> None:
+                    bar.progress(min(max(done, 0.0), 1.0), escape(what))
+
+                session.read_upload([(file.name, file) for file in files], advance)
                 status.update(label="Read", state="complete")
             st.session_state["upload-turn"] = turn + 1  # lets go of the files' memory
             st.rerun()
@@ -246,7 +246,5 @@ def _last_upload() -> None:
         )
     for report in upload.reports:
         components.file_report(report)
-    if not upload.error and st.button(
-        "See your neighbours", key="upload-to-neighbours", type="primary", width="stretch"
-    ):
-        st.switch_page(components.NEIGHBOURS)
+    if not upload.error:
+        components.lead_on("See your neighbours", components.NEIGHBOURS, "uploaded")

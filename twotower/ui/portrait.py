@@ -66,13 +66,13 @@ def top_artists(seen: "Portrait") -> None:
                 )
     if len(seen.artists) > SHOWN:
         st.toggle(f"Show all {len(seen.artists)}", key="all-artists")
-    st.caption(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
+    components.note(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
 
 
 def genres(seen: "Portrait") -> None:
     st.header("Genres", anchor=False)
     if not seen.genres:
-        st.caption("The model knows no genre of these artists.")
+        components.note("The model knows no genre of these artists.")
         return
     said = ", ".join(f"{name} {100 * share:.0f} %" for name, share in seen.genres[:10])
     st.plotly_chart(
@@ -89,17 +89,17 @@ def recognition(seen: "Portrait") -> None:
     st.header("Recognised", anchor=False)
     st.progress(min(max(known.plays, 0.0), 1.0), f"{100 * known.plays:.0f} % of your listening")
     if known.by_content > 0.005:
-        st.caption(
+        components.note(
             f"Of that, {100 * known.by_content:.0f} % is known by genres and name alone, not by "
             "who else listens."
         )
     if not known.unknown:
-        st.caption("Every artist is in the catalogue.")
+        components.note("Every artist is in the catalogue.")
         return
     count = len(known.unknown)
     with st.expander(f"{components.amount(count, 'artist')} not known", key="unknown"):
         st.markdown(components.names(known.unknown, 200))
-        st.caption("These don't move your place. The most played come first.")
+        components.note("These don't move your place. The most played come first.")
 
 
 def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]]) -> None:
@@ -107,9 +107,9 @@ def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]])
     shown = [name for name in charts.ATTRIBUTES if name in seen.audio and name in community]
     st.header("How your music sounds", anchor=False)
     if not shown:
-        st.caption("No audio attributes are known of these artists.")
+        components.note("No audio attributes are known of these artists.")
         return
-    st.caption(
+    components.note(
         "You against the middle 80 % of the community. "
         + (
             "Your files carry no audio attributes: these are the catalogue's estimates from your "

@@ -14,13 +14,14 @@ import streamlit as st
 
 from twotower.domain import Listener, Neighbour, Profile
 from twotower.errors import EmptyProfile, TwoTowerError
+from twotower.profiles import profile_of
 from twotower.settings import Settings
+from twotower.sources.files import FileReport, read_files
 from twotower.ui import components, edits
 
 if TYPE_CHECKING:
     from twotower.community import Crowd
     from twotower.matching import Area, Matcher, Portrait
-    from twotower.sources.files import FileReport
 
 MOST_UNDONE = 30
 
@@ -29,7 +30,7 @@ MOST_UNDONE = 30
 class Upload:
     """How the last reading of files went."""
 
-    reports: "tuple[FileReport, ...]"
+    reports: tuple[FileReport, ...]
     error: str = ""  # why the files couldn't be used; then nothing was changed
     kept: bool = False  # there was a profile before, and it is still there
 
@@ -38,7 +39,7 @@ class Upload:
 class Step:
     """One change that can be taken back."""
 
-    said: str  # what was done, as a past event: "removed Low"
+    said: str  # what was done, as a past event: "Removed Low"
     before: Profile | None
     moved: float | None = None  # cosine between the vectors before and after
 
@@ -77,7 +78,7 @@ def portrait() -> "Portrait | None":
     brought = profile()
     if brought is None:
         return None
-    seen: "Portrait | None" = st.session_state.get("portrait")
+    seen: Portrait | None = st.session_state.get("portrait")
     if seen is None or seen.profile is not brought:
         seen = matcher().look(brought)
         st.session_state["portrait"] = seen
@@ -103,11 +104,13 @@ def neighbours(count: int) -> tuple[Neighbour, ...]:
     return matcher().neighbours(require_portrait(), count)
 
 
-def bring(new: Profile | None, said: str) -> None:
+def bring(new: Profile | None, said: str, *, edited: bool = False) -> None:
     """Make `new` the visitor's profile; the one before can be had back by `undo`."""
     before = profile()
+    if before is None and new is None:
+        return
     steps: list[Step] = st.session_state.setdefault("steps", [])
-    steps.append(Step(said, before, moved=_moved(before, new)))
+    steps.append(Step(said, before, moved=_moved(before, new) if edited else None))
     del steps[:-MOST_UNDONE]
     st.session_state["profile"] = new
 
@@ -136,30 +139,30 @@ def undo() -> None:
 
 
 def start_over() -> None:
-    bring(None, "started over")
+    bring(None, "Started over")
 
 
 def pick(name: str) -> None:
     """Add an artist; to a demo listener nothing is added, a profile of one's own begins."""
     now = profile()
     if now is None or now.origin == "invented":
-        bring(edits.picked(name), f"picked {name}")
+        bring(edits.picked(name), f"Picked {name}")
     elif len(now.artists) < edits.MOST_PICKED or now.origin != edits.PICKED:
-        bring(edits.with_artist(now, name), f"added {name}")
+        bring(edits.with_artist(now, name), f"Added {name}", edited=True)
 
 
 def remove(key: str) -> None:
     now = profile()
     if now is not None and key in now.artists:
         name = now.artists[key].name
-        bring(edits.without_artist(now, key), f"removed {name}")
+        bring(edits.without_artist(now, key), f"Removed {name}", edited=True)
 
 
 def like(key: str, word: str) -> None:
     now = profile()
     if now is not None and key in now.artists:
         name = now.artists[key].name
-        bring(edits.with_liking(now, key, word), f"changed how much {name} counts")
+        bring(edits.with_liking(now, key, word), f"Changed how much {name} counts", edited=True)
 
 
 def crowd() -> "Crowd":
@@ -182,24 +185,17 @@ def read_upload(
     files: Sequence[tuple[str, IO[bytes]]], progress: Callable[[float, str], None]
 ) -> None:
     """Make a profile of files; where that fails, the visitor keeps the one they have."""
-    from twotower.profiles import build_profile
-    from twotower.sources.files import read_files
-
     reports: tuple[FileReport, ...] = ()
     try:
         reading = read_files(files, progress)
         reports = reading.reports
-        new = (
-            reading.profiles[0]
-            if reading.profiles
-            else build_profile(reading.plays, origin=reading.origin)
-        )
+        new = profile_of(reading)
         matcher().look(new)
     except TwoTowerError as error:
         st.session_state["upload"] = Upload(reports, str(error), kept=profile() is not None)
         return
     st.session_state["upload"] = Upload(reports)
-    bring(new, f"read {len(files)} file" + ("s" if len(files) > 1 else ""))
+    bring(new, f"Read {len(files)} file" + ("s" if len(files) > 1 else ""))
 
 
 def last_upload() -> Upload | None:
