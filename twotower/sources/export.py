@@ -12,7 +12,7 @@ from twotower.sources.json_rows import json_rows
 from twotower.sources.text import clean
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier time is a clock that was not set
-_MEMBER = re.compile(r"(streaming_?history|endsong|yourlibrary|playlist)[^/\\]*\.json(\.gz)?$")
+_MEMBER = re.compile(r"(streaming_?history.*|(endsong|yourlibrary|playlist)[\d _()-]*)\.json$")
 _LEFT_OUT_OF_LIBRARY = {
     "albums": "saved albums",
     "artists": "followed artists",

@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import islice
@@ -32,7 +32,7 @@ LARGEST_RATIO = 200  # unpacked to packed, asked once a file unpacks to more tha
 SMALL = 32 * MEGABYTE
 MOST_MEMBERS = 10_000  # files in one ZIP
 MOST_ARTISTS = 200_000
-MOST_TRACKS = 100_000  # told apart by name; plays of further ones count for their artists
+MOST_TRACKS = 50_000  # told apart by name; plays of further ones count for their artists
 MOST_PROFILES = 10_000
 DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, struct.error, ValueError)
 WHAT_TO_CHOOSE = "choose the ZIP of your Spotify data, its StreamingHistory files, or a CSV"
@@ -272,7 +272,7 @@ class _Watch:
 class _Stream(io.RawIOBase):
     """A part's unpacked bytes; damage to its packing is UnreadableExport."""
 
-    def __init__(self, part: _Part, watch: _Watch | None) -> None:
+    def __init__(self, part: _Part, watch: _Watch) -> None:
         self._part = part
         self._watch = watch
         self._here = 0
@@ -290,15 +290,13 @@ class _Stream(io.RawIOBase):
         except DAMAGED as fault:
             raise self._damaged(fault) from fault
         self._here += len(piece)
-        if self._watch is not None:
-            self._watch.read(self._part, len(piece), self._here)
+        self._watch.read(self._part, len(piece), self._here)
         return piece
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         if (offset, whence) != (0, 0):
             raise io.UnsupportedOperation("only back to the start")
-        if self._watch is not None:
-            self._watch.unpacked -= self._here
+        self._watch.unpacked -= self._here
         self._here = 0
         self._file = self._opened()
         return 0
@@ -313,7 +311,7 @@ class _Stream(io.RawIOBase):
         )
 
 
-def _open(part: _Part, watch: _Watch | None = None) -> IO[bytes]:
+def _open(part: _Part, watch: _Watch) -> IO[bytes]:
     return cast(IO[bytes], _Stream(part, watch))
 
 
@@ -439,7 +437,7 @@ def _escapes(name: str) -> bool:
 
 def _kind(part: _Part) -> _Kind:
     """What a part is, by how it begins; UnreadableExport for what we can't read."""
-    with _open(part) as stream:
+    with _open(part, _Watch(part.packed, None)) as stream:
         head = stream.read(4)
         if head.startswith((b"\x1f\x8b", b"PK\x03\x04")):
             raise UnreadableExport(
@@ -448,6 +446,10 @@ def _kind(part: _Part) -> _Kind:
         stream.seek(0)
         start = next((text.lstrip() for text in text_chunks(stream) if text.strip()), "")
         if not start.startswith(("[", "{")):
+            if part.name.casefold().endswith((".json", ".json.gz", ".jsonl", ".jsonl.gz")):
+                raise UnreadableExport(
+                    "isn't JSON, whatever its name says: download it again", where=part.name
+                )
             return "table"
         stream.seek(0)
         if part.name.casefold().endswith((".jsonl", ".jsonl.gz", ".ndjson")):
@@ -484,9 +486,9 @@ def _rows_until_damage(stream: IO[bytes], name: str) -> Iterator[tuple[str, obje
         return
 
 
-def _no_music(files: Sequence[NamedFile], reports: "Sequence[FileReport] | object") -> NoMusic:
+def _no_music(files: Sequence[NamedFile], reports: Iterable[FileReport]) -> NoMusic:
     left_out: Counter[str] = Counter()
-    for report in cast(Sequence[FileReport], reports):
+    for report in reports:
         left_out.update(report.left_out)
     why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
     where = clean(files[0][0]) if len(files) == 1 else f"{len(files)} files"
