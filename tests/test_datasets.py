@@ -198,7 +198,7 @@ def test_a_playlist_of_songs_is_a_listener_with_its_audio(songs: Path):
 def test_tags_come_back_from_a_file_as_they_went(tmp_path: Path):
     tags: list[Tagging] = [
         ("7", "low", "slow core", date(2009, 4, 1)),
-        ("9", "the band", "rock", None),  # the key of "The The Band"
+        ("9", artist_key("The The Band"), "rock", None),
         ("9", "!!!", "íslenskt", None),
     ]
     for name in ("tags.jsonl", "tags.jsonl.gz"):
@@ -307,6 +307,7 @@ def test_real_tags_and_friends_are_of_real_listeners():
     tags = read_tags(folder)
     assert len(tags) == len({tagging[:3] for tagging in tags}) == 184890
     assert {listener for listener, *_ in tags} <= ids
+    assert all(artist_key(key) == key for _, key, *_ in tags)  # so that a file keeps them
     days = [when for *_, when in tags if when is not None]
     assert date(2005, 1, 1) <= min(days) and max(days) <= date(2011, 12, 31)
     friends = read_friends(folder)

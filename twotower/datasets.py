@@ -113,9 +113,7 @@ def write_tags(taggings: Iterable[Tagging], path: Path) -> int:
 
     def line(tagging: Tagging) -> dict[str, Any]:
         listener, key, tag, when = tagging
-        # "the" is dropped from a name once, so a key that begins with it needs another before
-        artist = key if artist_key(key) == key else f"the {key}"
-        row = {"listener": listener, "artist": artist, "tag": tag}
+        row = {"listener": listener, "artist": key, "tag": tag}
         return row if when is None else {**row, "when": when.isoformat()}
 
     return write_lines((line(tagging) for tagging in taggings), path)

@@ -2,39 +2,28 @@
 
 import gzip
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from twotower.datafiles import is_name, open_text
+from twotower.disk import replacing
 from twotower.errors import BadProfile, MissingData
 
 
 def write_lines(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
-    """JSON Lines to a file beside `path` that then takes its place; gives the number of lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a line a row and give how many; a file at `path` is whole, old or new."""
     written = 0
-    try:
-        with os.fdopen(handle, "wb") as file:
-            packed = path.suffix == ".gz"
-            lines = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else file
-            for row in rows:
-                line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
-                lines.write(line.encode("utf-8", "replace"))
-                written += 1
-            if packed:
-                lines.close()
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        packed = path.suffix == ".gz"
+        lines = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else file
+        for row in rows:
+            line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+            lines.write(line.encode("utf-8", "replace"))
+            written += 1
+        if packed:
+            lines.close()
     return written
 
 
