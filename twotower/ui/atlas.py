@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LINES = 10  # neighbours joined to you
 AROUND = 40  # people shown around an artist
 FOUND = 4  # search results of each kind
-HEIGHT = 640  # pixels
+HEIGHT = 580  # pixels
 
 # In the session: "map-person" the id of the person beside the map, "map-focus" of the one that has
 # a ring on it, "map-artist" a name, "map-row" and "map-link" the click and the link last obeyed.

@@ -70,8 +70,9 @@ def percent(percentile: float) -> str:
     """A percentile as it is said, never rounded up to 100: `99.2 %`, `over 99.9 %`."""
     if percentile >= 99.9:
         return "over 99.9 %"
-    floored = int(percentile * 10 + 1e-6) / 10
-    return f"{floored:.1f} %" if floored >= 90 else f"{floored:.0f} %"
+    if percentile >= 90:
+        return f"{int(percentile * 10 + 1e-6) / 10:.1f} %"
+    return f"{int(percentile + 1e-6)} %"
 
 
 def amount(number: float, noun: str) -> str:

@@ -156,6 +156,7 @@ def _so_far() -> None:
         if now is None:
             st.subheader("Your neighbours appear here", anchor=False)
             st.write("Pick one artist and the nearest people show up; each further one moves them.")
+            _undo()
             return
         st.subheader(
             f"So far: {_called(now)}{components.amount(len(now.artists), 'artist')}", anchor=False
@@ -185,9 +186,13 @@ def _so_far() -> None:
             type="tertiary",
             on_click=session.start_over,
         )
-        step = session.last_step()
-        if step is not None:
-            components.undo_bar(step.said, step.moved, session.undo)
+        _undo()
+
+
+def _undo() -> None:
+    step = session.last_step()
+    if step is not None:
+        components.undo_bar(step.said, step.moved, session.undo)
 
 
 def _called(profile: Profile) -> str:

@@ -1,0 +1,133 @@
+"""The start page: demo listeners, artists by name, files."""
+
+import json
+
+from twotower.domain import Profile
+from twotower.ui import session
+
+
+def words(app) -> str:
+    return "\n".join(element.value for element in app.markdown)
+
+
+def test_it_says_what_the_app_does_before_anything_else(app):
+    assert not app.exception
+    assert app.title[0].value == "Find the people who hear music the way you do"
+    assert len([b for b in app.button if b.key.startswith("demo-")]) == 5
+
+
+def test_a_demo_listener_is_one_click_from_neighbours(app):
+    app.button(key="demo-1").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Your neighbours"
+    assert len(app.subheader) == 10
+    assert app.session_state["profile"].name == "Jazz and more"
+
+
+def test_typing_finds_artists_and_a_click_adds_one(app):
+    app.text_input(key="artist-search").set_value("amara j").run()
+    found = [b for b in app.button if b.key.startswith("add-")]
+    assert [b.label for b in found] == ["Amara Jazz"]
+    found[0].click().run()
+    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert app.text_input(key="artist-search").value == ""
+    assert app.button(key="chip-amara jazz")
+    assert "Closer than" in words(app)
+
+
+def test_a_name_nobody_has_is_answered_in_words(app):
+    app.text_input(key="artist-search").set_value("<b>qqq").run()
+    assert "No artist like “\\<b\\>qqq”" in words(app)
+
+
+def test_what_is_near_is_suggested_next(app, planted):
+    session_groups = planted.catalogue.group_of
+    app.button(key="add-amara folk").click().run()
+    suggested = [b.key.removeprefix("add-") for b in app.button if b.key.startswith("add-")]
+    assert len(suggested) > 3
+    assert {session_groups[key] for key in suggested} == {session_groups["amara folk"]}
+
+
+def test_picks_begin_a_profile_of_ones_own_beside_a_demo(app):
+    app.button(key="demo-0").click().run()
+    app.switch_page("start.py").run()
+    app.button(key="add-amara pop").click().run()
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    assert app.session_state["profile"].origin == "picked"
+
+
+def test_picks_can_be_weighed_removed_and_had_back(app):
+    app.button(key="add-amara jazz").click().run()
+    app.text_input(key="artist-search").set_value("amara folk").run()
+    app.button(key="add-amara folk").click().run()
+    app.segmented_control(key="like-amara folk").set_value("live for").run()
+    assert app.session_state["profile"].artists["amara folk"].plays == 9
+    app.button(key="chip-amara folk").click().run()
+    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    app.button(key="undo").click().run()
+    assert app.session_state["profile"].artists["amara folk"].plays == 9
+
+
+def test_starting_over_can_be_undone(app):
+    app.button(key="add-amara jazz").click().run()
+    app.button(key="start-over").click().run()
+    assert app.session_state["profile"] is None
+    app.button(key="undo").click().run()
+    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+
+
+def test_removing_the_last_artist_leaves_a_way_back(app):
+    app.button(key="add-amara jazz").click().run()
+    app.button(key="chip-amara jazz").click().run()
+    assert app.session_state["profile"] is None
+    app.button(key="undo").click().run()
+    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+
+
+def history(*artists: str) -> bytes:
+    rows = [
+        {"endTime": "2024-05-01 10:00", "artistName": name, "trackName": "t", "msPlayed": ms}
+        for name in artists
+        for ms in (200_000, 5_000)
+    ]
+    return json.dumps(rows).encode()
+
+
+def test_an_uploaded_history_becomes_the_profile_and_is_reported(app):
+    file = history("Amara Techno", "Ammoth Techno")
+    app.file_uploader[0].upload("StreamingHistory0.json", file).run()
+    assert not app.exception
+    assert set(app.session_state["profile"].artists) == {"amara techno", "ammoth techno"}
+    assert "**StreamingHistory0\\.json** · 2 plays of 2 artists, May 2024 to May 2024" in words(app)
+    assert "2 shorter than 30 s" in words(app)
+
+
+def test_a_file_without_music_says_so_and_the_profile_stays(app):
+    app.button(key="add-amara jazz").click().run()
+    app.file_uploader[0].upload("notes.txt", b"").run()
+    assert not app.exception
+    assert "notes\\.txt" in app.error[0].value
+    assert "What you had before is still here" in app.error[0].value
+    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+
+
+def test_a_history_of_strangers_says_what_would_help_and_the_profile_stays(app):
+    app.button(key="add-amara jazz").click().run()
+    app.file_uploader[0].upload("StreamingHistory0.json", history("Nobody At All")).run()
+    assert "too little to tell" in app.error[0].value
+    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+
+
+def test_the_spotify_card_leads_to_the_data_export(app):
+    assert "https://www.spotify.com/account/privacy/" in words(app)
+
+
+def test_at_most_so_many_steps_can_be_taken_back(app):
+    for number in range(session.MOST_UNDONE + 5):
+        key = "like-amara jazz"
+        if number == 0:
+            app.button(key="add-amara jazz").click().run()
+        else:
+            app.segmented_control(key=key).set_value(["love", "like"][number % 2]).run()
+    assert len(app.session_state["steps"]) == session.MOST_UNDONE
+    assert isinstance(app.session_state["profile"], Profile)

@@ -1,0 +1,122 @@
+"""Figures say what their values say."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from twotower import charts
+from twotower.charts import Spot
+from twotower.domain import Spread
+
+PLACES = np.array([[0, 0], [1, 0], [10, 10], [np.nan, np.nan], [11, 10]], np.float32)
+
+
+@dataclass(frozen=True)
+class Area:
+    name: str
+    x: float
+    y: float
+    size: int
+
+
+AREAS = (Area("jazz", 0.5, 0.0, 2), Area("metal", 10.5, 10.0, 2))
+
+
+def community(figure):
+    return [list(trace.customdata) for trace in figure.data if trace.hoverinfo == "none"]
+
+
+def test_each_area_has_its_points_and_nobody_without_a_place_is_drawn():
+    assert community(charts.taste_map(PLACES, AREAS)) == [[0, 1], [2, 4]]
+
+
+def test_the_map_is_byte_for_byte_the_same_for_the_same_values():
+    def drawn():
+        near = [Spot(1, 1.0, 0.0, "Amber Otter")]
+        return charts.taste_map(PLACES, AREAS, you=(0.5, 0.1), neighbours=near).to_json()
+
+    assert drawn() == drawn()
+
+
+def test_points_are_clickable_and_silent():
+    trace = charts.taste_map(PLACES, AREAS).data[0]
+    assert trace.hoverinfo == "none"  # "skip" would take the clicks away too
+    assert trace.x.dtype == np.float32
+    assert trace.customdata.dtype == np.int32
+
+
+def test_lines_lead_from_you_to_each_neighbour():
+    near = [Spot(0, 0.0, 0.0, "A"), Spot(2, 10.0, 10.0, "B")]
+    figure = charts.taste_map(PLACES, AREAS, you=(5.0, 5.0), neighbours=near)
+    lines = next(trace for trace in figure.data if trace.mode == "lines")
+    assert lines.x == (5.0, 0.0, None, 5.0, 10.0, None)
+    assert lines.y == (5.0, 0.0, None, 5.0, 10.0, None)
+
+
+def test_names_on_the_map_are_text_not_markup():
+    near = [Spot(0, 0.0, 0.0, "<b>bold</b> & <a href='x'>y</a>")]
+    areas = (Area("<i>folk</i>", 0.0, 0.0, 3),)
+    figure = charts.taste_map(PLACES, areas, you=(9.0, 9.0), neighbours=near, focus=near[0])
+    assert figure.layout.annotations[0].text == "<b>&lt;i&gt;folk&lt;/i&gt;</b>"
+    shown = [text for trace in figure.data if trace.text is not None for text in trace.text]
+    assert len(shown) == 2
+    assert all("<" not in text for text in shown)
+
+
+def test_the_smaller_of_two_areas_in_one_place_has_no_label():
+    areas = (Area("shoegaze", 0.0, 0.0, 10), Area("dream pop", 0.2, 0.1, 40), *AREAS[1:])
+    labels = [note.text for note in charts.taste_map(PLACES, areas).layout.annotations]
+    assert labels == ["<b>dream pop</b>", "<b>metal</b>"]
+
+
+def test_no_label_lies_on_you():
+    labels = charts.taste_map(PLACES, AREAS, you=(0.5, 0.0)).layout.annotations
+    assert [label.text for label in labels] == ["<b>metal</b>"]
+
+
+def test_an_empty_community_is_an_empty_map():
+    figure = charts.taste_map(np.zeros((0, 2), np.float32), ())
+    assert sum(len(trace.x) for trace in figure.data) == 0
+
+
+def test_a_large_community_is_drawn_as_a_sample_that_stays_the_same():
+    draw = np.random.default_rng(1)
+    places = draw.normal(size=(charts.MOST_DRAWN + 500, 2)).astype(np.float32)
+    first, again = (community(charts.taste_map(places, AREAS)) for _ in range(2))
+    assert first == again
+    assert sum(map(len, first)) == charts.MOST_DRAWN
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [(0.2, 10), (0.3, 30), (0.4, 50), (0.6, 70), (0.8, 90), (-5.0, 1), (5.0, 99)],
+)
+def test_standing_goes_straight_between_the_percentiles(value, place):
+    assert charts.standing(value, (0.2, 0.4, 0.8)) == pytest.approx(place)
+
+
+def test_standing_where_all_people_are_alike_is_the_middle():
+    assert charts.standing(0.5, (0.5, 0.5, 0.5)) == 50
+
+
+def test_audio_ranges_leaves_out_what_one_side_does_not_have():
+    figure = charts.audio_ranges(
+        {"energy": Spread(0.5), "tempo": Spread(120.0), "valence": Spread(0.1)},
+        {"energy": (0.2, 0.5, 0.8), "tempo": (90.0, 110.0, 130.0), "loudness": (-12, -8, -5)},
+    )
+    you = figure.data[-1]
+    assert list(you.x) == [50, 70]
+    assert [label.split()[0] for label in you.y] == ["energetic", "fast"]
+    assert you.text[1] == "You 120 BPM, most people 90 BPM to 130 BPM"
+
+
+def test_genre_bars_show_the_largest_shares_as_text_too():
+    figure = charts.genre_bars([("jazz", 0.6), ("<b>", 0.3), ("folk", 0.1)], most=2)
+    assert list(figure.data[0].y) == ["jazz", "&lt;b&gt;"]
+    assert list(figure.data[0].text) == ["60 %", "30 %"]
+
+
+def test_units_are_said():
+    assert charts.in_unit("loudness", -7.6) == "−8 dB"
+    assert charts.in_unit("energy", 0.638) == "0.64"
