@@ -12,7 +12,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     )
     found = session.neighbours(count)
     components.download(found)
-components.standing(seen, found, len(session.crowd().ids))
+components.standing(seen, found, len(session.matcher().crowd()))
 grid = st.grid(2, min_column_width=320, gap="small")
 for neighbour in found:
     card = grid.container(
@@ -22,4 +22,4 @@ for neighbour in found:
         key=f"neighbour-{neighbour.rank}",
     )
     with card:
-        components.neighbour_card(neighbour)
+        components.neighbour_card(neighbour, seen.profile)

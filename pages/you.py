@@ -15,5 +15,5 @@ with artists:
 with genres:
     portrait.genres(seen)
     portrait.recognition(seen)
-portrait.audio(seen, session.community_audio())
+portrait.audio(seen, session.matcher().community_audio())
 components.lead_on("See your neighbours", components.NEIGHBOURS, "edited")

@@ -1,23 +1,13 @@
 """Figures say what their values say."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from twotower import charts
 from twotower.charts import Spot
-from twotower.domain import Spread
+from twotower.domain import Area, Spread
 
 PLACES = np.array([[0, 0], [1, 0], [10, 10], [np.nan, np.nan], [11, 10]], np.float32)
-
-
-@dataclass(frozen=True)
-class Area:
-    name: str
-    x: float
-    y: float
-    size: int
 
 
 AREAS = (Area("jazz", 0.5, 0.0, 2), Area("metal", 10.5, 10.0, 2))

@@ -5,15 +5,25 @@ artists' vectors, so its nearest neighbours are of the group that it listens to.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from time import perf_counter
 
 import numpy as np
 
 from twotower.community import Crowd
-from twotower.domain import Artist, Listener, Neighbour, Profile, Recognised, Spread, artist_key
+from twotower.domain import (
+    Area,
+    Artist,
+    Listener,
+    Neighbour,
+    Profile,
+    Recognised,
+    Spread,
+    artist_key,
+)
 from twotower.errors import EmptyProfile
+from twotower.matching import Portrait
 
 GROUPS = ("metal", "jazz", "folk", "techno", "pop")
 HOSTILE = ("*x*", "[a](b)", "$math$", ":red[x]", "<b>bold</b>", ":smile:", "www.example.com")
@@ -22,27 +32,6 @@ ENDS = ("ara", "moth", "Harbour", "wick", "onia", "Parade")
 ADJECTIVES = ("Amber", "Brisk", "Calm", "Dusty", "Early", "Fond", "Gentle", "Hazy", "Idle", "Jolly")
 ANIMALS = ("Otter", "Heron", "Lynx", "Moth", "Newt", "Owl", "Pika", "Quail", "Robin", "Stoat")
 DIM = 16
-
-
-@dataclass(frozen=True)
-class Area:
-    name: str
-    x: float
-    y: float
-    size: int
-
-
-@dataclass(frozen=True)
-class Portrait:
-    profile: Profile
-    user_vector: np.ndarray
-    candidate_vector: np.ndarray
-    recognised: Recognised
-    artists: tuple[Artist, ...]
-    genres: tuple[tuple[str, float], ...]
-    audio: Mapping[str, Spread]
-    audio_is_estimate: bool
-    seconds: float
 
 
 class PlantedCatalogue:
@@ -126,7 +115,7 @@ class PlantedMatcher:
                 *[artist for artist, _ in self._people[100 * group].artists[:8]],
                 name=f"{GROUPS[group].title()} and more",
                 id=f"demo-{GROUPS[group]}",
-                origin="invented",
+                origin="demo",
             )
             for group in range(len(GROUPS))
         )

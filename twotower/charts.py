@@ -7,12 +7,11 @@ page's own background where `PAGE` stands, so one figure serves the light and th
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import plotly.graph_objects as go
 
-from twotower.domain import Spread
+from twotower.domain import Area, Spread
 
 PAGE = "#000038"  # Streamlit's placeholder for the background of the page
 INK = "#000037"  # and for text on it
@@ -42,19 +41,6 @@ _ROWS = {
     "tickfont": {"size": 14, "color": INK},
 }
 UNITS = {"loudness": "dB", "tempo": "BPM"}
-
-
-class Area(Protocol):
-    """A named part of the map."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def x(self) -> float: ...
-    @property
-    def y(self) -> float: ...
-    @property
-    def size(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,13 @@ HEIGHT = 580  # pixels
 @st.fragment
 def explorer() -> None:
     """The map, and beside it the person that was clicked, chosen or linked to."""
-    crowd = session.crowd()
+    crowd = session.matcher().crowd()
     try:
         seen = session.portrait()
     except EmptyProfile as error:
         components.too_little(error)
         seen = None
-    near = () if seen is None else session.matcher().neighbours(seen, LINES)
+    near = () if seen is None else session.neighbours(LINES)
     _obey_link()
     components.note(
         f"{len(crowd.ids):,} people. The nearer two points, the more alike they listen. "
@@ -106,7 +106,7 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
 
 def _spots(ids: list[str]) -> list[charts.Spot]:
     """Those of `ids` who are on the map."""
-    crowd = session.crowd()
+    crowd = session.matcher().crowd()
     rows = [row for id in ids if (row := crowd.row_of(id)) is not None]
     return [
         charts.Spot(row, float(crowd.places[row, 0]), float(crowd.places[row, 1]), crowd.names[row])
@@ -157,10 +157,10 @@ def _search(crowd: "Crowd") -> None:
                 )
         if not artists and not found:
             components.note(f"Nobody and nothing like “{escape(wanted)}”.")
-    if artist := st.session_state.get("map-artist"):
+    if chosen := st.session_state.get("map-artist"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"Rings: the {AROUND} people nearest to **{escape(artist)}**", width="stretch"
+                f"Rings: the {AROUND} people nearest to **{escape(chosen)}**", width="stretch"
             )
             st.button(
                 "Clear",
@@ -208,7 +208,7 @@ def _person(near: tuple[Neighbour, ...], seen: "Portrait | None") -> None:
     if not chosen:
         st.markdown(":material/ads_click: Nobody chosen yet: click a point, or search by name.")
         return
-    person = session.person(chosen)
+    person = session.matcher().person(chosen)
     if person is None:
         st.markdown(":material/person_off: This person isn't in the community, or has left it.")
         return

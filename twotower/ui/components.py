@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from twotower.domain import Listener, Neighbour, Recognised
+from twotower.domain import Listener, Neighbour, Profile, Recognised, artist_key
 from twotower.errors import TwoTowerError
 from twotower.settings import ROOT
 from twotower.sources.files import FileReport
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from twotower.matching import Portrait
 
 JOINER = "\u2060"  # no width, no meaning: it only keeps two characters from being read as one
-INVENTED = "invented"
+INVENTED = "invented"  # origin of listeners who are no real people
+DEMO = "demo"  # origin of the profiles to try the app with
+SHARED, DISCOVER = 6, 6  # artists shown on a card
 PICTURE = ROOT / "assets" / "hint.svg"
 START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"
 
@@ -175,7 +177,7 @@ def is_invented(listener: Listener) -> bool:
     return listener.origin == INVENTED
 
 
-def neighbour_card(neighbour: Neighbour) -> None:
+def neighbour_card(neighbour: Neighbour, mine: Profile) -> None:
     """One match: who, how near, what you share and what they could show you."""
     listener = neighbour.listener
     with st.container(gap="xsmall"):
@@ -185,17 +187,17 @@ def neighbour_card(neighbour: Neighbour) -> None:
             f":gray[· cosine {neighbour.similarity:.2f}]"
         )
         if neighbour.shared:
-            count = len(neighbour.shared)
-            st.markdown(
-                f":material/join_inner: **You share {count:,}** {names(neighbour.shared, 6)}"
-            )
+            count = sum(artist_key(name) in mine.artists for name, _ in listener.artists)
+            shown = neighbour.shared[:SHARED]
+            rest = f" and {count - len(shown)} more" if count > len(shown) else ""
+            st.markdown(f":material/join_inner: **You share {count:,}** {names(shown)}{rest}")
         else:
             st.markdown(
                 ":material/join_inner: **No artist in common**, yet the same corner of music"
             )
         if neighbour.discover:
             st.markdown(
-                f":material/explore: **They could show you** {names(neighbour.discover, 5)}"
+                f":material/explore: **They could show you** {names(neighbour.discover[:DISCOVER])}"
             )
     with st.container(vertical_alignment="bottom"):
         st.page_link(

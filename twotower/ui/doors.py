@@ -83,13 +83,13 @@ def _suggestions() -> list[str]:
         seen = session.portrait()
     except EmptyProfile:
         seen = None
-    if seen is None or seen.profile.origin == components.INVENTED:
+    if seen is None or seen.profile.origin == components.DEMO:
         components.note("Many start with one of these")
         return list(session.matcher().catalogue.names[:FOUND])
     components.note("People near you also hear")
     has = seen.profile.artists
     found: dict[str, str] = {}
-    for neighbour in session.matcher().neighbours(seen, 10):
+    for neighbour in session.neighbours(10):
         for name in neighbour.discover[:3]:
             if artist_key(name) not in has:
                 found.setdefault(artist_key(name), name)
@@ -98,7 +98,7 @@ def _suggestions() -> list[str]:
 
 def _add_button(name: str) -> None:
     now = session.profile()
-    has = now is not None and now.origin != components.INVENTED and artist_key(name) in now.artists
+    has = now is not None and now.origin != components.DEMO and artist_key(name) in now.artists
     st.button(
         escape(name),
         key=f"add-{artist_key(name)}",
@@ -117,7 +117,7 @@ def _add(name: str) -> None:
 def _chips() -> None:
     """The artists picked so far, each with a way to take it out and to say how much it counts."""
     now = session.profile()
-    if now is None or now.origin == components.INVENTED:
+    if now is None or now.origin == components.DEMO:
         return
     shown = list(now.artists.items())[-CHIPS:]
     st.subheader("Your artists", anchor=False)
@@ -168,7 +168,7 @@ def _so_far() -> None:
             seen = None
         if seen is not None:
             st.markdown(components.evidence(seen.recognised))
-            for neighbour in session.matcher().neighbours(seen, 3):
+            for neighbour in session.neighbours(10)[:3]:
                 badge = (
                     " :gray-badge[invented]" if components.is_invented(neighbour.listener) else ""
                 )

@@ -20,7 +20,7 @@ def summary(seen: "Portrait") -> None:
     """Who this is, from what, and how surely it is known."""
     profile = seen.profile
     origins = {
-        "invented": "a demo listener",
+        components.DEMO: "a demo listener",
         "picked": "the artists you picked",
         "spotify-web-api": "a Spotify list, kept in this session only",
     }

@@ -5,14 +5,14 @@ community and other things that are the same for everyone are in the caches.
 """
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from twotower.domain import Listener, Neighbour, Profile
+from twotower.domain import Neighbour, Profile
 from twotower.errors import EmptyProfile, TwoTowerError
 from twotower.profiles import profile_of
 from twotower.settings import Settings
@@ -20,8 +20,7 @@ from twotower.sources.files import FileReport, read_files
 from twotower.ui import components, edits
 
 if TYPE_CHECKING:
-    from twotower.community import Crowd
-    from twotower.matching import Area, Matcher, Portrait
+    from twotower.matching import Matcher, Portrait
 
 MOST_UNDONE = 30
 
@@ -42,6 +41,16 @@ class Step:
     said: str  # what was done, as a past event: "Removed Low"
     before: Profile | None
     moved: float | None = None  # cosine between the vectors before and after
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The neighbours of a portrait in the community as of one of its changes."""
+
+    portrait: "Portrait"
+    seq: int
+    count: int
+    people: tuple[Neighbour, ...]
 
 
 @st.cache_resource(show_spinner="Loading the model and the community …")
@@ -100,8 +109,19 @@ def require_portrait() -> "Portrait":
 
 
 def neighbours(count: int) -> tuple[Neighbour, ...]:
-    """The visitor's nearest people, nearest first."""
-    return matcher().neighbours(require_portrait(), count)
+    """The visitor's nearest people, nearest first; nobody where there is no portrait.
+
+    Found anew when the portrait or the community has changed, or more are asked for.
+    """
+    seen = portrait()
+    if seen is None:
+        return ()
+    seq = matcher().crowd().seq
+    known: _Found | None = st.session_state.get("found")
+    if known is None or known.portrait is not seen or known.seq != seq or known.count < count:
+        known = _Found(seen, seq, count, matcher().neighbours(seen, count))
+        st.session_state["found"] = known
+    return known.people[:count]
 
 
 def bring(new: Profile | None, said: str, *, edited: bool = False) -> None:
@@ -145,7 +165,7 @@ def start_over() -> None:
 def pick(name: str) -> None:
     """Add an artist; to a demo listener nothing is added, a profile of one's own begins."""
     now = profile()
-    if now is None or now.origin == "invented":
+    if now is None or now.origin == components.DEMO:
         bring(edits.picked(name), f"Picked {name}")
     elif len(now.artists) < edits.MOST_PICKED or now.origin != edits.PICKED:
         bring(edits.with_artist(now, name), f"Added {name}", edited=True)
@@ -163,22 +183,6 @@ def like(key: str, word: str) -> None:
     if now is not None and key in now.artists:
         name = now.artists[key].name
         bring(edits.with_liking(now, key, word), f"Changed how much {name} counts", edited=True)
-
-
-def crowd() -> "Crowd":
-    return matcher().crowd()
-
-
-def person(listener_id: str) -> Listener | None:
-    return matcher().person(listener_id)
-
-
-def areas() -> "tuple[Area, ...]":
-    return matcher().areas()
-
-
-def community_audio() -> Mapping[str, tuple[float, float, float]]:
-    return matcher().community_audio()
 
 
 def read_upload(

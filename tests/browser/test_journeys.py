@@ -1,0 +1,173 @@
+"""A person's ways through the app, in a real browser."""
+
+import json
+
+import pytest
+from conftest import settled, violations, wider_than_screen
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = (
+    "*x*", "[a](b)", "$math$ $x$", ":red[x]", "<b>bold</b>", ":smile:", ":material/home:",
+    "www.example.com", "https://example.com/a", "me@example.com", "A -> B -- C", "`code` ~~no~~",
+)  # fmt: skip
+
+
+def go(page: Page, name: str) -> None:
+    """Open a page by the navigation, which is behind a button on a small screen."""
+    if page.viewport_size["width"] < 500:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name=name, exact=True).click()
+    if page.viewport_size["width"] < 500:
+        page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+        expect(page.get_by_test_id("stSidebarNavLink").first).not_to_be_in_viewport()
+    settled(page)
+
+
+def is_good(page: Page) -> None:
+    settled(page)
+    assert violations(page) == []
+    assert wider_than_screen(page) <= 0
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_from_the_start_to_neighbours_and_a_person_on_the_map(visit, address, look):
+    page = visit(address, look)
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Find the people who hear music the way you do"
+    )
+    expect(page.get_by_role("button", name="Be this listener")).to_have_count(5)
+    is_good(page)
+
+    page.get_by_role("button", name="Be this listener").first.click()
+    expect(page.get_by_role("heading", name="Your neighbours")).to_be_visible()
+    expect(page.get_by_role("heading", level=3)).to_have_count(10)
+    is_good(page)
+    first = page.get_by_role("heading", level=3).first.inner_text().removeprefix("1. ")
+
+    go(page, "You")
+    expect(page.get_by_role("heading", name="Top artists")).to_be_visible()
+    is_good(page)
+
+    go(page, "Map")
+    expect(page.get_by_role("heading", level=2)).to_have_text(first)
+    before = click_a_point(page)
+    expect(page.get_by_role("heading", level=2)).not_to_have_text(before)
+    page.wait_for_url("**/map?listener=*")
+    is_good(page)
+
+
+def click_a_point(page: Page) -> str:
+    """Click the community's outermost point on the map; gives who was shown before."""
+    before = page.get_by_role("heading", level=2).inner_text()
+    page.wait_for_function(
+        "() => (document.querySelector('.js-plotly-plot')?.calcdata ?? []).length > 0"
+    )
+    page.locator(".js-plotly-plot").scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """() => {
+            const plot = document.querySelector('.js-plotly-plot');
+            const box = plot.getBoundingClientRect(), size = plot._fullLayout._size;
+            const {xaxis, yaxis} = plot._fullLayout;
+            let best = [0, 0];
+            for (const trace of plot._fullData.filter(each => each.hoverinfo === 'none'))
+                for (let i = 0; i < trace.x.length; i++) {
+                    const at = [box.left + size.l + xaxis.d2p(trace.x[i]),
+                                box.top + size.t + yaxis.d2p(trace.y[i])];
+                    if (at[1] < innerHeight - 20 && at[1] > best[1]) best = at;
+                }
+            return best;
+        }"""
+    )
+    page.mouse.move(x, y)
+    page.wait_for_function(
+        "() => (document.querySelector('.js-plotly-plot')._hoverdata ?? []).length > 0"
+    )
+    page.mouse.click(x, y)
+    return before
+
+
+def test_the_keyboard_is_enough_to_reach_neighbours(visit, address):
+    page = visit(address)
+    button = page.get_by_role("button", name="Be this listener").first
+    expect(button).to_be_visible()
+    settled(page)
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if button.evaluate("each => each === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your neighbours")).to_be_visible()
+
+
+def test_artists_are_found_as_one_types_and_neighbours_follow(visit, address):
+    page = visit(address)
+    search = page.get_by_label("Find an artist")
+    expect(search).to_be_visible()
+    name = search.get_attribute("placeholder").split("e.g. ")[1]
+    search.press_sequentially(name.lower()[:8])
+    settled(page)
+    page.locator(".st-key-found").get_by_role("button", name=name, exact=False).first.click()
+    chips = page.locator(".st-key-chips").get_by_role("button")
+    expect(chips).to_have_count(1)
+    expect(search).to_have_value("")
+    expect(page.get_by_role("heading", name="So far: 1 artist")).to_be_visible()
+    expect(page.get_by_text("People near you also hear")).to_be_visible()
+    page.locator(".st-key-found").get_by_role("button").first.click()
+    expect(chips).to_have_count(2)
+    is_good(page)
+    chips.first.click()
+    expect(chips).to_have_count(1)
+    page.get_by_role("button", name="Undo").click()
+    expect(chips).to_have_count(2)
+    page.get_by_role("button", name="See your neighbours").click()
+    expect(page.get_by_role("heading", name="Your neighbours")).to_be_visible()
+
+
+def history(*artists: str) -> bytes:
+    return json.dumps(
+        [
+            {"endTime": "2024-05-01 10:00", "artistName": name, "trackName": "t", "msPlayed": 60000}
+            for name in artists
+        ]
+    ).encode()
+
+
+def upload(page: Page, name: str, content: bytes) -> None:
+    file = {"name": name, "mimeType": "application/json", "buffer": content}
+    page.locator("input[type=file]").set_input_files(file)
+
+
+def test_names_in_a_file_are_shown_letter_for_letter(visit, address):
+    page = visit(address)
+    known = page.get_by_label("Find an artist").get_attribute("placeholder").split("e.g. ")[1]
+    upload(page, "StreamingHistory0.json", history(known, *HOSTILE))
+    expect(page.get_by_text(f"{len(HOSTILE) + 1} plays of")).to_be_visible()
+    page.locator(".st-key-upload").get_by_role("button", name="See your neighbours").click()
+    expect(page.get_by_role("heading", name="Your neighbours")).to_be_visible()
+    go(page, "You")
+    rows = page.locator(".st-key-top-artists [data-testid=stMarkdown]")
+    expect(rows).to_have_count(len(HOSTILE) + 1)
+    shown = {text.replace("\u2060", "").rsplit(" · ", 1)[0] for text in rows.all_inner_texts()}
+    assert shown == {known, *HOSTILE}
+    assert page.locator(".st-key-top-artists").locator("b, a, code, del, em, .katex").count() == 0
+
+
+def test_a_damaged_file_is_told_and_nothing_is_lost(visit, address):
+    page = visit(address)
+    page.locator(".st-key-found").get_by_role("button").first.click()
+    expect(page.locator(".st-key-chips").get_by_role("button")).to_have_count(1)
+    upload(page, "my_spotify_data.zip", b"PK\x03\x04 this is no archive")
+    expect(page.get_by_role("alert")).to_contain_text("What you had before is still here")
+    expect(page.locator(".st-key-chips").get_by_role("button")).to_have_count(1)
+
+
+@pytest.mark.parametrize("path", ["neighbours", "you", "map"])
+def test_a_deep_link_is_the_first_thing_that_a_fresh_server_answers(visit, fresh_address, path):
+    page = visit(f"{fresh_address}/{path}")
+    expect(page.get_by_role("link", name="Start", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    if path != "map":
+        expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    is_good(page)
