@@ -114,6 +114,14 @@ def hold_out(sources: Sources, number: int, *, part: Part = "test", seed: int = 
     return Held(number, _training(sources, training, seen, seed), test, asked, _artists(training))
 
 
+def shipped_training(sources: Sources) -> list[Profile]:
+    """Whom the model that ships is trained on: all listeners, and the playlists of no test."""
+    return [
+        *sources.listeners,
+        *(p for p in sources.playlists if not _is_test_playlist(p, TEST_DIGITS)),
+    ]
+
+
 def _artists(profiles: Sequence[Profile]) -> frozenset[str]:
     return frozenset(key for profile in profiles for key in profile.artists)
 

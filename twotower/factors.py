@@ -113,11 +113,12 @@ def procrustes(moved: np.ndarray, fixed: np.ndarray, weight: np.ndarray) -> np.n
     Schönemann (1966), "A generalized solution of the orthogonal Procrustes problem".
     """
     left, _, right = np.linalg.svd((moved * weight[:, None]).T @ fixed)
-    return (left @ right).astype(np.float32)
+    return np.asarray(left @ right, dtype=np.float32)
 
 
 def ridge(inputs: np.ndarray, targets: np.ndarray, weight: np.ndarray, alpha: float) -> np.ndarray:
     """inputs (n, p), targets (n, q), weight (n,) -> coefficients (p, q) of weighted ridge."""
     weighted = inputs * weight[:, None]
     left = weighted.T.astype(np.float64) @ inputs + alpha * np.eye(inputs.shape[1])
-    return np.linalg.solve(left, weighted.T.astype(np.float64) @ targets).astype(np.float32)
+    right = weighted.T.astype(np.float64) @ targets
+    return np.asarray(np.linalg.solve(left, right), dtype=np.float32)

@@ -1,0 +1,245 @@
+"""A trained model as it is used and kept: profiles in, unit vectors out."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from twotower.catalogue import Catalogue
+from twotower.content import ContentSpace
+from twotower.domain import Profile, Recognised
+from twotower.errors import IncompatibleModel, MissingData
+from twotower.features import (
+    ContentMap,
+    ExtraItems,
+    ItemSet,
+    chunked,
+    collate,
+    read_profile,
+    recognise,
+)
+from twotower.model import Items, ModelConfig, TwoTower
+from twotower.tables import Table
+
+FORMAT = 1
+BATCH = 256  # chunks read at once
+FILES = (
+    "catalogue.json",
+    "catalogue.npz",
+    "weights.safetensors",
+    "words.json",
+    "trained_on.json",
+)
+Side = Literal["user", "candidate"]
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """Two towers, the artists they know, and the map for artists that they don't."""
+
+    model: TwoTower
+    catalogue: Catalogue
+    content: ContentMap
+    items: Items  # row 0 is padding, artist row r is r + 1
+    version: str  # of the weights; vectors of different versions are never compared
+    about: Mapping[str, Any]  # how it was trained
+    trained_on: tuple[str, ...] = ()  # hashed ids of the listeners it has seen
+
+    @classmethod
+    def from_training(
+        cls,
+        model: TwoTower,
+        table: Table,
+        catalogue: Catalogue,
+        *,
+        about: Mapping[str, Any],
+        trained_on: Sequence[str] = (),
+    ) -> "Embedder":
+        """Encode every artist once; nothing of the table but this is kept."""
+        padding = torch.zeros(1, table.inputs.shape[1])
+        model.eval()
+        with torch.inference_mode():
+            parts = [
+                model.encoder(torch.from_numpy(table.inputs[at : at + 8192]))
+                for at in range(0, len(table.inputs), 8192)
+            ]
+            parts.insert(0, model.encoder(padding))
+        items = Items(*(torch.cat([getattr(p, n) for p in parts]).half().float() for n in _ITEMS))
+        items.df[0] = 0
+        about = dict(about)
+        return cls(model, catalogue, table.content_map, items, "unsaved", about, tuple(trained_on))
+
+    @property
+    def dim(self) -> int:
+        return self.model.config.dim
+
+    def embed(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
+        """(n, dim) float32 unit vectors, one a profile, in order.
+
+        A profile in which the model knows nothing gets the tower's answer to "no items": ask
+        `knows` first.
+        """
+        extras = ExtraItems(first=len(self.items.gates))
+        sets = [read_profile(p, self.catalogue, self.content, extras) for p in profiles]
+        return self._pool(sets, extras, tower)
+
+    def knows(self, profile: Profile) -> bool:
+        """Whether anything in the profile says something to the model."""
+        extras = ExtraItems(first=len(self.items.gates))
+        return len(read_profile(profile, self.catalogue, self.content, extras).rows) > 0
+
+    def recognise(self, profile: Profile) -> Recognised:
+        return recognise(profile, self.catalogue, self.content.space)
+
+    @torch.inference_mode()
+    def _pool(self, sets: Sequence[ItemSet], extras: ExtraItems, side: Side) -> np.ndarray:
+        if side not in ("user", "candidate"):
+            raise ValueError(f"tower is 'user' or 'candidate', not {side!r}")
+        items = self.items
+        if extras.content:
+            inputs = torch.from_numpy(self.content.inputs(np.stack(extras.content)))
+            more = self.model.encoder(inputs, torch.from_numpy(np.stack(extras.extra)))
+            items = _joined(items, more, sets)
+        tower = self.model.user if side == "user" else self.model.candidate
+        pieces: list[ItemSet] = []
+        owner: list[int] = []
+        for at, one in enumerate(sets):
+            chunks = chunked(one, self.model.config.chunk)
+            pieces += chunks
+            owner += [at] * len(chunks)
+        order = np.argsort([len(p.rows) for p in pieces], kind="stable")
+        out = np.zeros((len(sets), self.dim), np.float32)
+        for at in range(0, len(order), BATCH):
+            chosen = order[at : at + BATCH]
+            vectors = tower(items, collate([pieces[i] for i in chosen])).numpy()
+            np.add.at(out, np.asarray(owner)[chosen], vectors)
+        norms = np.linalg.norm(out, axis=1, keepdims=True)
+        return np.asarray(out / np.maximum(norms, 1e-9))
+
+    def save(self, folder: Path) -> "Embedder":
+        """Write a folder to look into, all or nothing, and give the model with its version."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        try:
+            self.catalogue.save(fresh)
+            save_file(_tensors(self), fresh / "weights.safetensors")
+            words = json.dumps(self.content.space.genre_words, ensure_ascii=False)
+            (fresh / "words.json").write_text(words, encoding="utf-8")
+            (fresh / "trained_on.json").write_text(json.dumps(self.trained_on), encoding="utf-8")
+            hashes = {name: _sha256(fresh / name) for name in FILES}
+            version = hashlib.sha256("".join(hashes[n] for n in FILES).encode()).hexdigest()[:12]
+            document = {
+                "format": FORMAT,
+                "version": version,
+                "model": asdict(self.model.config),
+                "files": hashes,
+                "about": dict(self.about),
+            }
+            (fresh / "config.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+            fresh.chmod(0o755)
+            if folder.exists():
+                aside = fresh.with_name(fresh.name + "-old")
+                os.replace(folder, aside)
+                os.replace(fresh, folder)
+                shutil.rmtree(aside)
+            else:
+                os.replace(fresh, folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return replace(self, version=version)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Embedder":
+        """MissingData without a model there, IncompatibleModel where its files don't fit."""
+        if not (folder / "config.json").is_file():
+            raise MissingData(
+                f"no model in {folder}: train one with `python -m twotower train`, or restore "
+                "the shipped one"
+            )
+        try:
+            document = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            if document["format"] != FORMAT:
+                raise IncompatibleModel(
+                    f"the model in {folder.name} has format {document['format']}, this program "
+                    f"reads {FORMAT}: train anew"
+                )
+            for name in FILES:
+                if _sha256(folder / name) != document["files"][name]:
+                    raise IncompatibleModel(
+                        f"{name} in {folder.name} is damaged or of another training run: restore "
+                        "the folder or train anew"
+                    )
+            catalogue = Catalogue.load(folder)
+            tensors = load_file(folder / "weights.safetensors")
+            words = tuple(json.loads((folder / "words.json").read_text(encoding="utf-8")))
+            model = TwoTower(ModelConfig(**document["model"]))
+            prefix = "model."
+            model.load_state_dict(
+                {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            )
+            arrays = {
+                n.removeprefix("content."): t.float().numpy()
+                for n, t in tensors.items()
+                if n.startswith("content.")
+            }
+            space = ContentSpace(words, *(arrays[n] for n in _SPACE))
+            content = ContentMap(space, *(arrays[n] for n in _MAP))
+            items = Items(*(tensors[f"items.{n}"].float() for n in _ITEMS))
+            version = str(document["version"])
+            trained_on = tuple(json.loads((folder / "trained_on.json").read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise IncompatibleModel(
+                f"the model in {folder.name} can't be read ({error}): restore it or train anew"
+            ) from error
+        if len(items.gates) != len(catalogue) + 1:
+            raise IncompatibleModel(
+                f"{len(items.gates) - 1} encoded artists for {len(catalogue)} in the catalogue of "
+                f"{folder.name}: files of different training runs"
+            )
+        return cls(model.eval(), catalogue, content, items, version, document["about"], trained_on)
+
+
+_ITEMS = ("vectors", "gates", "df")
+_SPACE = ("genre_idf", "genre_basis", "name_idf", "name_basis", "audio_mean", "audio_std")
+_MAP = ("mean", "std", "coefficients")
+
+
+def _tensors(embedder: Embedder) -> dict[str, torch.Tensor]:
+    tensors = {f"model.{n}": t.contiguous() for n, t in embedder.model.state_dict().items()}
+    space = embedder.content.space
+    for name in _SPACE:
+        half = name.endswith("basis")
+        array = torch.from_numpy(np.ascontiguousarray(getattr(space, name)))
+        tensors[f"content.{name}"] = array.half() if half else array.float()
+    for name in _MAP:
+        tensors[f"content.{name}"] = torch.from_numpy(
+            np.ascontiguousarray(getattr(embedder.content, name), dtype=np.float32)
+        )
+    for name in _ITEMS:
+        tensors[f"items.{name}"] = getattr(embedder.items, name).half().contiguous()
+    return tensors
+
+
+def _joined(items: Items, more: Items, sets: Sequence[ItemSet]) -> Items:
+    """The used rows of both, so that a live profile never copies the whole catalogue."""
+    first = len(items.gates)
+    used = np.unique(np.concatenate([[0], *(s.rows for s in sets)])).astype(np.int64)
+    own = torch.from_numpy(used[used < first])
+    for one in sets:
+        one.rows[:] = np.searchsorted(used, one.rows)
+    extra = torch.from_numpy(used[used >= first] - first)
+    return Items(*(torch.cat([getattr(items, n)[own], getattr(more, n)[extra]]) for n in _ITEMS))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,123 @@
+"""From profiles to a model that can be used: world, tables, training and estimates in one call."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from twotower.artist_content import ArtistContent
+from twotower.baselines import Fit, Method, Training
+from twotower.catalogue import Catalogue
+from twotower.datasets import Tagging
+from twotower.domain import SPOTIFY_WEB_API, Profile
+from twotower.embedder import Embedder
+from twotower.errors import BadProfile
+from twotower.estimates import estimate_audio, estimate_genres
+from twotower.model import ModelConfig
+from twotower.splits import hashed_id
+from twotower.tables import Progress, build_world, listeners_of_artists
+from twotower.training import Record, TrainConfig, playlist_titles, train
+
+FEWEST_ARTISTS = 4  # in a profile that is trained on
+FEWEST_LISTENERS = 40  # to train on
+
+
+def fit(
+    profiles: Sequence[Profile],
+    content: Sequence[ArtistContent] = (),
+    taggings: Sequence[Tagging] = (),
+    *,
+    config: TrainConfig | None = None,
+    model_config: ModelConfig | None = None,
+    estimates: bool = True,
+    resume: Path | None = None,
+    on_record: Callable[[Record], None] | None = None,
+    progress: Progress | None = None,
+) -> Embedder:
+    """A trained model of all `profiles` with enough artists; `estimates` may be left out for tests.
+
+    BadProfile where there are too few, or where one came through Spotify's Web API: such profiles
+    are never trained on.
+    """
+    config = config or TrainConfig()
+    refused = [p.id for p in profiles if p.origin == SPOTIFY_WEB_API]
+    if refused:
+        raise BadProfile(
+            f"{len(refused)} profiles came through Spotify's Web API (the first is "
+            f"{refused[0]!r}): Spotify's policy forbids training on them, take them out"
+        )
+    used = [p for p in profiles if len(p.artists) >= FEWEST_ARTISTS]
+    if len(used) < FEWEST_LISTENERS:
+        raise BadProfile(
+            f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
+            f"training needs {FEWEST_LISTENERS}"
+        )
+    began = time.perf_counter()
+    world = build_world(used, content, taggings, seed=config.seed)
+    model, table, history = train(
+        world,
+        titles=playlist_titles(world, used),
+        model_config=model_config,
+        config=config,
+        resume=resume,
+        on_record=on_record,
+        progress=progress,
+    )
+    words: tuple[str, ...] = ()
+    catalogue = Catalogue(world.keys, world.names, listeners_of_artists(world))
+    if estimates:
+        words, genre_ids = estimate_genres(world, table)
+        audio = estimate_audio(world, table)
+        catalogue = Catalogue(world.keys, world.names, catalogue.df, words, genre_ids, audio)
+    about = {
+        "profiles": dict(Counter(p.origin for p in used)),
+        "artists": len(world.keys),
+        "played artists": int((catalogue.df > 0).sum()),
+        "training": asdict(config),
+        "seconds": round(time.perf_counter() - began),
+        "last record": asdict(history.records[-1]) if history.records else {},
+    }
+    seen = sorted(hashed_id(p) for p in used)
+    return Embedder.from_training(model, table, catalogue, about=about, trained_on=seen)
+
+
+@dataclass(frozen=True)
+class TwoTowers:
+    """The towers as one of the methods that `evaluate` compares."""
+
+    embedder: Embedder
+    name: str = "two towers"
+
+    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """(Q, N) cosines of the user tower's queries and the candidate tower's candidates."""
+        users = self.embedder.embed(queries, "user")
+        return np.asarray(users @ self.embedder.embed(candidates, "candidate").T)
+
+
+def two_towers(
+    *,
+    config: TrainConfig | None = None,
+    model_config: ModelConfig | None = None,
+    playlists: bool = True,
+    on_record: Callable[[Record], None] | None = None,
+) -> Fit:
+    """What `evaluate` needs to train and ask the towers."""
+
+    def fitted(training: Training) -> Method:
+        profiles = [*training.listeners, *(training.playlists if playlists else ())]
+        return TwoTowers(
+            fit(
+                profiles,
+                training.content,
+                training.tags,
+                config=config,
+                model_config=model_config,
+                estimates=False,
+                on_record=on_record,
+            )
+        )
+
+    return fitted

@@ -1,0 +1,355 @@
+"""Teaching the two towers to find the other half of a listener among strangers."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from twotower import losses
+from twotower.domain import AUDIO as ATTRIBUTES
+from twotower.domain import Profile
+from twotower.features import (
+    ItemSet,
+    audio_extra,
+    collate,
+    content_block,
+    playlist_extra,
+    title_genres,
+)
+from twotower.model import (
+    ARTIST,
+    AUDIO_GROUP,
+    DF,
+    EXTRA_WIDTH,
+    FACTOR,
+    GENRE_GROUP,
+    INPUT_WIDTH,
+    PLAYLIST_GROUP,
+    TAGS,
+    ModelConfig,
+    TwoTower,
+)
+from twotower.tables import Progress, Table, World, build_tables, folds_of
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Good values; the command's flags have the same names."""
+
+    steps: int = 800
+    batch: int = 384  # listeners, all of one fold and one source
+    folds: int = 4
+    rate: float = 2e-3
+    decay: float = 0.02  # on matrices of the encoder and the small networks
+    warm_up: float = 0.1
+    clip: float = 1.0
+    ema: float = 0.98
+    largest_scale: float = 60.0
+    longest_view: int = 48  # artists
+    thresholds: tuple[int, ...] = (3, 5, 10, 20, 40)  # listeners an artist needs, in half the steps
+    hide_identity: float = 0.1  # share of artists whose identity is hidden in a step
+    groups: float = 0.15  # share of views that also get each group
+    groups_alone: float = 0.2  # share of the user's views with groups that lose their artists
+    playlist_steps: float = 0.4  # share of steps on playlists, where there are any
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of training: the loss and what to watch beside it."""
+
+    step: int
+    loss: float
+    scale: float
+    alignment: float
+    uniformity: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two disjoint parts of one listener: artist rows and plays, the user's first."""
+
+    listener: int
+    rows: tuple[np.ndarray, np.ndarray]
+    plays: tuple[np.ndarray, np.ndarray]
+
+
+Group = tuple[int, np.ndarray, np.ndarray]  # kind, content block, extra numbers
+
+
+@dataclass
+class History:
+    records: list[Record] = field(default_factory=list)
+
+
+class Views:
+    """Draws pairs of disjoint views of listeners, with groups, as items of one fold's table."""
+
+    def __init__(self, world: World, table: Table, titles: Sequence[dict[str, float]]) -> None:
+        self.world, self.table, self.titles = world, table, titles
+        self.df = np.expm1(table.inputs[:, DF.start] * 2)
+        self.audio = world.audio[:, : len(ATTRIBUTES)]
+
+    def draw(
+        self, listeners: np.ndarray, config: TrainConfig, rng: np.random.Generator
+    ) -> tuple[list[ItemSet], list[ItemSet], Tensor, Tensor]:
+        """(user views, candidate views, encoder inputs, extra inputs); row 0 is padding."""
+        least = int(rng.choice(config.thresholds)) if rng.random() < 0.5 else 0
+        pairs: list[Pair] = []
+        plays = self.world.plays
+        for listener in listeners:
+            span = slice(plays.indptr[listener], plays.indptr[listener + 1])
+            rows, counts = plays.indices[span], plays.data[span]
+            usable = self.df[rows] >= max(least, 1e-6)
+            if least == 0 and rng.random() < 0.5:
+                usable[:] = True  # artists that only this fold plays are known by content
+            rows, counts = rows[usable], counts[usable]
+            if len(rows) < (8 if least else 4):
+                continue
+            order = rng.permutation(len(rows))
+            half = len(rows) // 2
+            if rng.random() < 0.5:
+                first, second = order[:half], order[half:]
+            else:
+                query = round(float(np.exp(rng.uniform(np.log(3), np.log(25)))))
+                query = max(2, min(query, half))
+                first, second = order[:query], order[query:]
+            first, second = first[: config.longest_view], second[: config.longest_view]
+            pairs.append(
+                Pair(int(listener), (rows[first], rows[second]), (counts[first], counts[second]))
+            )
+        return self._items(pairs, config, rng)
+
+    def _items(
+        self, pairs: Sequence[Pair], config: TrainConfig, rng: np.random.Generator
+    ) -> tuple[list[ItemSet], list[ItemSet], Tensor, Tensor]:
+        used = np.unique(np.concatenate([part for pair in pairs for part in pair.rows]))
+        inputs = self.table.inputs[used].copy()
+        hidden = rng.random(len(used)) < config.hide_identity
+        bare = hidden & (rng.random(len(used)) < 0.5)
+        inputs[hidden, FACTOR] = self.table.by_content[used[hidden]]
+        inputs[bare, FACTOR] = self.table.by_static[used[bare]]
+        inputs[bare, TAGS] = 0
+        inputs[hidden, DF] = (0.0, 0.0, 1.0)
+        extra_inputs: list[np.ndarray] = []
+        extra: list[np.ndarray] = []
+        first_extra = len(used) + 1
+        sides: tuple[list[ItemSet], list[ItemSet]] = ([], [])
+        for side in (0, 1):
+            for pair, found in zip(pairs, self._groups(pairs, side, config, rng), strict=True):
+                rows = np.searchsorted(used, pair.rows[side]) + 1
+                counts, kinds = pair.plays[side], np.full(len(rows), ARTIST, np.int64)
+                if found and side == 0 and rng.random() < config.groups_alone:
+                    rows, counts, kinds = rows[:0], counts[:0], kinds[:0]
+                for kind, block, numbers in found:
+                    rows = np.append(rows, first_extra + len(extra_inputs))
+                    counts, kinds = np.append(counts, 0), np.append(kinds, kind)
+                    extra_inputs.append(block)
+                    extra.append(numbers)
+                sides[side].append(ItemSet(rows, counts.astype(np.float32), kinds))
+        padding = np.zeros((1, INPUT_WIDTH), np.float32)
+        blocks = [padding, inputs]
+        if extra_inputs:
+            blocks.append(self.table.content_map.inputs(np.stack(extra_inputs)))
+        more = np.zeros((sum(map(len, blocks)), EXTRA_WIDTH), np.float32)
+        if extra:
+            more[first_extra:] = np.stack(extra)
+        return *sides, torch.from_numpy(np.concatenate(blocks)), torch.from_numpy(more)
+
+    def _groups(
+        self, pairs: Sequence[Pair], side: int, config: TrainConfig, rng: np.random.Generator
+    ) -> list[list[Group]]:
+        """For each view what else is told of it: genres, audio, words of the playlist's title."""
+        wanted = rng.random((len(pairs), 3)) < config.groups
+        owners: list[tuple[int, int]] = []  # (view, kind), in the order of `genres`
+        genres: list[dict[str, float]] = []
+        extras: list[np.ndarray] = []
+        out: list[list[Group]] = [[] for _ in pairs]
+        for at, pair in enumerate(pairs):
+            rows, counts = pair.rows[side], pair.plays[side]
+            if wanted[at, 0] and (found := self._genres(rows, counts)):
+                owners.append((at, GENRE_GROUP))
+                genres.append(found)
+                extras.append(np.zeros(EXTRA_WIDTH, np.float32))
+            if wanted[at, 1] and (audio := self._audio(rows, counts)) is not None:
+                out[at].append((AUDIO_GROUP, *audio))
+            if wanted[at, 2] and self.titles[pair.listener]:
+                share = counts / counts.sum()
+                owners.append((at, PLAYLIST_GROUP))
+                genres.append(self.titles[pair.listener])
+                extras.append(playlist_extra([int(counts.sum())], [float(share @ share)]))
+        blocks = content_block(self.world.space, genres=genres)
+        for (at, kind), block, extra in zip(owners, blocks, extras, strict=True):
+            out[at].append((kind, block, extra))
+        return out
+
+    def _genres(self, rows: np.ndarray, counts: np.ndarray) -> dict[str, float]:
+        genres: dict[str, float] = {}
+        for row, weight in zip(rows, np.log1p(counts), strict=True):
+            for word in self.world.genres[row]:
+                genres[word] = genres.get(word, 0.0) + float(weight)
+        return genres
+
+    def _audio(self, rows: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        known = np.isfinite(self.audio[rows]).all(1)
+        if known.sum() < 3:
+            return None
+        values, weight = self.audio[rows[known]], np.log1p(counts[known])[:, None]
+        weight = weight / weight.sum()
+        mean = (values * weight).sum(0)
+        spread = np.sqrt((np.square(values - mean) * weight).sum(0))
+        block = content_block(self.world.space, audio=np.append(mean, np.nan)[None, :])[0]
+        return block, audio_extra(spread, self.world.space)
+
+
+def train(
+    world: World,
+    *,
+    titles: Sequence[dict[str, float]] | None = None,
+    model_config: ModelConfig | None = None,
+    config: TrainConfig | None = None,
+    resume: Path | None = None,
+    on_record: Callable[[Record], None] | None = None,
+    progress: Progress | None = None,
+) -> tuple[TwoTower, Table, History]:
+    """A trained model, the table to use it with, and how the training went.
+
+    `titles` holds, per listener, the genre words of the playlist titles; `resume` is a file in
+    which the state is kept every hundred steps, and from which an interrupted training goes on to
+    the very same result.
+    """
+    config = config or TrainConfig()
+    model_config = model_config or ModelConfig()
+    titles = titles if titles is not None else [{}] * world.plays.shape[0]
+    torch.manual_seed(config.seed)
+    fold = folds_of(world.source, config.folds, seed=config.seed)
+    whole, tables = build_tables(world, fold, seed=config.seed, progress=progress)
+    views = [Views(world, table, titles) for table in tables]
+    model = TwoTower(model_config)
+    model.start_from(torch.from_numpy(whole.prior))
+    optimiser = torch.optim.AdamW(_parameter_groups(model, config.decay), lr=config.rate)
+    average = {name: p.detach().clone() for name, p in model.named_parameters()}
+    history, first = History(), 0
+    key = json.dumps([asdict(config), asdict(model_config), world.plays.shape, world.plays.nnz])
+    if resume is not None and resume.exists():
+        first = _restore(resume, key, model, optimiser, average)
+    playlists = np.char.startswith(world.source.astype(str), "mpd")
+    model.train()
+    for step in range(first, config.steps):
+        rng = np.random.default_rng([config.seed, 2, step])
+        torch.manual_seed(config.seed * 1_000_003 + step)
+        on_playlists = bool(playlists.any()) and (
+            playlists.all() or rng.random() < config.playlist_steps
+        )
+        f = int(rng.integers(config.folds))
+        members = np.flatnonzero((fold == f) & (playlists == on_playlists))
+        if len(members) > config.batch:
+            members = rng.choice(members, config.batch, replace=False)
+        user_sets, candidate_sets, inputs, extra = views[f].draw(members, config, rng)
+        for group in optimiser.param_groups:
+            group["lr"] = config.rate * _schedule(step, config)
+        items = model.encoder(inputs, extra)
+        users = model.user(items, collate(user_sets))
+        candidates = model.candidate(items, collate(candidate_sets))
+        loss = losses.in_batch_softmax(users, candidates, scale=model.log_scale.exp())
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        optimiser.step()
+        with torch.no_grad():
+            model.log_scale.clamp_(max=float(np.log(config.largest_scale)))
+            for name, parameter in model.named_parameters():
+                average[name].lerp_(parameter, 1 - config.ema)
+        if (step + 1) % 20 == 0 or step + 1 == config.steps:
+            with torch.no_grad():
+                record = Record(
+                    step + 1,
+                    loss.item(),
+                    model.log_scale.exp().item(),
+                    losses.alignment(users, candidates).item(),
+                    losses.uniformity(candidates).item(),
+                )
+            history.records.append(record)
+            if on_record is not None:
+                on_record(record)
+        if resume is not None and (step + 1) % 100 == 0:
+            _keep(resume, key, step + 1, model, optimiser, average)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(average[name])
+    return model.eval(), whole, history
+
+
+def playlist_titles(world: World, profiles: Sequence[Profile]) -> list[dict[str, float]]:
+    """Per listener, the genre words found in the titles of their playlists."""
+    words = frozenset(world.space.genre_words)
+    return [title_genres((p.name for p in profile.playlists), words) for profile in profiles]
+
+
+def _schedule(step: int, config: TrainConfig) -> float:
+    """Linear warm-up, then a cosine to zero."""
+    warm = max(1, int(config.steps * config.warm_up))
+    if step < warm:
+        return (step + 1) / warm
+    return float(0.5 * (1 + np.cos(np.pi * (step - warm) / max(1, config.steps - warm))))
+
+
+def _parameter_groups(model: TwoTower, decay: float) -> list[dict[str, object]]:
+    """Decay for the matrices of networks; none for priors, turns, biases and scalars."""
+    free: list[Tensor] = []
+    decayed: list[Tensor] = []
+    for name, parameter in model.named_parameters():
+        plain = parameter.ndim < 2 or name.endswith(("root", "turn"))
+        (free if plain else decayed).append(parameter)
+    return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def _keep(
+    path: Path,
+    key: str,
+    step: int,
+    model: TwoTower,
+    optimiser: torch.optim.Optimizer,
+    average: Mapping[str, Tensor],
+) -> None:
+    tensors = {f"now.{n}": p.detach().contiguous() for n, p in model.named_parameters()}
+    tensors |= {f"average.{n}": p.contiguous() for n, p in average.items()}
+    for n, p in model.named_parameters():
+        for part, value in optimiser.state[p].items():
+            tensors[f"adam.{part}.{n}"] = value.detach().clone().contiguous()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".part")
+    save_file(tensors, fresh, metadata={"step": str(step), "key": key})
+    os.replace(fresh, path)
+
+
+def _restore(
+    path: Path,
+    key: str,
+    model: TwoTower,
+    optimiser: torch.optim.Optimizer,
+    average: Mapping[str, Tensor],
+) -> int:
+    """Step to go on from; 0 where the file belongs to another training."""
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    if about.get("key") != key:
+        return 0
+    tensors = load_file(path)
+    with torch.no_grad():
+        for n, p in model.named_parameters():
+            p.copy_(tensors[f"now.{n}"])
+            average[n].copy_(tensors[f"average.{n}"])
+            optimiser.state[p] = {
+                part: tensors[f"adam.{part}.{n}"]
+                for part in ("step", "exp_avg", "exp_avg_sq")
+                if f"adam.{part}.{n}" in tensors
+            }
+    return int(about["step"])
