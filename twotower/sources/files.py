@@ -386,7 +386,7 @@ def _members(name: str, file: IO[bytes], size: int) -> Iterator[_Part]:
         raise NoMusic(f"no music in it: {WHAT_TO_CHOOSE}", where=name)
     for member in music:
         base = clean(re.split(r"[/\\]", member.filename)[-1])
-        yield _member(archive, member, f"{name} > {base}" if base else name)
+        yield _member(archive, member, f"{name}/{base}")
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> _Part:

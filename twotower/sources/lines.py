@@ -21,7 +21,7 @@ from twotower.domain import (
     artist_key,
     track_key,
 )
-from twotower.errors import BadProfile, SourceError
+from twotower.errors import BadProfile
 from twotower.sources.text import LONGEST_NAME, clean, text_chunks
 
 VERSION = 1
@@ -88,7 +88,7 @@ class _Reader:
         if not isinstance(data, dict):
             raise BadProfile(f"must be an object, is {_shown(data)}", where=self._where)
         self._known(data, _PROFILE)
-        if data.get("v", VERSION) != VERSION:
+        if _or(data.get("v"), VERSION) != VERSION:
             self._bad("v", f"must be {VERSION}, the version that this program reads", data["v"])
         tracks = tuple(self._tracks(data.get("tracks")))
         artists = self._artists(data.get("artists"))
@@ -103,7 +103,7 @@ class _Reader:
                 for name, value in self._object("audio", data.get("audio")).items()
                 if self._is_audio(name)
             },
-            origin=self._text("origin", data.get("origin", "file")),
+            origin=self._text("origin", _or(data.get("origin"), "file")),
             name=self._optional("name", data.get("name")),
             since=self._day("from", data.get("from")),
             until=self._day("to", data.get("to")),
@@ -125,7 +125,7 @@ class _Reader:
             fields = self._object(place, entry, required=True)
             self._known(fields, _ARTIST, "artists[].")
             name = self._artist(f"{place}.name", fields.get("name"))
-            plays = self._plays(f"{place}.plays", fields.get("plays", 1))
+            plays = self._plays(f"{place}.plays", _or(fields.get("plays"), 1))
             genres = self._words(f"{place}.genres", fields.get("genres"))
             key = artist_key(name)
             if (known := merged.get(key)) is None:
@@ -148,7 +148,7 @@ class _Reader:
             yield Track(
                 name=self._text(f"{place}.name", fields.get("name")),
                 artist=self._artist(f"{place}.artist", fields.get("artist")),
-                plays=self._plays(f"{place}.plays", fields.get("plays", 1)),
+                plays=self._plays(f"{place}.plays", _or(fields.get("plays"), 1)),
                 duration_s=None
                 if seconds is None
                 else self._number(f"{place}.duration_s", seconds, 0.0, 1e6),
@@ -189,7 +189,7 @@ class _Reader:
         low, high = AUDIO_RANGE[name]
         return Spread(
             self._number(f"{place}.mean", fields.get("mean"), low, high),
-            self._number(f"{place}.std", fields.get("std", 0), 0.0, high - low),
+            self._number(f"{place}.std", _or(fields.get("std"), 0), 0.0, high - low),
         )
 
     def _is_audio(self, name: str) -> bool:
@@ -311,8 +311,10 @@ def _texts(file: IO[bytes] | IO[str], where: str) -> Iterator[str]:
                 yield text
     except UnicodeError as fault:
         raise BadProfile("the text must be UTF-8", where=where) from fault
-    except SourceError:
-        raise
+
+
+def _or(value: object, default: object) -> object:
+    return default if value is None else value
 
 
 def _finite(data: object) -> float | None:
