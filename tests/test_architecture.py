@@ -11,14 +11,14 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from the layers below its own, and from its own without
 # turning in a circle; a folder counts as one module. A new module takes its place here.
 LAYERS = (
-    {"errors", "settings", "domain"},
+    {"errors", "settings", "domain", "disk"},
     {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets"},
     {"catalogue", "content", "factors", "features", "tables", "model", "losses"},
     {"index", "metrics", "reports", "splits", "projection", "explain", "charts"},
     {"baselines", "training", "community"},
     {"checks", "embedder", "estimates"},
-    {"evaluation"},
-    {"listeners", "matching", "assets", "auth"},
+    {"fit", "evaluation"},
+    {"listeners", "shipped", "demos", "matching", "assets", "auth"},
     {"ui", "terminal", "cli", "__main__"},
     {"pages", "app"},
 )
@@ -28,7 +28,16 @@ HOMES = {
     "spotipy": {"sources"},
     "starlette": {"auth"},
     "umap": {"projection"},
-    "torch": {"embedder", "factors", "features", "losses", "model", "training"},
+    "torch": {
+        "assets",
+        "embedder",
+        "factors",
+        "features",
+        "losses",
+        "matching",  # only to say how many threads
+        "model",
+        "training",
+    },
     "safetensors": {"embedder", "training"},
     "sqlalchemy": {"community"},
     "plotly": {"charts"},

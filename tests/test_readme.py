@@ -1,0 +1,67 @@
+"""What README and docs tell people to type exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from twotower.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/data.md", "docs/cli.md"]
+
+
+def read(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def commands() -> set[str]:
+    """ "train", "map fit", ...: all that `python -m twotower` knows."""
+    known: set[str] = set()
+
+    def walk(group: object, before: str) -> None:
+        for name, command in getattr(group, "commands", {}).items():
+            inner = getattr(command, "commands", None)
+            if inner is None:
+                known.add(f"{before}{name}")
+            else:
+                walk(command, f"{before}{name} ")
+
+    walk(typer.main.get_command(app), "")
+    return known
+
+
+def test_the_readme_begins_with_the_app_and_its_tests():
+    assert re.findall(r"^make ([a-z]+)", read("README.md"), re.MULTILINE)[:2] == ["app", "test"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_make_targets_exist(document: str):
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    told = re.findall(r"(?:^|`)(?:\w+=\S+ )*make ([a-z]+)", read(document), re.MULTILINE)
+    assert set(told) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_to_type_exist(document: str):
+    typed = re.findall(r"python -m twotower (map [a-z]+|[a-z]+)", read(document))
+    assert set(typed) <= commands()
+
+
+def test_the_readme_names_every_command_and_no_other():
+    _, table = read("README.md").split("## Commands")
+    first = {line.split("|")[1] for line in table.splitlines() if line.startswith("| `")}
+    told = [name for cell in first for name in re.findall(r"`((?:map )?[a-z]+)", cell)]
+    assert sorted(told) == sorted(commands())
+
+
+def test_the_page_of_commands_has_each_of_them_once():
+    headings = re.findall(r"^## ((?:map )?[a-z]+)", read("docs/cli.md"), re.MULTILINE)
+    assert sorted(headings) == sorted(commands())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_to_files(document: str):
+    for target in re.findall(r"(?<!!)\[[^]]*\]\((?!https?:)([^)#]+)", read(document)):
+        assert (ROOT / document).parent.joinpath(target).exists(), target
