@@ -15,6 +15,10 @@ from twotower.catalogue import Catalogue
 from twotower.domain import Artist, Profile
 
 MOST_SHARED = 0.5  # of an invented listener's artists, with any one real listener
+FEWEST, LARGEST = 8, 400  # artists
+SHARPNESS = (1.3, 2.6)  # how much an artist's fit counts, from listener to listener
+CROWD = (0.5, 1.15)  # how much an artist's fame counts
+BATCH = 256
 Progress = Callable[[float, str], None]
 
 FIRST = (
@@ -74,7 +78,6 @@ def invent(
     count: int = 5000,
     seed: int = 0,
     jitter: float = 0.35,
-    temperature: float = 0.16,
     progress: Progress | None = None,
 ) -> tuple[Profile, ...]:
     """`count` invented profiles, origin "invented", each with a pseudonym of its own.
@@ -85,40 +88,47 @@ def invent(
     """
     rng = np.random.default_rng([seed, 3])
     names = pseudonyms(count, seed=seed)
-    have = real.copy()
-    have.data = np.ones_like(have.data)
-    played = np.asarray(have.sum(0)).ravel()
-    fame = np.log(played + 0.5)
-    sizes = np.diff(have.indptr)
-    norms = np.linalg.norm(tastes, axis=1)
-    people: list[Profile] = []
-    while len(people) < count:
-        batch = min(256, count - len(people))
-        mixed, spread = _mixtures(tastes, batch, jitter, norms, rng)
-        scores = mixed @ artists.T  # (batch, artists)
-        scores = (scores - scores.mean(1, keepdims=True)) / scores.std(1, keepdims=True)
-        scores = scores * spread[:, None] + temperature * 4 * fame
-        noisy = scores + rng.gumbel(size=scores.shape)
-        noisy[:, played == 0] = -np.inf
-        wanted = np.clip(rng.choice(sizes, batch), 5, 400)
-        for at in range(batch):
-            size = int(wanted[at])
-            rows = np.argpartition(-noisy[at], size)[:size]
-            rows = rows[np.argsort(-scores[at, rows] - rng.normal(0, 1.5, size))]
-            if _shared(have, rows) > MOST_SHARED:
-                continue
-            people.append(_profile(names[len(people)], rows, len(people), seed, catalogue, rng))
+    have = _zero_one(real)
+    listeners = np.asarray(have.sum(0)).ravel()
+    played = np.flatnonzero(listeners)
+    fame = np.log(listeners[played])
+    directions = _unit(artists[played])
+    tastes = _unit(tastes)
+    sizes = np.clip(np.diff(have.indptr), FEWEST, LARGEST)
+    wanted = rng.choice(sizes, count)
+    found: dict[int, np.ndarray] = {}
+    waiting = np.arange(count)
+    while len(waiting):
+        now, rest = waiting[:BATCH], waiting[BATCH:]
+        fit = _mixtures(tastes, len(now), jitter, rng) @ directions.T  # (batch, played) cosines
+        fit = (fit - fit.mean(1, keepdims=True)) / fit.std(1, keepdims=True)
+        sharp, crowd = rng.uniform(*SHARPNESS, len(now)), rng.uniform(*CROWD, len(now))
+        score = sharp[:, None] * fit + crowd[:, None] * fame
+        noisy = score + rng.gumbel(size=score.shape)
+        drawn = [
+            rows[np.argsort(-score[at, rows] - rng.normal(0, 1.5, len(rows)))]
+            for at in range(len(now))
+            for rows in (np.argpartition(-noisy[at], wanted[now[at]])[: wanted[now[at]]],)
+        ]
+        share = _most_shared(have, [played[rows] for rows in drawn])
+        again = []
+        for at, person in enumerate(now):
+            if share[at] <= MOST_SHARED:
+                found[int(person)] = played[drawn[at]]
+            else:
+                again.append(person)
+        waiting = np.concatenate([rest, np.array(again, dtype=rest.dtype)])
         if progress is not None:
-            progress(len(people) / count, "invented listeners")
-    return tuple(people)
+            progress(len(found) / count, "inventing listeners")
+    return tuple(
+        _profile(names[at], found[at], f"i{seed}-{at:05d}", catalogue, rng) for at in range(count)
+    )
 
 
 def most_shared(profiles: Sequence[Profile], real: sp.csr_matrix, catalogue: Catalogue) -> float:
     """The largest share of one profile's artists that any one real listener also has."""
-    have = real.copy()
-    have.data = np.ones_like(have.data)
-    rows = [[catalogue.row_of[key] for key in p.artists] for p in profiles]
-    return max(_shared(have, np.array(r)) for r in rows)
+    rows = [np.array([catalogue.row_of[key] for key in p.artists]) for p in profiles]
+    return float(_most_shared(_zero_one(real), rows).max())
 
 
 def pseudonyms(count: int, *, seed: int = 0) -> list[str]:
@@ -135,28 +145,43 @@ def pseudonyms(count: int, *, seed: int = 0) -> list[str]:
 
 
 def _mixtures(
-    tastes: np.ndarray, count: int, jitter: float, norms: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """(count, d) mixtures of 2 to 4 places with noise, and how sharply each one chooses."""
+    tastes: np.ndarray, count: int, jitter: float, rng: np.random.Generator
+) -> np.ndarray:
+    """(count, d) mixtures of 2 to 4 real places, unit vectors, the nearer ones more, with noise."""
     out = np.zeros((count, tastes.shape[1]), np.float32)
     for at in range(count):
         chosen = rng.choice(len(tastes), int(rng.integers(2, 5)), replace=False)
-        # a first taste near which the others are looked for, so that mixtures make sense
-        near = tastes[chosen] @ tastes[chosen[0]] / (norms[chosen] * norms[chosen[0]])
-        weight = rng.dirichlet(np.full(len(chosen), 0.6)) * np.exp(2 * near)
-        mixed = (weight / weight.sum()) @ tastes[chosen]
-        noise = rng.standard_normal(tastes.shape[1]) * np.linalg.norm(mixed)
-        out[at] = mixed + jitter * noise / np.sqrt(tastes.shape[1])
-    return out, rng.uniform(1.6, 3.0, count)
+        near = tastes[chosen] @ tastes[chosen[0]]
+        weight = rng.dirichlet(np.full(len(chosen), 0.5)) * np.exp(2 * near)
+        mixed = weight @ tastes[chosen]
+        noise = rng.standard_normal(len(mixed)) / np.sqrt(len(mixed))
+        out[at] = mixed + jitter * np.linalg.norm(mixed) * noise
+    return _unit(out)
 
 
-def _shared(have: sp.csr_matrix, rows: np.ndarray) -> float:
-    together = have[:, rows].sum(1)
-    return float(np.max(together) / len(rows))
+def _most_shared(have: sp.csr_matrix, people: Sequence[np.ndarray]) -> np.ndarray:
+    """(people,) the largest share of each one's artists that any one row of `have` has."""
+    indptr = np.cumsum([0, *(len(rows) for rows in people)])
+    indices = np.concatenate(people)
+    shape = (len(people), have.shape[1])
+    mine = sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape)
+    together = (mine @ have.T).max(axis=1).toarray().ravel()
+    return np.asarray(together / np.diff(indptr))
+
+
+def _zero_one(plays: sp.csr_matrix) -> sp.csr_matrix:
+    have = plays.copy()
+    have.data = np.ones_like(have.data)
+    return have
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
 def _profile(
-    name: str, rows: np.ndarray, at: int, seed: int, catalogue: Catalogue, rng: np.random.Generator
+    name: str, rows: np.ndarray, id: str, catalogue: Catalogue, rng: np.random.Generator
 ) -> Profile:
     """Plays fall along the ranks as a noisy power law, as real play counts do."""
     top = np.exp(rng.normal(6.3, 1.1))
@@ -166,4 +191,4 @@ def _profile(
         catalogue.keys[row]: Artist(catalogue.names[row], float(max(1, round(count))))
         for row, count in zip(rows, plays, strict=True)
     }
-    return Profile(id=f"i{seed}-{at:05d}", artists=artists, origin="invented", name=name)
+    return Profile(id=id, artists=artists, origin="invented", name=name)
