@@ -1,5 +1,19 @@
 """Serves the app: `streamlit run app.py`."""
 
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import streamlit as st
 
-app = st.App("pages/index.py")
+from twotower.ui import session
+
+
+@asynccontextmanager
+async def loading(_: st.App) -> AsyncIterator[None]:
+    """Load the model while the first visitor still looks at the start page."""
+    threading.Thread(target=session.warm_up, name="warm-up", daemon=True).start()
+    yield
+
+
+app = st.App("pages/index.py", lifespan=loading)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from twotower.ui import components
+from twotower.ui import components, session
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "assets"
@@ -21,5 +21,6 @@ page = st.navigation(
     position="top",
 )
 components.style()
+session.restore()
 with st.container(horizontal_alignment="center"), st.container(width=1160):
     page.run()

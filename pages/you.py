@@ -16,4 +16,5 @@ with genres:
     portrait.genres(seen)
     portrait.recognition(seen)
 portrait.audio(seen, session.matcher().community_audio())
+st.page_link(components.START, label="Add artists", icon=":material/add:")
 components.lead_on("See your neighbours", components.NEIGHBOURS, "edited")

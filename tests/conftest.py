@@ -1,14 +1,10 @@
 """Fixtures for the tests of the pages."""
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
-from world import PlantedMatcher
+from world import INDEX, PlantedMatcher
 
 from twotower.ui import session
-
-INDEX = Path(__file__).resolve().parents[1] / "pages" / "index.py"
 
 
 @pytest.fixture(scope="session")

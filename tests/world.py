@@ -7,6 +7,7 @@ artists' vectors, so its nearest neighbours are of the group that it listens to.
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -25,6 +26,7 @@ from twotower.domain import (
 from twotower.errors import EmptyProfile
 from twotower.matching import Portrait
 
+INDEX = Path(__file__).resolve().parents[1] / "pages" / "index.py"  # the script that is run
 GROUPS = ("metal", "jazz", "folk", "techno", "pop")
 HOSTILE = ("*x*", "[a](b)", "$math$", ":red[x]", "<b>bold</b>", ":smile:", "www.example.com")
 STARTS = ("Am", "Bel", "Cor", "Dun", "El", "Fa", "Gri", "Hol", "Iv", "Jun")

@@ -1,9 +1,10 @@
 """A person's ways through the app, in a real browser."""
 
 import json
+import re
 
 import pytest
-from conftest import settled, violations, wider_than_screen
+from browsing import settled, violations, wider_than_screen
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -54,7 +55,7 @@ def test_from_the_start_to_neighbours_and_a_person_on_the_map(visit, address, lo
     expect(page.get_by_role("heading", level=2)).to_have_text(first)
     before = click_a_point(page)
     expect(page.get_by_role("heading", level=2)).not_to_have_text(before)
-    page.wait_for_url("**/map?listener=*")
+    expect(page).to_have_url(re.compile(r"/map\?.*listener="))
     is_good(page)
 
 
@@ -171,3 +172,11 @@ def test_a_deep_link_is_the_first_thing_that_a_fresh_server_answers(visit, fresh
     if path != "map":
         expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
     is_good(page)
+
+
+def test_a_reload_keeps_what_was_picked(visit, address):
+    page = visit(address)
+    page.locator(".st-key-found").get_by_role("button").first.click()
+    expect(page).to_have_url(re.compile(r"artist=1\+"))
+    page.reload()
+    expect(page.locator(".st-key-chips").get_by_role("button")).to_have_count(1)

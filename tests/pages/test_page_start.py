@@ -2,6 +2,9 @@
 
 import json
 
+from streamlit.testing.v1 import AppTest
+from world import INDEX
+
 from twotower.domain import Profile
 from twotower.ui import session
 
@@ -131,3 +134,20 @@ def test_at_most_so_many_steps_can_be_taken_back(app):
             app.segmented_control(key=key).set_value(["love", "like"][number % 2]).run()
     assert len(app.session_state["steps"]) == session.MOST_UNDONE
     assert isinstance(app.session_state["profile"], Profile)
+
+
+def test_an_address_with_artists_is_a_profile_and_follows_it(planted, monkeypatch):
+    monkeypatch.setattr(session, "load_matcher", lambda: planted)
+    app = AppTest.from_file(str(INDEX), default_timeout=20)
+    app.query_params["artist"] = ["3 amara jazz", "1 amara folk"]
+    app.run()
+    assert app.session_state["profile"].artists["amara jazz"].plays == 3
+    app.button(key="chip-amara folk").click().run()
+    assert app.query_params["artist"] == "3 amara jazz"
+
+
+def test_the_address_of_a_demo_listener_goes_along_from_page_to_page(app):
+    app.button(key="demo-1").click().run()
+    assert app.query_params["demo"] == "jazz"
+    app.switch_page("map.py").run()
+    assert app.query_params["demo"] == "jazz"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 JOINER = "\u2060"  # no width, no meaning: it only keeps two characters from being read as one
 INVENTED = "invented"  # origin of listeners who are no real people
-DEMO = "demo"  # origin of the profiles to try the app with
 SHARED, DISCOVER = 6, 6  # artists shown on a card
 PICTURE = ROOT / "assets" / "hint.svg"
 START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"

@@ -83,7 +83,7 @@ def _suggestions() -> list[str]:
         seen = session.portrait()
     except EmptyProfile:
         seen = None
-    if seen is None or seen.profile.origin == components.DEMO:
+    if seen is None or seen.profile.origin == edits.DEMO:
         components.note("Many start with one of these")
         return list(session.matcher().catalogue.names[:FOUND])
     components.note("People near you also hear")
@@ -98,7 +98,7 @@ def _suggestions() -> list[str]:
 
 def _add_button(name: str) -> None:
     now = session.profile()
-    has = now is not None and now.origin != components.DEMO and artist_key(name) in now.artists
+    has = now is not None and now.origin != edits.DEMO and artist_key(name) in now.artists
     st.button(
         escape(name),
         key=f"add-{artist_key(name)}",
@@ -117,7 +117,7 @@ def _add(name: str) -> None:
 def _chips() -> None:
     """The artists picked so far, each with a way to take it out and to say how much it counts."""
     now = session.profile()
-    if now is None or now.origin == components.DEMO:
+    if now is None or now.origin == edits.DEMO:
         return
     shown = list(now.artists.items())[-CHIPS:]
     st.subheader("Your artists", anchor=False)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from twotower import charts
-from twotower.domain import artist_key
-from twotower.ui import components, session
+from twotower.domain import SPOTIFY_WEB_API, artist_key
+from twotower.ui import components, edits, session
 from twotower.ui.components import escape
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ def summary(seen: "Portrait") -> None:
     """Who this is, from what, and how surely it is known."""
     profile = seen.profile
     origins = {
-        components.DEMO: "a demo listener",
-        "picked": "the artists you picked",
-        "spotify-web-api": "a Spotify list, kept in this session only",
+        edits.DEMO: "a demo listener",
+        edits.PICKED: "the artists you picked",
+        SPOTIFY_WEB_API: "a Spotify list, kept in this session only",
     }
     source = origins.get(profile.origin, "the files you brought")
     span = ""

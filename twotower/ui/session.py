@@ -6,6 +6,7 @@ community and other things that are the same for everyone are in the caches.
 
 import gc
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from twotower.errors import EmptyProfile, TwoTowerError
 from twotower.profiles import profile_of
 from twotower.settings import Settings
 from twotower.sources.files import FileReport, read_files
-from twotower.ui import components, edits
+from twotower.ui import address, components, edits
 
 if TYPE_CHECKING:
     from twotower.matching import Matcher, Portrait
@@ -64,6 +65,12 @@ def load_matcher() -> "Matcher":
     return matcher
 
 
+def warm_up() -> None:
+    """Load the matcher before the first visitor asks; what goes wrong is told to that visitor."""
+    with suppress(TwoTowerError):
+        load_matcher()
+
+
 def matcher() -> "Matcher":
     """The matcher; where it can't be loaded, the page says why and ends."""
     try:
@@ -77,6 +84,28 @@ def profile() -> Profile | None:
     """What the visitor has brought, if anything."""
     brought: Profile | None = st.session_state.get("profile")
     return brought
+
+
+def restore() -> None:
+    """Begin with what the address tells, and keep the address in step with the profile."""
+    if "profile" not in st.session_state:
+        st.session_state["profile"] = None
+        demo, artists = st.query_params.get(address.DEMO), st.query_params.get_all(address.ARTIST)
+        if demo or artists:
+            st.session_state["profile"] = address.meant(
+                demo, artists, demos=matcher().demos(), catalogue=matcher().catalogue
+            )
+    _keep_address()
+
+
+def _keep_address() -> None:
+    told = address.told(profile())
+    for name in (address.DEMO, address.ARTIST):
+        if st.query_params.get_all(name) != told.get(name, []):
+            if name in told:
+                st.query_params[name] = told[name]
+            else:
+                st.query_params.pop(name, None)
 
 
 def portrait() -> "Portrait | None":
@@ -133,6 +162,7 @@ def bring(new: Profile | None, said: str, *, edited: bool = False) -> None:
     steps.append(Step(said, before, moved=_moved(before, new) if edited else None))
     del steps[:-MOST_UNDONE]
     st.session_state["profile"] = new
+    _keep_address()
 
 
 def _moved(before: Profile | None, after: Profile | None) -> float | None:
@@ -156,6 +186,7 @@ def undo() -> None:
     steps: list[Step] = st.session_state.get("steps", [])
     if steps:
         st.session_state["profile"] = steps.pop().before
+        _keep_address()
 
 
 def start_over() -> None:
@@ -165,7 +196,7 @@ def start_over() -> None:
 def pick(name: str) -> None:
     """Add an artist; to a demo listener nothing is added, a profile of one's own begins."""
     now = profile()
-    if now is None or now.origin == components.DEMO:
+    if now is None or now.origin == edits.DEMO:
         bring(edits.picked(name), f"Picked {name}")
     elif len(now.artists) < edits.MOST_PICKED or now.origin != edits.PICKED:
         bring(edits.with_artist(now, name), f"Added {name}", edited=True)

@@ -1,0 +1,97 @@
+"""A server of the real app, and what a page must be."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+}
+PATIENCE_MS = 30_000  # the first page waits for the model
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address of a server of its own, whose community lies in `folder`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = os.environ | {
+        "TWOTOWER_COMMUNITY": f"sqlite:///{folder / 'community.sqlite'}",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    said = []
+    try:
+        for line in server.stdout:
+            said.append(line)
+            if "URL:" in line:
+                break
+        else:
+            pytest.fail("the server ended: " + "".join(said))
+        threading.Thread(target=server.stdout.read, daemon=True).start()
+        address = f"http://127.0.0.1:{port}"
+        urllib.request.urlopen(f"{address}/_stcore/health", timeout=20).close()
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def is_ours(line: ConsoleMessage) -> bool:
+    """Whether a line of the console is an error; a deep link makes Streamlit look around first."""
+    looking = "_stcore" in line.location["url"] and "404" in line.text
+    return line.type == "error" and not looking
+
+
+def is_away(url: str) -> bool:
+    return url.startswith(("http", "ws")) and "//127.0.0.1:" not in url
+
+
+def settled(page: Page) -> None:
+    """Wait until the script has run and no old part of the page is left."""
+    page.wait_for_function(
+        """() => {
+            const app = document.querySelector('[data-testid=stApp]');
+            return app && app.dataset.testScriptState === 'notRunning'
+                && !document.querySelector('[data-stale=true]');
+        }"""
+    )
+
+
+def violations(page: Page) -> list[str]:
+    """What keeps people out, less what is Streamlit's own."""
+    found = []
+    for each in Axe().run(page).response["violations"]:
+        for node in each["nodes"]:
+            own = each["id"] == "presentation-role-conflict" and "stFileUploader" in node["html"]
+            if not own:
+                found.append(f"{each['id']}: {node['html'][:200]}")
+    return found
+
+
+def wider_than_screen(page: Page) -> int:
+    """Pixels by which the page scrolls sideways."""
+    return page.evaluate(
+        """() => {
+            const main = document.querySelector('[data-testid=stMain]');
+            return Math.max(main.scrollWidth - main.clientWidth,
+                document.documentElement.scrollWidth - window.innerWidth);
+        }"""
+    )

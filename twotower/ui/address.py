@@ -1,0 +1,51 @@
+"""A profile in the address of a page, so that it outlives a reload and can be sent to a friend.
+
+Only what a visitor picked here, or a demo listener: nothing that came from a file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from twotower.domain import Artist, Profile, artist_key
+from twotower.ui import edits
+
+if TYPE_CHECKING:
+    from twotower.catalogue import Catalogue
+
+DEMO, ARTIST = "demo", "artist"  # parameters of the address
+LONGEST = 60  # artists; a longer list stays out of the address
+
+
+def told(profile: Profile | None) -> Mapping[str, list[str]]:
+    """The parameters that stand for a profile; none for one that stays out of the address.
+
+    `demo=metal`, or `artist=1 low` and `artist=3 codeine`: plays and artist key.
+    """
+    if profile is None:
+        return {}
+    if profile.origin == edits.DEMO:
+        return {DEMO: [profile.id.removeprefix("demo-")]}
+    if profile.origin == edits.PICKED and len(profile.artists) <= LONGEST:
+        return {ARTIST: [f"{artist.plays:g} {key}" for key, artist in profile.artists.items()]}
+    return {}
+
+
+def meant(
+    demo: str | None, artists: Sequence[str], *, demos: Sequence[Profile], catalogue: "Catalogue"
+) -> Profile | None:
+    """The profile that the parameters stand for; what makes no sense in them is passed over."""
+    for each in demos:
+        if each.id == f"demo-{demo}":
+            return each
+    found: dict[str, Artist] = {}
+    for text in artists[:LONGEST]:
+        plays, _, name = text.partition(" ")
+        if plays in _PLAYS and name.strip():
+            key = artist_key(name)
+            row = catalogue.row(key)
+            found[key] = Artist(name if row is None else catalogue.names[row], _PLAYS[plays])
+    return replace(edits.picked("-"), artists=found) if found else None
+
+
+_PLAYS = {f"{plays:g}": plays for plays in edits.LIKING.values()}
