@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from twotower.ui import session
+from twotower.ui import components, session
 
 
 @asynccontextmanager
@@ -16,4 +16,4 @@ async def loading(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("pages/index.py", lifespan=loading)
+app = st.App("pages/index.py", lifespan=loading, on_script_error=components.on_script_error)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from twotower.errors import TwoTowerError
 from twotower.ui import components, session
 
 HERE = Path(__file__).resolve().parent
@@ -23,4 +24,7 @@ page = st.navigation(
 components.style()
 session.restore()
 with st.container(horizontal_alignment="center"), st.container(width=1160):
-    page.run()
+    try:
+        page.run()
+    except TwoTowerError as error:
+        components.failed(error)

@@ -6,7 +6,7 @@ import io
 import pytest
 from world import profile_of
 
-from twotower.errors import MissingData
+from twotower.errors import CommunityError, MissingData
 from twotower.ui import session
 
 
@@ -79,3 +79,17 @@ def test_a_missing_model_is_said_with_what_to_do(app, monkeypatch):
         assert not app.exception
         assert "no model in \\<assets\\>" in app.error[0].value
         assert "make assets" in app.error[0].value
+
+
+def test_a_community_that_is_out_of_reach_is_said_in_its_own_words(
+    neighbours, planted, monkeypatch
+):
+    def fail(portrait, count):
+        raise CommunityError("another program is writing: try again in a moment")
+
+    neighbours.session_state["found"] = None
+    monkeypatch.setattr(planted, "neighbours", fail)
+    neighbours.run()
+    assert not neighbours.exception
+    assert "try again in a moment" in neighbours.error[0].value
+    assert "make assets" not in neighbours.error[0].value

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DEMO, ARTIST = "demo", "artist"  # parameters of the address
 LONGEST = 60  # artists; a longer list stays out of the address
+LETTERS = 200  # of a name
 
 
 def told(profile: Profile | None) -> Mapping[str, list[str]]:
@@ -41,10 +42,13 @@ def meant(
     found: dict[str, Artist] = {}
     for text in artists[:LONGEST]:
         plays, _, name = text.partition(" ")
-        if plays in _PLAYS and name.strip():
-            key = artist_key(name)
+        try:
+            key = artist_key(name[:LETTERS])
+        except ValueError:
+            continue
+        if plays in _PLAYS:
             row = catalogue.row(key)
-            found[key] = Artist(name if row is None else catalogue.names[row], _PLAYS[plays])
+            found[key] = Artist(key if row is None else catalogue.names[row], _PLAYS[plays])
     return replace(edits.picked("-"), artists=found) if found else None
 
 

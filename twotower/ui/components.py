@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from twotower.domain import Listener, Neighbour, Profile, Recognised, artist_key
-from twotower.errors import TwoTowerError
+from twotower.errors import IncompatibleModel, MissingData, TwoTowerError
 from twotower.settings import ROOT
 from twotower.sources.files import FileReport
 
@@ -143,14 +143,27 @@ def too_little(error: TwoTowerError) -> None:
 
 
 def failed(error: TwoTowerError) -> None:
-    """The server can't do its work; only the person who runs it can change that."""
+    """The server can't do its work; mostly only the person who runs it can change that."""
+    advice = ""
+    if isinstance(error, MissingData | IncompatibleModel):
+        advice = (
+            "\n\nFor whoever runs this server: the model lies in `assets/model`; `make assets` "
+            "builds it anew, and `TWOTOWER_ASSETS` says where else to look. Then start the server "
+            "again."
+        )
     st.error(
-        f"{escape(str(error))}\n\nFor whoever runs this server: the shipped model lies in "
-        "`assets/model`; `make assets` builds it anew, and `TWOTOWER_ASSETS` says where "
-        "else to look. Then start the server again.",
-        title="The model can't be loaded",
+        escape(str(error)) + advice,
+        title="The app can't do its work just now",
         icon=":material/error:",
     )
+
+
+def on_script_error(error: Exception) -> bool:
+    """Say what is known of an error; whether that was all there is to say."""
+    if isinstance(error, TwoTowerError):
+        failed(error)
+        return True
+    return False
 
 
 # People

@@ -154,26 +154,31 @@ def neighbours(count: int) -> tuple[Neighbour, ...]:
 
 
 def bring(new: Profile | None, said: str, *, edited: bool = False) -> None:
-    """Make `new` the visitor's profile; the one before can be had back by `undo`."""
+    """Make `new` the visitor's profile; the one before can be had back by `undo`.
+
+    `edited` says that `new` is the one before with a small change, of which one may ask how far
+    it moved the vector.
+    """
     before = profile()
     if before is None and new is None:
         return
-    steps: list[Step] = st.session_state.setdefault("steps", [])
-    steps.append(Step(said, before, moved=_moved(before, new) if edited else None))
-    del steps[:-MOST_UNDONE]
+    was = _vector() if edited else None
     st.session_state["profile"] = new
+    now = _vector() if edited else None
+    moved = None if was is None or now is None else float(np.dot(was, now))
+    steps: list[Step] = st.session_state.setdefault("steps", [])
+    steps.append(Step(said, before, moved))
+    del steps[:-MOST_UNDONE]
     _keep_address()
 
 
-def _moved(before: Profile | None, after: Profile | None) -> float | None:
-    """Cosine between the user vectors of two profiles, None where one has none."""
-    if before is None or after is None:
-        return None
+def _vector() -> np.ndarray | None:
+    """The visitor's user vector, None where the model knows too little."""
     try:
-        one, other = matcher().look(before), matcher().look(after)
+        seen = portrait()
     except EmptyProfile:
         return None
-    return float(np.dot(one.user_vector, other.user_vector))
+    return None if seen is None else seen.user_vector
 
 
 def last_step() -> Step | None:
