@@ -99,6 +99,18 @@ def test_progress_is_silent_for_a_second():
     assert stream.getvalue() == ""
 
 
+def test_progress_can_be_asked_to_wait_where_lines_stay():
+    clock = Clock()
+    log, screen = io.StringIO(), Screen()
+    for stream in (log, screen):
+        with Progress(stream, quiet_s=5.0, clock=clock) as tell:
+            for clock.now in (101.0, 104.9):
+                tell(0.5, "reading")
+        clock.now = 100.0
+    assert log.getvalue() == ""
+    assert "reading" in screen.getvalue()
+
+
 def test_progress_gives_a_line_now_and_then():
     clock, stream = Clock(), io.StringIO()
     with Progress(stream, clock=clock) as tell:

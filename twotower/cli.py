@@ -17,7 +17,7 @@ import typer
 from twotower.disk import replacing
 from twotower.errors import BadProfile, MissingData
 from twotower.settings import Settings
-from twotower.terminal import Commands, Progress, plain, show_json
+from twotower.terminal import READING_S, Commands, Progress, plain, show_json
 
 if TYPE_CHECKING:
     from twotower.domain import Neighbour, Profile, Recognised
@@ -444,7 +444,7 @@ def _read_person(files: Sequence[Path], id: str = "me") -> "tuple[Profile, tuple
     from twotower.profiles import profile_of
     from twotower.sources.files import read_files
 
-    with ExitStack() as stack, Progress() as tell:
+    with ExitStack() as stack, Progress(quiet_s=READING_S) as tell:
         opened = [(path.name, stack.enter_context(_open(path))) for path in files]
         reading = read_files(opened, tell)
         return profile_of(reading, id=id), reading.reports

@@ -16,6 +16,7 @@ from twotower.errors import TwoTowerError
 BAD_INPUT = 2  # exit code
 STOPPED = 130  # exit code after Ctrl-C
 QUIET_S = 1.0  # nothing is said of what takes no longer
+READING_S = 5.0  # the same, while a file is read that may be none of ours
 BETWEEN_S = 2.0  # between two lines, where lines can't be overwritten
 
 
@@ -65,12 +66,16 @@ class Progress:
     """
 
     def __init__(
-        self, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO | None = None,
+        *,
+        quiet_s: float = QUIET_S,  # where lines can't be overwritten
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
         self._overwrites = self._stream.isatty()
-        self._next = clock() + QUIET_S
+        self._next = clock() + (QUIET_S if self._overwrites else quiet_s)
         self._width = 0  # of the line on the screen
 
     def __enter__(self) -> "Progress":
