@@ -88,20 +88,27 @@ def _obey_click(event: Any, crowd: "Crowd") -> None:
 
 
 def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
-    """The same bytes for the same visitor, so that a click leaves the selection alone."""
+    """The same figure until something on it changes, so that a click leaves the selection alone."""
     matcher = session.matcher()
+    crowd = matcher.crowd()
+    artist = st.session_state.get("map-artist")
+    focus = st.session_state.get("map-focus", "")
+    drawn, of, known = st.session_state.get("map-drawn", (None, None, None))
+    if drawn == (crowd.seq, artist, focus) and of is seen:
+        return known
     around: tuple[Neighbour, ...] = ()
-    if artist := st.session_state.get("map-artist"):
+    if artist:
         around = matcher.neighbours(matcher.look(edits.picked(artist)), AROUND)
-    focus = _spots([st.session_state.get("map-focus", "")])
-    return charts.taste_map(
-        matcher.crowd().places,
+    figure = charts.taste_map(
+        crowd.places,
         matcher.areas(),
         you=matcher.place(seen) if seen else None,
         neighbours=_spots([each.listener.id for each in near]),
         around=_spots([each.listener.id for each in around]),
-        focus=focus[0] if focus else None,
+        focus=next(iter(_spots([focus])), None),
     )
+    st.session_state["map-drawn"] = ((crowd.seq, artist, focus), seen, figure)
+    return figure
 
 
 def _spots(ids: list[str]) -> list[charts.Spot]:

@@ -174,8 +174,8 @@ def _so_far() -> None:
                 )
                 st.markdown(
                     f"**{escape(neighbour.listener.name)}**{badge}  \nCloser than "
-                    f"{components.percent(neighbour.percentile)} · "
-                    f":gray[{components.names([n for n, _ in neighbour.listener.artists], 3)}]"
+                    f"{components.percent(neighbour.percentile)} of random pairs "
+                    f":gray[· {components.names([n for n, _ in neighbour.listener.artists], 3)}]"
                 )
             components.lead_on("See your neighbours", components.NEIGHBOURS, "picked")
             components.note(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
