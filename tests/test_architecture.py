@@ -19,7 +19,7 @@ LAYERS = (
     {"checks", "embedder", "estimates"},
     {"fit", "evaluation"},
     {"listeners", "shipped", "demos", "matching", "assets", "auth"},
-    {"ui", "terminal", "cli", "__main__"},
+    {"ui", "terminal", "commands", "cli", "__main__"},
     {"pages", "app"},
 )
 # Each library with files where alone it may be imported: a module's name, or a folder's.
@@ -41,7 +41,7 @@ HOMES = {
     "safetensors": {"embedder", "training"},
     "sqlalchemy": {"community"},
     "plotly": {"charts"},
-    "typer": {"cli", "terminal"},
+    "typer": {"cli", "commands", "terminal"},
     "implicit": {"baselines"},
 }
 LEVEL = {module: level for level, layer in enumerate(LAYERS) for module in layer}

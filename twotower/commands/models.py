@@ -1,0 +1,263 @@
+"""Models: train, judge, use, ship."""
+
+import shlex
+import sys
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twotower.commands.options import (
+    Json,
+    Profiles,
+    Seed,
+    load_model,
+    read_many,
+    texts,
+    writable,
+    write_arrays,
+)
+from twotower.disk import replacing
+from twotower.errors import MissingData
+from twotower.settings import Settings
+from twotower.terminal import Progress, show_json
+
+BATCH = 1024  # profiles embedded at once
+
+
+class Side(StrEnum):
+    """Which of the two towers."""
+
+    user = "user"
+    candidate = "candidate"
+
+
+def train(
+    profiles: Profiles,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the model to.")],
+    content: Annotated[
+        Path | None, typer.Option(help="What `dataset --content` wrote: genres, audio of artists.")
+    ] = None,
+    tags: Annotated[
+        Path | None, typer.Option(help="What `dataset --tags` wrote: listeners' tags of artists.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Fewer are sooner done.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Train a model on listeners.
+
+    The same call goes on where an interrupted one stopped.
+    """
+    from twotower.artist_content import read_content_file
+    from twotower.datasets import read_tags_file
+
+    _model_folder(out)
+    with Progress() as tell:
+        listeners = read_many(profiles, tell)
+        about = read_content_file(content) if content is not None else []
+        taggings = read_tags_file(tags) if tags is not None else []
+        from twotower.fit import fit
+        from twotower.training import Record, TrainConfig
+
+        config = TrainConfig(seed=seed)
+        config = replace(config, steps=steps) if steps is not None else config
+
+        def on_record(record: Record) -> None:
+            share = 0.2 + 0.8 * record.step / config.steps
+            tell(share, f"step {record.step} of {config.steps}, loss {record.loss:.3f}")
+
+        unfinished = out.with_name(f"{out.name}.unfinished")
+        embedder = fit(
+            listeners,
+            about,
+            taggings,
+            config=config,
+            resume=unfinished,
+            on_record=on_record,
+            progress=lambda share, text: tell(0.2 * share, text),
+        ).save(out)
+        unfinished.unlink(missing_ok=True)
+    known = len(embedder.catalogue)
+    if json:
+        show_json(
+            {
+                "out": str(out),
+                "version": embedder.version,
+                "listeners": len(listeners),
+                "artists": known,
+                "about": dict(embedder.about),
+            }
+        )
+    else:
+        typer.echo(
+            f"{out}: model {embedder.version}, {len(listeners):,} listeners, {known:,} artists"
+        )
+
+
+def evaluate(
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Ask this model about those that it was not trained on."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The public data sets; else TWOTOWER_DATA.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(help="Only this one; may be given several times.")
+    ] = None,
+    split: Annotated[
+        list[int] | None, typer.Option(min=0, help="Only this one of 0, 1, 2; several times too.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write the report to.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Show how good a model is, beside plain baselines.
+
+    The question is always to find a listener again that no method was fitted on.
+    Without --model the towers are trained anew on each split, which takes minutes.
+    """
+    from twotower.checks import CHECKS
+
+    checks = tuple(check or CHECKS)
+    if unknown := set(checks) - set(CHECKS):
+        raise typer.TyperException(
+            f"no check {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}"
+        )
+    if out is not None:
+        writable(out)
+    folder = data if data is not None else Settings.from_env().data
+    command = shlex.join(["python", "-m", "twotower", *sys.argv[1:]])
+    with Progress() as tell:
+        tell(0.0, "reading the data")
+        from twotower.baselines import BASELINES
+        from twotower.evaluation import evaluate as compare
+        from twotower.evaluation import evaluate_model
+        from twotower.fit import TwoTowers, two_towers
+
+        if model is None:
+            report = compare(
+                folder,
+                fits={TwoTowers.name: two_towers(), **BASELINES},
+                checks=checks,
+                splits=tuple(split or (0, 1, 2)),
+                seed=seed,
+                command=command,
+                on_progress=tell,
+            )
+        else:
+            embedder = load_model(model)
+            report = evaluate_model(
+                TwoTowers(embedder),
+                embedder.trained_on,
+                folder,
+                fits=BASELINES,
+                checks=checks,
+                known=embedder.catalogue.keys,
+                seed=seed,
+                command=command,
+                on_progress=tell,
+            )
+    if out is not None:
+        with replacing(out) as file:
+            file.write(f"{report.to_json()}\n".encode())
+    if json:
+        show_json(report.to_dict())
+    else:
+        typer.echo(report.to_text())
+
+
+def embed(
+    profiles: Profiles,
+    tower: Annotated[Side, typer.Option(help="user for who asks, candidate for who is found.")],
+    out: Annotated[Path, typer.Option(help="NumPy file to write: ids, vectors, coverage.")],
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A trained model; else the shipped one.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Give the vectors of listeners.
+
+    They stand in the order of the lines; coverage is the share of plays whose artist is known.
+    """
+    writable(out)
+    with Progress() as tell:
+        listeners = read_many(profiles, tell)
+        embedder = load_model(model)
+        import numpy as np
+
+        parts = []
+        for at in range(0, len(listeners), BATCH):
+            tell(at / len(listeners), f"listener {at:,} of {len(listeners):,}")
+            parts.append(embedder.embed(listeners[at : at + BATCH], tower.value))
+        vectors = np.concatenate(parts)
+        coverage = np.array([embedder.recognise(p).plays for p in listeners], np.float32)
+    write_arrays(out, ids=texts([p.id for p in listeners]), vectors=vectors, coverage=coverage)
+    if json:
+        show_json(
+            {
+                "out": str(out),
+                "model": embedder.version,
+                "tower": tower.value,
+                "listeners": len(listeners),
+                "dim": vectors.shape[1],
+                "coverage": float(coverage.mean()),
+            }
+        )
+    else:
+        typer.echo(f"{out}: {len(listeners):,} vectors, {coverage.mean():.0%} of the plays known")
+
+
+def assets(
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The public data sets; else TWOTOWER_DATA.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write; else the assets in use.")
+    ] = None,
+    listeners: Annotated[int, typer.Option(min=100, help="How many listeners to invent.")] = 5000,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Make all that ships anew.
+
+    That is the model, the invented listeners, their vectors and their map. It takes minutes.
+    """
+    settings = Settings.from_env()
+    source = data if data is not None else settings.data
+    target = out if out is not None else settings.assets
+    if target.exists() and not target.is_dir():
+        raise typer.TyperException(f"{target} is a file; name a folder")
+    if not source.is_dir():
+        raise MissingData(
+            "there is no such folder; docs/data.md says what goes in", where=str(source)
+        )
+    with Progress() as tell:
+        from twotower.assets import build_assets
+        from twotower.training import Record
+
+        def on_record(record: Record) -> None:
+            tell(0.12, f"step {record.step}, loss {record.loss:.3f}")
+
+        built = build_assets(
+            source, target, seed=seed, listeners=listeners, progress=tell, on_record=on_record
+        )
+    version, count = built.embedder.version, len(built.community.vectors["ids"])
+    if json:
+        about = built.community.about
+        show_json(
+            {"out": str(target), "version": version, "listeners": count, "about": dict(about)}
+        )
+    else:
+        typer.echo(f"{target}: model {version}, {count:,} invented listeners")
+
+
+def _model_folder(path: Path) -> None:
+    """Says early that a model can't go there; saving replaces the folder as a whole."""
+    if path.exists() and not path.is_dir():
+        raise typer.TyperException(f"{path} is a file; name a folder")
+    if path.is_dir() and any(path.iterdir()) and not (path / "config.json").is_file():
+        raise typer.TyperException(f"{path} holds other things than a model; name a new folder")

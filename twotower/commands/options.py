@@ -1,0 +1,76 @@
+"""Flags that several commands have, and looks at what they were given."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twotower.disk import replacing
+from twotower.errors import BadProfile, MissingData
+from twotower.settings import Settings
+
+if TYPE_CHECKING:
+    from twotower.domain import Profile
+    from twotower.embedder import Embedder
+    from twotower.matching import Matcher
+
+Tell = Callable[[float, str], None]  # share done, 0..1; what is being done
+Json = Annotated[bool, typer.Option("--json", help="Give the values as one JSON document.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+Profiles = Annotated[
+    list[Path], typer.Argument(metavar="PROFILES...", help="Profile JSON Lines; also gzipped.")
+]
+
+
+def writable(path: Path) -> None:
+    """Says early that a result has no place to go to."""
+    if path.is_dir():
+        raise typer.TyperException(f"{path} is a folder; name a file")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise typer.TyperException(f"{path.parent} is not a folder")
+
+
+def counted(profiles: "Iterable[Profile]", tell: Tell, what: str) -> "Iterator[Profile]":
+    for number, profile in enumerate(profiles, 1):
+        tell(0.0, f"{what}, {number:,}")
+        yield profile
+
+
+def read_many(paths: Sequence[Path], tell: Tell) -> "list[Profile]":
+    from twotower.profiles import read_profiles
+
+    listeners: list[Profile] = []
+    for path in paths:
+        if not path.exists():
+            raise MissingData("there is no such file; check the path", where=str(path))
+        listeners += counted(read_profiles(path, where=path.name), tell, path.name)
+    if not listeners:
+        raise BadProfile("no listener in it", where=", ".join(path.name for path in paths))
+    return listeners
+
+
+def load_model(folder: Path | None) -> "Embedder":
+    from twotower.embedder import Embedder
+
+    return Embedder.load(folder if folder is not None else Settings.from_env().model)
+
+
+def load_matcher(tell: Tell) -> "Matcher":
+    tell(0.0, "the model")
+    from twotower.matching import Matcher
+
+    return Matcher.load(Settings.from_env())
+
+
+def texts(ids: Sequence[str]) -> Any:
+    import numpy as np
+
+    return np.array(ids, dtype=np.str_) if ids else np.zeros(0, "U1")
+
+
+def write_arrays(path: Path, **arrays: Any) -> None:
+    import numpy as np
+
+    with replacing(path) as file:
+        np.savez(file, **arrays)
