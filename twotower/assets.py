@@ -20,10 +20,9 @@ from twotower.embedder import Embedder
 from twotower.fit import FEWEST_ARTISTS, fit
 from twotower.listeners import Shape, invent, most_shared
 from twotower.shipped import Shipped, pair_similarity
-from twotower.training import Record, TrainConfig
+from twotower.training import TrainConfig
 
 LISTENERS = 5000
-CHECKED = ("Radiohead", "Metallica", "Drake")  # one artist each, for the recorded neighbours
 Progress = Callable[[float, str], None]
 
 
@@ -40,7 +39,6 @@ def build_assets(
     seed: int = 0,
     listeners: int = LISTENERS,
     progress: Progress | None = None,
-    on_record: Callable[[Record], None] | None = None,
 ) -> Built:
     """Train the default model on `data`, invent its community, and write both under `assets`."""
     tell = progress or (lambda share, text: None)
@@ -54,8 +52,7 @@ def build_assets(
         sources.tags,
         config=TrainConfig(seed=seed),
         resume=resume,
-        on_record=on_record,
-        progress=lambda share, text: tell(0.02 + 0.1 * share, text),
+        progress=lambda share, text: tell(0.02 + 0.58 * share, text),
     ).save(assets / "model")
     resume.unlink(missing_ok=True)
     tell(0.6, "inventing listeners")

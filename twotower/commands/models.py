@@ -60,15 +60,10 @@ def train(
         about = read_content_file(content) if content is not None else []
         taggings = read_tags_file(tags) if tags is not None else []
         from twotower.fit import fit
-        from twotower.training import Record, TrainConfig
+        from twotower.training import TrainConfig
 
         config = TrainConfig(seed=seed)
         config = replace(config, steps=steps) if steps is not None else config
-
-        def on_record(record: Record) -> None:
-            share = 0.2 + 0.8 * record.step / config.steps
-            tell(share, f"step {record.step} of {config.steps}, loss {record.loss:.3f}")
-
         unfinished = out.with_name(f"{out.name}.unfinished")
         embedder = fit(
             listeners,
@@ -76,8 +71,7 @@ def train(
             taggings,
             config=config,
             resume=unfinished,
-            on_record=on_record,
-            progress=lambda share, text: tell(0.2 * share, text),
+            progress=tell,
         ).save(out)
         unfinished.unlink(missing_ok=True)
     known = len(embedder.catalogue)
@@ -237,14 +231,8 @@ def assets(
         )
     with Progress() as tell:
         from twotower.assets import build_assets
-        from twotower.training import Record
 
-        def on_record(record: Record) -> None:
-            tell(0.12, f"step {record.step}, loss {record.loss:.3f}")
-
-        built = build_assets(
-            source, target, seed=seed, listeners=listeners, progress=tell, on_record=on_record
-        )
+        built = build_assets(source, target, seed=seed, listeners=listeners, progress=tell)
     version, count = built.embedder.version, len(built.community.vectors["ids"])
     if json:
         about = built.community.about
