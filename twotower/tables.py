@@ -145,10 +145,14 @@ def folds_of(source: np.ndarray, count: int, *, seed: int) -> np.ndarray:
 def build_tables(
     world: World, fold: np.ndarray, *, seed: int = 0, progress: Progress | None = None
 ) -> tuple[Table, list[Table]]:
-    """(the table of all, for use) and (one a fold, for training): artists as `world` has them."""
-    rounds, later = 15, 8
+    """(the table of all, for use) and (one a fold, for training): artists as `world` has them.
+
+    A fold's table knows its listeners only by the common scale, the tags' basis and the rotation
+    that lays its factors onto those of all; how its artists stand to one another owes them nothing.
+    """
+    rounds = 15
     count = int(fold.max()) + 1 if len(fold) else 0
-    total = rounds + later * count
+    total = rounds * (1 + count)
 
     def tell(done: int) -> None:
         if progress is not None:
@@ -170,11 +174,11 @@ def build_tables(
         others = fold != f
         part = sp.csr_matrix(sp.diags(others.astype(np.float32)) @ world.weights)
         part.eliminate_zeros()
-        moved = factors.als(
+        moved = factors.als(  # from the same noise: the full solution has seen this fold
             part,
-            start=full.artists,
-            iterations=later,
-            on_iteration=lambda i, f=f: tell(rounds + later * f + i),  # type: ignore[misc]
+            seed=seed,
+            iterations=rounds,
+            on_iteration=lambda i, f=f: tell(rounds * (1 + f) + i),  # type: ignore[misc]
         ).artists
         weight = np.minimum(_df(world, others), RIDGE_CAP)
         moved = moved @ factors.procrustes(moved, full.artists, weight)
