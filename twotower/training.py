@@ -1,6 +1,8 @@
 """Teaching the two towers to find the other half of a listener among strangers."""
 
+import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -37,6 +39,11 @@ from twotower.model import (
     TwoTower,
 )
 from twotower.tables import Progress, Table, World, build_tables, folds_of
+
+logger = logging.getLogger(__name__)
+
+
+TABLES = 0.1  # share of the time that the artist tables take
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class Pair:
     plays: tuple[np.ndarray, np.ndarray]
 
 
+FEWEST_PAIRS = 2  # in a step: each is the other's negative
 Group = tuple[int, np.ndarray, np.ndarray]  # kind, content block, extra numbers
 
 
@@ -100,8 +108,19 @@ class Views:
     def draw(
         self, listeners: np.ndarray, config: TrainConfig, rng: np.random.Generator
     ) -> tuple[list[ItemSet], list[ItemSet], Tensor, Tensor]:
-        """(user views, candidate views, encoder inputs, extra inputs); row 0 is padding."""
+        """(user views, candidate views, encoder inputs, extra inputs); row 0 is padding.
+
+        Where too few listeners know enough of the artists that count, all artists count.
+        """
         least = int(rng.choice(config.thresholds)) if rng.random() < 0.5 else 0
+        pairs = self._pairs(listeners, least, config, rng)
+        if len(pairs) < FEWEST_PAIRS and least:
+            pairs = self._pairs(listeners, 0, config, rng)
+        return self._items(pairs, config, rng)
+
+    def _pairs(
+        self, listeners: np.ndarray, least: int, config: TrainConfig, rng: np.random.Generator
+    ) -> list[Pair]:
         pairs: list[Pair] = []
         plays = self.world.plays
         for listener in listeners:
@@ -125,12 +144,13 @@ class Views:
             pairs.append(
                 Pair(int(listener), (rows[first], rows[second]), (counts[first], counts[second]))
             )
-        return self._items(pairs, config, rng)
+        return pairs
 
     def _items(
         self, pairs: Sequence[Pair], config: TrainConfig, rng: np.random.Generator
     ) -> tuple[list[ItemSet], list[ItemSet], Tensor, Tensor]:
-        used = np.unique(np.concatenate([part for pair in pairs for part in pair.rows]))
+        parts = [part for pair in pairs for part in pair.rows]
+        used = np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
         inputs = self.table.inputs[used].copy()
         hidden = rng.random(len(used)) < config.hide_identity
         bare = hidden & (rng.random(len(used)) < 0.5)
@@ -223,23 +243,26 @@ def train(
 
     `titles` holds, per listener, the genre words of the playlist titles; `resume` is a file in
     which the state is kept every hundred steps, and from which an interrupted training goes on to
-    the very same result.
+    the very same result; one that is damaged or of other data is begun anew.
     """
     config = config or TrainConfig()
     model_config = model_config or ModelConfig()
     titles = titles if titles is not None else [{}] * world.plays.shape[0]
     torch.manual_seed(config.seed)
     fold = folds_of(world.source, config.folds, seed=config.seed)
-    whole, tables = build_tables(world, fold, seed=config.seed, progress=progress)
+    tell = progress or (lambda share, text: None)
+    whole, tables = build_tables(
+        world, fold, seed=config.seed, progress=lambda share, text: tell(TABLES * share, text)
+    )
     views = [Views(world, table, titles) for table in tables]
     model = TwoTower(model_config)
     model.start_from(torch.from_numpy(whole.prior))
     optimiser = torch.optim.AdamW(_parameter_groups(model, config.decay), lr=config.rate)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
     history, first = History(), 0
-    key = json.dumps([asdict(config), asdict(model_config), world.plays.shape, world.plays.nnz])
+    key = json.dumps([asdict(config), asdict(model_config), _digest(world, titles)])
     if resume is not None and resume.exists():
-        first = _restore(resume, key, model, optimiser, average)
+        first, history.records = _restore(resume, key, model, optimiser, average)
     playlists = np.char.startswith(world.source.astype(str), "mpd")
     model.train()
     for step in range(first, config.steps):
@@ -253,6 +276,8 @@ def train(
         if len(members) > config.batch:
             members = rng.choice(members, config.batch, replace=False)
         user_sets, candidate_sets, inputs, extra = views[f].draw(members, config, rng)
+        if len(user_sets) < FEWEST_PAIRS:
+            continue
         for group in optimiser.param_groups:
             group["lr"] = config.rate * _schedule(step, config)
         items = model.encoder(inputs, extra)
@@ -261,7 +286,9 @@ def train(
         loss = losses.in_batch_softmax(users, candidates, scale=model.log_scale.exp())
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        if not torch.isfinite(norm):  # one bad step would spoil every weight
+            continue
         optimiser.step()
         with torch.no_grad():
             model.log_scale.clamp_(max=float(np.log(config.largest_scale)))
@@ -277,10 +304,12 @@ def train(
                     losses.uniformity(candidates).item(),
                 )
             history.records.append(record)
+            done = TABLES + (1 - TABLES) * record.step / config.steps
+            tell(done, f"step {record.step} of {config.steps}, loss {record.loss:.3f}")
             if on_record is not None:
                 on_record(record)
         if resume is not None and (step + 1) % 100 == 0:
-            _keep(resume, key, step + 1, model, optimiser, average)
+            _keep(resume, key, step + 1, model, optimiser, average, history)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(average[name])
@@ -289,7 +318,7 @@ def train(
 
 def playlist_titles(world: World, profiles: Sequence[Profile]) -> list[dict[str, float]]:
     """Per listener, the genre words found in the titles of their playlists."""
-    words = frozenset(world.space.genre_words)
+    words = world.space.genre_set
     return [title_genres((p.name for p in profile.playlists), words) for profile in profiles]
 
 
@@ -318,6 +347,7 @@ def _keep(
     model: TwoTower,
     optimiser: torch.optim.Optimizer,
     average: Mapping[str, Tensor],
+    history: History,
 ) -> None:
     tensors = {f"now.{n}": p.detach().contiguous() for n, p in model.named_parameters()}
     tensors |= {f"average.{n}": p.contiguous() for n, p in average.items()}
@@ -326,7 +356,8 @@ def _keep(
             tensors[f"adam.{part}.{n}"] = value.detach().clone().contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".part")
-    save_file(tensors, fresh, metadata={"step": str(step), "key": key})
+    records = json.dumps([asdict(record) for record in history.records])
+    save_file(tensors, fresh, metadata={"step": str(step), "key": key, "records": records})
     os.replace(fresh, path)
 
 
@@ -336,13 +367,17 @@ def _restore(
     model: TwoTower,
     optimiser: torch.optim.Optimizer,
     average: Mapping[str, Tensor],
-) -> int:
-    """Step to go on from; 0 where the file belongs to another training."""
-    with safe_open(path, "pt") as file:
-        about = file.metadata()
-    if about.get("key") != key:
-        return 0
-    tensors = load_file(path)
+) -> tuple[int, list[Record]]:
+    """Step to go on from and records up to it; (0, []) where the file is of another training."""
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+        if about.get("key") != key:
+            return 0, []
+        tensors = load_file(path)
+    except (OSError, SafetensorError):
+        logger.warning("%s is damaged: training begins anew", path.name)
+        return 0, []
     with torch.no_grad():
         for n, p in model.named_parameters():
             p.copy_(tensors[f"now.{n}"])
@@ -352,4 +387,13 @@ def _restore(
                 for part in ("step", "exp_avg", "exp_avg_sq")
                 if f"adam.{part}.{n}" in tensors
             }
-    return int(about["step"])
+    return int(about["step"]), [Record(**record) for record in json.loads(about["records"])]
+
+
+def _digest(world: World, titles: Sequence[Mapping[str, float]]) -> str:
+    """What tells one set of training data from another."""
+    digest = hashlib.sha256(json.dumps([world.keys, world.tags, list(titles)]).encode())
+    plays = world.plays
+    for array in (plays.indptr, plays.indices, plays.data, world.static, world.taggings):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
