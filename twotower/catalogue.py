@@ -1,7 +1,9 @@
 """The artists that a model knows, most played first, and what is shown of them."""
 
 import json
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -44,9 +46,9 @@ class Catalogue:
         return tuple(self.genre_words[i] for i in self.genre_ids[row] if i != NO_GENRE)
 
     def audio_of(self, key: str) -> Mapping[str, float]:
-        """Estimated audio attributes in their own units; empty for an unknown artist."""
+        """Estimated audio attributes in their own units; empty where there is none."""
         row = self.row_of.get(key)
-        if row is None or not len(self.audio):
+        if row is None or not len(self.audio) or not np.isfinite(self.audio[row]).all():
             return {}
         return dict(zip(AUDIO, map(float, self.audio[row]), strict=True))
 
@@ -57,20 +59,29 @@ class Catalogue:
         except ValueError:
             return []
         exact = self.row_of.get(wanted)
-        found = [] if exact is None else [exact]
-        taken = set(found)
-        for matches in (
-            lambda key: key.startswith(wanted),
-            lambda key: f" {wanted}" in key,
-            lambda key: wanted in key,
-        ):
-            for row, key in enumerate(self.keys):
+        found = {} if exact is None else {exact: None}  # rows, the best first
+        for pattern in (f"\n{wanted}", f" {wanted}", wanted):
+            for row in self._containing(pattern):
                 if len(found) >= limit:
-                    return [self.names[r] for r in found]
-                if row not in taken and matches(key):
-                    found.append(row)
-                    taken.add(row)
-        return [self.names[r] for r in found]
+                    break
+                found[row] = None
+        return [self.names[row] for row in list(found)[:limit]]
+
+    def _containing(self, pattern: str) -> Iterator[int]:
+        """Rows, ascending, in whose key the pattern occurs; a key begins with a line's end."""
+        text, starts = self._joined_keys
+        at = text.find(pattern)
+        while at >= 0:
+            row = int(np.searchsorted(starts, at, side="right")) - 1
+            yield row
+            at = text.find(pattern, int(starts[row + 1]))
+
+    @cached_property
+    def _joined_keys(self) -> tuple[str, np.ndarray]:
+        """All keys in one text, to search at once, and where each begins in it (n + 1,)."""
+        lengths = np.fromiter(map(len, self.keys), np.int64, len(self.keys))
+        starts = np.concatenate([[0], np.cumsum(lengths + 1)])
+        return "".join(f"\n{key}" for key in self.keys), starts
 
     def save(self, folder: Path) -> None:
         """`catalogue.json` with names and words, `catalogue.npz` with numbers."""
@@ -79,7 +90,7 @@ class Catalogue:
         (folder / "catalogue.json").write_text(text, encoding="utf-8")
         np.savez_compressed(
             folder / "catalogue.npz",
-            df=self.df.astype(np.float16),
+            df=self.df.astype(np.float32),
             genre_ids=self.genre_ids.astype(np.int16),
             audio=self.audio.astype(np.float16),
         )
@@ -98,7 +109,15 @@ class Catalogue:
                     arrays["genre_ids"],
                     arrays["audio"],
                 )
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             raise IncompatibleModel(
                 f"the catalogue in {folder.name} can't be read ({error}); restore it or train anew"
             ) from error
