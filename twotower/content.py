@@ -6,14 +6,16 @@ model, and applied alike to an artist of the catalogue and to one never seen bef
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.utils.extmath import randomized_svd
 
 from twotower.domain import AUDIO
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import HashingVectorizer
 
 GENRE_DIM, NAME_DIM, TAG_DIM = 32, 32, 64
 NAME_BUCKETS = 4096
@@ -21,9 +23,19 @@ AUDIO_WIDTH = len(AUDIO) + 2  # nine attributes, popularity, a flag for "known"
 GENRE_WIDTH = GENRE_DIM + 1  # and a flag
 TAG_WIDTH = TAG_DIM + 1  # and how many tags
 
-_HASHER = HashingVectorizer(
-    analyzer="char_wb", ngram_range=(2, 4), n_features=NAME_BUCKETS, alternate_sign=False, norm=None
-)
+
+@cache
+def _hasher() -> "HashingVectorizer":
+    """Counts of character 2- to 4-grams; imported late, for it takes a second."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    return HashingVectorizer(
+        analyzer="char_wb",
+        ngram_range=(2, 4),
+        n_features=NAME_BUCKETS,
+        alternate_sign=False,
+        norm=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class ContentSpace:
             np.maximum(_finite(np.nanstd, audio, 1.0), 1e-3),
         )
         genre_rows = space._genre_rows(genres)
-        grams = _HASHER.transform(names)
+        grams = _hasher().transform(names)
         grams.data = np.log1p(grams.data)
         seen = np.asarray((grams > 0).sum(0)).ravel()
         name_idf = (np.log((1 + len(names)) / (1 + seen)) + 1).astype(np.float32)
@@ -83,6 +95,10 @@ class ContentSpace:
     def genre_row(self) -> Mapping[str, int]:
         return {word: row for row, word in enumerate(self.genre_words)}
 
+    @cached_property
+    def genre_set(self) -> frozenset[str]:
+        return frozenset(self.genre_words)
+
     def genres(self, genres: Sequence[Sequence[str] | Mapping[str, float]]) -> np.ndarray:
         """(n, GENRE_WIDTH): tf-idf in the fitted basis and a flag; zeros where none is known."""
         rows = self._genre_rows(genres)
@@ -92,7 +108,7 @@ class ContentSpace:
 
     def names(self, names: Sequence[str]) -> np.ndarray:
         """(n, NAME_DIM): character 2- to 4-grams, tf-idf, in the fitted basis."""
-        grams = _HASHER.transform(names)
+        grams = _hasher().transform(names)
         grams.data = np.log1p(grams.data)
         return np.asarray(
             _unit_rows(grams @ sp.diags(self.name_idf)) @ self.name_basis * np.sqrt(NAME_DIM),
@@ -162,6 +178,8 @@ def _basis(rows: sp.csr_matrix, k: int, seed: int) -> np.ndarray:
     out = np.zeros((rows.shape[1], k), np.float32)
     rank = min(k, min(rows.shape) - 1)
     if rank > 0 and rows.nnz:
+        from sklearn.utils.extmath import randomized_svd
+
         _, _, right = randomized_svd(rows, rank, random_state=seed)
         out[:, :rank] = right.T
     return out

@@ -11,7 +11,6 @@ from itertools import combinations
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from twotower.domain import Area
@@ -189,6 +188,8 @@ def _tag_shares(tags: Iterable[Mapping[str, float]]) -> tuple[list[str], csr_mat
 
 def _clusters(points: np.ndarray, count: int, seed: int) -> np.ndarray:
     """A cluster (P,) for each point: convex parts of the map, alike in extent."""
+    from sklearn.cluster import KMeans  # takes a second to import, and no page waits for areas
+
     count = min(count, len(np.unique(points, axis=0)))
     with threadpool_limits(1):  # sums of several threads differ from run to run
         fitted = KMeans(count, n_init=4, random_state=seed).fit(points)
