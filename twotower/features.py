@@ -89,7 +89,7 @@ def read_profile(
         elif artist.genres:
             unknown.append(artist)
     space = content.space
-    words = frozenset(space.genre_words)
+    words = space.genre_set
     unknown = [a for a in unknown if words.intersection(a.genres)]
     unknown.sort(key=lambda a: (-a.plays, a.name))
     if unknown := unknown[:LONGEST_UNKNOWN]:
@@ -108,7 +108,7 @@ def read_profile(
 
 def recognise(profile: Profile, catalogue: Catalogue, space: ContentSpace) -> Recognised:
     """How much of the listening the model can place, and who is missing."""
-    words = frozenset(space.genre_words)
+    words = space.genre_set
     known, by_content, missing = [], 0.0, []
     total = sum(artist.plays for artist in profile.artists.values())
     for key, artist in profile.artists.items():
@@ -223,13 +223,16 @@ def _focus(tracks: Sequence[tuple[str, str]]) -> float:
 
 
 def chunked(items: ItemSet, size: int) -> list[ItemSet]:
-    """Even chunks by rank of plays, each with every group item; a short set stays whole."""
+    """Even chunks by rank of plays, each with every group item; a short set stays whole.
+
+    Artists played alike go by row, so that the order in which they were given doesn't matter.
+    """
     artists = np.flatnonzero(items.kinds == ARTIST)
     groups = np.flatnonzero(items.kinds != ARTIST)
     pieces = max(1, -(-len(artists) // size))
     if pieces == 1:
         return [items]
-    order = artists[np.argsort(-items.plays[artists], kind="stable")]
+    order = artists[np.lexsort((items.rows[artists], -items.plays[artists]))]
     chosen = [np.concatenate([order[j::pieces], groups]) for j in range(pieces)]
     return [ItemSet(items.rows[c], items.plays[c], items.kinds[c]) for c in chosen]
 
