@@ -28,7 +28,15 @@ from twotower.features import (
     read_profile,
     recognise,
 )
-from twotower.model import Items, ModelConfig, TwoTower
+from twotower.model import (
+    ARTIST,
+    MEAN_WEIGHT,
+    Items,
+    ModelConfig,
+    ProfileBatch,
+    Tower,
+    TwoTower,
+)
 from twotower.tables import Table
 
 FORMAT = 1
@@ -65,7 +73,10 @@ class Embedder:
         about: Mapping[str, Any],
         trained_on: Sequence[str] = (),
     ) -> "Embedder":
-        """Encode every artist once; nothing of the table but this is kept."""
+        """Encode every artist once; nothing of the table but this is kept.
+
+        What is stored in half precision is rounded now, so that a saved model gives the same.
+        """
         padding = torch.zeros(1, table.inputs.shape[1])
         model.eval()
         with torch.inference_mode():
@@ -76,8 +87,12 @@ class Embedder:
             parts.insert(0, model.encoder(padding))
         items = Items(*(torch.cat([getattr(p, n) for p in parts]).half().float() for n in _ITEMS))
         items.df[0] = 0
-        about = dict(about)
-        return cls(model, catalogue, table.content_map, items, "unsaved", about, tuple(trained_on))
+        space = table.content_map.space
+        space = replace(
+            space, genre_basis=_halved(space.genre_basis), name_basis=_halved(space.name_basis)
+        )
+        content = replace(table.content_map, space=space)
+        return cls(model, catalogue, content, items, "unsaved", dict(about), tuple(trained_on))
 
     @property
     def dim(self) -> int:
@@ -93,6 +108,20 @@ class Embedder:
         sets = [read_profile(p, self.catalogue, self.content, extras) for p in profiles]
         return self._pool(sets, extras, tower)
 
+    def embed_alone(self, rows: Sequence[int], tower: Side = "candidate") -> np.ndarray:
+        """(n, dim) what a listener of one artist alone gets, for catalogue rows (n,)."""
+        padded = torch.from_numpy(np.asarray(rows, np.int64).reshape(-1, 1) + 1)
+        numbers = torch.zeros(padded.shape)
+        with torch.inference_mode():
+            batch = ProfileBatch(
+                padded,
+                numbers + MEAN_WEIGHT,
+                numbers,
+                torch.full_like(padded, ARTIST),
+                torch.ones(len(padded)),
+            )
+            return np.asarray(self._tower(tower)(self.items, batch))
+
     def knows(self, profile: Profile) -> bool:
         """Whether anything in the profile says something to the model."""
         extras = ExtraItems(first=len(self.items.gates))
@@ -103,14 +132,12 @@ class Embedder:
 
     @torch.inference_mode()
     def _pool(self, sets: Sequence[ItemSet], extras: ExtraItems, side: Side) -> np.ndarray:
-        if side not in ("user", "candidate"):
-            raise ValueError(f"tower is 'user' or 'candidate', not {side!r}")
+        tower = self._tower(side)
         items = self.items
         if extras.content:
             inputs = torch.from_numpy(self.content.inputs(np.stack(extras.content)))
             more = self.model.encoder(inputs, torch.from_numpy(np.stack(extras.extra)))
             items = _joined(items, more, sets)
-        tower = self.model.user if side == "user" else self.model.candidate
         pieces: list[ItemSet] = []
         owner: list[int] = []
         for at, one in enumerate(sets):
@@ -126,18 +153,34 @@ class Embedder:
         norms = np.linalg.norm(out, axis=1, keepdims=True)
         return np.asarray(out / np.maximum(norms, 1e-9))
 
+    def _tower(self, side: Side) -> Tower:
+        if side not in ("user", "candidate"):
+            raise ValueError(f"tower is 'user' or 'candidate', not {side!r}")
+        return self.model.user if side == "user" else self.model.candidate
+
     def save(self, folder: Path) -> "Embedder":
-        """Write a folder to look into, all or nothing, and give the model with its version."""
+        """Write a folder to look into, all or nothing, and give the model with its version.
+
+        An older model there is replaced; a folder that holds something else is a ValueError.
+        """
+        folder = folder.absolute()
+        if folder.exists() and not _replaceable(folder):
+            raise ValueError(f"{folder.name} holds something else than a model: name a new folder")
+        if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").is_file():
+            raise IncompatibleModel(
+                f"{folder} holds something else than a model: choose an empty folder"
+            )
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
         try:
             self.catalogue.save(fresh)
             save_file(_tensors(self), fresh / "weights.safetensors")
+            (fresh / "weights.safetensors").chmod(0o644)
             words = json.dumps(self.content.space.genre_words, ensure_ascii=False)
             (fresh / "words.json").write_text(words, encoding="utf-8")
             (fresh / "trained_on.json").write_text(json.dumps(self.trained_on), encoding="utf-8")
             hashes = {name: _sha256(fresh / name) for name in FILES}
-            version = hashlib.sha256("".join(hashes[n] for n in FILES).encode()).hexdigest()[:12]
+            version = _version(hashes)
             document = {
                 "format": FORMAT,
                 "version": version,
@@ -146,14 +189,10 @@ class Embedder:
                 "about": dict(self.about),
             }
             (fresh / "config.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+            for path in fresh.iterdir():
+                path.chmod(0o644)
             fresh.chmod(0o755)
-            if folder.exists():
-                aside = fresh.with_name(fresh.name + "-old")
-                os.replace(folder, aside)
-                os.replace(fresh, folder)
-                shutil.rmtree(aside)
-            else:
-                os.replace(fresh, folder)
+            _put(fresh, folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         return replace(self, version=version)
@@ -195,18 +234,31 @@ class Embedder:
             space = ContentSpace(words, *(arrays[n] for n in _SPACE))
             content = ContentMap(space, *(arrays[n] for n in _MAP))
             items = Items(*(tensors[f"items.{n}"].float() for n in _ITEMS))
-            version = str(document["version"])
+            version, about = str(document["version"]), dict(document["about"])
+            if version != _version(document["files"]):
+                raise IncompatibleModel(
+                    f"config.json in {folder.name} is not of its files: restore the folder or "
+                    "train anew"
+                )
             trained_on = tuple(json.loads((folder / "trained_on.json").read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            SafetensorError,
+        ) as error:
             raise IncompatibleModel(
                 f"the model in {folder.name} can't be read ({error}): restore it or train anew"
             ) from error
-        if len(items.gates) != len(catalogue) + 1:
+        if not len(items.vectors) == len(items.gates) == len(items.df) == len(catalogue) + 1:
             raise IncompatibleModel(
                 f"{len(items.gates) - 1} encoded artists for {len(catalogue)} in the catalogue of "
                 f"{folder.name}: files of different training runs"
             )
-        return cls(model.eval(), catalogue, content, items, version, document["about"], trained_on)
+        return cls(model.eval(), catalogue, content, items, version, about, trained_on)
 
 
 _ITEMS = ("vectors", "gates", "df")
@@ -239,6 +291,34 @@ def _joined(items: Items, more: Items, sets: Sequence[ItemSet]) -> Items:
         one.rows[:] = np.searchsorted(used, one.rows)
     extra = torch.from_numpy(used[used >= first] - first)
     return Items(*(torch.cat([getattr(items, n)[own], getattr(more, n)[extra]]) for n in _ITEMS))
+
+
+def _halved(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float16).astype(np.float32)
+
+
+def _version(hashes: Mapping[str, str]) -> str:
+    return hashlib.sha256("".join(hashes[name] for name in FILES).encode()).hexdigest()[:12]
+
+
+def _replaceable(folder: Path) -> bool:
+    """Whether `folder` is one that a model may take the place of: a model's, or empty."""
+    return folder.is_dir() and ((folder / "config.json").is_file() or not any(folder.iterdir()))
+
+
+def _put(fresh: Path, folder: Path) -> None:
+    """Let `fresh` take the place of `folder`, which stays as it is where that fails."""
+    if not folder.exists():
+        os.replace(fresh, folder)
+        return
+    aside = fresh.with_name(fresh.name + "-old")
+    os.replace(folder, aside)
+    try:
+        os.replace(fresh, folder)
+    except BaseException:
+        os.replace(aside, folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sha256(path: Path) -> str:
