@@ -22,12 +22,15 @@ LEAST_SCORE = 0.12
 
 
 def estimate_audio(world: World, table: Table) -> np.ndarray:
-    """(artists, 9) audio attributes in their own units and ranges, from everything but audio."""
+    """(artists, 9) audio attributes in their own units and ranges, from everything but audio.
+
+    Without published attributes of ten artists there is nothing to go by, and (0, 9) comes back.
+    """
     inputs = _inputs(table, for_audio=True)
     targets = world.audio[:, : len(AUDIO)]
     known = np.isfinite(targets).all(1)
     if known.sum() < 10:
-        return np.full((len(inputs), len(AUDIO)), np.nan, np.float16)
+        return np.zeros((0, len(AUDIO)), np.float16)
     mean = targets[known].mean(0)
     weight = np.ones(int(known.sum()), np.float32)
     out = inputs @ ridge(inputs[known], targets[known] - mean, weight, 100.0) + mean
@@ -53,7 +56,7 @@ def estimate_genres(world: World, table: Table) -> tuple[tuple[str, ...], np.nda
         ranked = score * rarity
         best = np.argsort(-ranked, axis=1)[:, :GENRES_SHOWN]
         sure = np.take_along_axis(score, best, 1) >= LEAST_SCORE
-        out[at : at + 8192] = np.where(sure, best, NO_GENRE)
+        out[at : at + 8192, : best.shape[1]] = np.where(sure, best, NO_GENRE)
     return words, out
 
 
