@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from twotower.ui import components, session
+from twotower.ui import people, session
 
 st.title("Your neighbours", anchor=False)
 seen = session.require_portrait()
@@ -11,8 +11,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         "How many", 5, 50, 10, step=5, key="count", width=420, persist_state="session"
     )
     found = session.neighbours(count)
-    components.download(found)
-components.standing(seen, found, len(session.matcher().crowd()))
+    people.download(found)
+people.standing(seen, found, session.matcher().crowd())
+people.together(found, seen.profile)
 grid = st.grid(2, min_column_width=320, gap="small")
 for neighbour in found:
     card = grid.container(
@@ -22,4 +23,4 @@ for neighbour in found:
         key=f"neighbour-{neighbour.rank}",
     )
     with card:
-        components.neighbour_card(neighbour, seen.profile)
+        people.neighbour_card(neighbour, seen.profile)

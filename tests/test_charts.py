@@ -48,7 +48,7 @@ def test_names_on_the_map_are_text_not_markup():
     near = [Spot(0, 0.0, 0.0, "<b>bold</b> & <a href='x'>y</a>")]
     areas = (Area("<i>folk</i>", 0.0, 0.0, 3),)
     figure = charts.taste_map(PLACES, areas, you=(9.0, 9.0), neighbours=near, focus=near[0])
-    assert figure.layout.annotations[0].text == "<b>&lt;i&gt;folk&lt;/i&gt;</b>"
+    assert figure.layout.annotations[0].text == "&lt;i&gt;folk&lt;/i&gt;"
     shown = [text for trace in figure.data if trace.text is not None for text in trace.text]
     assert len(shown) == 2
     assert all("<" not in text for text in shown)
@@ -57,12 +57,21 @@ def test_names_on_the_map_are_text_not_markup():
 def test_the_smaller_of_two_areas_in_one_place_has_no_label():
     areas = (Area("shoegaze", 0.0, 0.0, 10), Area("dream pop", 0.2, 0.1, 40), *AREAS[1:])
     labels = [note.text for note in charts.taste_map(PLACES, areas).layout.annotations]
-    assert labels == ["<b>dream pop</b>", "<b>metal</b>"]
+    assert labels == ["dream pop", "metal"]
+
+
+def test_areas_of_the_second_level_are_named_smaller_and_give_no_colour():
+    areas = (*AREAS, Area("bebop", 0.5, 8.0, 90, level=1), Area("swing", 0.6, 0.1, 90, level=1))
+    figure = charts.taste_map(PLACES, areas)
+    assert community(figure) == [[0, 1], [2, 4]]
+    sizes = {label.text: label.font.size for label in figure.layout.annotations}
+    assert list(sizes) == ["jazz", "metal", "bebop"]
+    assert sizes["bebop"] < sizes["jazz"]
 
 
 def test_no_label_lies_on_you():
     labels = charts.taste_map(PLACES, AREAS, you=(0.5, 0.0)).layout.annotations
-    assert [label.text for label in labels] == ["<b>metal</b>"]
+    assert [label.text for label in labels] == ["metal"]
 
 
 def test_an_empty_community_is_an_empty_map():

@@ -99,6 +99,7 @@ def _by_area(places: np.ndarray, areas: Sequence[Area]) -> list[np.ndarray]:
     rows = np.flatnonzero(np.isfinite(places).all(axis=1)) if len(places) else np.arange(0)
     if len(rows) > MOST_DRAWN:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST_DRAWN, replace=False))
+    areas = [area for area in areas if area.level == 0]
     if not areas:
         return [rows]
     centres = np.array([(area.x, area.y) for area in areas], np.float32)
@@ -184,15 +185,15 @@ def _draw_you(figure: go.Figure, you: tuple[float, float], neighbours: Sequence[
 def _area_labels(
     places: np.ndarray, areas: Sequence[Area], you: tuple[float, float] | None
 ) -> list[dict[str, object]]:
-    """Labels of the areas, the largest first, without those that would lie on another or on you."""
+    """Labels of the areas, the widest areas first, none on another label or on you."""
     if not len(places) or not np.isfinite(places).any():
         return []
-    width, height = np.maximum(np.nanmax(places, axis=0) - np.nanmin(places, axis=0), 1e-6)
-    span = max(width, height)
+    span = float(np.max(np.nanmax(places, axis=0) - np.nanmin(places, axis=0))) or 1.0
     taken = [] if you is None else [(*you, span * LABEL_WIDTH)]
     labels: list[dict[str, object]] = []
-    for area in sorted(areas, key=lambda each: (-each.size, each.name)):
-        half = span * LABEL_WIDTH * (len(area.name) + 2) / 2
+    for area in sorted(areas, key=lambda each: (each.level, -each.size, each.name)):
+        size, weight = (14, "bold") if area.level == 0 else (11, "normal")
+        half = span * LABEL_WIDTH * size / 14 * (len(area.name) + 1) / 2
         if any(
             abs(area.x - x) < half + other and abs(area.y - y) < span * LABEL_HEIGHT
             for x, y, other in taken
@@ -203,12 +204,12 @@ def _area_labels(
             {
                 "x": area.x,
                 "y": area.y,
-                "text": f"<b>{_plain(area.name)}</b>",
+                "text": _plain(area.name),
                 "showarrow": False,
                 "bgcolor": PAGE,
                 "opacity": 0.85,
-                "borderpad": 3,
-                "font": {"size": 13, "color": INK},
+                "borderpad": 2,
+                "font": {"size": size, "weight": weight, "color": INK},
                 "captureevents": False,
             }
         )

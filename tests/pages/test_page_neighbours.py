@@ -2,12 +2,13 @@
 
 import csv
 import io
+import re
 
 import pytest
 from world import profile_of
 
 from twotower.errors import CommunityError, MissingData
-from twotower.ui import session
+from twotower.ui import people, session
 
 
 @pytest.fixture
@@ -61,10 +62,8 @@ def test_the_number_of_people_is_kept_when_the_page_is_left(neighbours):
 
 
 def test_the_list_can_be_taken_home(neighbours, planted):
-    from twotower.ui.components import neighbours_csv
-
     found = planted.neighbours(neighbours.session_state["portrait"], 10)
-    rows = list(csv.DictReader(io.StringIO(neighbours_csv(found))))
+    rows = list(csv.DictReader(io.StringIO(people.neighbours_csv(found))))
     assert [row["id"] for row in rows] == [each.listener.id for each in found]
     assert neighbours.get("download_button")[0].proto.label == "Download CSV"
 
@@ -93,3 +92,15 @@ def test_a_community_that_is_out_of_reach_is_said_in_its_own_words(
     assert not neighbours.exception
     assert "try again in a moment" in neighbours.error[0].value
     assert "make assets" not in neighbours.error[0].value
+
+
+def test_what_several_neighbours_hear_comes_first_with_how_many(neighbours, planted):
+    found = planted.neighbours(neighbours.session_state["portrait"], 10)
+    line = next(each.value for each in neighbours.markdown if "They agree on" in each.value)
+    name, count = re.search(r"on\*\* (.+?) :gray\[\((\d+)\)\]", line).groups()
+    assert sum(name in dict(each.listener.artists) for each in found) == int(count) > 1
+    assert name not in ("Amara Metal", "Ammoth Metal")
+
+
+def test_it_says_that_everyone_is_invented(neighbours):
+    assert "Everyone here is invented so far" in words(neighbours)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from world import HOSTILE, profile_of
 
-from twotower.ui import components
+from twotower.ui import words as words_of
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_it_shows_artists_genres_sound_and_what_was_not_recognised(you):
     ]
     assert "Amara Jazz :gray[· 40.0 %]" in words(you)
     assert "Nobody" in you.expander(key="unknown").markdown[0].value
-    assert "estimates from your artists" in words(you)
+    assert "Estimated from your artists" in words(you)
     assert "equivalent of 3 equally played artists" in words(you)
 
 
@@ -60,7 +60,7 @@ def test_names_with_markup_are_shown_letter_for_letter(app):
     app.switch_page("you.py").run()
     assert not app.exception
     for name in HOSTILE:
-        assert f"{components.escape(name)} :gray" in words(app)
+        assert f"{words_of.escape(name)} :gray" in words(app)
 
 
 def test_too_little_known_says_what_would_help(app):

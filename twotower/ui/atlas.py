@@ -8,8 +8,8 @@ import streamlit as st
 from twotower import charts
 from twotower.domain import Listener, Neighbour, artist_key
 from twotower.errors import EmptyProfile
-from twotower.ui import components, edits, session
-from twotower.ui.components import escape
+from twotower.ui import components, edits, people, session, words
+from twotower.ui.words import escape
 
 if TYPE_CHECKING:
     from twotower.community import Crowd
@@ -36,7 +36,8 @@ def explorer() -> None:
     near = () if seen is None else session.neighbours(LINES)
     _obey_link()
     components.note(
-        f"{len(crowd.ids):,} people. The nearer two points, the more alike they listen. "
+        f"{len(crowd):,} people. The nearer two points, the more alike they listen. "
+        f"{words.company(crowd)} "
         + (
             "The star is you, with lines to your nearest ten. Click a point to meet the person."
             if seen
@@ -52,7 +53,7 @@ def explorer() -> None:
             on_select="rerun",
             selection_mode="points",
             config={"scrollZoom": True, "displaylogo": False, "displayModeBar": False},
-            alt=_told(len(crowd.ids), near),
+            alt=_told(len(crowd), near),
         )
     _obey_click(event, crowd)
     with beside:
@@ -116,10 +117,16 @@ def _spots(ids: list[str]) -> list[charts.Spot]:
     crowd = session.matcher().crowd()
     rows = [row for id in ids if (row := crowd.row_of(id)) is not None]
     return [
-        charts.Spot(row, float(crowd.places[row, 0]), float(crowd.places[row, 1]), crowd.names[row])
+        charts.Spot(row, float(crowd.places[row, 0]), float(crowd.places[row, 1]), _named(row))
         for row in rows
         if np.isfinite(crowd.places[row]).all()
     ]
+
+
+def _named(row: int) -> str:
+    """The pseudonym in a row of the crowd, and whether there is a real person behind it."""
+    crowd = session.matcher().crowd()
+    return f"{crowd.names[row]} (invented)" if crowd.invented[row] else crowd.names[row]
 
 
 def _told(size: int, near: tuple[Neighbour, ...]) -> str:
@@ -156,7 +163,7 @@ def _search(crowd: "Crowd") -> None:
                 )
             for row in found[:FOUND]:
                 st.button(
-                    escape(crowd.names[row]),
+                    escape(_named(row)),
                     key=f"map-person-{crowd.ids[row]}",
                     icon=":material/person:",
                     on_click=_choose_person,
@@ -192,7 +199,11 @@ def _choose_person(listener_id: str) -> None:
 def _nearest(near: tuple[Neighbour, ...]) -> None:
     """The visitor's neighbours by name, for whoever doesn't click on points."""
     if near:
-        labels = {each.listener.id: f"{each.rank}. {each.listener.name}" for each in near}
+        labels = {
+            each.listener.id: f"{each.rank}. {each.listener.name}"
+            + " (invented)" * people.is_invented(each.listener)
+            for each in near
+        }
         st.selectbox(
             "Your nearest people",
             list(labels),
@@ -220,7 +231,7 @@ def _person(near: tuple[Neighbour, ...], seen: "Portrait | None") -> None:
         st.markdown(":material/person_off: This person isn't in the community, or has left it.")
         return
     match = next((each for each in near if each.listener.id == chosen), None)
-    components.person_card(person, mine=_shared(person, seen), match=match)
+    people.person_card(person, mine=_shared(person, seen), match=match)
 
 
 def _shared(person: Listener, seen: "Portrait | None") -> list[str]:

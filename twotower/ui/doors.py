@@ -4,8 +4,8 @@ import streamlit as st
 
 from twotower.domain import Profile, artist_key
 from twotower.errors import EmptyProfile
-from twotower.ui import components, edits, session
-from twotower.ui.components import escape
+from twotower.ui import components, edits, people, session, words
+from twotower.ui.words import escape
 
 PRIVACY_PAGE = "https://www.spotify.com/account/privacy/"
 FOUND = 8  # search results and suggestions shown
@@ -26,7 +26,7 @@ def demo_cards() -> None:
         with card:
             with st.container(gap="xsmall"):
                 st.subheader(escape(demo.name), anchor=False)
-                st.markdown(f":gray[{components.names(_top(demo, 4))}]")
+                st.markdown(f":gray[{words.names(_top(demo, 4))}]")
             if st.button(
                 "Be this listener",
                 key=f"demo-{number}",
@@ -49,6 +49,7 @@ def picker() -> None:
     with left:
         _search()
         _chips()
+        _back()
     with right:
         _so_far()
 
@@ -156,10 +157,9 @@ def _so_far() -> None:
         if now is None:
             st.subheader("Your neighbours appear here", anchor=False)
             st.write("Pick one artist and the nearest people show up; each further one moves them.")
-            _undo()
             return
         st.subheader(
-            f"So far: {_called(now)}{components.amount(len(now.artists), 'artist')}", anchor=False
+            f"So far: {_called(now)}{words.amount(len(now.artists), 'artist')}", anchor=False
         )
         try:
             seen = session.portrait()
@@ -167,18 +167,24 @@ def _so_far() -> None:
             st.write(escape(str(error)))
             seen = None
         if seen is not None:
-            st.markdown(components.evidence(seen.recognised))
+            st.markdown(words.evidence(seen.recognised))
             for neighbour in session.neighbours(10)[:3]:
-                badge = (
-                    " :gray-badge[invented]" if components.is_invented(neighbour.listener) else ""
-                )
+                badge = " :gray-badge[invented]" if people.is_invented(neighbour.listener) else ""
                 st.markdown(
                     f"**{escape(neighbour.listener.name)}**{badge}  \nCloser than "
-                    f"{components.percent(neighbour.percentile)} of random pairs "
-                    f":gray[· {components.names([n for n, _ in neighbour.listener.artists], 3)}]"
+                    f"{words.percent(neighbour.percentile)} of random pairs "
+                    f":gray[· {words.names([n for n, _ in neighbour.listener.artists], 3)}]"
                 )
             components.lead_on("See your neighbours", components.NEIGHBOURS, "picked")
             components.note(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
+
+
+def _back() -> None:
+    """The last change with its undo, and a clean sheet."""
+    step = session.last_step()
+    if step is not None:
+        components.undo_bar(step.said, step.moved, session.undo)
+    if session.profile() is not None:
         st.button(
             "Start over",
             key="start-over",
@@ -186,13 +192,6 @@ def _so_far() -> None:
             type="tertiary",
             on_click=session.start_over,
         )
-        _undo()
-
-
-def _undo() -> None:
-    step = session.last_step()
-    if step is not None:
-        components.undo_bar(step.said, step.moved, session.undo)
 
 
 def _called(profile: Profile) -> str:

@@ -7,8 +7,8 @@ import streamlit as st
 
 from twotower import charts
 from twotower.domain import SPOTIFY_WEB_API, artist_key
-from twotower.ui import components, edits, session
-from twotower.ui.components import escape
+from twotower.ui import components, edits, session, words
+from twotower.ui.words import escape
 
 if TYPE_CHECKING:
     from twotower.matching import Portrait
@@ -30,8 +30,8 @@ def summary(seen: "Portrait") -> None:
         span = f", {profile.since:%B %Y} to {profile.until:%B %Y}"
     called = f"“{escape(profile.name)}”: " if profile.name else ""
     st.markdown(
-        f"{called}{components.amount(len(profile.artists), 'artist')} from {source}{span}. "
-        f"{components.evidence(seen.recognised)}"
+        f"{called}{words.amount(len(profile.artists), 'artist')} from {source}{span}. "
+        f"{words.evidence(seen.recognised)}"
     )
 
 
@@ -97,8 +97,8 @@ def recognition(seen: "Portrait") -> None:
         components.note("Every artist is in the catalogue.")
         return
     count = len(known.unknown)
-    with st.expander(f"{components.amount(count, 'artist')} not known", key="unknown"):
-        st.markdown(components.names(known.unknown, 200))
+    with st.expander(f"{words.amount(count, 'artist')} not known", key="unknown"):
+        st.markdown(words.names(known.unknown, 200))
         components.note("These don't move your place. The most played come first.")
 
 
@@ -112,8 +112,8 @@ def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]])
     components.note(
         "You against the middle 80 % of the community. "
         + (
-            "Your files carry no audio attributes: these are the catalogue's estimates from your "
-            "artists."
+            "Estimated from your artists by the catalogue: no audio attributes came with this "
+            "music."
             if seen.audio_is_estimate
             else "From the audio attributes in your own files."
         )

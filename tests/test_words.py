@@ -1,0 +1,92 @@
+"""Words on the pages: names as they are, numbers as they are said."""
+
+import re
+
+import numpy as np
+import pytest
+
+from twotower.domain import Recognised
+from twotower.ui import words
+
+MARKUP = (
+    "*x*", "_x_", "[a](b)", "![a](b)", "$math$", ":red[x]", ":smile:", ":material/home:",
+    "<b>bold</b>", "<script>alert(1)</script>", "`code`", "# head", "1. one", "- dash", "~~x~~",
+    "a\\b", "&amp;", "www.example.com", "https://example.com", "me@example.com", "A -> B", "a--b",
+    "|a|b|", "> quote", "+/-",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_escape_leaves_the_letters_and_arms_each_sign(name):
+    escaped = words.escape(name)
+    plain = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped).replace(words.JOINER, "")
+    assert plain == name
+    assert not re.search(r"(?<!\\)[*_\[\]<>`$#~|]", escaped.replace("\\\\", ""))
+
+
+@pytest.mark.parametrize("name", [":smile:", ":material/home:", "www.example.com", "a@b.de"])
+def test_escape_breaks_what_is_read_after_the_escapes_are_gone(name):
+    assert words.JOINER in words.escape(name)
+
+
+def test_escape_keeps_a_name_on_one_line():
+    assert words.escape("a\n\n# b") == "a \\# b"
+
+
+def test_plain_names_are_not_touched():
+    assert words.escape("Sigur Rós 坂本") == "Sigur Rós 坂本"
+
+
+def test_names_counts_the_rest_and_never_hides_just_one():
+    assert words.names(["a", "b", "c"], 2) == "a, b, c"
+    assert words.names(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (99.97, "99.9 %"),
+        (100.0, "99.9 %"),
+        (99.29, "99.2 %"),
+        (90.0, "90.0 %"),
+        (89.9, "89 %"),
+        (0.4, "0 %"),
+        (99.9, "99.9 %"),
+    ],
+)
+def test_percent_never_rounds_up(value, said):
+    assert words.percent(value) == said
+
+
+def test_amount_knows_one_from_many():
+    assert words.amount(1, "artist") == "1 artist"
+    assert words.amount(12345.0, "play") == "12,345 plays"
+
+
+@pytest.mark.parametrize(
+    ("size", "word"), [(1.0, "very little"), (5, "sketch"), (15, "good"), (60, "full picture")]
+)
+def test_evidence_is_said_in_words(size, word):
+    assert word in words.evidence(Recognised(1.0, 0.0, size, ()))
+
+
+@pytest.mark.parametrize(
+    ("cosine", "said"), [(0.999, "hardly"), (0.96, "a little"), (0.85, "moved you ("), (0.1, "far")]
+)
+def test_a_turn_of_the_vector_is_said_in_words(cosine, said):
+    assert said in words.turn(cosine)
+    assert words.turn(None) == ""
+
+
+class Crowd:
+    def __init__(self, *invented: bool):
+        self.invented = np.array(invented)
+
+    def __len__(self) -> int:
+        return len(self.invented)
+
+
+def test_company_says_how_many_are_no_real_people():
+    assert words.company(Crowd(True, True)).startswith("Everyone here is invented")
+    assert words.company(Crowd(True, False)).startswith("1 of them are invented")
+    assert words.company(Crowd(False)) == ""

@@ -1,0 +1,87 @@
+"""Words on a page, and the one way in which names get onto it; all of them Markdown."""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from twotower.domain import Recognised
+
+if TYPE_CHECKING:
+    from twotower.community import Crowd
+
+JOINER = "\u2060"  # no width, no meaning: it only keeps two characters from being read as one
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_DIGRAPH = re.compile(r"(?<=[-<>~=])(?=[-<>=])")  # would become an arrow, a dash or a sign
+_OPENER = re.compile(r"(:|@|www)(?=\S)", re.IGNORECASE)  # of an icon, a mail or web address
+
+
+def escape(text: str) -> str:
+    """`text` so that a page shows it letter for letter: no HTML, Markdown, icon, link or maths.
+
+    Line breaks become spaces; some characters without width come in.
+    """
+    text = " ".join(text.split())
+    text = _OPENER.sub(rf"\1{JOINER}", _DIGRAPH.sub(JOINER, text))
+    return _PUNCTUATION.sub(r"\\\1", text)
+
+
+def names(artists: Iterable[str], most: int | None = None) -> str:
+    """Artist names as one escaped line: `Low, Codeine and 3 more`."""
+    listed = list(artists)
+    shown = listed if most is None or len(listed) <= most + 1 else listed[:most]
+    line = ", ".join(escape(name) for name in shown)
+    rest = len(listed) - len(shown)
+    return f"{line} and {rest} more" if rest else line
+
+
+def percent(percentile: float) -> str:
+    """A percentile as it is said, never rounded up: `99.2 %`, `87 %`."""
+    if percentile >= 90:
+        return f"{min(int(percentile * 10 + 1e-6), 999) / 10:.1f} %"
+    return f"{int(percentile + 1e-6)} %"
+
+
+def amount(number: float, noun: str) -> str:
+    """`1 artist`, `12,345 plays`."""
+    whole = round(number)
+    return f"{whole:,} {noun}" if whole == 1 else f"{whole:,} {noun}s"
+
+
+def evidence(recognised: Recognised) -> str:
+    """What the profile rests on, in plain words."""
+    size = recognised.evidence
+    if size < 3:
+        word = "very little to go on: a few more artists will change the picture"
+    elif size < 10:
+        word = "a sketch: more artists make it firmer"
+    elif size < 30:
+        word = "a good picture"
+    else:
+        word = "a full picture"
+    return f"Rests on the equivalent of {amount(size, 'equally played artist')}: {word}."
+
+
+def turn(cosine: float | None) -> str:
+    """How far a change moved a vector: a sentence, or nothing where there is nothing to compare."""
+    if cosine is None:
+        return ""
+    if cosine > 0.995:
+        word = "hardly moved you"
+    elif cosine > 0.95:
+        word = "moved you a little"
+    elif cosine > 0.8:
+        word = "moved you"
+    else:
+        word = "moved you far"
+    return f" It {word} (cosine {cosine:.3f} to where you were)."
+
+
+def company(crowd: "Crowd") -> str:
+    """How many of the community are no real people."""
+    count = int(crowd.invented.sum())
+    if count == 0:
+        return ""
+    if count == len(crowd):
+        return "Everyone here is invented so far, drawn from the model: no real person is shown."
+    return f"{count:,} of them are invented and marked so."
