@@ -14,7 +14,7 @@ LAYERS = (
     {"errors", "settings", "domain", "disk"},
     {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets"},
     {"catalogue", "content", "factors", "features", "tables", "model", "losses"},
-    {"index", "metrics", "reports", "splits", "projection", "explain", "charts"},
+    {"index", "metrics", "ranking", "reports", "splits", "projection", "explain", "charts"},
     {"baselines", "training", "community"},
     {"checks", "embedder", "estimates"},
     {"fit", "evaluation"},

@@ -25,10 +25,10 @@ from twotower.domain import (
 from twotower.embedder import Embedder
 from twotower.errors import EmptyProfile
 from twotower.index import top_k
+from twotower.ranking import nearest
 from twotower.settings import Settings
 from twotower.shipped import Shipped
 
-RERANKED = 200  # candidates whose final, symmetric similarity is computed
 SHARED_SHOWN, DISCOVER_SHOWN = 12, 8
 GENRES_SHOWN = 14
 
@@ -115,22 +115,22 @@ class Matcher:
         )
 
     def neighbours(self, portrait: Portrait, count: int = 10) -> tuple[Neighbour, ...]:
-        """The nearest listeners, nearest first, by the similarity that is the same from both sides.
-
-        Found by cos(user(me), candidate(them)); the best 200 of these are ordered by the mean of
-        that and cos(user(them), candidate(me)).
-        """
+        """The nearest listeners, nearest first, by a similarity that is the same from both sides."""
         crowd = self.crowd()
-        rows, forth = top_k(crowd.candidate, portrait.user_vector, max(count, RERANKED))
-        own = crowd.row_of(portrait.profile.id)
-        back = crowd.user[rows] @ portrait.candidate_vector
-        similarity = (forth + back) / 2
-        order = [i for i in np.lexsort((rows, -similarity)) if rows[i] != own][:count]
-        people = {p.id: p for p in self.community.get([crowd.ids[rows[i]] for i in order])}
+        rows, similarity = nearest(
+            portrait.user_vector,
+            portrait.candidate_vector,
+            crowd.user,
+            crowd.candidate,
+            count,
+            own=crowd.row_of(portrait.profile.id),
+        )
+        ids = [crowd.ids[row] for row in rows]
+        people = {listener.id: listener for listener in self.community.get(ids)}
         found = [
-            (people[crowd.ids[rows[i]]], float(similarity[i]))
-            for i in order
-            if crowd.ids[rows[i]] in people
+            (people[id], float(value))
+            for id, value in zip(ids, similarity, strict=True)
+            if id in people  # or has just left
         ]
         fits = self._fits(portrait, [listener for listener, _ in found])
         return tuple(
@@ -200,17 +200,10 @@ class Matcher:
 
     def _fits(self, portrait: Portrait, people: Sequence[Listener]) -> Mapping[str, float]:
         """Artist key -> cosine of me and of a listener who has this artist alone."""
-        names = {
-            artist_key(name): name
-            for person in people
-            for name, _ in person.artists
-            if artist_key(name) not in portrait.profile.artists
-        }
-        known = [key for key in names if self.catalogue.row(key) is not None]
-        alone = [Profile(id=key, artists={key: Artist(names[key])}) for key in known]
-        if not alone:
-            return {}
-        cosines = self.embedder.embed(alone, "candidate") @ portrait.user_vector
+        theirs = {artist_key(name) for person in people for name, _ in person.artists}
+        missing = sorted(theirs - portrait.profile.artists.keys())
+        known = {key: row for key in missing if (row := self.catalogue.row(key)) is not None}
+        cosines = self.embedder.embed_alone(list(known.values())) @ portrait.user_vector
         return dict(zip(known, cosines.tolist(), strict=True))
 
     def _discover(

@@ -20,14 +20,17 @@ import numpy as np
 from twotower import projection
 from twotower.catalogue import Catalogue
 from twotower.community import Member
+from twotower.demos import DEMOS
 from twotower.domain import AUDIO, Area, Listener, Profile
 from twotower.embedder import Embedder
 from twotower.errors import IncompatibleModel, MissingData
 from twotower.profiles import profile_to_json, read_profiles
+from twotower.ranking import nearest
 
 FORMAT = 1
 LISTED_ARTISTS = 100  # most played artists that others see
 LISTED_GENRES = 5
+RECORDED = 10  # neighbours of each demo listener, kept to compare with
 PAIRS = 200_000  # random pairs behind the percentiles
 FOLDER = "community"
 Progress = Callable[[float, str], None]
@@ -56,6 +59,11 @@ class Shipped:
             )
         try:
             document = json.loads((folder / "community.json").read_text(encoding="utf-8"))
+            if document["format"] != FORMAT:
+                raise IncompatibleModel(
+                    f"the shipped community has format {document['format']}, this program reads "
+                    f"{FORMAT}: restore assets/{FOLDER}"
+                )
             files = document["files"]
             found = {name: _sha256(folder / name) for name in files}
             version = document["model_version"]
@@ -68,7 +76,7 @@ class Shipped:
                 {name: (a, b, c) for name, (a, b, c) in document["audio"].items()},
                 document["about"],
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IncompatibleModel(
                 f"the shipped community can't be read ({error}): restore assets/{FOLDER}"
             ) from error
@@ -149,7 +157,8 @@ def build(
     named = projection.areas(places, tags, seed=seed)
     kept = projection.reliability(wide, places)
     tell(0.9, "writing")
-    similarity = pair_similarity(_unit(user.astype(np.float32)), wide, seed=seed)
+    seen = _unit(user.astype(np.float32))
+    similarity = pair_similarity(seen, wide, seed=seed)
     audio = _audio_percentiles(profiles, embedder.catalogue)
     _write_gz(folder / "listeners.jsonl.gz", profiles)
     arrays = {
@@ -172,6 +181,7 @@ def build(
             "listeners": len(profiles),
             "map reliability": round(float(np.nanmean(kept)), 3),
             "genres": [_top_genres(weights) for weights in tags],
+            "recorded": record(embedder, [p.id for p in profiles], seen, wide),
             **(about or {}),
         },
     }
@@ -179,6 +189,23 @@ def build(
     (folder / "community.json").write_text(text, encoding="utf-8")
     tell(1.0, "done")
     return Shipped.load(assets, model_version=embedder.version)
+
+
+def record(
+    embedder: Embedder, ids: Sequence[str], users: np.ndarray, candidates: np.ndarray
+) -> dict[str, list[tuple[str, float]]]:
+    """Demo id -> (listener id, similarity) of the nearest among these, to compare with later.
+
+    A demo of which the model knows nothing is left out.
+    """
+    known = [demo for demo in DEMOS if embedder.knows(demo)]
+    both = embedder.embed(known, "user"), embedder.embed(known, "candidate")
+    found = {}
+    for demo, user, candidate in zip(known, *both, strict=True):
+        rows, similarity = nearest(user, candidate, users, candidates, RECORDED)
+        nearby = zip(rows.tolist(), similarity.tolist(), strict=True)
+        found[demo.id] = [(ids[row], round(value, 4)) for row, value in nearby]
+    return found
 
 
 def listed_artists(profile: Profile) -> tuple[tuple[str, float], ...]:
