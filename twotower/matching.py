@@ -115,7 +115,7 @@ class Matcher:
         )
 
     def neighbours(self, portrait: Portrait, count: int = 10) -> tuple[Neighbour, ...]:
-        """The nearest listeners, nearest first, by a similarity that is the same from both sides."""
+        """The nearest listeners, nearest first; the similarity is the same from both sides."""
         crowd = self.crowd()
         rows, similarity = nearest(
             portrait.user_vector,
