@@ -4,11 +4,15 @@ from datetime import date
 
 import numpy as np
 
+from twotower.artist_content import ArtistContent
 from twotower.checks import Sources
-from twotower.domain import Artist, Profile
+from twotower.datasets import Tagging
+from twotower.domain import AUDIO, Artist, Profile
 
 GROUPS = 20
 ARTISTS = 30  # of a group
+RING = 200  # artists around the ring
+QUARTERS = ("metal", "jazz", "folk", "techno")  # the genre of each quarter of the ring
 
 
 def make_profile(id: str, artists: dict[str, float], origin: str = "hetrec") -> Profile:
@@ -49,3 +53,51 @@ def make_sources() -> Sources:
         {"germany": people(60, 12, origin="germany", seed=3)},
         hashes={"made.dat": "0" * 64},
     )
+
+
+def quarter(key: str) -> int:
+    """The quarter of the ring that an artist is in, 0..3."""
+    return int(key.split()[1]) * len(QUARTERS) // RING
+
+
+def ring(count: int, *, artists: int = 24, origin: str = "hetrec", seed: int = 0) -> list[Profile]:
+    """Listeners who each stand somewhere on a ring of artists and hear those around.
+
+    Listener n, with id "seed-n", stands in the middle of quarter n % 4, or within 35 degrees of it.
+    """
+    rng = np.random.default_rng(seed)
+    at = 2 * np.pi * (np.arange(RING) + 0.5) / RING
+    made = []
+    for number in range(count):
+        stand = 2 * np.pi * (number % 4 + 0.5) / 4 + rng.uniform(-0.6, 0.6)
+        away = np.abs(np.angle(np.exp(1j * (at - stand))))
+        share = np.exp(-np.square(away / 0.35))
+        drawn = rng.choice(RING, artists, replace=False, p=share / share.sum())
+        plays = np.ceil(np.exp(rng.normal(3, 1, artists)))
+        keys = [f"artist {artist}" for artist in drawn]
+        kept = dict(zip(keys, plays.tolist(), strict=True))
+        made.append(make_profile(f"{seed}-{number}", kept, origin))
+    return made
+
+
+def ring_content(told: int = 40) -> list[ArtistContent]:
+    """Genres and audio of the first `told` artists of each quarter, and nothing of the others."""
+    per = RING // len(QUARTERS)
+    made = []
+    for number in range(RING):
+        genre = number // per
+        if number % per < told:
+            audio = dict.fromkeys(AUDIO, 0.1 + 0.2 * genre + 0.001 * (number % per))
+            audio |= {"loudness": -20.0 + 4 * genre, "tempo": 90.0 + 20 * genre}
+            key = f"artist {number}"
+            made.append(ArtistContent(key, key, (QUARTERS[genre],), audio, 50.0))
+    return made
+
+
+def ring_tags(profiles: list[Profile]) -> list[Tagging]:
+    """Every listener calls their first four artists after the quarter."""
+    return [
+        (p.id, key, f"{QUARTERS[quarter(key)]} heard", None)
+        for p in profiles
+        for key in list(p.artists)[:4]
+    ]
