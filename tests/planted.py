@@ -60,10 +60,13 @@ def quarter(key: str) -> int:
     return int(key.split()[1]) * len(QUARTERS) // RING
 
 
-def ring(count: int, *, artists: int = 24, origin: str = "hetrec", seed: int = 0) -> list[Profile]:
+def ring(
+    count: int, *, artists: int = 24, hits: int = 0, origin: str = "hetrec", seed: int = 0
+) -> list[Profile]:
     """Listeners who each stand somewhere on a ring of artists and hear those around.
 
     Listener n, with id "seed-n", stands in the middle of quarter n % 4, or within 35 degrees of it.
+    So many of 60 `hits`, which tell nothing, are drawn beside, and played more.
     """
     rng = np.random.default_rng(seed)
     at = 2 * np.pi * (np.arange(RING) + 0.5) / RING
@@ -76,6 +79,7 @@ def ring(count: int, *, artists: int = 24, origin: str = "hetrec", seed: int = 0
         plays = np.ceil(np.exp(rng.normal(3, 1, artists)))
         keys = [f"artist {artist}" for artist in drawn]
         kept = dict(zip(keys, plays.tolist(), strict=True))
+        kept |= {f"hit {hit}": 100.0 for hit in rng.choice(60, hits, replace=False)}
         made.append(make_profile(f"{seed}-{number}", kept, origin))
     return made
 

@@ -38,6 +38,13 @@ def _hasher() -> "HashingVectorizer":
     )
 
 
+def _grams(names: Sequence[str]) -> sp.csr_matrix:
+    """(n, NAME_BUCKETS) log1p counts; half characters, which have no bytes, count as "?"."""
+    grams = _hasher().transform([name.encode("utf-8", "replace").decode() for name in names])
+    grams.data = np.log1p(grams.data)
+    return grams
+
+
 @dataclass(frozen=True)
 class ContentSpace:
     """Fitted maps from genres, audio and names to numbers; a plain bag of arrays."""
@@ -76,8 +83,7 @@ class ContentSpace:
             np.maximum(_finite(np.nanstd, audio, 1.0), 1e-3),
         )
         genre_rows = space._genre_rows(genres)
-        grams = _hasher().transform(names)
-        grams.data = np.log1p(grams.data)
+        grams = _grams(names)
         seen = np.asarray((grams > 0).sum(0)).ravel()
         name_idf = (np.log((1 + len(names)) / (1 + seen)) + 1).astype(np.float32)
         name_rows = _unit_rows(grams @ sp.diags(name_idf))
@@ -108,10 +114,10 @@ class ContentSpace:
 
     def names(self, names: Sequence[str]) -> np.ndarray:
         """(n, NAME_DIM): character 2- to 4-grams, tf-idf, in the fitted basis."""
-        grams = _hasher().transform(names)
-        grams.data = np.log1p(grams.data)
         return np.asarray(
-            _unit_rows(grams @ sp.diags(self.name_idf)) @ self.name_basis * np.sqrt(NAME_DIM),
+            _unit_rows(_grams(names) @ sp.diags(self.name_idf))
+            @ self.name_basis
+            * np.sqrt(NAME_DIM),
             dtype=np.float32,
         )
 
