@@ -54,14 +54,22 @@ def test_names_on_the_map_are_text_not_markup():
     assert all("<" not in text for text in shown)
 
 
-def test_the_smaller_of_two_areas_in_one_place_has_no_label():
+def test_of_two_areas_in_one_place_the_smaller_gives_way():
     areas = (Area("shoegaze", 0.0, 0.0, 10), Area("dream pop", 0.2, 0.1, 40), *AREAS[1:])
+    labels = {note.text: note.y for note in charts.taste_map(PLACES, areas).layout.annotations}
+    assert labels["dream pop"] == 0.1
+    assert abs(labels["shoegaze"] - 0.1) > 0.4
+
+
+def test_where_there_is_no_room_there_is_no_name():
+    areas = [Area(f"genre {n}", 0.0, 0.0, n) for n in range(9)]
     labels = [note.text for note in charts.taste_map(PLACES, areas).layout.annotations]
-    assert labels == ["dream pop", "metal"]
+    assert len(labels) == 5
+    assert labels[0] == "genre 8"
 
 
 def test_areas_of_the_second_level_are_named_smaller_and_give_no_colour():
-    areas = (*AREAS, Area("bebop", 0.5, 8.0, 90, level=1), Area("swing", 0.6, 0.1, 90, level=1))
+    areas = (*AREAS, Area("bebop", 0.5, 8.0, 90, level=1))
     figure = charts.taste_map(PLACES, areas)
     assert community(figure) == [[0, 1], [2, 4]]
     sizes = {label.text: label.font.size for label in figure.layout.annotations}
@@ -69,9 +77,18 @@ def test_areas_of_the_second_level_are_named_smaller_and_give_no_colour():
     assert sizes["bebop"] < sizes["jazz"]
 
 
-def test_no_label_lies_on_you():
-    labels = charts.taste_map(PLACES, AREAS, you=(0.5, 0.0)).layout.annotations
-    assert [label.text for label in labels] == ["metal"]
+def test_a_name_moves_out_of_the_way_of_you():
+    alone = charts.taste_map(PLACES, AREAS).layout.annotations[0]
+    beside = charts.taste_map(PLACES, AREAS, you=(0.5, 0.0)).layout.annotations[0]
+    assert (alone.text, alone.y) == ("jazz", 0.0)
+    assert beside.text == "jazz"
+    assert abs(beside.y) > 0.3
+
+
+def test_a_small_screen_has_fewer_names():
+    areas = (*AREAS, Area("bebop", 0.5, 8.0, 90, level=1))
+    assert len(charts.taste_map(PLACES, areas).layout.annotations) == 3
+    assert len(charts.taste_map(PLACES, areas, compact=True).layout.annotations) == 2
 
 
 def test_an_empty_community_is_an_empty_map():

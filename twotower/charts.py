@@ -20,7 +20,7 @@ LINES = "rgba(128,140,137,0.9)"
 YOU = "#E11D48"  # 3:1 or more on both backgrounds
 HUES = 10  # chart colours of the theme
 MOST_DRAWN = 30_000  # points of the community; beyond, a fixed sample
-LABEL_WIDTH, LABEL_HEIGHT = 0.0135, 0.055  # of the map's width a letter, of its height a line
+LABEL_WIDTH, LABEL_HEIGHT = 0.0125, 0.05  # of the map's width a letter, of its height a line
 ATTRIBUTES = {
     "danceability": "danceable",
     "energy": "energetic",
@@ -61,16 +61,20 @@ def taste_map(
     neighbours: Sequence[Spot] = (),
     around: Sequence[Spot] = (),
     focus: Spot | None = None,
+    compact: bool = False,
 ) -> go.Figure:
     """The community as points, a colour for each area, with you and lines to your neighbours.
 
-    `around` and `focus` get rings, the latter a large one.
+    `around` and `focus` get rings, the latter a large one. `compact` is for a small screen:
+    fewer and smaller names.
 
     places  (N, 2) float32; a row without a place is NaN and isn't drawn. Each point's
             `customdata` is its row. The same arguments give the same bytes, so that the browser
             keeps what it has.
     """
     figure = go.Figure()
+    kept_free = [(spot.x, spot.y) for spot in (*neighbours, *([focus] if focus else []))]
+    kept_free += [] if you is None else [you]
     for rows in _by_area(places, areas):
         figure.add_trace(_points(places, rows))
     for _ in range(HUES - len(figure.data)):  # keeps the colours below where they are
@@ -81,7 +85,7 @@ def taste_map(
         if spots:
             figure.add_trace(_rings(spots, size, colour))
     figure.update_layout(
-        annotations=_area_labels(places, areas, you),
+        annotations=_area_labels(places, areas, kept_free, compact=compact),
         showlegend=False,
         dragmode="pan",
         clickmode="event+select",
@@ -89,7 +93,7 @@ def taste_map(
         uirevision="map",
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         xaxis={"visible": False, "fixedrange": False},
-        yaxis={"visible": False, "scaleanchor": "x", "fixedrange": False},
+        yaxis={"visible": False, "fixedrange": False},
     )
     return figure
 
@@ -183,33 +187,48 @@ def _draw_you(figure: go.Figure, you: tuple[float, float], neighbours: Sequence[
 
 
 def _area_labels(
-    places: np.ndarray, areas: Sequence[Area], you: tuple[float, float] | None
+    places: np.ndarray,
+    areas: Sequence[Area],
+    kept_free: Sequence[tuple[float, float]],
+    *,
+    compact: bool,
 ) -> list[dict[str, object]]:
-    """Labels of the areas, the widest areas first, none on another label or on you."""
+    """Names of the areas, the widest areas first, moved or left out where one would cover another.
+
+    kept_free   places that no name may cover
+    """
     if not len(places) or not np.isfinite(places).any():
         return []
-    span = float(np.max(np.nanmax(places, axis=0) - np.nanmin(places, axis=0))) or 1.0
-    taken = [] if you is None else [(*you, span * LABEL_WIDTH)]
+    width, height = np.nanmax(places, axis=0) - np.nanmin(places, axis=0)
+    letter, line = float(width) * LABEL_WIDTH or 1.0, float(height) * LABEL_HEIGHT or 1.0
+    sizes = {0: 11} if compact else {0: 14, 1: 11}
+    taken = [(x, y, letter) for x, y in kept_free]
     labels: list[dict[str, object]] = []
     for area in sorted(areas, key=lambda each: (each.level, -each.size, each.name)):
-        size, weight = (14, "bold") if area.level == 0 else (11, "normal")
-        half = span * LABEL_WIDTH * size / 14 * (len(area.name) + 1) / 2
-        if any(
-            abs(area.x - x) < half + other and abs(area.y - y) < span * LABEL_HEIGHT
-            for x, y, other in taken
-        ):
+        if area.level not in sizes:
             continue
-        taken.append((area.x, area.y, half))
+        size = sizes[area.level]
+        half = letter * size / 14 * (len(area.name) + 1) / 2 * (2 if compact else 1)
+        for y in (area.y + step * line for step in (0, 1, -1, 2, -2)[: 5 - 2 * area.level]):
+            if all(abs(area.x - x) >= half + h or abs(y - v) >= line for x, v, h in taken):
+                break
+        else:
+            continue
+        taken.append((area.x, y, half))
         labels.append(
             {
                 "x": area.x,
-                "y": area.y,
+                "y": y,
                 "text": _plain(area.name),
                 "showarrow": False,
                 "bgcolor": PAGE,
                 "opacity": 0.85,
                 "borderpad": 2,
-                "font": {"size": size, "weight": weight, "color": INK},
+                "font": {
+                    "size": size,
+                    "weight": "normal" if area.level else "bold",
+                    "color": INK,
+                },
                 "captureevents": False,
             }
         )

@@ -97,7 +97,7 @@ def test_a_community_that_is_out_of_reach_is_said_in_its_own_words(
 def test_what_several_neighbours_hear_comes_first_with_how_many(neighbours, planted):
     found = planted.neighbours(neighbours.session_state["portrait"], 10)
     line = next(each.value for each in neighbours.markdown if "They agree on" in each.value)
-    name, count = re.search(r"on\*\* (.+?) :gray\[\((\d+)\)\]", line).groups()
+    name, count = re.search(r"on\*\* (.+?) :gray\[\((\d+) of 10 hear it\)\]", line).groups()
     assert sum(name in dict(each.listener.artists) for each in found) == int(count) > 1
     assert name not in ("Amara Metal", "Ammoth Metal")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LINES = 10  # neighbours joined to you
 AROUND = 40  # people shown around an artist
 FOUND = 4  # search results of each kind
-HEIGHT = 580  # pixels
+HEIGHT, LOW = 580, 480  # pixels; the latter leaves room to scroll past it on a phone
 
 # In the session: "map-person" the id of the person beside the map, "map-focus" of the one that has
 # a ring on it, "map-artist" a name, "map-row" and "map-link" the click and the link last obeyed.
@@ -49,7 +49,7 @@ def explorer() -> None:
         event = st.plotly_chart(
             _figure(seen, near),
             key="map",
-            height=HEIGHT,
+            height=LOW if _is_phone() else HEIGHT,
             on_select="rerun",
             selection_mode="points",
             config={"scrollZoom": True, "displaylogo": False, "displayModeBar": False},
@@ -107,9 +107,14 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
         neighbours=_spots([each.listener.id for each in near]),
         around=_spots([each.listener.id for each in around]),
         focus=next(iter(_spots([focus])), None),
+        compact=_is_phone(),
     )
     st.session_state["map-drawn"] = ((crowd.seq, artist, focus), seen, figure)
     return figure
+
+
+def _is_phone() -> bool:
+    return "Mobi" in str(st.context.headers.get("User-Agent"))
 
 
 def _spots(ids: list[str]) -> list[charts.Spot]:

@@ -109,11 +109,10 @@ def together(neighbours: Sequence[Neighbour], mine: Profile) -> None:
                 written.setdefault(key, name)
     common = [(key, count) for key, count in heard.most_common(AGREED) if count > 1]
     if common:
-        listed = ", ".join(f"{escape(written[key])} :gray[({count})]" for key, count in common)
-        st.markdown(
-            f":material/lightbulb: **They agree on** {listed} "
-            f":small[:gray[· how many of the {len(neighbours)} hear what you don't have]]"
-        )
+        told = [f"{escape(written[key])} :gray[({count})]" for key, count in common]
+        first, count = common[0]
+        told[0] = f"{escape(written[first])} :gray[({count} of {len(neighbours)} hear it)]"
+        st.markdown(f":material/lightbulb: **They agree on** {', '.join(told)}")
 
 
 def download(neighbours: Sequence[Neighbour]) -> None:
