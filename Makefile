@@ -34,5 +34,7 @@ test: lint
 	@.ci/browser $(BIN)
 	$(BIN)/python -m pytest $(ARGS)
 
-assets: $(APP_READY)
+assets: $(DEV_READY)
 	$(BIN)/python -m twotower assets
+	$(BIN)/python -m twotower evaluate --out assets/quality.json
+	$(BIN)/python -m twotower card

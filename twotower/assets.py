@@ -3,7 +3,6 @@
 The order is fixed and every draw has a seed, so the same data and versions give the same files.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -151,18 +150,3 @@ def _shape(profiles: Sequence[Profile], embedder: Embedder, *, seed: int) -> Sha
         percentiles(rows),
         percentiles(pair_similarity(user, candidate, seed=seed)),
     )
-
-
-def shape_table(about: dict[str, dict[str, tuple[float, ...]]]) -> str:
-    """The lines of the model card that set invented beside real."""
-    lines = ["| percentile | 5 | 25 | 50 | 75 | 95 |", "|---|---|---|---|---|---|"]
-    names = {
-        "artists": "artists in a profile",
-        "popularity": "popularity rank of an artist",
-        "similarity": "similarity of a pair",
-    }
-    for part, label in names.items():
-        for who in ("real", "invented"):
-            values = " | ".join(json.dumps(v) for v in about[who][part])
-            lines.append(f"| {label}, {who} | {values} |")
-    return "\n".join(lines)

@@ -243,6 +243,16 @@ def assets(
         typer.echo(f"{target}: model {version}, {count:,} invented listeners")
 
 
+def card() -> None:
+    """Fill the tables of the model card in.
+
+    They come from the shipped community and from quality.json, which `evaluate --out` writes.
+    """
+    from twotower.card import fill
+
+    typer.echo(str(fill(Settings.from_env().assets)))
+
+
 def _model_folder(path: Path) -> None:
     """Says early that a model can't go there; saving replaces the folder as a whole."""
     if path.exists() and not path.is_dir():

@@ -1,0 +1,87 @@
+"""The tables of the model card, filled in from what ships, so that they can't say otherwise."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from twotower.disk import replacing
+from twotower.errors import MissingData
+from twotower.shipped import FOLDER
+
+CARD = "MODEL_CARD.md"
+QUALITY = "quality.json"
+REFERENCE = "two towers"
+SHAPES = {
+    "artists": "artists in a profile",
+    "popularity": "popularity rank of an artist",
+    "similarity": "similarity of a pair",
+}
+
+
+def fill(assets: Path) -> Path:
+    """Write the tables into `assets/MODEL_CARD.md` between their marks, and give its path.
+
+    MissingData where the card, the community or the quality report is not there.
+    """
+    path = assets / CARD
+    text = _read(path)
+    community = json.loads(_read(assets / FOLDER / "community.json"))
+    text = _between(text, "shapes", shape_table(community["about"]))
+    text = _between(text, "quality", quality_table(json.loads(_read(assets / QUALITY))))
+    with replacing(path) as file:
+        file.write(text.encode())
+    return path
+
+
+def shape_table(about: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """Markdown that sets percentiles of the invented listeners beside those of real ones."""
+    lines = ["| percentile | 5 | 25 | 50 | 75 | 95 |", "|---|---|---|---|---|---|"]
+    for part, label in SHAPES.items():
+        for who in ("real", "invented"):
+            values = " | ".join(f"{value:g}" for value in about[who][part])
+            lines.append(f"| {label}, {who} | {values} |")
+    return "\n".join(lines)
+
+
+def quality_table(report: Mapping[str, Any]) -> str:
+    """Markdown of the towers' MRR beside the best baseline of each check, with the interval."""
+    means = {
+        (row["check"], row["method"]): row["value"]
+        for row in report["means"]
+        if row["metric"] == "MRR"
+    }
+    differences = {
+        (row["check"], row["method"]): row
+        for row in report["differences"]
+        if row["metric"] == "MRR"
+    }
+    lines = ["| check, MRR | two towers | best baseline | difference |", "|---|---|---|---|"]
+    for check in dict.fromkeys(check for check, _ in means):
+        towers = means.get((check, REFERENCE))
+        others = {m: v for (c, m), v in means.items() if c == check and m != REFERENCE}
+        if towers is None or not others:
+            continue
+        best = max(others, key=lambda method: others[method])
+        gap = differences[check, best]
+        lines.append(
+            f"| {check} | {towers:.3f} | {others[best]:.3f} ({best}) | "
+            f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}] |"
+        )
+    return "\n".join(lines)
+
+
+def _between(text: str, mark: str, table: str) -> str:
+    opening, closing = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    if opening not in text or closing not in text:
+        raise MissingData(f"{CARD} has no place for its {mark}: put {opening} and {closing} back")
+    before, rest = text.split(opening, 1)
+    _, after = rest.split(closing, 1)
+    return f"{before}{opening}\n{table}\n{closing}{after}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MissingData(f"{path} can't be read: make it with `make assets`") from error
