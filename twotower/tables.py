@@ -158,7 +158,8 @@ def build_tables(
         if progress is not None:
             progress(done / total, "artist factors")
 
-    full = factors.als(world.weights, seed=seed, iterations=rounds, on_iteration=tell)
+    noise = _noise(world.keys, seed)
+    full = factors.als(world.weights, start=noise, iterations=rounds, on_iteration=tell)
     scale = 1 / np.sqrt(
         max(1e-9, float(np.square(full.artists).sum(1)[_played(world)].mean()) / 64)
     )
@@ -176,7 +177,7 @@ def build_tables(
         part.eliminate_zeros()
         moved = factors.als(  # from the same noise: the full solution has seen this fold
             part,
-            seed=seed,
+            start=noise,
             iterations=rounds,
             on_iteration=lambda i, f=f: tell(rounds * (1 + f) + i),  # type: ignore[misc]
         ).artists
@@ -184,6 +185,14 @@ def build_tables(
         moved = moved @ factors.procrustes(moved, full.artists, weight)
         tables.append(_table(world, moved, scale, others, kept, space))
     return whole, tables
+
+
+def _noise(keys: Sequence[str], seed: int) -> np.ndarray:
+    """(artists, FACTOR_DIM) where factors start: by the order of keys, which no listener moves."""
+    drawn = np.random.default_rng(seed).standard_normal((len(keys), FACTOR_DIM)) * 0.01
+    noise = np.empty_like(drawn, dtype=np.float32)
+    noise[np.argsort(np.array(keys, dtype=str))] = drawn
+    return noise
 
 
 def _played(world: World) -> np.ndarray:
