@@ -40,7 +40,10 @@ def people(
 
 
 def make_sources() -> Sources:
-    """800 listeners, each with a tag given, 300 playlists and 60 listeners of another source."""
+    """800 listeners, each with a tag given, 300 playlists and 60 listeners of another source.
+
+    Each of the first 400 listeners is a friend of the next one of the same group.
+    """
     listeners = people(800, 12)
     tags = tuple(
         (p.id, next(iter(p.artists)), f"tag of {p.id}", date(2010, 1, 1)) for p in listeners
@@ -51,6 +54,7 @@ def make_sources() -> Sources:
         people(300, 10, origin="mpd", scale=2.0, seed=1)
         + people(300, 10, origin="mpd-withheld", scale=2.0, seed=2)[:20],
         {"germany": people(60, 12, origin="germany", seed=3)},
+        friends=tuple((str(n), str(n + GROUPS)) for n in range(0, 400)),
         hashes={"made.dat": "0" * 64},
     )
 

@@ -1,15 +1,14 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from planted import make_profile, make_sources, people
 
 from twotower.checks import (
-    Retrieval,
-    Stability,
+    ALL_CHECKS,
     hold_out,
     hold_out_unseen,
     make_tasks,
+    make_trials,
     read_sources,
 )
 from twotower.errors import MissingData
@@ -19,18 +18,6 @@ from twotower.splits import hashed_id, in_part, most_common_artists
 @pytest.fixture(scope="module")
 def sources():
     return make_sources()
-
-
-class Table:
-    """Scores read from a table."""
-
-    name = "table"
-
-    def __init__(self, *tables):
-        self.tables = [np.array(table, float) for table in tables]
-
-    def scores(self, queries, candidates):
-        return self.tables.pop(0)
 
 
 @pytest.mark.parametrize("part", ["test", "validation"])
@@ -155,29 +142,80 @@ def test_an_unknown_check_is_a_callers_mistake(sources):
         make_tasks(sources, hold_out(sources, 0), ["nonsense"])
 
 
-def test_retrieval_by_hand():
-    task = Retrieval("c", ("a", "b"), people(2, 4), people(3, 4))
-    values = task.measure(Table([[0.9, 0.1, 0.2], [0.5, 0.3, 0.4]]))
-    assert values["MRR"].tolist() == [1.0, 1 / 3]
-    assert values["recall@1"].tolist() == [1.0, 0.0]
-    assert values["recall@10"].tolist() == [1.0, 1.0]
-
-
-def test_stability_by_hand_leaves_the_listener_out():
-    twelve = people(12, 4)
-    whole = np.tile(np.arange(12.0), (12, 1))  # lists hold all but self and the lowest other
-    cut = -whole  # and here all but self and the highest other
-    values = Stability("c", tuple("abcdefghijkl"), twelve, twelve).measure(Table(cut, whole))
-    # of the eleven others each list leaves one out, not the same one
-    assert values["overlap@10"].tolist() == pytest.approx([0.9] * 12)
-
-
-def test_scores_of_a_wrong_shape_are_named():
-    task = Retrieval("c", ("a", "b"), people(2, 4), people(3, 4))
-    with pytest.raises(ValueError, match=r"table: scores of shape \(1, 3\) for 2 queries and 3"):
-        task.measure(Table([[1, 2, 3]]))
-
-
 def test_a_folder_without_the_data_says_so(tmp_path):
     with pytest.raises(MissingData, match=r"docs/data\.md"):
         read_sources(tmp_path)
+
+
+def test_each_half_of_those_with_friends_is_asked_once(sources):
+    (choosing,), (reported,) = (
+        make_tasks(sources, hold_out(sources, 0, part=part), ["friends"])
+        for part in ("validation", "test")
+    )
+    named = {id for pair in sources.friends for id in pair}
+    assert set(choosing.ids) | set(reported.ids) == named
+    assert not set(choosing.ids) & set(reported.ids)
+    assert [p.id for p in choosing.pool] == [p.id for p in reported.pool]
+    assert {p.id for p in choosing.pool} == named
+    for split in (1, 2):  # the halves stay what they are
+        (other,) = make_tasks(sources, hold_out(sources, split), ["friends"])
+        assert other.ids == reported.ids
+
+
+def test_friendships_are_told_both_ways_and_never_to_a_method(sources):
+    held = hold_out(sources, 0)
+    (task,) = make_tasks(sources, held, ["friends"])
+    ids = [p.id for p in task.pool]
+    pairs = {(ids[a], ids[b]) for a, b in zip(*task.friends.nonzero(), strict=True)}
+    assert pairs == set(sources.friends) | {(b, a) for a, b in sources.friends}
+    assert [ids[row] for row in task.asked] == list(task.ids)
+    alone = hold_out(replace(sources, friends=()), 0)
+    assert alone.training == held.training
+
+
+def test_no_training_listens_to_an_artist_whose_identity_is_hidden(sources):
+    held = hold_out(sources, 0)
+    with_content, without = make_trials(sources, held, ["unseen"])
+    (task,) = with_content.tasks
+    hidden = {key for query in task.queries for key in query.artists}
+    assert task.check == "unseen" and without.tasks[0].check == "unseen, no content"
+    assert 0.2 < len(hidden) / len(held.known) < 0.4
+    for trial in (with_content, without):
+        for profile in (*trial.training.listeners, *trial.training.playlists):
+            assert not hidden & profile.artists.keys()
+    assert with_content.training.tags == held.training.tags
+    assert without.training.tags == () == without.training.content
+    whole = {p.id: p for p in held.test}
+    for id, query, candidate in zip(task.ids, task.queries, task.candidates, strict=True):
+        assert not hidden & candidate.artists.keys()
+        assert query.artists.keys() | candidate.artists.keys() == whole[id].artists.keys()
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_artists_to_discover_are_in_nobodys_training_as_that_listeners(sources, part):
+    held = hold_out(sources, 0, part=part)
+    (trial,) = make_trials(sources, held, ["discover"])
+    (task,) = trial.tasks
+    whole = {p.id: p for p in sources.listeners}
+    trained = {p.id: p for p in trial.training.listeners}
+    for id, known, hidden in zip(task.ids, task.known, task.hidden, strict=True):
+        assert hidden and hidden < whole[id].artists.keys()
+        assert not hidden & known.artists.keys() and trained[id] == known
+    tagged = {(listener, key) for listener, key, *_ in trial.training.tags}
+    assert tagged and all(key in trained[listener].artists for listener, key in tagged)
+
+
+def test_choosing_leaves_the_artists_of_the_test_out_of_training(sources):
+    (test,), (choosing,) = (
+        make_trials(sources, hold_out(sources, 0, part=part), ["discover"])
+        for part in ("test", "validation")
+    )
+    last = dict(zip(test.tasks[0].ids, test.tasks[0].hidden, strict=True))
+    for profile, hidden in zip(choosing.tasks[0].known, choosing.tasks[0].hidden, strict=True):
+        assert not last[profile.id] & (profile.artists.keys() | hidden)
+
+
+def test_checks_that_ask_the_same_fit_share_one(sources):
+    trials = make_trials(sources, hold_out(sources, 0), ALL_CHECKS)
+    assert [len(trial.tasks) > 1 for trial in trials] == [True, False, False, False]
+    assert len({id(trial.training) for trial in trials}) == 4

@@ -1,7 +1,20 @@
 import numpy as np
 import pytest
 
-from twotower.metrics import bootstrap, mrr, overlaps, ranks_of_positives, recall_at, top_columns
+from twotower.metrics import (
+    aucs,
+    bootstrap,
+    listed_by,
+    mrr,
+    mutual,
+    ndcgs_at,
+    overlaps,
+    ranks_of_positives,
+    recall_at,
+    standard_cubes,
+    top_columns,
+    uniformity,
+)
 
 
 def test_ranks_by_hand_count_a_tie_against_us():
@@ -71,3 +84,35 @@ def test_bootstrap_gives_the_same_for_the_same_seed_only():
 def test_bootstrap_wants_a_listener_in_each_split():
     with pytest.raises(ValueError, match="at least one listener"):
         bootstrap(np.array([[1.0, np.nan], [2.0, np.nan]]))
+
+
+def test_aucs_by_hand_with_a_tie_half_right_and_the_left_out_in_no_pair():
+    scores = np.array([[3.0, 2.0, 2.0, 1.0, -np.inf]])
+    positives = np.array([[False, True, False, False, False]])
+    # of 3, 2 and 1 the friend's 2 is above one and ties with another
+    assert aucs(scores, positives).tolist() == [0.5]
+
+
+def test_ndcgs_by_hand():
+    relevant = np.array([[True, False, True], [False, False, False]])
+    found = ndcgs_at(relevant, np.array([2, 1]), 3)
+    assert found.tolist() == pytest.approx([(1 + 0.5) / (1 + 1 / np.log2(3)), 0.0])
+    assert ndcgs_at(np.ones((1, 3), bool), np.array([9]), 3).tolist() == pytest.approx([1.0])
+
+
+def test_hubs_and_answers_by_hand():
+    lists = np.array([[1], [0], [0]])
+    assert listed_by(lists).tolist() == [2, 1, 0]
+    assert mutual(lists).tolist() == [1.0, 1.0, 0.0]
+
+
+def test_standard_cubes_have_the_skewness_as_their_mean():
+    assert standard_cubes(np.array([0.0, 0.0, 3.0])).mean() == pytest.approx(2**-0.5)
+    assert standard_cubes(np.ones(3)).tolist() == [0, 0, 0]
+
+
+def test_uniformity_by_hand():
+    vectors = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    # squared distances 2, 4 and 2
+    expected = np.log((2 * np.exp(-4) + np.exp(-8)) / 3)
+    assert uniformity(vectors) == pytest.approx(expected)

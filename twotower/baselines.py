@@ -9,78 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
-from twotower.datasets import ArtistContent, Tagging
 from twotower.domain import Profile
 from twotower.errors import MissingData
+from twotower.methods import Fit, Method, Training, columns_of, listens, unit_rows, weighted_plays
+
+__all__ = ["BASELINES", "Fit", "Method", "Training", "listens"]
 
 ALS_ALPHA, ALS_REGULARIZATION, ALS_ITERATIONS = 10.0, 200.0, 15
-MEAN_WEIGHT, LEAST_WEIGHT = 5.0, 0.3  # of the artists of one listener
 PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener
-
-
-class Method(Protocol):
-    """Something fitted that says how near people are."""
-
-    @property
-    def name(self) -> str: ...
-
-    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N), larger is nearer."""
-        ...
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that a method may see; nothing in it comes from a listener of the test."""
-
-    listeners: tuple[Profile, ...]
-    playlists: tuple[Profile, ...] = ()  # each as a listener of another kind
-    tags: tuple[Tagging, ...] = ()  # those that the listeners gave
-    content: tuple[ArtistContent, ...] = ()
-    seed: int = 0
-
-
-Fit = Callable[[Training], Method]
-
-
-def listens(profiles: Sequence[Profile], columns: Mapping[str, int]) -> sp.csr_matrix:
-    """(listeners, artists) of log(1 + plays), moved to the same mean for each listener.
-
-    So a playlist, a year and a decade of listening weigh the same. Artists without a column are
-    left out, after the mean was taken.
-    """
-    rows, cols, weights = [], [], []
-    for row, profile in enumerate(profiles):
-        logs = np.log1p([artist.plays for artist in profile.artists.values()])
-        if len(logs):
-            logs = np.maximum(logs - logs.mean() + MEAN_WEIGHT, LEAST_WEIGHT)
-        for key, weight in zip(profile.artists, logs.tolist(), strict=True):
-            column = columns.get(key)
-            if column is not None:
-                rows.append(row)
-                cols.append(column)
-                weights.append(weight)
-    values = np.asarray(weights, np.float32)
-    return sp.csr_matrix(
-        (values, (rows, cols)), shape=(len(profiles), len(columns)), dtype=np.float32
-    )
-
-
-def _columns(profiles: Sequence[Profile]) -> dict[str, int]:
-    keys = sorted({key for profile in profiles for key in profile.artists})
-    return {key: column for column, key in enumerate(keys)}
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Rows of length one; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-12))
 
 
 def _counts(profiles: Sequence[Profile]) -> Counter[str]:
@@ -100,7 +41,7 @@ class IdfCosine:
     counts: Mapping[str, int]  # artist key -> training listeners who have it
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        columns = _columns([*queries, *candidates])
+        columns = columns_of([*queries, *candidates])
         having = np.array([self.counts.get(key, 0) for key in columns], np.float32)
         idf = sp.diags(_idf(self.listeners, having))
         one, other = (_unit_sparse(listens(side, columns) @ idf) for side in (queries, candidates))
@@ -146,18 +87,12 @@ class Factored:
     embed: Callable[[sp.csr_matrix], np.ndarray]  # (n, artists) -> (n, k)
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        one, other = (
-            _unit(self.embed(listens(side, self.columns))) for side in (queries, candidates)
-        )
+        one, other = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
         return np.asarray(one @ other.T)
 
-
-def _with_playlists(training: Training, weight: float) -> tuple[dict[str, int], sp.csr_matrix]:
-    """Columns and weights of all listeners, then of playlists if their weight is above 0."""
-    added = training.playlists if weight else ()
-    columns = _columns([*training.listeners, *added])
-    both = [listens(training.listeners, columns), listens(added, columns) * weight]
-    return columns, sp.vstack(both, format="csr", dtype=np.float32)
+    def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
+        """(n, k) unit vectors, the same for both sides."""
+        return unit_rows(self.embed(listens(profiles, self.columns)))
 
 
 def _named(name: str, playlists: float) -> str:
@@ -166,7 +101,7 @@ def _named(name: str, playlists: float) -> str:
 
 def fit_svd(training: Training, *, k: int = 32, playlists: float = 0.0) -> Factored:
     """Truncated SVD of log plays x idf; `playlists` scales a playlist's row, 0 leaves them out."""
-    columns, matrix = _with_playlists(training, playlists)
+    columns, matrix = weighted_plays(training, playlists)
     idf = sp.diags(_idf(matrix.shape[0], np.asarray((matrix > 0).sum(axis=0)).ravel()))
     rank = min(k, *matrix.shape)
     _, _, axes = randomized_svd(matrix @ idf, rank, random_state=training.seed)
@@ -185,7 +120,7 @@ def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Facto
     except ImportError as missing:
         raise MissingData("the ALS baseline needs `pip install -e .[dev]`") from missing
 
-    columns, matrix = _with_playlists(training, playlists)
+    columns, matrix = weighted_plays(training, playlists)
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         model = AlternatingLeastSquares(

@@ -1,240 +1,113 @@
-"""The checks: whom a method is fitted on, and what it is then asked; the same for every method.
+"""The checks: what a method is fitted on, and what it is then asked; the same for every method.
 
 A check hides part of what is known of listeners that no method was fitted on, and asks for it back.
+docs/evaluation.md says in plain words what each asks.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Literal
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twotower.baselines import Method, Training
-from twotower.datasets import (
-    ArtistContent,
-    Tagging,
-    data_hashes,
-    read_content,
-    read_dataset,
-    read_tags,
-)
 from twotower.domain import Profile
-from twotower.errors import MissingData
-from twotower.metrics import overlaps, ranks_of_positives, top_columns
+from twotower.holdout import (
+    Held,
+    Part,
+    Sources,
+    hold_out,
+    hold_out_unseen,
+    read_sources,
+    shipped_training,
+)
+from twotower.methods import Training
 from twotower.splits import (
-    LEAST_ARTISTS,
     cut_random,
     cut_to_most_played,
     halves,
-    hashed_id,
-    in_part,
     keep_artists,
     most_common_artists,
     restrict,
-    split_listeners,
+    shuffled_artists,
 )
+from twotower.tasks import Discovery, Friends, Geometry, Retrieval, Stability, Task
 
-CHECKS = ("halves", "halves-head", "halves-other", "halves-playlists", "cold")
-OTHERS = ("germany", "audioscrobbler", "tidytuesday")
+__all__ = [
+    "ALL_CHECKS",
+    "CHECKS",
+    "Held",
+    "Part",
+    "Retrieval",
+    "Sources",
+    "Stability",
+    "Task",
+    "Trial",
+    "hold_out",
+    "hold_out_unseen",
+    "make_tasks",
+    "make_trials",
+    "read_sources",
+    "shipped_training",
+]
+
+CHECKS = (
+    "halves",
+    "halves-head",
+    "halves-other",
+    "halves-playlists",
+    "cold",
+    "friends",
+    "geometry",
+)
+REFITTED = ("unseen", "discover")  # ask a method that was fitted on less: on request only
+ALL_CHECKS = CHECKS + REFITTED
 HEAD = 1000  # artists left in halves-head
 LEAST_LEFT = 8  # artists of a listener in halves-head and halves-other
-LEAST_IN_PLAYLIST = 10
 MOST_PLAYED = 50
 COLD = (3, 5, 10, 20)
-LISTED = 10  # length of the lists that overlap@10 compares
-TEST_DIGITS, VALIDATION_DIGITS = "012", "3"  # last hex digit of a playlist's hash
-
-Part = Literal["test", "validation"]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The public data that checks and methods are made of."""
-
-    listeners: tuple[Profile, ...]  # HetRec
-    tags: tuple[Tagging, ...] = ()  # HetRec
-    playlists: tuple[Profile, ...] = ()  # mpd; a withheld one never in a test
-    others: Mapping[str, tuple[Profile, ...]] = field(default_factory=dict)  # by data set
-    content: tuple[ArtistContent, ...] = ()
-    hashes: Mapping[str, str] = field(default_factory=dict)  # sha256 by file
-    missing: tuple[str, ...] = ()  # data sets that were not there
-
-
-def read_sources(data: Path) -> Sources:
-    """All sources under a data folder; only HetRec has to be there, others are told as missing."""
-    missing: list[str] = []
-
-    def there(name: str) -> tuple[Profile, ...]:
-        try:
-            return tuple(read_dataset(name, data))
-        except MissingData:
-            missing.append(name)
-            return ()
-
-    listeners = tuple(read_dataset("hetrec", data))
-    others = {name: profiles for name in OTHERS if (profiles := there(name))}
-    playlists = there("mpd")
-    try:
-        content = tuple(read_content(data))
-    except MissingData:
-        missing.append("artist content")
-        content = ()
-    tags = tuple(read_tags(data))
-    hashes = data_hashes(data)
-    return Sources(listeners, tags, playlists, others, content, hashes, tuple(missing))
+HIDDEN = 0.3  # share of artists whose identity is hidden in unseen
+LEAST_HIDDEN = 3  # artists of a listener on each side in unseen
+LEAST_TENTHS = 10  # artists of a listener in discover
 
 
 @dataclass(frozen=True)
-class Held:
-    """One split: what a method is fitted on, and whom it is asked about."""
+class Trial:
+    """One fit and what is asked of it."""
 
-    number: int
     training: Training
-    test: tuple[Profile, ...]
-    test_playlists: tuple[Profile, ...]
-    known: frozenset[str]  # artist keys; who has too few of them is not asked in halves-other
+    tasks: tuple[Task, ...]
 
 
-def hold_out(sources: Sources, number: int, *, part: Part = "test", seed: int = 0) -> Held:
-    """Split `number`: the test listeners against all the rest or, for choosing, validation ones.
+def make_trials(
+    sources: Sources, held: Held, checks: Collection[str] = CHECKS
+) -> tuple[Trial, ...]:
+    """All that these checks ask of a split, the same for every method.
 
-    With part "validation" nothing of the test is in training either, nor in a check.
+    Most checks share one fit; unseen and discover each need fits on less than that.
     """
-    split = split_listeners(sources.listeners, number)
-    if part == "test":
-        test, training, digits = split.test, split.validation + split.training, TEST_DIGITS
-        hidden = digits
-    else:
-        test, training, digits = split.validation, split.training, VALIDATION_DIGITS
-        hidden = TEST_DIGITS + VALIDATION_DIGITS
-    asked = tuple(p for p in sources.playlists if _is_test_playlist(p, digits))
-    away = {p.id for p in sources.playlists if _is_test_playlist(p, hidden)}
-    seen = tuple(p for p in sources.playlists if p.id not in away)
-    return Held(number, _training(sources, training, seen, seed), test, asked, _artists(training))
-
-
-def shipped_training(sources: Sources) -> list[Profile]:
-    """Whom the model that ships is trained on: all listeners, and the playlists of no test."""
-    return [
-        *sources.listeners,
-        *(p for p in sources.playlists if not _is_test_playlist(p, TEST_DIGITS)),
-    ]
-
-
-def _artists(profiles: Sequence[Profile]) -> frozenset[str]:
-    return frozenset(key for profile in profiles for key in profile.artists)
-
-
-def _is_test_playlist(playlist: Profile, digits: str) -> bool:
-    return (
-        playlist.origin == "mpd"
-        and len(playlist.artists) >= LEAST_IN_PLAYLIST
-        and in_part(playlist.id, digits)
+    trials = [Trial(held.training, tuple(make_tasks(sources, held, checks)))]
+    if "unseen" in checks:
+        trials.extend(_unseen(held))
+    if "discover" in checks:
+        trials.append(_discover(sources, held))
+    return tuple(
+        Trial(trial.training, tasks)
+        for trial in trials
+        if (tasks := tuple(task for task in trial.tasks if len(task.ids) > 1))
     )
-
-
-def _training(
-    sources: Sources, listeners: Sequence[Profile], playlists: Sequence[Profile], seed: int
-) -> Training:
-    """The training data of these people, and of tags only theirs."""
-    ids = {listener.id for listener in listeners}
-    tags = tuple(tagging for tagging in sources.tags if tagging[0] in ids)
-    return Training(tuple(listeners), tuple(playlists), tags, sources.content, seed)
-
-
-def hold_out_unseen(
-    sources: Sources,
-    trained_on: Collection[str],
-    *,
-    known: Collection[str] | None = None,
-    seed: int = 0,
-) -> tuple[Sources, Held]:
-    """What a stored model was not trained on, to ask about; the rest, to fit baselines on.
-
-    `trained_on` holds `hashed_id`s. The other sources come back without those that it has.
-    """
-    hashes = frozenset(trained_on)
-
-    def parted(profiles: Sequence[Profile]) -> tuple[list[Profile], list[Profile]]:
-        seen = [hashed_id(profile) in hashes for profile in profiles]
-        pairs = list(zip(profiles, seen, strict=True))
-        return [p for p, was in pairs if was], [p for p, was in pairs if not was]
-
-    listeners, test = parted(sources.listeners)
-    playlists, others = parted(sources.playlists)
-    held = Held(
-        0,
-        _training(sources, listeners, playlists, seed),
-        tuple(p for p in test if len(p.artists) >= LEAST_ARTISTS),
-        tuple(p for p in others if _is_test_playlist(p, TEST_DIGITS)),
-        _artists(listeners) if known is None else frozenset(known),
-    )
-    left = {name: tuple(parted(profiles)[1]) for name, profiles in sources.others.items()}
-    return replace(sources, others=left), held
-
-
-@dataclass(frozen=True)
-class Retrieval:
-    """Row i of the queries should find row i of the candidates; the rest of these are pool."""
-
-    check: str
-    ids: tuple[str, ...]  # of the listeners asked about
-    queries: Sequence[Profile]
-    candidates: Sequence[Profile]
-
-    def measure(self, method: Method) -> dict[str, np.ndarray]:
-        """metric -> (Q,) a value a listener."""
-        scores = _scores(method, self.queries, self.candidates)
-        ranks = ranks_of_positives(scores, np.arange(len(self.queries)))
-        return {
-            "MRR": 1.0 / ranks,
-            "recall@1": (ranks <= 1).astype(float),
-            "recall@10": (ranks <= 10).astype(float),
-        }
-
-
-@dataclass(frozen=True)
-class Stability:
-    """How much of the list of a whole profile is on the list of the same profile, cut."""
-
-    check: str
-    ids: tuple[str, ...]
-    cut: Sequence[Profile]
-    whole: Sequence[Profile]  # row i whole is row i cut, and all are the pool
-
-    def measure(self, method: Method) -> dict[str, np.ndarray]:
-        lists = []
-        for queries in (self.cut, self.whole):
-            scores = np.array(_scores(method, queries, self.whole), dtype=float)
-            np.fill_diagonal(scores, -np.inf)
-            lists.append(top_columns(scores, min(LISTED, len(self.whole) - 1)))
-        return {f"overlap@{LISTED}": overlaps(*lists)}
-
-
-Task = Retrieval | Stability
-
-
-def _scores(
-    method: Method, queries: Sequence[Profile], candidates: Sequence[Profile]
-) -> np.ndarray:
-    scores = method.scores(queries, candidates)
-    if scores.shape != (len(queries), len(candidates)):
-        raise ValueError(
-            f"{method.name}: scores of shape {scores.shape} for {len(queries)} queries "
-            f"and {len(candidates)} candidates"
-        )
-    return scores
 
 
 def make_tasks(sources: Sources, held: Held, checks: Collection[str] = CHECKS) -> list[Task]:
-    """The questions of these checks, the same for every method; those with no one to ask left out.
+    """The questions of these checks to a method fitted on `held`, the same for every method.
 
-    The clean pool is the test listeners only. The full pool ("halves, full pool") adds every other
-    listener of the source with a whole profile.
+    Those with no one to ask are left out, and so are the checks that need another fit. The clean
+    pool is the test listeners only. The full pool ("halves, full pool") adds every other listener
+    of the source with a whole profile. ValueError for a check that there is none of.
     """
-    if unknown := set(checks) - set(CHECKS):
-        raise ValueError(f"no check {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}")
+    if unknown := set(checks) - set(ALL_CHECKS):
+        raise ValueError(
+            f"no check {', '.join(sorted(unknown))}; there are {', '.join(ALL_CHECKS)}"
+        )
     tasks: list[Task] = []
     test, number = held.test, held.number
     if "halves" in checks:
@@ -256,6 +129,11 @@ def make_tasks(sources: Sources, held: Held, checks: Collection[str] = CHECKS) -
         tasks.append(_halves("halves-playlists", held.test_playlists, number))
     if "cold" in checks:
         tasks.extend(_cold(test, number))
+    if "friends" in checks:
+        tasks.append(_friends(sources, held.part == "validation"))
+    if "geometry" in checks:
+        pool = [restrict(p, p.artists) for p in sources.listeners if p.artists]
+        tasks.append(Geometry("geometry", _ids(pool), pool, halves(test, number)))
     return [task for task in tasks if len(task.ids) > 1]
 
 
@@ -263,12 +141,12 @@ def _halves(
     check: str, profiles: Sequence[Profile], number: int, pool: Sequence[Profile] = ()
 ) -> Retrieval:
     queries, candidates = halves(profiles, number)
-    return Retrieval(check, tuple(p.id for p in profiles), queries, [*candidates, *pool])
+    return Retrieval(check, _ids(profiles), queries, [*candidates, *pool])
 
 
 def _cold(profiles: Sequence[Profile], number: int) -> list[Task]:
     """The query half cut to k artists (or as many as it has), and the stability of the list."""
-    ids = tuple(profile.id for profile in profiles)
+    ids = _ids(profiles)
     queries, candidates = halves(profiles, number)
     whole = [restrict(profile, profile.artists) for profile in profiles]
     tasks: list[Task] = []
@@ -276,3 +154,87 @@ def _cold(profiles: Sequence[Profile], number: int) -> list[Task]:
         tasks.append(Retrieval(f"cold-{k}", ids, cut_random(queries, k, number), candidates))
         tasks.append(Stability(f"cold-{k}", ids, cut_random(profiles, k, number), whole))
     return tasks
+
+
+def _ids(profiles: Sequence[Profile]) -> tuple[str, ...]:
+    return tuple(profile.id for profile in profiles)
+
+
+def _share(text: str) -> float:
+    """A number 0..1 drawn by hash."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+
+
+def _friends(sources: Sources, choosing: bool) -> Friends:
+    """All listeners that a friendship names are the pool; one half of them, by hash, is asked.
+
+    The other half is there for choosing between designs.
+    """
+    named = {id for pair in sources.friends for id in pair}
+    pool = [restrict(p, p.artists) for p in sources.listeners if p.id in named and p.artists]
+    row = {profile.id: row for row, profile in enumerate(pool)}
+    friends = np.zeros((len(pool), len(pool)), bool)
+    for a, b in sources.friends:
+        if a in row and b in row:
+            friends[row[a], row[b]] = friends[row[b], row[a]] = True
+    able = friends.any(axis=1) & ((~friends).sum(axis=1) > 1)  # oneself is no other
+    half = np.array([(_share(f"friends:{p.id}") < 0.5) == choosing for p in pool], bool)
+    asked = np.flatnonzero(able & half)
+    ids = tuple(pool[at].id for at in asked)
+    return Friends("friends", ids, asked, pool, friends)
+
+
+def _unseen(held: Held) -> list[Trial]:
+    """Listeners asked for by artists that nobody in training plays, with and without content."""
+    training = held.training
+
+    def is_hidden(key: str) -> bool:
+        return _share(f"unseen:{held.number}:{key}") < HIDDEN
+
+    def others(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
+        left = (restrict(p, [k for k in p.artists if not is_hidden(k)], id=p.id) for p in profiles)
+        return tuple(p for p in left if p.artists)
+
+    known = replace(
+        training, listeners=others(training.listeners), playlists=others(training.playlists)
+    )
+    asked, queries, candidates = [], [], []
+    for profile in held.test:
+        hidden = [key for key in profile.artists if is_hidden(key)]
+        if LEAST_HIDDEN <= len(hidden) <= len(profile.artists) - LEAST_HIDDEN:
+            asked.append(profile)
+            queries.append(restrict(profile, hidden, id=f"{profile.id}/query"))
+            rest = profile.artists.keys() - set(hidden)
+            candidates.append(restrict(profile, rest, id=f"{profile.id}/candidate"))
+    return [
+        Trial(fitted, (Retrieval(check, _ids(asked), queries, candidates),))
+        for check, fitted in (
+            ("unseen", known),
+            ("unseen, no content", replace(known, tags=(), content=())),
+        )
+    ]
+
+
+def _discover(sources: Sources, held: Held) -> Trial:
+    """A tenth of every listener's artists is taken out: the last for the test, else the one before.
+
+    For choosing, the last tenth stays out of training too. A tag that a listener gave to an artist
+    taken out is left out with it.
+    """
+    known, hidden = [], []
+    taken: set[tuple[str, str]] = set()
+    for profile in sources.listeners:
+        if len(profile.artists) < LEAST_TENTHS:
+            continue
+        keys = shuffled_artists(profile, held.number, "discover")
+        tenth = len(keys) // 10
+        left, before, last = keys[: -2 * tenth], keys[-2 * tenth : -tenth], keys[-tenth:]
+        asked, kept = (last, left + before) if held.part == "test" else (before, left)
+        known.append(restrict(profile, kept))
+        hidden.append(frozenset(asked))
+        taken.update((profile.id, key) for key in profile.artists.keys() - set(kept))
+    ids = _ids(known)
+    everyone = set(ids)
+    tags = tuple(t for t in sources.tags if t[0] in everyone and (t[0], t[1]) not in taken)
+    training = replace(held.training, listeners=tuple(known), tags=tags)
+    return Trial(training, (Discovery("discover", ids, known, hidden),))

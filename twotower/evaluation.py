@@ -20,6 +20,7 @@ from twotower.checks import (
     hold_out,
     hold_out_unseen,
     make_tasks,
+    make_trials,
     read_sources,
 )
 from twotower.reports import Report, Tally
@@ -49,13 +50,13 @@ def evaluate(
     sources = data if isinstance(data, Sources) else read_sources(data)
     tally = Tally()
     for turn, number in enumerate(splits):
-        held = hold_out(sources, number, part=part, seed=seed)
-        tasks = make_tasks(sources, held, checks)
-        for place, (name, fit) in enumerate(fits.items()):
-            if on_progress is not None:
-                done = (turn * len(fits) + place) / (len(splits) * len(fits))
-                on_progress(done, f"split {number}: {name}")
-            _ask(fit(held.training), name, number, tasks, tally)
+        trials = make_trials(sources, hold_out(sources, number, part=part, seed=seed), checks)
+        for at, trial in enumerate(trials):
+            for place, (name, fit) in enumerate(fits.items()):
+                if on_progress is not None:
+                    done = (turn + (at + place / len(fits)) / len(trials)) / len(splits)
+                    on_progress(done, f"split {number}: {name}")
+                _ask(fit(trial.training), name, number, trial.tasks, tally)
     if on_progress is not None:
         on_progress(1.0, "done")
     header = {"part": part, "splits": list(splits), **_header(sources, checks, seed, command)}

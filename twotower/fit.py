@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from twotower.artist_content import ArtistContent
-from twotower.baselines import Fit, Method, Training
 from twotower.catalogue import Catalogue
 from twotower.datasets import Tagging
 from twotower.domain import SPOTIFY_WEB_API, Profile
 from twotower.embedder import Embedder
 from twotower.errors import BadProfile
 from twotower.estimates import estimate_audio, estimate_genres
+from twotower.methods import Fit, Method, Training
 from twotower.model import ModelConfig
 from twotower.splits import hashed_id
 from twotower.tables import Progress, build_world, listeners_of_artists
@@ -93,8 +93,12 @@ class TwoTowers:
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
         """(Q, N) cosines of the user tower's queries and the candidate tower's candidates."""
-        users = self.embedder.embed(queries, "user")
-        return np.asarray(users @ self.embedder.embed(candidates, "candidate").T)
+        users, found = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
+        return np.asarray(users @ found.T)
+
+    def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
+        """(n, dim) unit vectors by the user tower for who asks, else by the candidate tower."""
+        return self.embedder.embed(profiles, "user" if asking else "candidate")
 
 
 def two_towers(

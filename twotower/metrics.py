@@ -36,6 +36,58 @@ def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.asarray(shared.mean(axis=1))
 
 
+def aucs(scores: np.ndarray, positives: np.ndarray) -> np.ndarray:
+    """scores (Q, N), positives (Q, N) bool -> (Q,) shares of pairs in the right order, 0..1.
+
+    A pair is one of a row's positives and one of its others; a tie is half right. What scores
+    minus infinity is in no pair. Each row needs a positive and another.
+    """
+    out = np.empty(len(scores))
+    for row, (values, right) in enumerate(zip(scores, positives, strict=True)):
+        others = np.sort(values[~right & (values > -np.inf)])
+        sought = values[right]
+        below = np.searchsorted(others, sought, "left")
+        out[row] = (below + np.searchsorted(others, sought, "right")).mean() / 2 / len(others)
+    return out
+
+
+def ndcgs_at(relevant: np.ndarray, sought: np.ndarray, k: int) -> np.ndarray:
+    """relevant (Q, n) bool by rank, sought (Q,) how many there are -> (Q,) NDCG@k, 0..1.
+
+    Järvelin and Kekäläinen (2002), with a gain of one for each.
+    """
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    best = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(sought, k)]
+    first = relevant[:, :k]
+    return np.asarray(first @ discounts[: first.shape[1]] / best)
+
+
+def listed_by(lists: np.ndarray) -> np.ndarray:
+    """lists (N, k) of columns below N -> (N,) how many lists each is on, N_k."""
+    return np.bincount(lists.ravel(), minlength=len(lists))
+
+
+def mutual(lists: np.ndarray) -> np.ndarray:
+    """lists (N, k) of columns below N -> (N,) shares of each list whose own lists answer."""
+    return np.asarray((lists[lists] == np.arange(len(lists))[:, None, None]).any(2).mean(1))
+
+
+def standard_cubes(values: np.ndarray) -> np.ndarray:
+    """(n,) cubes of the standard scores, whose mean is the skewness; zeros where all are alike."""
+    spread = values.std()
+    return np.asarray(((values - values.mean()) / spread) ** 3 if spread else np.zeros(len(values)))
+
+
+def uniformity(vectors: np.ndarray, t: float = 2.0) -> float:
+    """vectors (n, k) of length one -> log of the mean of exp(-t distance^2) over pairs; 0 or less.
+
+    Wang and Isola (2020), "Understanding contrastive representation learning through alignment and
+    uniformity on the hypersphere".
+    """
+    squared = np.maximum(0.0, 2 - 2 * vectors @ vectors.T)
+    return float(np.log(np.exp(-t * squared[np.triu_indices(len(vectors), 1)]).mean()))
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     mean: float

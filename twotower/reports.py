@@ -10,7 +10,8 @@ import numpy as np
 from twotower.metrics import Interval, bootstrap
 
 RESAMPLES = 2000
-COMPARED = ("MRR", "overlap@10")  # metrics whose differences get an interval
+COMPARED = ("MRR", "overlap@10", "Hit@10", "AUC", "NDCG@10")  # whose differences get an interval
+NAME = 22  # letters of a method's name in a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +93,35 @@ class Report:
         asked = sorted({row.listeners for row in rows})
         many = str(asked[0]) if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
         lines = [f"{check} ({many} listeners)"]
+        methods = list(dict.fromkeys(row.method for row in rows))
         for metric in (metric for metric in metrics if metric in COMPARED):
             splits = sorted({row.split for row in rows if row.metric == metric})
-            recalls = [m for m in metrics if m.startswith("recall")] if metric == "MRR" else []
+            beside = metric in ("MRR", "NDCG@10")
+            recalls = [m for m in metrics if m.startswith("recall")] if beside else []
             heads = ["mean", *(f"split {split}" for split in splits), *recalls]
-            lines.append(f"  {metric:<22}" + "".join(f"{head:>10}" for head in heads))
-            for method in dict.fromkeys(row.method for row in rows):
+            lines.append(f"  {metric:<{NAME}}" + "".join(f"{head:>10}" for head in heads))
+            for method in methods:
                 by_split = [
                     row.value for row in rows if (row.method, row.metric) == (method, metric)
                 ]
                 values = [self.mean(check, method, metric), *by_split]
                 values += [self.mean(check, method, recall) for recall in recalls]
-                line = f"  {method:<22}" + "".join(f"{value:>10.3f}" for value in values)
+                line = f"  {method:<{NAME}}" + "".join(f"{value:>10.3f}" for value in values)
                 lines.append(line + self._against(check, method, metric))
+        if not set(metrics) & set(COMPARED):
+            heads = [f"{metric:>{len(metric) + 2}}" for metric in metrics]
+            lines.append(" " * (NAME + 2) + "".join(heads))
+            for method in methods:
+                cells = zip(metrics, map(len, heads), strict=True)
+                told = [f"{self._told(check, method, metric):>{width}}" for metric, width in cells]
+                lines.append(f"  {method:<{NAME}}" + "".join(told))
         return lines
+
+    def _told(self, check: str, method: str, metric: str) -> str:
+        try:
+            return f"{self.mean(check, method, metric):.3f}"
+        except KeyError:
+            return "-"
 
     def _against(self, check: str, method: str, metric: str) -> str:
         try:

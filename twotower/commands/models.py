@@ -114,12 +114,12 @@ def evaluate(
     The question is always to find a listener again that no method was fitted on.
     Without --model the towers are trained anew on each split, which takes minutes.
     """
-    from twotower.checks import CHECKS
+    from twotower.checks import ALL_CHECKS, CHECKS
 
     checks = tuple(check or CHECKS)
-    if unknown := set(checks) - set(CHECKS):
+    if unknown := set(checks) - set(ALL_CHECKS):
         raise typer.TyperException(
-            f"no check {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}"
+            f"no check {', '.join(sorted(unknown))}; there are {', '.join(ALL_CHECKS)}"
         )
     if out is not None:
         writable(out)
