@@ -10,7 +10,9 @@ from twotower.ui import components, session
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "assets"
 
-st.set_page_config(page_title="Musical Neighbours", page_icon=ASSETS / "favicon.svg", layout="wide")
+st.set_page_config(
+    page_icon=ASSETS / "favicon.svg", layout="wide"
+)  # before the navigation sets icons
 st.logo(ASSETS / "logo.svg", size="large")
 page = st.navigation(
     [
@@ -21,6 +23,7 @@ page = st.navigation(
     ],
     position="top",
 )
+st.set_page_config(page_title=f"{page.title} · Musical Neighbours")
 components.style()
 session.restore()
 with st.container(horizontal_alignment="center"), st.container(width=1160):

@@ -15,6 +15,9 @@ HOSTILE = (
 )  # fmt: skip
 
 
+TITLES = {"You": "You", "Neighbours": "Your neighbours", "Map": "The map of listeners"}
+
+
 def go(page: Page, name: str) -> None:
     """Open a page by the navigation, which is behind a button on a small screen."""
     small = page.viewport_size["width"] < 500
@@ -23,6 +26,7 @@ def go(page: Page, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).click()
     if small:
         expect(page.get_by_test_id("stSidebarNavLink").first).not_to_be_in_viewport()
+    expect(page.get_by_role("heading", level=1)).to_have_text(TITLES[name])
     settled(page)
 
 
@@ -164,14 +168,28 @@ def test_a_damaged_file_is_told_and_nothing_is_lost(visit, address):
     expect(page.locator(".st-key-chips").get_by_role("button")).to_have_count(1)
 
 
-@pytest.mark.parametrize("path", ["neighbours", "you", "map"])
-def test_a_deep_link_is_the_first_thing_that_a_fresh_server_answers(visit, fresh_address, path):
-    page = visit(f"{fresh_address}/{path}")
+def test_a_deep_link_is_the_first_thing_that_a_fresh_server_answers(visit, fresh_address):
+    page = visit(f"{fresh_address}/neighbours")
     expect(page.get_by_role("link", name="Start", exact=True)).to_be_visible()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    if path != "map":
-        expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    expect(page).to_have_title("Neighbours · Musical Neighbours")
     is_good(page)
+
+
+@pytest.mark.parametrize("path", ["you", "map"])
+def test_each_page_has_a_look_for_someone_without_music(visit, address, path):
+    page = visit(f"{address}/{path}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    is_good(page)
+
+
+def test_a_card_leads_to_its_person_on_the_map(visit, address):
+    page = visit(f"{address}/neighbours?demo=metal")
+    third = page.get_by_role("heading", level=3).nth(2).inner_text().removeprefix("3. ")
+    page.get_by_role("link", name="See on the map").nth(2).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(TITLES["Map"])
+    expect(page.get_by_role("heading", level=2, name=third)).to_be_visible()
+    expect(page.get_by_text("Your number 3")).to_be_visible()
 
 
 def test_a_reload_keeps_what_was_picked(visit, address):

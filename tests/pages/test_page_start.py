@@ -105,6 +105,17 @@ def test_an_uploaded_history_becomes_the_profile_and_is_reported(app):
     assert "2 shorter than 30 s" in words(app)
 
 
+def test_of_a_long_history_the_most_played_artists_are_shown(app, planted):
+    names = planted.catalogue.names[:30]
+    file = history(*names, *names[20:], *names[29:])
+    app.file_uploader[0].upload("StreamingHistory0.json", file).run()
+    chips = [b.label for b in app.button if b.key.startswith("chip-")]
+    assert len(chips) == 12
+    assert chips[0] == names[29]
+    assert set(names[20:]) <= set(chips)
+    assert "and 18 more, on the page You" in words(app)
+
+
 def test_a_file_without_music_says_so_and_the_profile_stays(app):
     app.button(key="add-amara jazz").click().run()
     app.file_uploader[0].upload("notes.txt", b"").run()

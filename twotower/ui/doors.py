@@ -9,7 +9,7 @@ from twotower.ui.words import escape
 
 PRIVACY_PAGE = "https://www.spotify.com/account/privacy/"
 FOUND = 8  # search results and suggestions shown
-CHIPS = 40  # artists shown as chips; a longer profile is edited on its own page
+CHIPS, TOP = 40, 12  # picked artists, and the most played of a file, shown as chips
 
 
 def demo_cards() -> None:
@@ -121,6 +121,8 @@ def _chips() -> None:
     if now is None or now.origin == edits.DEMO:
         return
     shown = list(now.artists.items())[-CHIPS:]
+    if now.origin != edits.PICKED:
+        shown = sorted(now.artists.items(), key=lambda item: -item[1].plays)[:TOP]
     st.subheader("Your artists", anchor=False)
     with st.container(horizontal=True, gap="xsmall", key="chips"):
         for key, artist in shown:
