@@ -89,6 +89,7 @@ class Pair:
 
 
 FEWEST_PAIRS = 2  # in a step: each is the other's negative
+RECORD_EVERY, KEEP_EVERY = 20, 100  # steps
 Group = tuple[int, np.ndarray, np.ndarray]  # kind, content block, extra numbers
 
 
@@ -273,6 +274,8 @@ def train(
         )
         f = int(rng.integers(config.folds))
         members = np.flatnonzero((fold == f) & (playlists == on_playlists))
+        if len(members) < FEWEST_PAIRS:  # few playlists: the others of the fold
+            members = np.flatnonzero((fold == f) & (playlists != on_playlists))
         if len(members) > config.batch:
             members = rng.choice(members, config.batch, replace=False)
         user_sets, candidate_sets, inputs, extra = views[f].draw(members, config, rng)
@@ -294,7 +297,8 @@ def train(
             model.log_scale.clamp_(max=float(np.log(config.largest_scale)))
             for name, parameter in model.named_parameters():
                 average[name].lerp_(parameter, 1 - config.ema)
-        if (step + 1) % 20 == 0 or step + 1 == config.steps:
+        due = RECORD_EVERY * (len(history.records) + 1)
+        if step + 1 >= min(due, config.steps):
             with torch.no_grad():
                 record = Record(
                     step + 1,
@@ -308,7 +312,7 @@ def train(
             tell(done, f"step {record.step} of {config.steps}, loss {record.loss:.3f}")
             if on_record is not None:
                 on_record(record)
-        if resume is not None and (step + 1) % 100 == 0:
+        if resume is not None and (step + 1) % KEEP_EVERY == 0:
             _keep(resume, key, step + 1, model, optimiser, average, history)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
