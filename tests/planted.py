@@ -88,13 +88,13 @@ def ring(
     return made
 
 
-def ring_content(told: int = 40) -> list[ArtistContent]:
-    """Genres and audio of the first `told` artists of each quarter, and nothing of the others."""
+def ring_content() -> list[ArtistContent]:
+    """Genres and audio of four in five artists around the ring, and nothing of each fifth."""
     per = RING // len(QUARTERS)
     made = []
     for number in range(RING):
         genre = number // per
-        if number % per < told:
+        if number % 5 < 4:
             audio = dict.fromkeys(AUDIO, 0.1 + 0.2 * genre + 0.001 * (number % per))
             audio |= {"loudness": -20.0 + 4 * genre, "tempo": 90.0 + 20 * genre}
             key = f"artist {number}"

@@ -4,7 +4,8 @@ Both are closed-form ridges from the encoder's inputs, fitted on the artists for
 tables say it, and applied to all. What ships is their outcome, marked as an estimate.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import product
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,7 +14,7 @@ from twotower.catalogue import NO_GENRE
 from twotower.domain import AUDIO
 from twotower.factors import ridge
 from twotower.model import AUDIO as AUDIO_COLUMNS
-from twotower.model import FACTOR
+from twotower.model import FACTOR, GENRES, TAGS
 from twotower.tables import Table, World
 
 GENRES_SHOWN = 4
@@ -26,14 +27,16 @@ def estimate_audio(world: World, table: Table) -> np.ndarray:
 
     Without published attributes of ten artists there is nothing to go by, and (0, 9) comes back.
     """
-    inputs = _inputs(table, for_audio=True)
     targets = world.audio[:, : len(AUDIO)]
     known = np.isfinite(targets).all(1)
     if known.sum() < 10:
         return np.zeros((0, len(AUDIO)), np.float16)
     mean = targets[known].mean(0)
     weight = np.ones(int(known.sum()), np.float32)
-    out = inputs @ ridge(inputs[known], targets[known] - mean, weight, 100.0) + mean
+    out = np.zeros(targets.shape, np.float32)
+    for alike, inputs in _alike(_without_audio(table.inputs)):
+        coefficients = ridge(inputs[known], targets[known] - mean, weight, 100.0)
+        out[alike] = inputs[alike] @ coefficients + mean
     low, high = np.percentile(targets[known], [0.5, 99.5], axis=0)
     return np.asarray(np.clip(out, low, high), dtype=np.float16)
 
@@ -44,30 +47,47 @@ def estimate_genres(world: World, table: Table) -> tuple[tuple[str, ...], np.nda
     out = np.full((len(world.keys), GENRES_SHOWN), NO_GENRE, np.int16)
     if not words:
         return (), out
-    inputs = _inputs(table)
     base = np.asarray(targets[known].mean(0)).ravel()
-    fitted = inputs[known]
-    left = fitted.T.astype(np.float64) @ fitted + 30.0 * np.eye(fitted.shape[1])
-    right = (targets[known].T @ fitted).T - fitted.sum(0)[:, None] * base[None, :]
-    coefficients = np.linalg.solve(left, right).astype(np.float32)
     rarity = np.clip(0.08 / np.maximum(base, 1e-6), 0.35, 1.0) ** 0.5  # a telling word first
-    for at in range(0, len(inputs), 8192):
-        score = inputs[at : at + 8192] @ coefficients + base
-        ranked = score * rarity
-        best = np.argsort(-ranked, axis=1)[:, :GENRES_SHOWN]
-        sure = np.take_along_axis(score, best, 1) >= LEAST_SCORE
-        out[at : at + 8192, : best.shape[1]] = np.where(sure, best, NO_GENRE)
+    for alike, inputs in _alike(table.inputs):
+        fitted = inputs[known]
+        left = fitted.T.astype(np.float64) @ fitted + 30.0 * np.eye(fitted.shape[1])
+        right = (targets[known].T @ fitted).T - fitted.sum(0)[:, None] * base[None, :]
+        coefficients = np.linalg.solve(left, right).astype(np.float32)
+        for at in range(0, len(alike), 8192):
+            rows = alike[at : at + 8192]
+            score = inputs[rows] @ coefficients + base
+            best = np.argsort(-score * rarity, axis=1)[:, :GENRES_SHOWN]
+            sure = np.take_along_axis(score, best, 1) >= LEAST_SCORE
+            out[rows, : best.shape[1]] = np.where(sure, best, NO_GENRE)
     return words, out
 
 
-def _inputs(table: Table, *, for_audio: bool = False) -> np.ndarray:
-    """The encoder's inputs and a constant; for audio without audio, and without size of fame."""
-    inputs = table.inputs.copy()
-    if for_audio:
-        inputs[:, AUDIO_COLUMNS] = 0
-        lengths = np.linalg.norm(inputs[:, FACTOR], axis=1, keepdims=True)
-        inputs[:, FACTOR] /= np.maximum(lengths, 1e-6)
-    return np.column_stack([inputs, np.ones(len(inputs), np.float32)])
+def _alike(inputs: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(rows of artists of whom the same is told, all inputs and a constant without the rest).
+
+    An artist without genres is judged by what can be learned from the others when their genres are
+    hidden, and so with tags: else those would carry all the weight, and say nothing here.
+    """
+    told = [inputs[:, part.stop - 1] > 0 for part in (GENRES, TAGS)]  # flag; number of tags
+    for genres, tags in product((True, False), repeat=2):
+        rows = np.flatnonzero((told[0] == genres) & (told[1] == tags))
+        if len(rows):
+            shown = inputs.copy()
+            if not genres:
+                shown[:, GENRES] = 0
+            if not tags:
+                shown[:, TAGS] = 0
+            yield rows, np.column_stack([shown, np.ones(len(inputs), np.float32)])
+
+
+def _without_audio(inputs: np.ndarray) -> np.ndarray:
+    """The inputs without audio, and without size of fame."""
+    out = inputs.copy()
+    out[:, AUDIO_COLUMNS] = 0
+    lengths = np.linalg.norm(out[:, FACTOR], axis=1, keepdims=True)
+    out[:, FACTOR] /= np.maximum(lengths, 1e-6)
+    return out
 
 
 def _labels(world: World) -> tuple[tuple[str, ...], sp.csr_matrix, np.ndarray]:
