@@ -73,7 +73,7 @@ def taste_map(
             keeps what it has.
     """
     figure = go.Figure()
-    kept_free = [(spot.x, spot.y) for spot in (*neighbours, *([focus] if focus else []))]
+    kept_free = [(spot.x, spot.y) for spot in (*neighbours, *around, *([focus] if focus else []))]
     kept_free += [] if you is None else [you]
     for rows in _by_area(places, areas):
         figure.add_trace(_points(places, rows))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LINES = 10  # neighbours joined to you
 AROUND = 40  # people shown around an artist
 FOUND = 4  # search results of each kind
+LETTERS = 120  # of a search that are read
 HEIGHT, LOW = 580, 480  # pixels; the latter leaves room to scroll past it on a phone
 
 # In the session: "map-person" the id of the person beside the map, "map-focus" of the one that has
@@ -148,10 +149,9 @@ def _search(crowd: "Crowd") -> None:
         key="map-search",
         type="search",
         live="200ms",
-        max_chars=120,
         placeholder="A name",
     )
-    wanted = (text or "").strip()
+    wanted = (text or "").strip()[:LETTERS]
     if wanted:
         found = [
             row for row, name in enumerate(crowd.names) if wanted.casefold() in name.casefold()

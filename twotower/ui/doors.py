@@ -8,6 +8,7 @@ from twotower.ui import components, edits, people, session, words
 from twotower.ui.words import escape
 
 PRIVACY_PAGE = "https://www.spotify.com/account/privacy/"
+LETTERS = 120  # of a search that are read
 FOUND = 8  # search results and suggestions shown
 CHIPS, TOP = 40, 12  # picked artists, and the most played of a file, shown as chips
 
@@ -61,10 +62,9 @@ def _search() -> None:
         key="artist-search",
         type="search",
         live="150ms",
-        max_chars=120,
         placeholder=f"Any of {len(catalogue.names):,} artists, e.g. {catalogue.names[0]}",
     )
-    wanted = (text or "").strip()
+    wanted = (text or "").strip()[:LETTERS]
     if wanted:
         found = catalogue.search(wanted, FOUND)
         if not found:
