@@ -1,10 +1,14 @@
 """Fixtures for the tests of the pages, and a small trained model."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from planted import ring, ring_content, ring_tags
 from streamlit.testing.v1 import AppTest
 from world import INDEX, PlantedMatcher
 
+from twotower import projection, shipped
 from twotower.embedder import Embedder
 from twotower.fit import fit
 from twotower.training import TrainConfig
@@ -20,6 +24,7 @@ def planted() -> PlantedMatcher:
 def app(planted, monkeypatch) -> AppTest:
     """The app on the planted world, on its start page."""
     monkeypatch.setattr(session, "load_matcher", lambda: planted)
+    monkeypatch.setattr(session, "demos", planted.demos)
     return AppTest.from_file(str(INDEX), default_timeout=20).run()
 
 
@@ -28,3 +33,18 @@ def trained() -> Embedder:
     """A model of 160 listeners on the ring, whom hits that tell nothing lead astray."""
     listeners = ring(160, artists=16, hits=16)
     return fit(listeners, ring_content(), ring_tags(listeners), config=TrainConfig(steps=120))
+
+
+@pytest.fixture(scope="session")
+def planted_assets(trained, tmp_path_factory) -> Path:
+    """A folder with that model and 200 invented listeners of the ring, n in quarter n % 4."""
+    folder = tmp_path_factory.mktemp("assets")
+    embedder = trained.save(folder / "model")
+    people = [
+        replace(p, id=f"i{n}", name=f"Listener {n}")
+        for n, p in enumerate(ring(200, artists=16, hits=8, origin="invented", seed=20))
+    ]
+    with pytest.MonkeyPatch.context() as patch:  # umap takes ten seconds, and has tests of its own
+        patch.setattr(projection, "fit_map", lambda vectors, *, seed: vectors[:, :2].copy())
+        shipped.build(folder, embedder, people, seed=0)
+    return folder

@@ -15,9 +15,8 @@ CHIPS, TOP = 40, 12  # picked artists, and the most played of a file, shown as c
 
 def demo_cards() -> None:
     """Five listeners to try the app as; one click leads to their neighbours."""
-    demos = session.matcher().demos()
     grid = st.grid(5, min_column_width=165, gap="small")
-    for number, demo in enumerate(demos):
+    for number, demo in enumerate(session.demos()):
         card = grid.container(
             border=True,
             height="stretch",

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from twotower.demos import DEMOS
 from twotower.domain import Neighbour, Profile
 from twotower.errors import EmptyProfile, TwoTowerError
 from twotower.profiles import profile_of
@@ -86,6 +87,11 @@ def profile() -> Profile | None:
     return brought
 
 
+def demos() -> tuple[Profile, ...]:
+    """Five listeners to try the app as; they are there before the model is."""
+    return DEMOS
+
+
 def restore() -> None:
     """Begin with what the address tells, and keep the address in step with the profile."""
     if "profile" not in st.session_state:
@@ -93,7 +99,7 @@ def restore() -> None:
         demo, artists = st.query_params.get(address.DEMO), st.query_params.get_all(address.ARTIST)
         if demo or artists:
             st.session_state["profile"] = address.meant(
-                demo, artists, demos=matcher().demos(), catalogue=matcher().catalogue
+                demo, artists, demos=demos(), catalogue=matcher().catalogue
             )
     _keep_address()
 
