@@ -14,11 +14,12 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
+from twotower.corrections import corrected
 from twotower.domain import Profile
 from twotower.errors import MissingData
-from twotower.methods import Fit, Method, Training, columns_of, listens, unit_rows, weighted_plays
-
-__all__ = ["BASELINES", "Fit", "Method", "Training", "listens"]
+from twotower.hybrid import fit_hybrid
+from twotower.item_baselines import fit_ease, fit_item_knn
+from twotower.methods import Fit, Training, columns_of, listens, unit_rows, weighted_plays
 
 ALS_ALPHA, ALS_REGULARIZATION, ALS_ITERATIONS = 10.0, 200.0, 15
 PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener
@@ -143,10 +144,15 @@ BASELINES: Mapping[str, Fit] = MappingProxyType(
     {
         "popularity": fit_popularity,
         "idf cosine": fit_idf_cosine,
+        "idf cosine + MP": corrected(fit_idf_cosine),
         "SVD-32": fit_svd,
         "SVD-64": partial(fit_svd, k=64),
         "SVD-64 + playlists": partial(fit_svd, k=64, playlists=PLAYLIST_WEIGHT),
+        "ItemKNN": fit_item_knn,
+        "EASE": fit_ease,
         "ALS-64": fit_als,
         "ALS-64 + playlists": partial(fit_als, playlists=PLAYLIST_WEIGHT),
+        "ALS + content": fit_hybrid,
+        "ALS + content + playlists": partial(fit_hybrid, playlists=True),
     }
 )

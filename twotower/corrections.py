@@ -62,27 +62,28 @@ def corrected(fit: Fit, *, suffix: str = " + MP") -> Fit:
 
 @dataclass(frozen=True)
 class Blend:
-    """Several kinds of closeness added up, each in spreads of its own scores of one query."""
+    """Several kinds of closeness added up; their scores are to be on one scale, as after MP."""
 
     name: str
     parts: Sequence[tuple[Method, float]]  # with their weights
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N) weighted sum of standard scores."""
-        others = _others(queries, candidates)
-        total = np.zeros((len(queries), len(candidates)))
-        for method, weight in self.parts:
-            scores = np.array(method.scores(queries, candidates), float)
-            mean, spread = _mean_and_spread(scores, others, axis=1)
-            total += weight * (scores - mean) / spread
-        return total
+        """(Q, N) weighted sum."""
+        return np.asarray(
+            sum(weight * method.scores(queries, candidates) for method, weight in self.parts)
+        )
 
 
 def blended(taste: Fit, same_artists: Fit, *, share: float = TASTE_SHARE, name: str) -> Fit:
-    """Closeness of taste with a share of `share`, and closeness by the very same rare artists."""
+    """Closeness of taste with a share of `share`, and closeness by the very same rare artists.
+
+    Each after mutual proximity. It is for whole profiles: it holds against two halves of one
+    person, who by construction share no artist, that they share none.
+    """
+    fits = ((corrected(taste), share), (corrected(same_artists), 1 - share))
 
     def fitted(training: Training) -> Method:
-        return Blend(name, [(taste(training), share), (same_artists(training), 1 - share)])
+        return Blend(name, [(fit(training), weight) for fit, weight in fits])
 
     return fitted
 

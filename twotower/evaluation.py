@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from twotower.baselines import BASELINES, Fit, Method
+from twotower.baselines import BASELINES, fit_idf_cosine
 from twotower.checks import (
     CHECKS,
     Part,
@@ -23,11 +23,28 @@ from twotower.checks import (
     make_trials,
     read_sources,
 )
+from twotower.corrections import blended, corrected
+from twotower.methods import Fit, Method, remembered
 from twotower.reports import Report, Tally
 
 REFERENCE = "two towers"
 
 Progress = Callable[[float, str], None]  # share done 0..1, what is being done
+
+
+def compared(towers: Fit) -> dict[str, Fit]:
+    """The towers, what is built on them, and the baselines, by name; the towers are trained once.
+
+    On them: a correction for hubs, and with it a share for the very same artists.
+    """
+    towers = remembered(towers)
+    same = f"{REFERENCE} + same artists"
+    return {
+        REFERENCE: towers,
+        f"{REFERENCE} + MP": corrected(towers),
+        same: blended(towers, fit_idf_cosine, name=same),
+        **BASELINES,
+    }
 
 
 def evaluate(

@@ -52,14 +52,21 @@ def als(
 
 
 def fold_in(
-    weights: sp.csr_matrix, others: torch.Tensor, *, alpha: float = ALPHA, reg: float = REG
+    weights: sp.csr_matrix,
+    others: torch.Tensor,
+    *,
+    alpha: float = ALPHA,
+    reg: float = REG,
+    base: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """weights (n, m), others (m, k) -> (n, k): each row's exact least-squares factors.
 
-    Row u solves (Y'Y + reg I + sum_i alpha w_i y_i y_i') x = sum_i (1 + alpha w_i) y_i.
+    Row u solves (Y'Y + reg I + sum_i alpha w_i y_i y_i') x = sum_i (1 + alpha w_i) y_i; `base`
+    (k, k), if given, stands in for Y'Y + reg I.
     """
     k = others.shape[1]
-    base = others.T @ others + reg * torch.eye(k)
+    if base is None:
+        base = others.T @ others + reg * torch.eye(k)
     inverse = torch.linalg.inv(base.double()).float()
     out = torch.zeros(weights.shape[0], k)
     for rows, columns, values in _padded(weights):
@@ -78,6 +85,12 @@ def fold_in(
             x = torch.linalg.solve(left, right.transpose(1, 2)).transpose(1, 2)
         out[rows] = x.squeeze(1)
     return out
+
+
+def folded(weights: sp.csr_matrix, artists: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """`fold_in` of listeners (n, m) among artists (m, k), with a given `base` (k, k) -> (n, k)."""
+    others, base = torch.from_numpy(artists), torch.from_numpy(precision)
+    return np.asarray(fold_in(weights, others, base=base).numpy())
 
 
 def _padded(

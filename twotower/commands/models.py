@@ -127,15 +127,14 @@ def evaluate(
     command = shlex.join(["python", "-m", "twotower", *sys.argv[1:]])
     with Progress() as tell:
         tell(0.0, "reading the data")
-        from twotower.baselines import BASELINES
+        from twotower.evaluation import compared, evaluate_model
         from twotower.evaluation import evaluate as compare
-        from twotower.evaluation import evaluate_model
         from twotower.fit import TwoTowers, two_towers
 
         if model is None:
             report = compare(
                 folder,
-                fits={TwoTowers.name: two_towers(), **BASELINES},
+                fits=compared(two_towers()),
                 checks=checks,
                 splits=tuple(split or (0, 1, 2)),
                 seed=seed,
@@ -144,11 +143,12 @@ def evaluate(
             )
         else:
             embedder = load_model(model)
+            towers = TwoTowers(embedder)
             report = evaluate_model(
-                TwoTowers(embedder),
+                towers,
                 embedder.trained_on,
                 folder,
-                fits=BASELINES,
+                fits=compared(lambda _: towers),
                 checks=checks,
                 known=embedder.catalogue.keys,
                 seed=seed,
