@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planted import ring, ring_content, ring_tags
+from planted import main_plane, ring, ring_content, ring_tags
 from streamlit.testing.v1 import AppTest
 from world import INDEX, PlantedMatcher
 
@@ -45,6 +45,6 @@ def planted_assets(trained, tmp_path_factory) -> Path:
         for n, p in enumerate(ring(200, artists=16, hits=8, origin="invented", seed=20))
     ]
     with pytest.MonkeyPatch.context() as patch:  # umap takes ten seconds, and has tests of its own
-        patch.setattr(projection, "fit_map", lambda vectors, *, seed: vectors[:, :2].copy())
+        patch.setattr(projection, "fit_map", main_plane)
         shipped.build(folder, embedder, people, seed=0)
     return folder

@@ -109,3 +109,10 @@ def ring_tags(profiles: list[Profile]) -> list[Tagging]:
         for p in profiles
         for key in list(p.artists)[:4]
     ]
+
+
+def main_plane(vectors: np.ndarray, *, seed: int) -> np.ndarray:
+    """A map (N, 2) of vectors (N, D) made at once: the plane in which they differ most."""
+    centred = vectors - vectors.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
+    return (centred @ axes[:2].T).astype(np.float32)
