@@ -8,6 +8,8 @@ import gc
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from threading import Lock
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from twotower.matching import Matcher, Portrait
 
 MOST_UNDONE = 30
+_loading = Lock()
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,26 @@ class _Found:
 
 @st.cache_resource(show_spinner="Loading the model and the community …")
 def load_matcher() -> "Matcher":
-    """The one matcher of this server; afterwards the garbage collector leaves it alone."""
+    """The one matcher of this server."""
+    with _loading:  # a warm-up may be at it
+        return _load()
+
+
+def warm_up() -> None:
+    """Load the matcher before the first visitor asks; what goes wrong is told to that visitor."""
+    with _loading, suppress(TwoTowerError):
+        _load()
+
+
+@cache
+def _load() -> "Matcher":
+    """Load the matcher; afterwards the garbage collector leaves all that is there alone."""
     from twotower.matching import Matcher  # torch: the page says what it is for before that
 
     matcher = Matcher.load(Settings.from_env())
     gc.collect()
     gc.freeze()
     return matcher
-
-
-def warm_up() -> None:
-    """Load the matcher before the first visitor asks; what goes wrong is told to that visitor."""
-    with suppress(TwoTowerError):
-        load_matcher()
 
 
 def matcher() -> "Matcher":
