@@ -8,7 +8,7 @@ from twotower.baselines import BASELINES, fit_popularity
 from twotower.checks import CHECKS, Sources
 from twotower.datasets import read_dataset
 from twotower.errors import MissingData
-from twotower.evaluation import evaluate, evaluate_model
+from twotower.evaluation import compared, evaluate, evaluate_model
 from twotower.settings import Settings
 from twotower.splits import hashed_id
 
@@ -89,6 +89,23 @@ def test_each_check_that_needs_less_training_gets_its_own_fit(sources):
         "unseen, no content",
         "discover",
     }
+
+
+def test_what_is_built_on_the_towers_trains_them_once_and_is_asked_what_it_is_for(sources):
+    trained = []
+
+    def towers(training):
+        trained.append(training)
+        return Noise("two towers", groups=True)
+
+    fits = {name: fit for name, fit in compared(towers).items() if name not in BASELINES}
+    report = evaluate(sources, fits=fits, checks=["halves", "friends"], splits=(0, 1))
+    assert len(trained) == 2
+    asked = {check: set() for check in ("halves", "friends")}
+    for row in report.rows:
+        asked.setdefault(row.check, set()).add(row.method)
+    assert asked["halves"] == {"two towers", "two towers + MP"}
+    assert asked["friends"] == {*asked["halves"], "two towers + same artists"}
 
 
 def test_guessing_has_the_mrr_of_chance(sources):

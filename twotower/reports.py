@@ -11,7 +11,7 @@ from twotower.metrics import Interval, bootstrap
 
 RESAMPLES = 2000
 COMPARED = ("MRR", "overlap@10", "Hit@10", "AUC", "NDCG@10")  # whose differences get an interval
-NAME = 22  # letters of a method's name in a table
+NAME = 27  # letters of a method's name in a table
 
 
 @dataclass(frozen=True, slots=True)
