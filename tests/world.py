@@ -198,6 +198,9 @@ class PlantedMatcher:
             for name, mean in zip(GROUPS, means, strict=True)
         )
 
+    def map_reliability(self) -> float:
+        return 0.42
+
     def community_audio(self) -> Mapping[str, tuple[float, float, float]]:
         return {"energy": (0.1, 0.4, 0.7), "tempo": (95.0, 110.0, 128.0)}
 

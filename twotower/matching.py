@@ -82,6 +82,10 @@ class Matcher:
     def areas(self) -> tuple[Area, ...]:
         return self.shipped.areas
 
+    def map_reliability(self) -> float:
+        """Mean share, 0..1, of a listener's 15 nearest that are among the 15 nearest on the map."""
+        return self.shipped.reliability
+
     def community_audio(self) -> Mapping[str, tuple[float, float, float]]:
         """Attribute -> 10th, 50th and 90th percentile of the invented listeners' means."""
         return self.shipped.audio

@@ -90,6 +90,11 @@ class Shipped:
                 raise IncompatibleModel(f"{name} is damaged: restore assets/{FOLDER}")
         return shipped
 
+    @property
+    def reliability(self) -> float:
+        """Mean share, 0..1, of a listener's 15 nearest that the map shows among the 15 nearest."""
+        return float(self.about["map reliability"])
+
     def percentile(self, similarity: float) -> float:
         """Share of random pairs, 0..100, that are less similar."""
         share = np.interp(similarity, self.quantiles, np.linspace(0, 100, len(self.quantiles)))

@@ -112,3 +112,7 @@ def test_too_little_known_leaves_the_map_without_you(app):
     app.switch_page("map.py").run()
     assert not app.exception
     assert app.get("plotly_chart")[0].proto.alt == "Scatter map of 500 listeners"
+
+
+def test_it_admits_how_much_it_can_show(atlas):
+    assert "it keeps 6 among the 15 nearest points" in words(atlas)

@@ -37,7 +37,8 @@ def explorer() -> None:
     near = () if seen is None else session.neighbours(LINES)
     _obey_link()
     components.note(
-        f"{len(crowd):,} people. The nearer two points, the more alike they listen. "
+        f"{len(crowd):,} people. Near points listen alike, but no flat map can show it all: "
+        f"{words.of_fifteen(session.matcher().map_reliability())} "
         f"{words.company(crowd)} "
         + (
             "The star is you, with lines to your nearest ten. Click a point to meet the person."

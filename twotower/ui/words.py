@@ -85,3 +85,11 @@ def company(crowd: "Crowd") -> str:
     if count == len(crowd):
         return "Everyone here is invented so far, drawn from the model: no real person is shown."
     return f"{count:,} of them are invented and marked so."
+
+
+def of_fifteen(share: float) -> str:
+    """How far the map can be trusted, of the mean share 0..1 of neighbours that it keeps."""
+    return (
+        f"of a person's 15 nearest by the model, it keeps {share * 15:.0f} among the 15 nearest "
+        "points. The list of neighbours is right where the two differ."
+    )
