@@ -1,5 +1,7 @@
 """Matching on a planted world: the right neighbours, alike from both sides, with true reasons."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -262,6 +264,13 @@ def test_without_assets_or_with_a_broken_community_it_says_what_to_do(planted_as
     (tmp_path / "c.sqlite").write_text("this is no database, and long enough to be looked into")
     with pytest.raises(CommunityError):
         opened(planted_assets, tmp_path)
+
+
+def test_what_takes_long_to_import_waits_until_it_is_needed():
+    slow = ("sklearn", "umap", "pandas", "implicit")
+    asked = f"import sys, twotower.matching; print([m for m in {slow} if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 def test_a_model_and_a_community_of_different_runs_are_refused(planted_assets, trained, tmp_path):
