@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twotower import tables
 from twotower.domain import Profile
 from twotower.factors import folded
 from twotower.methods import Method, Training, listens, unit_rows
 from twotower.model import FACTOR
-from twotower.tables import build_tables, build_world
+from twotower.tables import build_tables, build_world, listeners_of_artists
+
+PRIOR_LISTENERS = 5.0  # how many listeners content counts for beside the real ones
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,22 @@ class Hybrid:
         return unit_rows(folded(listens(profiles, self.columns), self.artists, self.precision))
 
 
-def fit_hybrid(training: Training, *, playlists: bool = False) -> Method:
+def fit_hybrid(
+    training: Training, *, playlists: bool = False, prior: float = PRIOR_LISTENERS
+) -> Method:
     """ALS and a ridge from content to its factors, both in closed form (`twotower.tables`).
 
-    An artist with df listeners is (df y + 2 p) / (df + 2), y by ALS and p by content. The towers
-    start from the same; what they learn beyond it is the difference.
+    An artist with df listeners is (df y + prior p) / (df + prior), y by ALS and p by content. The
+    towers start from much the same; what they learn beyond it is the difference.
     """
     profiles = [*training.listeners, *(training.playlists if playlists else ())]
     world = build_world(profiles, training.content, training.tags, seed=training.seed)
     table, _ = build_tables(world, np.zeros(0, np.int64), seed=training.seed)
+    df = listeners_of_artists(world)[:, None]
+    ready = table.inputs[:, FACTOR]  # with the prior of the tables; moved to this one
+    artists = ready * (df + tables.PRIOR_LISTENERS)
+    artists += (prior - tables.PRIOR_LISTENERS) * table.by_content
+    artists /= df + prior
     columns = {key: row for row, key in enumerate(world.keys)}
     name = "ALS + content" + (" + playlists" if playlists else "")
-    return Hybrid(name, columns, np.ascontiguousarray(table.inputs[:, FACTOR]), table.prior)
+    return Hybrid(name, columns, artists.astype(np.float32), table.prior)
