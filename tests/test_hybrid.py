@@ -28,6 +28,17 @@ def test_listeners_of_artists_nobody_plays_are_found_by_content(training):
     assert np.mean(right) > 0.9
 
 
+def test_playlists_make_their_artists_known_only_where_they_weigh(training):
+    lists = tuple(
+        make_profile(f"p{n}", {"only here": 1.0, **{f"g3 a{(n + m) % 30}": 1.0 for m in range(8)}})
+        for n in range(30)
+    )
+    given = Training(training.listeners, lists, (), training.content)
+    stranger, pool = [make_profile("s", {"only here": 1.0})], people(20, 12, seed=9)
+    assert not fit_hybrid(given).scores(stranger, pool).any()
+    assert fit_hybrid(given, playlists=1.0).scores(stranger, pool)[0].argmax() == 3
+
+
 def test_vectors_are_unit_and_the_scores_are_their_cosines(training):
     method = fit_hybrid(training)
     pool = people(5, 12, seed=9)

@@ -1,9 +1,10 @@
 """ALS with content: artists few people play lean on their tags, genres, audio and name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from twotower import tables
 from twotower.domain import Profile
@@ -35,15 +36,20 @@ class Hybrid:
 
 
 def fit_hybrid(
-    training: Training, *, playlists: bool = False, prior: float = PRIOR_LISTENERS
+    training: Training, *, playlists: float = 0.0, prior: float = PRIOR_LISTENERS
 ) -> Method:
     """ALS and a ridge from content to its factors, both in closed form (`twotower.tables`).
 
     An artist with df listeners is (df y + prior p) / (df + prior), y by ALS and p by content. The
-    towers start from much the same; what they learn beyond it is the difference.
+    towers start from much the same; what they learn beyond it is the difference. `playlists` is
+    what a playlist counts beside a listener, 0 leaves them out.
     """
-    profiles = [*training.listeners, *(training.playlists if playlists else ())]
+    added = training.playlists if playlists else ()
+    profiles = [*training.listeners, *added]
     world = build_world(profiles, training.content, training.tags, seed=training.seed)
+    counts = np.repeat([1.0, playlists], [len(training.listeners), len(added)]).astype(np.float32)
+    weights = sp.diags(counts / world.source_weight) @ world.weights
+    world = replace(world, weights=sp.csr_matrix(weights), source_weight=counts)
     table, _ = build_tables(world, np.zeros(0, np.int64), seed=training.seed)
     df = listeners_of_artists(world)[:, None]
     ready = table.inputs[:, FACTOR]  # with the prior of the tables; moved to this one
