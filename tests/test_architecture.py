@@ -28,6 +28,7 @@ LAYERS = (
     {
         "baselines",
         "corrections",
+        "groups",
         "holdout",
         "hybrid",
         "item_baselines",

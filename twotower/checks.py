@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twotower.domain import Profile
+from twotower.groups import WITH_AUDIO, WITH_TAGS, group_tasks
 from twotower.holdout import (
     Held,
     Part,
@@ -60,7 +61,7 @@ CHECKS = (
     "geometry",
 )
 REFITTED = ("unseen", "discover")  # ask a method that was fitted on less: on request only
-ALL_CHECKS = CHECKS + REFITTED
+ALL_CHECKS = (*CHECKS, "groups", *REFITTED)
 HEAD = 1000  # artists left in halves-head
 LEAST_LEFT = 8  # artists of a listener in halves-head and halves-other
 MOST_PLAYED = 50
@@ -134,6 +135,10 @@ def make_tasks(sources: Sources, held: Held, checks: Collection[str] = CHECKS) -
     if "geometry" in checks:
         pool = [restrict(p, p.artists) for p in sources.listeners if p.artists]
         tasks.append(Geometry("geometry", _ids(pool), pool, halves(test, number)))
+    if "groups" in checks:
+        songs = [p for p in sources.others.get("tidytuesday", ()) if len(p.artists) >= LEAST_LEFT]
+        tasks.extend(group_tasks("tidytuesday", songs, WITH_AUDIO, number))
+        tasks.extend(group_tasks("hetrec", test, WITH_TAGS, number, sources.tags))
     return [task for task in tasks if len(task.ids) > 1]
 
 
