@@ -116,3 +116,18 @@ def test_pseudonyms_are_different_even_beyond_all_pairs():
     assert len(set(names)) == 40_000 and pseudonyms(40_000, seed=1) == names
     assert all(name and name == name.strip() for name in names)
     assert pseudonyms(5, seed=2) != names[:5]
+
+
+def test_a_world_too_small_to_invent_in_is_refused(world):
+    plays, tastes, artists, catalogue = world
+    few = sp.csr_matrix(plays.toarray() * (np.arange(plays.shape[1]) < 2 * FEWEST - 1))
+    with pytest.raises(ValueError, match="played artists"):
+        invent(few, tastes, artists, catalogue, count=5)
+
+
+def test_where_everyone_would_be_a_copy_it_says_so_and_ends(world):
+    _, tastes, artists, catalogue = world
+    all_heard = sp.csr_matrix(np.ones((len(tastes), 40), np.float32))  # everyone hears everything
+    small = Catalogue(catalogue.keys[:40], catalogue.names[:40], np.ones(40, np.float32))
+    with pytest.raises(ValueError, match="would copy a real one"):
+        invent(all_heard, tastes, artists[:40], small, count=5)

@@ -18,7 +18,8 @@ MOST_SHARED = 0.5  # of an invented listener's artists, with any one real listen
 FEWEST, LARGEST = 8, 400  # artists
 SHARPNESS = (1.3, 2.6)  # how much an artist's fit counts, from listener to listener
 CROWD = (0.5, 1.15)  # how much an artist's fame counts
-BATCH = 256
+BATCH = 256  # drawn at once
+MOST_ROUNDS = 200  # of drawing those again who copy
 Progress = Callable[[float, str], None]
 
 FIRST = (
@@ -94,11 +95,20 @@ def invent(
     fame = np.log(listeners[played])
     directions = _unit(artists[played])
     tastes = _unit(tastes)
-    sizes = np.clip(np.diff(have.indptr), FEWEST, LARGEST)
+    if len(played) < 2 * FEWEST:
+        raise ValueError(f"{len(played)} played artists; inventing needs {2 * FEWEST}")
+    sizes = np.clip(np.diff(have.indptr), FEWEST, min(LARGEST, len(played) // 2))
     wanted = rng.choice(sizes, count)
     found: dict[int, np.ndarray] = {}
     waiting = np.arange(count)
+    rounds = 0
     while len(waiting):
+        rounds += 1
+        if rounds > MOST_ROUNDS + count // BATCH:
+            raise ValueError(
+                f"{len(waiting)} of {count} listeners would copy a real one at every draw: the real "
+                "ones have too few artists to mix"
+            )
         now, rest = waiting[:BATCH], waiting[BATCH:]
         fit = _mixtures(tastes, len(now), jitter, rng) @ directions.T  # (batch, played) cosines
         fit = (fit - fit.mean(1, keepdims=True)) / fit.std(1, keepdims=True)
