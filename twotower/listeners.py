@@ -106,8 +106,8 @@ def invent(
         rounds += 1
         if rounds > MOST_ROUNDS + count // BATCH:
             raise ValueError(
-                f"{len(waiting)} of {count} listeners would copy a real one at every draw: the real "
-                "ones have too few artists to mix"
+                f"{len(waiting)} of {count} listeners would copy a real one at each draw: the "
+                "real ones have too few artists to mix"
             )
         now, rest = waiting[:BATCH], waiting[BATCH:]
         fit = _mixtures(tastes, len(now), jitter, rng) @ directions.T  # (batch, played) cosines
