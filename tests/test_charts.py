@@ -136,3 +136,14 @@ def test_genre_bars_show_the_largest_shares_as_text_too():
 def test_units_are_said():
     assert charts.in_unit("loudness", -7.6) == "−8 dB"
     assert charts.in_unit("energy", 0.638) == "0.64"
+
+
+def test_a_small_area_goes_by_its_most_particular_word_and_a_tiny_one_by_none():
+    crowd = np.random.default_rng(0).uniform(0, 10, (500, 2)).astype(np.float32)
+    areas = (
+        Area("metal · rock", 2.0, 2.0, 200),
+        Area("metal · progressive metal", 8.0, 8.0, 40, level=1),
+        Area("sleep · noise", 5.0, 1.0, 3, level=1),
+    )
+    labels = [note.text for note in charts.taste_map(crowd, areas).layout.annotations]
+    assert labels == ["metal · rock", "progressive metal"]

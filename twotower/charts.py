@@ -21,6 +21,7 @@ YOU = "#E11D48"  # 3:1 or more on both backgrounds
 HUES = 10  # chart colours of the theme
 MOST_DRAWN = 30_000  # points of the community; beyond, a fixed sample
 LABEL_WIDTH, LABEL_HEIGHT = 0.0125, 0.05  # of the map's width a letter, of its height a line
+FINE_SHARE = 0.008  # of all listeners that a small area needs to be named
 ATTRIBUTES = {
     "danceability": "danceable",
     "energy": "energetic",
@@ -195,6 +196,8 @@ def _area_labels(
 ) -> list[dict[str, object]]:
     """Names of the areas, the widest areas first, moved or left out where one would cover another.
 
+    A small area goes by the longest, most particular of its words.
+
     kept_free   places that no name may cover
     """
     if not len(places) or not np.isfinite(places).any():
@@ -205,10 +208,11 @@ def _area_labels(
     taken = [(x, y, letter) for x, y in kept_free]
     labels: list[dict[str, object]] = []
     for area in sorted(areas, key=lambda each: (each.level, -each.size, each.name)):
-        if area.level not in sizes:
+        if area.level not in sizes or (area.level and area.size < FINE_SHARE * len(places)):
             continue
         size = sizes[area.level]
-        half = letter * size / 14 * (len(area.name) + 1) / 2 * (2 if compact else 1)
+        name = max(area.name.split(" · "), key=len) if area.level else area.name
+        half = letter * size / 14 * (len(name) + 1) / 2 * (2 if compact else 1)
         for y in (area.y + step * line for step in (0, 1, -1, 2, -2)[: 5 - 2 * area.level]):
             if all(abs(area.x - x) >= half + h or abs(y - v) >= line for x, v, h in taken):
                 break
@@ -219,7 +223,7 @@ def _area_labels(
             {
                 "x": area.x,
                 "y": y,
-                "text": _plain(area.name),
+                "text": _plain(name),
                 "showarrow": False,
                 "bgcolor": PAGE,
                 "opacity": 0.85,
