@@ -1,5 +1,6 @@
 """What ships: whole, small, of one run, and giving the neighbours that it was seen to give."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from planted import main_plane, ring
 
 from twotower import assets, projection
 from twotower.assets import build_community, plays_matrix
+from twotower.card import quality_table, shape_table
 from twotower.checks import Sources
 from twotower.embedder import Embedder
 from twotower.matching import Matcher
@@ -113,3 +115,11 @@ def test_a_community_is_built_of_a_model_and_listening(trained, tmp_path: Path, 
     assert shipped.about["listeners"] == 60
     for who in ("real", "invented"):
         assert all(list(each) == sorted(each) for each in shipped.about[who].values())
+
+
+def test_the_card_says_what_the_files_beside_it_say():
+    card = (SHIPPED / "MODEL_CARD.md").read_text(encoding="utf-8")
+    community = json.loads((SHIPPED / "community" / "community.json").read_text("utf-8"))
+    quality = json.loads((SHIPPED / "quality.json").read_text("utf-8"))
+    assert shape_table(community["about"]) in card
+    assert quality_table(quality) in card

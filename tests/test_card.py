@@ -16,7 +16,12 @@ def mean(method: str, value: float) -> dict[str, object]:
 
 
 REPORT = {
-    "means": [mean("two towers", 0.8), mean("weak", 0.3), mean("strong", 0.7)],
+    "means": [
+        mean("two towers", 0.8),
+        mean("two towers + x", 0.9),
+        mean("weak", 0.3),
+        mean("strong", 0.7),
+    ],
     "differences": [
         mean("strong", 0.1) | {"low": 0.05, "high": 0.15},
         mean("weak", 0.5) | {"low": 0.4, "high": 0.6},

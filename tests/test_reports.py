@@ -70,3 +70,14 @@ def test_what_is_not_in_a_report_is_a_key_error(report):
         report.mean("friends", "towers")
     with pytest.raises(KeyError):
         report.difference("halves", "towers")
+
+
+def test_a_method_that_was_not_asked_for_a_metric_has_no_line_under_it():
+    tally = Tally()
+    for metric in ("MRR", "overlap@10"):
+        tally.add("cold-3", metric, "towers", 0, ("a", "b"), np.ones(2))
+    tally.add("cold-3", "overlap@10", "blend", 0, ("a", "b"), np.ones(2))
+    lines = tally.report({}, reference="towers").to_text().rstrip().splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "cold-3", "MRR", "towers", "overlap@10", "towers", "blend",
+    ]  # fmt: skip

@@ -59,7 +59,11 @@ def quality_table(report: Mapping[str, Any]) -> str:
     lines = ["| check, MRR | two towers | best baseline | difference |", "|---|---|---|---|"]
     for check in dict.fromkeys(check for check, _ in means):
         towers = means.get((check, REFERENCE))
-        others = {m: v for (c, m), v in means.items() if c == check and m != REFERENCE}
+        others = {
+            method: value
+            for (asked, method), value in means.items()
+            if asked == check and not method.startswith(REFERENCE)  # variants of the towers
+        }
         if towers is None or not others:
             continue
         best = max(others, key=lambda method: others[method])

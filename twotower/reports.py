@@ -104,6 +104,8 @@ class Report:
                 by_split = [
                     row.value for row in rows if (row.method, row.metric) == (method, metric)
                 ]
+                if not by_split:  # a method needn't be asked for every metric
+                    continue
                 values = [self.mean(check, method, metric), *by_split]
                 values += [self.mean(check, method, recall) for recall in recalls]
                 line = f"  {method:<{NAME}}" + "".join(f"{value:>10.3f}" for value in values)
