@@ -24,6 +24,8 @@ LAYERS = (
         "projection",
         "explain",
         "charts",
+        "quality",
+        "quality_charts",
     },
     {
         "baselines",
@@ -60,7 +62,7 @@ HOMES = {
     },
     "safetensors": {"embedder", "training"},
     "sqlalchemy": {"community"},
-    "plotly": {"charts"},
+    "plotly": {"charts", "quality_charts"},
     "typer": {"cli", "commands", "terminal"},
     "implicit": {"baselines"},
 }
