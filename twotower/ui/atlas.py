@@ -51,7 +51,7 @@ def explorer() -> None:
         event = st.plotly_chart(
             _figure(seen, near),
             key="map",
-            height=LOW if _is_phone() else HEIGHT,
+            height=LOW if components.is_phone() else HEIGHT,
             on_select="rerun",
             selection_mode="points",
             config={"scrollZoom": True, "displaylogo": False, "displayModeBar": False},
@@ -109,14 +109,10 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
         neighbours=_spots([each.listener.id for each in near]),
         around=_spots([each.listener.id for each in around]),
         focus=next(iter(_spots([focus])), None),
-        compact=_is_phone(),
+        compact=components.is_phone(),
     )
     st.session_state["map-drawn"] = ((crowd.seq, artist, focus), seen, figure)
     return figure
-
-
-def _is_phone() -> bool:
-    return "Mobi" in str(st.context.headers.get("User-Agent"))
 
 
 def _spots(ids: list[str]) -> list[charts.Spot]:

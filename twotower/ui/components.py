@@ -73,6 +73,11 @@ def file_report(report: FileReport) -> None:
         note(f"Left out: {left_out}")
 
 
+def is_phone() -> bool:
+    """Whether the browser says that it has a small screen."""
+    return "Mobi" in str(st.context.headers.get("User-Agent"))
+
+
 # What a page shows when it can't show what it is for
 
 

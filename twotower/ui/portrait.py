@@ -83,10 +83,10 @@ def genres(seen: "Portrait") -> None:
     )
 
 
-def recognition(seen: "Portrait") -> None:
+def recognition(seen: "Portrait", *, title: str = "Recognised") -> None:
     """How much of the listening the model knows, and which artists it doesn't."""
     known = seen.recognised
-    st.header("Recognised", anchor=False)
+    st.header(title, anchor=False)
     st.progress(min(max(known.plays, 0.0), 1.0), f"{100 * known.plays:.0f} % of your listening")
     if known.by_content > 0.005:
         components.note(
