@@ -57,6 +57,7 @@ def report() -> Report:
                     values = mean + 0.02 * (noise - noise.mean())
                     tally.add(check, metric, method, split, ids, values)
     header = {
+        "part": "test",
         "splits": [0, 1, 2],
         "checks": list(FIGURES),
         "seed": 0,

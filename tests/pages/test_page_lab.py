@@ -122,6 +122,19 @@ def test_it_says_what_the_model_was_trained_on(page):
     assert escape("x*y*") in words(page)
 
 
+def test_of_a_stored_model_it_does_not_say_that_models_were_trained_anew(app, assets):
+    anew, splits = "models trained anew", "in each of 3 splits"
+    app.switch_page("lab.py").run()
+    assert anew in words(app) and splits in app.metric[2].label
+    told = measured.report().to_dict()
+    told["header"] = {"part": "unseen by the model"}
+    told["rows"] = [row for row in told["rows"] if row["split"] == 0]
+    (assets / "quality.json").write_text(json.dumps(told))
+    app.run()
+    assert not app.exception
+    assert anew not in words(app) and app.metric[2].label == "Strangers to choose from"
+
+
 def test_the_card_is_part_of_the_page(page):
     assert page.expander(key="card").markdown[0].value == (
         "### What it is\n\nOne, see the licence and [all](https://example.com).\n\n"

@@ -158,9 +158,11 @@ def opening(report: Report) -> None:
                 border=True,
                 height="stretch",
             )
+    splits = {row.split for row in report.rows if row.check == first.check}
     cards.metric(
-        f"Strangers to choose from, in each of {len(report.header.get('splits', '?'))} splits",
-        f"{first.listeners}",
+        "Strangers to choose from"
+        + (f", in each of {len(splits)} splits" if len(splits) > 1 else ""),
+        f"{first.listeners:,}",
         "none of them in training",
         delta_color="off",
         delta_arrow="off",
@@ -223,6 +225,7 @@ def _gap(difference: Difference) -> str:
     return f"{told(difference.value)} [{told(difference.low)}, {told(difference.high)}]"
 
 
+@st.fragment
 def each_check(report: Report) -> None:
     """One check with all methods."""
     st.header("Check by check", anchor=False)
@@ -422,7 +425,7 @@ def _counted(against: Sequence[Difference]) -> str:
     return f"Of {words.amount(len(found), 'baseline')}: {', '.join(counts)}."
 
 
-def origin() -> None:
+def origin(report: Report) -> None:
     """What the model was trained on, and under which terms."""
     st.header("What the model comes from", anchor=False)
     assets = Settings.from_env().assets
@@ -442,11 +445,15 @@ def origin() -> None:
                 f"by who plays them and the rest by genres, audio and name. Training took "
                 f"{words.amount(about.seconds / 60, 'minute')}."
             )
+    if report.header.get("part") == "test":
+        st.markdown(
+            "The figures above are of models trained anew on part of these listeners, so that the "
+            "strangers are strangers; the model that ships has seen them all."
+        )
     st.markdown(
-        "The figures above are of models trained anew on part of these listeners, so that the "
-        "strangers are strangers; the model that ships has seen them all. Its data allow research "
-        "and other **non-commercial use** only. Everyone shown in this app by default is "
-        "invented, and none of Spotify's Web API listening was used in training."
+        "Its data allow research and other **non-commercial use** only. The listeners that ship "
+        "with this app are invented, and no listening that came through Spotify's Web API was used "
+        "in training."
     )
     try:
         card = (assets / CARD).read_text(encoding="utf-8")
