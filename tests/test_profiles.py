@@ -491,7 +491,7 @@ def test_writing_counts_lines_and_replaces_the_file_whole(tmp_path: Path):
     first = Profile("a", {"low": Artist("Low", 2.0)})
     assert write_profiles([first, replace(first, id="b")], path) == 2
     assert path.read_text(encoding="utf-8").splitlines()[0] == (
-        '{"v": 1, "id": "a", "origin": "file", "artists": [{"name": "Low", "plays": 2}]}'
+        '{"v":1,"id":"a","origin":"file","artists":[{"name":"Low","plays":2}]}'
     )
     assert [profile.id for profile in read_profiles(path)] == ["a", "b"]
 
@@ -584,3 +584,10 @@ def test_a_real_library_beside_the_history_adds_only_artists_that_were_not_playe
     added = {key: plays for key, plays in plays_of(both).items() if key not in alone.artists}
     assert added == {key: plays for key, plays in counted.items() if key not in alone.artists}
     assert len(both.playlists) > 0
+
+
+def test_a_name_that_ends_in_gz_is_packed_and_read_again(tmp_path):
+    people = [Profile(id="a", artists={"low": Artist("Low", 3)})]
+    assert write_profiles(people, tmp_path / "p.jsonl.gz") == 1
+    assert (tmp_path / "p.jsonl.gz").read_bytes()[:2] == b"\x1f\x8b"
+    assert [p.id for p in read_profiles(tmp_path / "p.jsonl.gz")] == ["a"]

@@ -1,8 +1,5 @@
 """Profiles: built from plays, merged, and as JSON Lines in and out (docs/profile-format.md)."""
 
-import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -25,6 +22,7 @@ from twotower.domain import (
     track_key,
 )
 from twotower.errors import BadProfile, EmptyProfile, MissingData
+from twotower.jsonlines import write_lines
 from twotower.sources.files import Reading, read_files
 from twotower.sources.lines import VERSION, profile_from_json, read_profiles
 
@@ -336,24 +334,11 @@ def _pooled(profiles: Sequence[Profile]) -> Mapping[str, Spread]:
 
 
 def write_profiles(profiles: Iterable[Profile], path: Path) -> int:
-    """Write one line a profile and return how many; a file at `path` is whole, old or new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    written = 0
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            for profile in profiles:
-                line = json.dumps(profile_to_json(profile), ensure_ascii=False, allow_nan=False)
-                file.write(line + "\n")
-                written += 1
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return written
+    """Write one line a profile and return how many; a file at `path` is whole, old or new.
+
+    Packed with gzip where the name ends in .gz.
+    """
+    return write_lines((profile_to_json(profile) for profile in profiles), path)
 
 
 def profile_to_json(profile: Profile) -> dict[str, Any]:
