@@ -152,15 +152,6 @@ class TagSpace:
     basis: np.ndarray  # (tags, TAG_DIM)
 
 
-def tag_counts(
-    taggings: Sequence[tuple[int, int]], tags: Sequence[int], *, artists: int, width: int
-) -> sp.csr_matrix:
-    """taggings (listener, artist row) beside tag columns -> (artists, width) counts."""
-    rows = np.array([artist for _, artist in taggings], dtype=np.int64)
-    data = np.ones(len(rows), np.float32)
-    return sp.csr_matrix((data, (rows, np.asarray(tags, dtype=np.int64))), shape=(artists, width))
-
-
 def fit_tags(counts: sp.csr_matrix, tags: Sequence[str], *, seed: int = 0) -> TagSpace:
     """counts (artists, tags), already limited to the tags that count -> the space."""
     seen = np.asarray((counts > 0).sum(0)).ravel()
