@@ -141,15 +141,16 @@ def test_what_isnt_said_is_unknown_in_the_content(trained):
 
 
 def test_relative_weights_by_hand():
-    weights, spread = relative_weights(
-        ItemSet(
-            np.array([1, 2, 9]),
-            np.array([0, np.e**2 - 1, 0], np.float32),
-            np.array([ARTIST, ARTIST, GENRE_GROUP]),
-        )
+    one = ItemSet(
+        np.array([1, 2, 9]),
+        np.array([0, np.e**2 - 1, 0], np.float32),
+        np.array([ARTIST, ARTIST, GENRE_GROUP]),
     )
-    assert weights.tolist() == pytest.approx([MEAN_WEIGHT - 1, MEAN_WEIGHT + 1, MEAN_WEIGHT])
-    assert spread.tolist() == pytest.approx([-1 / 1.3, 1 / 1.3, 0])
+    other = ItemSet(np.array([5]), np.array([700], np.float32), np.array([ARTIST]))
+    weights, spread = relative_weights([one, other])
+    expected = [MEAN_WEIGHT - 1, MEAN_WEIGHT + 1, MEAN_WEIGHT, MEAN_WEIGHT]
+    assert weights.tolist() == pytest.approx(expected)
+    assert spread.tolist() == pytest.approx([-1 / 1.3, 1 / 1.3, 0, 0])
 
 
 def test_a_hundred_times_the_plays_is_the_same_person(trained):

@@ -121,7 +121,7 @@ def test_before_training_the_towers_are_the_fold_in_of_artist_factors(inputs, co
     factors = inputs[1:, FACTOR]
     model = untrained()
     model.start_from(factors.T @ factors + 200.0 * torch.eye(64))
-    weights, _ = relative_weights(one)
+    weights, _ = relative_weights([one])
     row = sp.csr_matrix(
         (np.maximum(weights, 0.3), (np.zeros(count, int), one.rows - 1)), shape=(1, ARTISTS)
     )
@@ -179,6 +179,7 @@ def test_hidden_identities_and_few_listeners_reach_the_precision(inputs):
     with torch.no_grad():
         one, two = items_of(model, inputs), items_of(model, other)
         one = replace(two, df=one.df)
+        v = two.vectors[batch.rows]
         assert not torch.equal(
-            model.user.confidences(one, batch), model.user.confidences(two, batch)
+            model.user.confidences(one, batch, v), model.user.confidences(two, batch, v)
         )

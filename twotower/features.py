@@ -237,30 +237,34 @@ def chunked(items: ItemSet, size: int) -> list[ItemSet]:
     return [ItemSet(items.rows[c], items.plays[c], items.kinds[c]) for c in chosen]
 
 
-def relative_weights(items: ItemSet) -> tuple[np.ndarray, np.ndarray]:
-    """(weights, spread) of one set: log plays against the listener's own mean; groups neutral."""
-    weights = np.full(len(items.rows), MEAN_WEIGHT, np.float32)
-    spread = np.zeros(len(items.rows), np.float32)
-    artists = items.kinds == ARTIST
-    if artists.any():
-        logs = np.log1p(items.plays[artists])
-        apart = logs - logs.mean()
-        weights[artists] += apart
-        spread[artists] = apart / (logs.std() + 0.3)
-    return weights, spread
+def relative_weights(sets: Sequence[ItemSet]) -> tuple[np.ndarray, np.ndarray]:
+    """(weights, spread), float32, of all items of the sets laid end to end.
+
+    Log plays against the mean of the set's own artists, so that it doesn't tell how much its
+    listener plays; groups are neutral.
+    """
+    plays = np.concatenate([s.plays for s in sets])
+    artists = np.concatenate([s.kinds for s in sets]) == ARTIST
+    owner = np.repeat(np.arange(len(sets)), [len(s.rows) for s in sets])
+    number = np.maximum(np.bincount(owner, artists, len(sets)), 1)
+    logs = np.where(artists, np.log1p(plays), 0.0)
+    apart = logs - (np.bincount(owner, logs, len(sets)) / number)[owner]
+    apart[~artists] = 0.0
+    std = np.sqrt(np.bincount(owner, np.square(apart), len(sets)) / number)
+    spread = apart / (std + 0.3)[owner]
+    return (MEAN_WEIGHT + apart).astype(np.float32), spread.astype(np.float32)
 
 
 def collate(sets: Sequence[ItemSet]) -> ProfileBatch:
     """Sets of items, padded to the longest: a batch of B rows and N columns."""
-    width = max(1, max((len(s.rows) for s in sets), default=1))
-    rows = np.zeros((len(sets), width), np.int64)
-    kinds = np.zeros((len(sets), width), np.int64)
-    weights = np.zeros((len(sets), width), np.float32)
-    spread = np.zeros((len(sets), width), np.float32)
-    for at, items in enumerate(sets):
-        n = len(items.rows)
-        rows[at, :n] = items.rows
-        kinds[at, :n] = items.kinds
-        weights[at, :n], spread[at, :n] = relative_weights(items)
-    count = np.array([len(s.rows) for s in sets], np.float32)
+    sizes = np.array([len(s.rows) for s in sets], np.int64)
+    shape = (len(sets), max(1, int(sizes.max(initial=1))))
+    rows, kinds = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    weights, spread = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    filled = np.arange(shape[1]) < sizes[:, None]
+    if filled.any():
+        rows[filled] = np.concatenate([s.rows for s in sets])
+        kinds[filled] = np.concatenate([s.kinds for s in sets])
+        weights[filled], spread[filled] = relative_weights(sets)
+    count = sizes.astype(np.float32)
     return ProfileBatch(*(torch.from_numpy(a) for a in (rows, weights, spread, kinds, count)))

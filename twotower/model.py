@@ -92,9 +92,8 @@ class Tower(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.correction = _mlp(dim, config.hidden, dim, config.dropout)
 
-    def confidences(self, items: Items, batch: ProfileBatch) -> Tensor:
-        """(B, N): how much each item counts; zero on padding."""
-        v = items.vectors[batch.rows]  # (B, N, D)
+    def confidences(self, items: Items, batch: ProfileBatch, v: Tensor) -> Tensor:
+        """(B, N): how much each item counts; zero on padding. v (B, N, D) are their vectors."""
         size = (batch.count.clamp(min=1).log() - 3)[:, None].expand_as(batch.weights)
         about = torch.stack(
             [
@@ -105,15 +104,17 @@ class Tower(nn.Module):
             ],
             2,
         )
-        gate = self.gate(torch.cat([items.df[batch.rows], about, v], 2)).squeeze(2)
-        gate = items.gates[batch.rows] + gate + self.kind[batch.kinds]
+        df = F.embedding(batch.rows, items.df)
+        gate = self.gate(torch.cat([df, about, v], 2)).squeeze(2)
+        own = F.embedding(batch.rows, items.gates[:, None]).squeeze(2)
+        gate = own + gate + self.kind[batch.kinds]
         c: Tensor = (self.log_confidence + gate.clamp(-6, 4)).exp() * batch.weights.clamp(min=0.3)
         return c * (batch.rows > 0)
 
     def forward(self, items: Items, batch: ProfileBatch) -> Tensor:
         """(B, D) unit vectors: u = (G + sum c v v')^-1 (start + sum (1 + c) v), then corrected."""
-        v = items.vectors[batch.rows]
-        c = self.confidences(items, batch)
+        v = F.embedding(batch.rows, items.vectors)  # (B, N, D)
+        c = self.confidences(items, batch, v)
         lower = self.root.tril()
         prior = lower @ lower.T + 1e-3 * torch.eye(len(lower))
         right = self.start + ((c + (batch.rows > 0)).unsqueeze(1) @ v).squeeze(1)  # (B, D)

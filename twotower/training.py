@@ -163,9 +163,11 @@ class Views:
         extra: list[np.ndarray] = []
         first_extra = len(used) + 1
         sides: tuple[list[ItemSet], list[ItemSet]] = ([], [])
+        place = np.zeros(len(self.table.inputs), np.int64)
+        place[used] = np.arange(1, len(used) + 1)
         for side in (0, 1):
             for pair, found in zip(pairs, self._groups(pairs, side, config, rng), strict=True):
-                rows = np.searchsorted(used, pair.rows[side]) + 1
+                rows = place[pair.rows[side]]
                 counts, kinds = pair.plays[side], np.full(len(rows), ARTIST, np.int64)
                 if found and side == 0 and rng.random() < config.groups_alone:
                     rows, counts, kinds = rows[:0], counts[:0], kinds[:0]
