@@ -281,3 +281,23 @@ def test_loading_opens_no_pickle(saved, monkeypatch):
     monkeypatch.setattr(torch, "load", lambda *args, **kwargs: pytest.fail("torch.load is used"))
     monkeypatch.setattr(builtins, "__import__", watched)
     Embedder.load(saved[1])
+
+
+def test_evidence_grows_with_what_is_known_and_is_nothing_without(trained):
+    people = ring(20, artists=16, hits=8, seed=6)
+    by_count = []
+    for count in (1, 3, 5, 10, 20):
+        cut = [replace(p, artists=dict(list(p.artists.items())[:count])) for p in people]
+        by_count.append(trained.evidence(cut))
+    grown = np.array(by_count)  # (5 cuts, listeners)
+    assert (np.diff(grown, axis=0) > 0).all()
+    assert (grown > 0).all() and (grown < trained.dim).all()
+    assert trained.evidence([Profile("nobody")])[0] == pytest.approx(0, abs=1e-9)
+    assert trained.evidence([Profile("genres", genres={"jazz": 2.0})])[0] > 0
+
+
+def test_evidence_of_a_long_profile_is_of_all_its_chunks(trained):
+    long = {f"artist {n}": Artist(f"artist {n}", 5) for n in range(120)}
+    short = dict(list(long.items())[:40])
+    part, whole = trained.evidence([Profile("a", short), Profile("b", long)])
+    assert part < whole < trained.dim

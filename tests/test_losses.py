@@ -46,9 +46,10 @@ def test_log_q_takes_from_what_is_drawn_often():
 
 
 def test_pairwise_sigmoid_by_hand():
-    # logits 2 x [[1, 1], [0, 0]] - 1 = [[1, 1], [-1, -1]]: own pairs 1 and -1, others 1 and -1
-    expected = (softplus(-1) + softplus(1) + softplus(1) + softplus(-1)) / 2
-    loss = pairwise_sigmoid(USERS, CANDIDATES, scale=2.0, bias=-1.0)
+    # logits 2 x [[1, 1], [0, 0]] - log 2: own pairs 2 - log 2 and -log 2, others the same
+    high, low = 2 - math.log(2), -math.log(2)
+    expected = (softplus(-high) + softplus(high) + softplus(low) + softplus(-low)) / 2
+    loss = pairwise_sigmoid(USERS, CANDIDATES, scale=2.0)
     assert loss.item() == pytest.approx(expected)
 
 

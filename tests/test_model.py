@@ -183,3 +183,32 @@ def test_hidden_identities_and_few_listeners_reach_the_precision(inputs):
         assert not torch.equal(
             model.user.confidences(one, batch, v), model.user.confidences(two, batch, v)
         )
+
+
+def test_a_group_that_is_missing_has_a_place_of_its_own(inputs):
+    """Where there are no genres the tower starts from what such listeners are like."""
+    model, one = untrained(), listener(10)
+    model.start_from(50 * torch.eye(64))
+    before = answer(model, inputs, [one])
+    with torch.no_grad():
+        model.user.absent[AUDIO_GROUP] = 40.0
+    assert not torch.allclose(before, answer(model, inputs, [one]), atol=1e-3)
+    told = ItemSet(
+        np.append(one.rows, 5), np.append(one.plays, 0), np.append(one.kinds, AUDIO_GROUP)
+    )
+    with torch.no_grad():
+        there = answer(model, inputs, [told])
+        model.user.absent[AUDIO_GROUP] = 0.0
+    torch.testing.assert_close(there, answer(model, inputs, [told]))
+
+
+@pytest.mark.parametrize("count", [5, 100])
+def test_information_is_what_the_artists_add_to_the_prior(inputs, count):
+    model, batch = shaken(), collate([listener(count), listener(3, seed=1)])
+    with torch.no_grad():
+        items = items_of(model, inputs)
+        added = model.user.information(items, batch)
+        v = items.vectors[batch.rows]
+        c = model.user.confidences(items, batch, v)
+    expected = sum(c[0, n] * torch.outer(v[0, n], v[0, n]) for n in range(count))
+    torch.testing.assert_close(added[0], expected, rtol=1e-4, atol=1e-2)

@@ -1,5 +1,6 @@
 """Training on a planted world: it finds strangers' other halves, and says the same each time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,16 @@ from safetensors import safe_open
 from twotower import training
 from twotower.domain import Playlist, Profile
 from twotower.fit import fit
-from twotower.model import AUDIO_GROUP, DF, EXTRA_WIDTH, FACTOR, GENRE_GROUP, PLAYLIST_GROUP, TAGS
+from twotower.model import (
+    AUDIO_GROUP,
+    DF,
+    EXTRA_WIDTH,
+    FACTOR,
+    GENRE_GROUP,
+    PLAYLIST_GROUP,
+    TAGS,
+    ModelConfig,
+)
 from twotower.splits import halves
 from twotower.tables import World, build_tables, build_world, folds_of
 from twotower.training import (
@@ -20,6 +30,8 @@ from twotower.training import (
     TwoTower,
     Views,
     playlist_titles,
+    tables_for,
+    together,
     train,
 )
 
@@ -142,7 +154,7 @@ def test_a_loss_that_is_not_a_number_leaves_the_weights_alone(world, monkeypatch
         loss = real(*args, **kwargs)
         return loss * float("nan") if len(calls) % 3 == 0 else loss
 
-    monkeypatch.setattr(training.losses, "in_batch_softmax", at_times_broken)
+    monkeypatch.setattr(training.losses, "BY_NAME", {"softmax": at_times_broken})
     model, _, _ = train(world, config=SHORT)
     assert len(calls) == 20 and np.isfinite(weights(model)).all()
     assert np.abs(model.user.correction[-1].weight.detach().numpy()).max() > 0
@@ -218,3 +230,50 @@ def test_it_prints_nothing_and_leaves_no_file(world, tmp_path: Path, capsys, mon
     monkeypatch.chdir(tmp_path)
     train(world, config=TrainConfig(steps=2))
     assert capsys.readouterr() == ("", "") and not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"loss": "sigmoid"},
+        {"loss": "triplet"},
+        {"loss": "bpr"},
+        {"cross_fit": False},
+        {"in_fold": False},
+        {"thresholds": ()},
+    ],
+    ids=str,
+)
+def test_each_way_to_train_that_is_compared_is_another_one(world, changed):
+    usual = train(world, config=SHORT)[0]
+    other = train(world, config=replace(SHORT, **changed))[0]
+    assert np.isfinite(weights(other)).all()
+    assert not np.allclose(weights(usual), weights(other))
+
+
+@pytest.mark.parametrize("changed", [{"pooling": "attention"}, {"relative_plays": False}], ids=str)
+def test_each_kind_of_tower_that_is_compared_is_another_one(world, changed):
+    usual = train(world, config=SHORT)[0]
+    other = train(world, config=SHORT, model_config=ModelConfig(**changed))[0]
+    assert np.isfinite(weights(other)).all()
+    assert not np.allclose(weights(usual), weights(other))
+
+
+def test_tables_that_are_at_hand_give_the_same_training(world):
+    tables = tables_for(world, SHORT)
+    assert np.array_equal(
+        weights(train(world, config=SHORT, tables=tables)[0]),
+        weights(train(world, config=SHORT)[0]),
+    )
+
+
+def test_views_of_several_folds_keep_the_artists_of_their_own_tables(world):
+    _, _, parts = tables_for(world, SHORT)
+    plain = TrainConfig(groups=0, hide_identity=0)
+    drawn = [draw(world, table, plain, seed) for seed, table in enumerate(parts[:2])]
+    users, candidates, inputs, extra = together(drawn)
+    assert len(users) == len(candidates) == sum(len(each[0]) for each in drawn)
+    assert len(inputs) == len(extra) == sum(len(each[2]) for each in drawn)
+    for place, (own, other) in enumerate(((users[0], drawn[0]), (users[-1], drawn[1]))):
+        first = other[0][0 if place == 0 else -1]
+        assert torch.equal(inputs[own.rows], other[2][first.rows])

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -98,15 +98,34 @@ class Embedder:
     def dim(self) -> int:
         return self.model.config.dim
 
+    @torch.inference_mode()
     def embed(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
         """(n, dim) float32 unit vectors, one a profile, in order.
 
         A profile in which the model knows nothing gets the tower's answer to "no items": ask
         `knows` first.
         """
-        extras = ExtraItems(first=len(self.items.gates))
-        sets = [read_profile(p, self.catalogue, self.content, extras) for p in profiles]
-        return self._pool(sets, extras, tower)
+        out = np.zeros((len(profiles), self.dim), np.float32)
+        one = self._tower(tower)
+        for owner, items, batch in self._batches(profiles):
+            np.add.at(out, owner, one(items, batch).numpy())
+        norms = np.linalg.norm(out, axis=1, keepdims=True)
+        return np.asarray(out / np.maximum(norms, 1e-9))
+
+    @torch.inference_mode()
+    def evidence(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
+        """(n,) how many of the space's dimensions a profile settles, 0..dim; more with more known.
+
+        tr((G + I)^-1 I), G being the precision of a listener of whom nothing is known and I what
+        the profile adds to it: the effective number of parameters (MacKay, 1992, "Bayesian
+        interpolation").
+        """
+        one = self._tower(tower)
+        added = np.zeros((len(profiles), self.dim, self.dim))
+        for owner, items, batch in self._batches(profiles):
+            np.add.at(added, owner, one.information(items, batch).numpy())
+        prior = one.prior().numpy().astype(float)
+        return np.asarray(np.trace(np.linalg.solve(prior + added, added), axis1=1, axis2=2))
 
     def embed_alone(self, rows: Sequence[int], tower: Side = "candidate") -> np.ndarray:
         """(n, dim) what a listener of one artist alone gets, for catalogue rows (n,)."""
@@ -130,28 +149,29 @@ class Embedder:
     def recognise(self, profile: Profile) -> Recognised:
         return recognise(profile, self.catalogue, self.content.space)
 
-    @torch.inference_mode()
-    def _pool(self, sets: Sequence[ItemSet], extras: ExtraItems, side: Side) -> np.ndarray:
-        tower = self._tower(side)
+    def _batches(
+        self, profiles: Sequence[Profile]
+    ) -> Iterator[tuple[np.ndarray, Items, ProfileBatch]]:
+        """(whose each chunk is, items, chunks) a batch; a long profile has several chunks."""
+        extras = ExtraItems(first=len(self.items.gates))
+        sets = [read_profile(p, self.catalogue, self.content, extras) for p in profiles]
         items = self.items
         if extras.content:
             inputs = torch.from_numpy(self.content.inputs(np.stack(extras.content)))
             more = self.model.encoder(inputs, torch.from_numpy(np.stack(extras.extra)))
             items = _joined(items, more, sets)
+        config = self.model.config
         pieces: list[ItemSet] = []
         owner: list[int] = []
         for at, one in enumerate(sets):
-            chunks = chunked(one, self.model.config.chunk)
+            chunks = chunked(one, config.chunk)
             pieces += chunks
             owner += [at] * len(chunks)
         order = np.argsort([len(p.rows) for p in pieces], kind="stable")
-        out = np.zeros((len(sets), self.dim), np.float32)
         for at in range(0, len(order), BATCH):
             chosen = order[at : at + BATCH]
-            vectors = tower(items, collate([pieces[i] for i in chosen])).numpy()
-            np.add.at(out, np.asarray(owner)[chosen], vectors)
-        norms = np.linalg.norm(out, axis=1, keepdims=True)
-        return np.asarray(out / np.maximum(norms, 1e-9))
+            batch = collate([pieces[i] for i in chosen], relative=config.relative_plays)
+            yield np.asarray(owner)[chosen], items, batch
 
     def _tower(self, side: Side) -> Tower:
         if side not in ("user", "candidate"):

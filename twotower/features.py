@@ -25,6 +25,7 @@ from twotower.model import (
     ProfileBatch,
 )
 
+USUAL_LOG_PLAYS = 5.4  # of an artist of a listener of HetRec, log1p
 LONGEST_UNKNOWN = 50  # artists unknown to the catalogue but with genres, read at most
 _WORDS = re.compile(r"[\w&'+-]+")
 
@@ -237,11 +238,13 @@ def chunked(items: ItemSet, size: int) -> list[ItemSet]:
     return [ItemSet(items.rows[c], items.plays[c], items.kinds[c]) for c in chosen]
 
 
-def relative_weights(sets: Sequence[ItemSet]) -> tuple[np.ndarray, np.ndarray]:
+def relative_weights(
+    sets: Sequence[ItemSet], *, relative: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """(weights, spread), float32, of all items of the sets laid end to end.
 
     Log plays against the mean of the set's own artists, so that it doesn't tell how much its
-    listener plays; groups are neutral.
+    listener plays; groups are neutral. Not `relative`, weights are against what is usual.
     """
     plays = np.concatenate([s.plays for s in sets])
     artists = np.concatenate([s.kinds for s in sets]) == ARTIST
@@ -252,10 +255,12 @@ def relative_weights(sets: Sequence[ItemSet]) -> tuple[np.ndarray, np.ndarray]:
     apart[~artists] = 0.0
     std = np.sqrt(np.bincount(owner, np.square(apart), len(sets)) / number)
     spread = apart / (std + 0.3)[owner]
+    if not relative:
+        apart = np.where(artists, logs - USUAL_LOG_PLAYS, 0.0)
     return (MEAN_WEIGHT + apart).astype(np.float32), spread.astype(np.float32)
 
 
-def collate(sets: Sequence[ItemSet]) -> ProfileBatch:
+def collate(sets: Sequence[ItemSet], *, relative: bool = True) -> ProfileBatch:
     """Sets of items, padded to the longest: a batch of B rows and N columns."""
     sizes = np.array([len(s.rows) for s in sets], np.int64)
     shape = (len(sets), max(1, int(sizes.max(initial=1))))
@@ -265,6 +270,6 @@ def collate(sets: Sequence[ItemSet]) -> ProfileBatch:
     if filled.any():
         rows[filled] = np.concatenate([s.rows for s in sets])
         kinds[filled] = np.concatenate([s.kinds for s in sets])
-        weights[filled], spread[filled] = relative_weights(sets)
+        weights[filled], spread[filled] = relative_weights(sets, relative=relative)
     count = sizes.astype(np.float32)
     return ProfileBatch(*(torch.from_numpy(a) for a in (rows, weights, spread, kinds, count)))

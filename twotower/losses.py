@@ -1,5 +1,10 @@
 """Losses that teach two towers to agree; each a function of two batches of unit vectors."""
 
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,17 +35,23 @@ def in_batch_softmax(
     return (F.cross_entropy(scores, own) + F.cross_entropy(back, own)) / 2
 
 
-def pairwise_sigmoid(
-    users: Tensor, candidates: Tensor, *, scale: Tensor | float = 10.0, bias: Tensor | float = -10.0
-) -> Tensor:
-    """SigLIP (Zhai et al., 2023): each of the B x B pairs judged alone, summed per listener."""
-    logits = users @ candidates.T * scale + bias
+def pairwise_sigmoid(users: Tensor, candidates: Tensor, *, scale: Tensor | float = 10.0) -> Tensor:
+    """SigLIP (Zhai et al., 2023): each of the B x B pairs judged alone, summed per listener.
+
+    The bias is not learned: -log B, for one of B candidates is the right one.
+    """
+    logits = users @ candidates.T * scale - math.log(len(users))
     signs = 2 * torch.eye(len(logits), device=logits.device) - 1
     return -F.logsigmoid(signs * logits).sum() / len(logits)
 
 
-def triplet(users: Tensor, candidates: Tensor, *, margin: float = 0.2) -> Tensor:
-    """Hinge on the hardest other candidate of the batch: max(0, margin - own + hardest)."""
+def triplet(
+    users: Tensor, candidates: Tensor, *, margin: float = 0.2, scale: Tensor | float = 1.0
+) -> Tensor:
+    """Hinge on the hardest other candidate of the batch: max(0, margin - own + hardest).
+
+    It knows no temperature: `scale` is there to be called like the others.
+    """
     scores = users @ candidates.T
     own = scores.diagonal()
     diagonal = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
@@ -63,3 +74,9 @@ def alignment(users: Tensor, candidates: Tensor) -> Tensor:
 def uniformity(vectors: Tensor, *, t: float = 2.0) -> Tensor:
     """log of the mean Gaussian potential over pairs (Wang and Isola, 2020); lower is better."""
     return torch.pdist(vectors).square().mul(-t).exp().mean().log()
+
+
+Name = Literal["softmax", "sigmoid", "triplet", "bpr"]
+BY_NAME: Mapping[Name, Callable[..., Tensor]] = MappingProxyType(
+    {"softmax": in_batch_softmax, "sigmoid": pairwise_sigmoid, "triplet": triplet, "bpr": bpr}
+)

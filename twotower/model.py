@@ -9,6 +9,7 @@ like an artist of whom only that is known, so a missing group costs nothing and 
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,8 @@ _EDGES = [sum(WIDTHS[:i]) for i in range(len(WIDTHS) + 1)]
 FACTOR, DF, TAGS, AUDIO, GENRES, NAME = (slice(a, b) for a, b in pairwise(_EDGES))
 CONTENT = slice(TAGS.start, INPUT_WIDTH)
 EXTRA_WIDTH = 12  # nine audio spreads; playlists: how many, how large, how focused
-ARTIST, GENRE_GROUP, PLAYLIST_GROUP, AUDIO_GROUP = range(4)  # kinds of item
+KINDS = 4
+ARTIST, GENRE_GROUP, PLAYLIST_GROUP, AUDIO_GROUP = range(KINDS)  # kinds of item
 MEAN_WEIGHT = 5.0  # an artist played as much as the listener's others
 
 
@@ -34,7 +36,10 @@ class ModelConfig:
     gate: int = 32  # hidden width of an item's precision
     dropout: float = 0.2
     chunk: int = 40  # items read at once; a longer profile is read in even chunks
-    shared: bool = False  # one tower for both sides, for the ablation
+    # for the ablation:
+    shared: bool = False  # one tower for both sides
+    pooling: Literal["precision", "attention"] = "precision"
+    relative_plays: bool = True  # against the listener's own mean, not against everyone's
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,13 @@ class Tower(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim = config.dim
+        self.pooling = config.pooling
         self.log_confidence = nn.Parameter(torch.tensor(10.0).log())
-        self.kind = nn.Parameter(torch.tensor([0.0, 0.0, 0.0, 0.0]))
+        self.kind = nn.Parameter(torch.zeros(KINDS))
         self.gate = _mlp(DF_WIDTH + 4 + dim, config.gate, 1, config.dropout)
         self.root = nn.Parameter(torch.eye(dim) * 10)  # lower root of the prior precision
         self.start = nn.Parameter(torch.zeros(dim))  # what a listener is before anything is known
+        self.absent = nn.Parameter(torch.zeros(KINDS, dim))  # and what a missing group adds to it
         self.turn = nn.Parameter(torch.eye(dim))
         self.norm = nn.LayerNorm(dim)
         self.correction = _mlp(dim, config.hidden, dim, config.dropout)
@@ -115,22 +122,47 @@ class Tower(nn.Module):
         """(B, D) unit vectors: u = (G + sum c v v')^-1 (start + sum (1 + c) v), then corrected."""
         v = F.embedding(batch.rows, items.vectors)  # (B, N, D)
         c = self.confidences(items, batch, v)
-        lower = self.root.tril()
-        prior = lower @ lower.T + 1e-3 * torch.eye(len(lower))
-        right = self.start + ((c + (batch.rows > 0)).unsqueeze(1) @ v).squeeze(1)  # (B, D)
-        if v.shape[1] <= v.shape[2]:  # Woodbury: an N x N solve
-            half = v * c.clamp(min=1e-9).sqrt().unsqueeze(2)
-            inverse = torch.linalg.inv(prior)
-            small = half @ inverse  # (B, N, D)
-            first = right @ inverse  # (B, D)
-            inner = torch.eye(v.shape[1]) + half @ small.transpose(1, 2)
-            step = torch.linalg.solve(inner, half @ first.unsqueeze(2))  # (B, N, 1)
-            u = first - (small.transpose(1, 2) @ step).squeeze(2)
-        else:
-            left = prior + (v * c.unsqueeze(2)).transpose(1, 2) @ v
-            u = torch.linalg.solve(left, right)
-        u = F.normalize(u @ self.turn, dim=1)
+        pool = self._attention if self.pooling == "attention" else self._precision
+        u = F.normalize(pool(v, c, batch) @ self.turn, dim=1)
         return F.normalize(u + 0.3 * self.correction(self.norm(u)), dim=1)
+
+    def prior(self) -> Tensor:
+        """(D, D) precision of a listener of whom nothing is known."""
+        lower = self.root.tril()
+        return lower @ lower.T + 1e-3 * torch.eye(len(lower))
+
+    def information(self, items: Items, batch: ProfileBatch) -> Tensor:
+        """(B, D, D) precision that what is known adds to the prior: sum c v v'."""
+        v = F.embedding(batch.rows, items.vectors)
+        return (v * self.confidences(items, batch, v).unsqueeze(2)).transpose(1, 2) @ v
+
+    def _before(self, batch: ProfileBatch) -> Tensor:
+        """(B, D) what is thought of a listener before the items are read."""
+        known = (batch.rows > 0).unsqueeze(2) & (batch.kinds.unsqueeze(2) == torch.arange(KINDS))
+        return self.start + (~known.any(1)).float() @ self.absent
+
+    def _attention(self, v: Tensor, c: Tensor, batch: ProfileBatch) -> Tensor:
+        """(B, D) mean of the items by their share of the confidence, without a prior."""
+        share = c / c.sum(1, keepdim=True).clamp(min=1e-9)
+        mean: Tensor = self._before(batch) + (share.unsqueeze(1) @ v).squeeze(1)
+        return mean
+
+    def _precision(self, v: Tensor, c: Tensor, batch: ProfileBatch) -> Tensor:
+        """(B, D) mean of the posterior of a Bayesian ridge regression."""
+        prior = self.prior()
+        right = self._before(batch) + ((c + (batch.rows > 0)).unsqueeze(1) @ v).squeeze(1)
+        if v.shape[1] > v.shape[2]:
+            left = prior + (v * c.unsqueeze(2)).transpose(1, 2) @ v
+            whole: Tensor = torch.linalg.solve(left, right)
+            return whole
+        half = v * c.clamp(min=1e-9).sqrt().unsqueeze(2)  # Woodbury: an N x N solve
+        inverse = torch.linalg.inv(prior)
+        small = half @ inverse  # (B, N, D)
+        first = right @ inverse  # (B, D)
+        inner = torch.eye(v.shape[1]) + half @ small.transpose(1, 2)
+        step = torch.linalg.solve(inner, half @ first.unsqueeze(2))  # (B, N, 1)
+        mean: Tensor = first - (small.transpose(1, 2) @ step).squeeze(2)
+        return mean
 
 
 class TwoTower(nn.Module):

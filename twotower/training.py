@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,10 @@ class TrainConfig:
     groups_alone: float = 0.2  # share of the user's views with groups that lose their artists
     playlist_steps: float = 0.4  # share of steps on playlists, where there are any
     seed: int = 0
+    # for the ablation:
+    loss: losses.Name = "softmax"
+    cross_fit: bool = True  # a person's artists are known from others' listening only
+    in_fold: bool = True  # all negatives are strangers to the table, as the person is
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Pair:
 FEWEST_PAIRS = 2  # in a step: each is the other's negative
 RECORD_EVERY, KEEP_EVERY = 20, 100  # steps
 Group = tuple[int, np.ndarray, np.ndarray]  # kind, content block, extra numbers
+Drawn = tuple[list[ItemSet], list[ItemSet], Tensor, Tensor]  # views of both sides, inputs, extra
 
 
 @dataclass
@@ -106,14 +111,14 @@ class Views:
         self.df = np.expm1(table.inputs[:, DF.start] * 2)
         self.audio = world.audio[:, : len(ATTRIBUTES)]
 
-    def draw(
-        self, listeners: np.ndarray, config: TrainConfig, rng: np.random.Generator
-    ) -> tuple[list[ItemSet], list[ItemSet], Tensor, Tensor]:
+    def draw(self, listeners: np.ndarray, config: TrainConfig, rng: np.random.Generator) -> Drawn:
         """(user views, candidate views, encoder inputs, extra inputs); row 0 is padding.
 
         Where too few listeners know enough of the artists that count, all artists count.
         """
-        least = int(rng.choice(config.thresholds)) if rng.random() < 0.5 else 0
+        least = 0
+        if rng.random() < 0.5 and config.thresholds:
+            least = int(rng.choice(config.thresholds))
         pairs = self._pairs(listeners, least, config, rng)
         if len(pairs) < FEWEST_PAIRS and least:
             pairs = self._pairs(listeners, 0, config, rng)
@@ -147,9 +152,7 @@ class Views:
             )
         return pairs
 
-    def _items(
-        self, pairs: Sequence[Pair], config: TrainConfig, rng: np.random.Generator
-    ) -> tuple[list[ItemSet], list[ItemSet], Tensor, Tensor]:
+    def _items(self, pairs: Sequence[Pair], config: TrainConfig, rng: np.random.Generator) -> Drawn:
         parts = [part for pair in pairs for part in pair.rows]
         used = np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
         inputs = self.table.inputs[used].copy()
@@ -232,19 +235,43 @@ class Views:
         return block, audio_extra(spread, self.world.space)
 
 
+Tables = tuple[np.ndarray, Table, list[Table]]  # each listener's fold, the whole, one a fold
+
+
+def tables_for(world: World, config: TrainConfig, *, progress: Progress | None = None) -> Tables:
+    """The folds of a training and their tables: the same for each that has this seed."""
+    fold = folds_of(world.source, config.folds, seed=config.seed)
+    return fold, *build_tables(world, fold, seed=config.seed, progress=progress)
+
+
+def together(batches: Sequence[Drawn]) -> Drawn:
+    """Views of several folds as one batch; each keeps the artists of its own table."""
+    if len(batches) == 1:
+        return batches[0]
+    sides: tuple[list[ItemSet], list[ItemSet]] = ([], [])
+    first = 0
+    for users, candidates, inputs, _ in batches:
+        for side, sets in zip(sides, (users, candidates), strict=True):
+            side.extend(replace(each, rows=each.rows + first) for each in sets)
+        first += len(inputs)
+    return *sides, torch.cat([b[2] for b in batches]), torch.cat([b[3] for b in batches])
+
+
 def train(
     world: World,
     *,
     titles: Sequence[dict[str, float]] | None = None,
     model_config: ModelConfig | None = None,
     config: TrainConfig | None = None,
+    tables: Tables | None = None,
     resume: Path | None = None,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
 ) -> tuple[TwoTower, Table, History]:
     """A trained model, the table to use it with, and how the training went.
 
-    `titles` holds, per listener, the genre words of the playlist titles; `resume` is a file in
+    `titles` holds, per listener, the genre words of the playlist titles; `tables` what
+    `tables_for` gives for this world, folds and seed, where it is at hand; `resume` is a file in
     which the state is kept every hundred steps, and from which an interrupted training goes on to
     the very same result; one that is damaged or of other data is begun anew.
     """
@@ -252,12 +279,13 @@ def train(
     model_config = model_config or ModelConfig()
     titles = titles if titles is not None else [{}] * world.plays.shape[0]
     torch.manual_seed(config.seed)
-    fold = folds_of(world.source, config.folds, seed=config.seed)
     tell = progress or (lambda share, text: None)
-    whole, tables = build_tables(
-        world, fold, seed=config.seed, progress=lambda share, text: tell(TABLES * share, text)
+    fold, whole, parts = tables or tables_for(
+        world, config, progress=lambda share, text: tell(TABLES * share, text)
     )
-    views = [Views(world, table, titles) for table in tables]
+    if not config.cross_fit:
+        parts = [whole] * config.folds
+    views = [Views(world, table, titles) for table in parts]
     model = TwoTower(model_config)
     model.start_from(torch.from_numpy(whole.prior))
     optimiser = torch.optim.AdamW(_parameter_groups(model, config.decay), lr=config.rate)
@@ -274,21 +302,28 @@ def train(
         on_playlists = bool(playlists.any()) and (
             playlists.all() or rng.random() < config.playlist_steps
         )
-        f = int(rng.integers(config.folds))
-        members = np.flatnonzero((fold == f) & (playlists == on_playlists))
-        if len(members) < FEWEST_PAIRS:  # few playlists: the others of the fold
-            members = np.flatnonzero((fold == f) & (playlists != on_playlists))
-        if len(members) > config.batch:
-            members = rng.choice(members, config.batch, replace=False)
-        user_sets, candidate_sets, inputs, extra = views[f].draw(members, config, rng)
+        if config.in_fold:
+            drawn = [int(rng.integers(config.folds))]
+        else:
+            drawn = list(range(config.folds))
+        batches = []
+        for f in drawn:
+            members = np.flatnonzero((fold == f) & (playlists == on_playlists))
+            if len(members) < FEWEST_PAIRS:  # few playlists: the others of the fold
+                members = np.flatnonzero((fold == f) & (playlists != on_playlists))
+            if len(members) > config.batch // len(drawn):
+                members = rng.choice(members, config.batch // len(drawn), replace=False)
+            batches.append(views[f].draw(members, config, rng))
+        user_sets, candidate_sets, inputs, extra = together(batches)
         if len(user_sets) < FEWEST_PAIRS:
             continue
         for group in optimiser.param_groups:
             group["lr"] = config.rate * _schedule(step, config)
         items = model.encoder(inputs, extra)
-        users = model.user(items, collate(user_sets))
-        candidates = model.candidate(items, collate(candidate_sets))
-        loss = losses.in_batch_softmax(users, candidates, scale=model.log_scale.exp())
+        relative = model_config.relative_plays
+        users = model.user(items, collate(user_sets, relative=relative))
+        candidates = model.candidate(items, collate(candidate_sets, relative=relative))
+        loss = losses.BY_NAME[config.loss](users, candidates, scale=model.log_scale.exp())
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
