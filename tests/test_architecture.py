@@ -40,7 +40,7 @@ LAYERS = (
     },
     {"checks", "embedder", "estimates"},
     {"fit", "evaluation"},
-    {"listeners", "shipped", "demos", "matching", "assets", "card", "auth"},
+    {"listeners", "shipped", "demos", "surroundings", "matching", "assets", "card", "auth"},
     {"ui", "terminal", "commands", "cli", "__main__"},
     {"pages", "app"},
 )

@@ -5,7 +5,7 @@ import pytest
 from planted import make_profile, people
 from scipy.stats import norm
 
-from twotower.corrections import Blend, MutualProximity, blended, corrected
+from twotower.corrections import LocalScaling, MutualProximity, corrected, scaled
 from twotower.methods import Training, remembered
 from twotower.metrics import listed_by, top_columns
 
@@ -94,19 +94,37 @@ def test_scores_far_out_stay_finite_and_in_order():
     assert found[0, 1] < found[0, 2] < found[0, 3]
 
 
-def test_a_blend_adds_scores_by_weight(pool, hubby):
-    flat = Cosines({p.id: np.ones(1) for p in pool})
-    found = Blend("b", [(hubby, 0.7), (flat, 0.3)]).scores(pool[:3], pool)
-    np.testing.assert_allclose(found, 0.7 * hubby.scores(pool[:3], pool) + 0.3)
+def test_local_scaling_takes_a_hub_off_the_lists(pool, hubby):
+    before = listed_by(lists(hubby.scores(pool, pool)))
+    after = listed_by(lists(LocalScaling(hubby, "ls").scores(pool, pool)))
+    assert before[0] > 25 and after[0] < 20
+    assert (after == 0).sum() <= (before == 0).sum()
 
 
-def test_a_blend_is_of_what_both_say_after_mutual_proximity(pool, hubby):
-    rng = np.random.default_rng(1)
-    other = Cosines({p.id: rng.standard_normal(4) for p in pool})
-    fit = blended(lambda _: hubby, lambda _: other, share=0.6, name="both")
-    one, two = (MutualProximity(method, "mp").scores(pool, pool) for method in (hubby, other))
-    found = fit(Training(())).scores(pool, pool)
-    np.testing.assert_allclose(found, 0.6 * one + 0.4 * two)
+def test_local_scaling_by_hand():
+    three = people(3, 4)
+    table = np.array([[9.0, 1.0, 3.0], [1.0, 9.0, 4.0], [3.0, 4.0, 9.0]])
+
+    class Known:
+        name = "known"
+
+        def scores(self, queries, candidates):
+            return table
+
+    found = LocalScaling(Known(), "ls", share=0.5).scores(three, three)
+    # nearness to the two others: 2, 2.5 and 3.5
+    assert found[0, 1] == pytest.approx(1 - 0.5 * (2 + 2.5))
+    assert found[1, 2] == pytest.approx(4 - 0.5 * (2.5 + 3.5))
+    assert found == pytest.approx(found.T)
+
+
+def test_a_query_is_locally_scaled_alone_whoever_else_asks(pool, hubby):
+    strangers = [make_profile(f"{p.id}/query", {"a": 1.0}) for p in pool[:5]]
+    rows = {**hubby.vectors, **{s.id: hubby.vectors[s.id[:-6]] for s in strangers}}
+    method = LocalScaling(Cosines(rows), "ls")
+    together = method.scores(strangers, pool)
+    alone = np.vstack([method.scores([one], pool) for one in strangers])
+    np.testing.assert_allclose(together, alone)
 
 
 def test_what_is_built_on_a_fit_fits_it_once():
@@ -119,7 +137,7 @@ def test_what_is_built_on_a_fit_fits_it_once():
     fit = remembered(fit)
     one, other = Training(people(2, 4)), Training(people(3, 4))
     assert corrected(fit)(one).name == "cosines + MP"
-    assert blended(fit, fit, name="both")(one).name == "both"
+    assert scaled(fit)(one).name == "cosines + LS"
     assert len(calls) == 1
     fit(other)
     assert calls == [one, other]

@@ -14,6 +14,7 @@ from twotower.community import Member
 from twotower.domain import AUDIO, Artist, Listener, Playlist, Profile, Spread, artist_key
 from twotower.errors import CommunityError, EmptyProfile, IncompatibleModel, MissingData
 from twotower.matching import DISCOVER_SHOWN, GENRES_SHOWN, SHARED_SHOWN, Matcher, without
+from twotower.ranking import HUB_SHARE, People, nearness, similarity
 from twotower.settings import Settings
 
 STRANGERS = ring(12, artists=16, hits=8, origin="file", seed=31)
@@ -58,12 +59,19 @@ def test_neighbours_are_of_the_listeners_own_quarter(matcher):
 
 def test_the_order_is_that_of_the_symmetric_similarity_to_all(matcher):
     portrait, crowd = matcher.look(STRANGERS[1]), matcher.crowd()
-    both = crowd.candidate @ portrait.user_vector + crowd.user @ portrait.candidate_vector
-    expected = [crowd.ids[row] for row in np.argsort(-both, kind="stable")]
+    profiles = {p.id: p for p in matcher.shipped.profiles()}
+    artists = matcher.embedder.people([profiles[id] for id in crowd.ids]).artists
+    everyone = People(crowd.user, crowd.candidate, artists)
+    scores = similarity(matcher.embedder.people([STRANGERS[1]]), everyone)[0]
+    near = nearness(similarity(everyone, everyone), ~np.eye(len(crowd), dtype=bool))
+    expected = [crowd.ids[row] for row in np.argsort(HUB_SHARE * near - scores, kind="stable")]
     found = matcher.neighbours(portrait, 200)
     assert [n.listener.id for n in found] == expected
     assert [n.rank for n in found] == list(range(1, 201))
-    np.testing.assert_allclose([n.similarity for n in found], np.sort(both)[::-1] / 2, atol=1e-6)
+    by_id = dict(zip(crowd.ids, scores.tolist(), strict=True))
+    np.testing.assert_allclose(
+        [n.similarity for n in found], [by_id[id] for id in expected], atol=1e-5
+    )
 
 
 def test_similarity_is_the_same_from_either_side(own):
@@ -78,8 +86,10 @@ def test_similarity_is_the_same_from_either_side(own):
     assert seen[0].percentile == pytest.approx(seen[1].percentile, abs=0.01)
 
 
-def test_percentiles_are_of_a_hundred_and_fall_with_rank(matcher):
-    at = [n.percentile for n in matcher.neighbours(matcher.look(STRANGERS[0]), 200)]
+def test_percentiles_are_of_a_hundred_and_fall_with_similarity(matcher):
+    found = matcher.neighbours(matcher.look(STRANGERS[0]), 200)
+    found = sorted(found, key=lambda neighbour: -neighbour.similarity)
+    at = [n.percentile for n in found]
     assert at == sorted(at, reverse=True)
     assert 0 <= at[-1] < at[0] <= 100
     assert matcher.percentile(-1.0) == 0 and matcher.percentile(1.0) == 100

@@ -1,9 +1,25 @@
-"""The nearest by the symmetric similarity, held against all pairs."""
+"""The nearest by similarity and local scaling, held against all pairs worked out at once."""
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from planted import people, ring
 
-from twotower.ranking import RERANKED, nearest
+from twotower.baselines import fit_idf_cosine
+from twotower.catalogue import Catalogue
+from twotower.methods import Training
+from twotower.ranking import (
+    HUB_SHARE,
+    NEAREST,
+    RERANKED,
+    TASTE,
+    People,
+    RareArtists,
+    nearest,
+    nearness,
+    similarity,
+    similarity_of_pairs,
+)
 
 
 def unit(rows: int, seed: int) -> np.ndarray:
@@ -11,41 +27,134 @@ def unit(rows: int, seed: int) -> np.ndarray:
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
-USERS, CANDIDATES = unit(150, 0), unit(150, 1)
+def crowd(count: int, seed: int = 0) -> People:
+    """Random tastes, and three of twelve artists each."""
+    rng = np.random.default_rng(seed)
+    artists = np.zeros((count, 12), np.float32)
+    for row in artists:
+        row[rng.choice(12, 3, replace=False)] = rng.random(3) + 0.1
+    artists /= np.linalg.norm(artists, axis=1, keepdims=True)
+    return People(unit(count, seed), unit(count, seed + 1), sp.csr_matrix(artists))
+
+
+EVERYONE = crowd(150)
+
+
+def found(one: People, among: People, count: int, **more) -> tuple[np.ndarray, np.ndarray]:
+    near = nearness(similarity(among, among), ~np.eye(len(among), dtype=bool))
+    return nearest(
+        one,
+        among.user,
+        among.candidate,
+        lambda rows: among.artists[rows],
+        lambda rows, _: near[rows],
+        count,
+        **more,
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 149, 150, 1000])
-def test_the_order_is_that_of_the_mean_of_both_cosines(count):
-    rows, similarity = nearest(USERS[3], CANDIDATES[3], USERS, CANDIDATES, count)
-    both = (CANDIDATES @ USERS[3] + USERS @ CANDIDATES[3]) / 2
-    expected = np.argsort(-both, kind="stable")[:count]
+def test_the_order_is_that_of_similarity_less_nearness(count):
+    one = EVERYONE.take([3])
+    rows, similar = found(one, EVERYONE, count)
+    scores = similarity(one, EVERYONE)[0]
+    among = similarity(EVERYONE, EVERYONE)
+    np.fill_diagonal(among, -np.inf)
+    near = np.sort(among, axis=1)[:, -NEAREST:].mean(axis=1)
+    expected = np.argsort(-(scores - HUB_SHARE * near), kind="stable")[:count]
     assert rows.tolist() == expected.tolist()
-    np.testing.assert_allclose(similarity, both[expected], atol=1e-6)
+    np.testing.assert_allclose(similar, scores[expected], atol=1e-6)
+
+
+def test_similarity_is_alike_from_both_sides_and_made_of_its_two_parts():
+    scores = similarity(EVERYONE, EVERYONE)
+    np.testing.assert_allclose(scores, scores.T, atol=1e-6)
+    a, b = EVERYONE.take([4]), EVERYONE.take([9])
+    taste = (a.user[0] @ b.candidate[0] + a.candidate[0] @ b.user[0]) / 2
+    same = float((a.artists @ b.artists.T).toarray()[0, 0]) ** 0.5
+    assert scores[4, 9] == pytest.approx(TASTE * taste + (1 - TASTE) * same, abs=1e-6)
+    pairs = similarity_of_pairs(EVERYONE.take([4, 9]), EVERYONE.take([9, 30]))
+    np.testing.assert_allclose(pairs, [scores[4, 9], scores[9, 30]], atol=1e-6)
+
+
+def test_nearness_is_the_mean_of_the_best_that_count():
+    scores = np.arange(24.0).reshape(2, 12)
+    assert nearness(scores).tolist() == [6.5, 18.5]
+    counted = np.ones((2, 12), bool)
+    counted[0, 3:] = False
+    counted[1] = False
+    assert nearness(scores, counted).tolist() == [1.0, 0.0]
+    assert nearness(np.zeros((2, 0))).tolist() == [0.0, 0.0]
 
 
 def test_one_listener_may_be_left_out_and_the_count_is_full_all_the_same():
-    everyone, _ = nearest(USERS[3], CANDIDATES[3], USERS, CANDIDATES, 150)
-    others, _ = nearest(USERS[3], CANDIDATES[3], USERS, CANDIDATES, 149, own=3)
+    one = EVERYONE.take([3])
+    everyone, _ = found(one, EVERYONE, 150)
+    others, _ = found(one, EVERYONE, 149, own=3)
     assert 3 in everyone and 3 not in others and len(others) == 149
 
 
 def test_beyond_the_reranked_none_of_many_is_lost():
-    users, candidates = unit(RERANKED + 60, 2), unit(RERANKED + 60, 3)
-    rows, _ = nearest(USERS[0], CANDIDATES[0], users, candidates, RERANKED + 20, own=7)
+    many = crowd(RERANKED + 60, 2)
+    rows, _ = found(EVERYONE.take([0]), many, RERANKED + 20, own=7)
     assert len(set(rows.tolist())) == RERANKED + 20 and 7 not in rows
 
 
 def test_equal_listeners_come_by_row():
-    same, one = (
-        np.repeat(np.eye(16, dtype=np.float32)[:1], 5, axis=0),
-        np.eye(16, dtype=np.float32)[0],
-    )
-    rows, _ = nearest(one, one, same, same, 5)
+    same = EVERYONE.take([0] * 5)
+    rows, _ = found(same.take([0]), same, 5)
     assert rows.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_among_nobody_there_is_nobody():
-    rows, similarity = nearest(USERS[0], CANDIDATES[0], USERS[:0], CANDIDATES[:0], 10)
-    assert rows.shape == similarity.shape == (0,)
-    nothing = np.zeros((0, 0), np.float32)
-    assert len(nearest(USERS[0], CANDIDATES[0], nothing, nothing, 10)[0]) == 0
+    nobody = EVERYONE.take([])
+    rows, similar = found(EVERYONE.take([0]), nobody, 10)
+    assert rows.shape == similar.shape == (0,)
+
+
+def test_a_hub_loses_places_by_local_scaling():
+    """One listener near to all stands first on most lists by similarity, and on few after it."""
+    rng = np.random.default_rng(0)
+    drawn = rng.standard_normal((80, 64)) + 0.6
+    drawn[0] = 0.6 + 0.2 * drawn[0]
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    rows = drawn.astype(np.float32)
+    people = People(rows, rows, sp.csr_matrix((80, 1), dtype=np.float32))
+    plain = similarity(people, people)
+    np.fill_diagonal(plain, -np.inf)
+    before = sum(plain[row].argmax() == 0 for row in range(1, 80))
+    after = sum(found(people.take([row]), people, 1, own=row)[0][0] == 0 for row in range(1, 80))
+    assert before > 40 and after < before / 2
+
+
+def test_rare_artists_are_read_as_the_idf_cosine_reads_them():
+    """The same as the baseline, where all artists are in the catalogue and all listeners count."""
+    profiles = people(40, 12)
+    cosine = fit_idf_cosine(Training(profiles))
+    keys = tuple(sorted(cosine.counts))
+    df = np.array([cosine.counts[key] for key in keys], np.float32)
+    rare = RareArtists(Catalogue(keys, keys, df), len(profiles))
+    rows = rare.rows([[(k, a.plays) for k, a in p.artists.items()] for p in profiles])
+    np.testing.assert_allclose(
+        (rows @ rows.T).toarray(), cosine.scores(profiles, profiles), atol=1e-5
+    )
+
+
+def test_an_artist_that_the_model_has_never_met_counts_as_the_rarest(trained):
+    rare = trained.rare
+    one = [("artist 1", 5.0), ("hit 1", 5.0), ("somebody new", 5.0)]
+    rows = rare.rows([one, [("somebody new", 9.0)], [("hit 1", 9.0)], [], [("another", 1.0)]])
+    shared = (rows @ rows.T).toarray()
+    assert shared[0, 1] > shared[0, 2] > 0
+    assert not shared[3].any() and shared[4, 0] == 0
+    np.testing.assert_allclose(np.diag(shared), [1, 1, 1, 0, 1], atol=1e-6)
+
+
+def test_all_that_ranking_needs_comes_of_profiles(trained):
+    profiles = ring(6, artists=16, hits=8, seed=3)
+    found_people = trained.people(profiles)
+    np.testing.assert_allclose(found_people.user, trained.embed(profiles, "user"), atol=1e-6)
+    np.testing.assert_allclose(
+        found_people.candidate, trained.embed(profiles, "candidate"), atol=1e-6
+    )
+    assert found_people.artists.shape[0] == len(found_people) == 6

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from planted import main_plane, ring
 
 from twotower import projection, shipped
-from twotower.domain import AUDIO, Profile
+from twotower.domain import AUDIO, Profile, artist_key
 from twotower.embedder import Embedder
 from twotower.errors import IncompatibleModel, MissingData
+from twotower.ranking import TASTE, People, similarity
 from twotower.shipped import (
     LISTED_ARTISTS,
     Shipped,
@@ -81,20 +83,24 @@ def test_percentiles_rise_from_nought_to_a_hundred(together):
     assert 0 < together.percentile(float(np.median(together.quantiles))) < 100
 
 
-def test_percentiles_are_shares_of_random_pairs(together):
+def test_percentiles_are_shares_of_random_pairs(together, trained):
     arrays = together.vectors
-    both = arrays["user"] @ arrays["candidate"].T
-    both = ((both + both.T) / 2)[~np.eye(200, dtype=bool)]
-    for similarity in np.quantile(both, [0.1, 0.5, 0.9]):
-        share = 100 * (both < similarity).mean()
-        assert together.percentile(float(similarity)) == pytest.approx(share, abs=1.5)
+    listed = [
+        [(artist_key(n), plays) for n, plays in listed_artists(p)] for p in together.profiles()
+    ]
+    people = People(arrays["user"], arrays["candidate"], trained.rare.rows(listed))
+    both = similarity(people, people)[~np.eye(200, dtype=bool)]
+    for value in np.quantile(both, [0.1, 0.5, 0.9]):
+        share = 100 * (both < value).mean()
+        assert together.percentile(float(value)) == pytest.approx(share, abs=1.5)
 
 
 def test_pairs_are_of_different_listeners_and_symmetric_by_hand():
     user = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
     candidate = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
-    pairs = pair_similarity(user, candidate)  # (1 + .8) / 2, whoever comes first
-    assert len(pairs) > 1000 and np.allclose(pairs, 0.9)
+    nothing = sp.csr_matrix((2, 3), dtype=np.float32)
+    pairs = pair_similarity(People(user, candidate, nothing))
+    assert len(pairs) > 1000 and np.allclose(pairs, TASTE * 0.9)  # (1 + .8) / 2 both ways
 
 
 def test_weighted_spread_by_hand():
@@ -119,16 +125,17 @@ def test_audio_tells_the_low_middle_and_high_of_listeners(together):
 
 
 def test_neighbours_of_known_profiles_are_recorded(embedder):
-    ids, vectors = ["a", "b", "c"], np.eye(3, embedder.dim, dtype=np.float32)
-    assert shipped.record(embedder, ids, vectors, vectors) == {}  # no demo is on the ring
+    ids = ["a", "b", "c"]
+    people = embedder.people(ring(3, artists=16, hits=8, seed=8))
+    assert shipped.record(embedder, ids, people) == {}  # no demo is on the ring
     demo = Profile("demo", ring(1)[0].artists)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipped, "DEMOS", (demo, Profile("unheard of")))
-        found = shipped.record(embedder, ids, vectors, vectors)
+        found = shipped.record(embedder, ids, people)
     assert list(found) == ["demo"]
-    user, candidate = embedder.embed([demo], "user")[0], embedder.embed([demo], "candidate")[0]
-    expected = sorted(zip((user[:3] + candidate[:3]) / 2, ids, strict=True), reverse=True)
-    assert found["demo"] == [(id, round(float(value), 4)) for value, id in expected]
+    scores = similarity(embedder.people([demo]), people)[0]
+    expected = {id: round(float(value), 4) for id, value in zip(ids, scores, strict=True)}
+    assert dict(found["demo"]) == expected
 
 
 def test_without_a_community_it_says_where_one_was_looked_for(tmp_path):

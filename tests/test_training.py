@@ -277,3 +277,17 @@ def test_views_of_several_folds_keep_the_artists_of_their_own_tables(world):
     for place, (own, other) in enumerate(((users[0], drawn[0]), (users[-1], drawn[1]))):
         first = other[0][0 if place == 0 else -1]
         assert torch.equal(inputs[own.rows], other[2][first.rows])
+
+
+def test_parts_change_towers_and_plays_go_untold(world, table):
+    """Short queries reach both towers, and either side may tell no plays."""
+    plain = {"groups": 0.0, "hide_identity": 0.0, "thresholds": ()}
+    drawn = [draw(world, table, TrainConfig(**plain), seed) for seed in range(4)]
+    pairs = [pair for one in drawn for pair in zip(one[0], one[1], strict=True)]
+    assert any(len(u.rows) < len(c.rows) / 2 for u, c in pairs)
+    assert any(len(c.rows) < len(u.rows) / 2 for u, c in pairs)
+    untold = {((u.plays == 1).all(), (c.plays == 1).all()) for u, c in pairs}
+    assert len(untold) == 4
+    still = draw(world, table, TrainConfig(**plain, swap=0.0, no_plays=0.0))
+    assert all(len(u.rows) <= len(c.rows) for u, c in zip(still[0], still[1], strict=True))
+    assert not any((u.plays == 1).all() and len(u.plays) > 2 for u in (*still[0], *still[1]))

@@ -140,7 +140,6 @@ def _shape(profiles: Sequence[Profile], embedder: Embedder, *, seed: int) -> Sha
         for key in profile.artists
         if (row := embedder.catalogue.row(key)) is not None
     ]
-    user, candidate = embedder.embed(profiles, "user"), embedder.embed(profiles, "candidate")
 
     def percentiles(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:
         return tuple(round(float(v), 3) for v in np.percentile(values, cuts))
@@ -148,5 +147,5 @@ def _shape(profiles: Sequence[Profile], embedder: Embedder, *, seed: int) -> Sha
     return Shape(
         percentiles([len(p.artists) for p in profiles]),
         percentiles(rows),
-        percentiles(pair_similarity(user, candidate, seed=seed)),
+        percentiles(pair_similarity(embedder.people(profiles), seed=seed)),
     )

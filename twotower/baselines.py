@@ -14,12 +14,20 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
-from twotower.corrections import corrected
+from twotower.corrections import corrected, scaled
 from twotower.domain import Profile
 from twotower.errors import MissingData
 from twotower.hybrid import fit_hybrid
 from twotower.item_baselines import fit_ease, fit_item_knn
-from twotower.methods import Fit, Training, columns_of, listens, unit_rows, weighted_plays
+from twotower.methods import (
+    Fit,
+    Training,
+    columns_of,
+    listens,
+    remembered,
+    unit_rows,
+    weighted_plays,
+)
 
 ALS_ALPHA, ALS_REGULARIZATION, ALS_ITERATIONS = 10.0, 200.0, 15
 PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener
@@ -141,6 +149,10 @@ def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Facto
     return Factored(_named(f"ALS-{k}", playlists), columns, fold_in)
 
 
+_ease, _als = remembered(fit_ease), remembered(fit_als)
+_hybrid = remembered(fit_hybrid)
+_hybrid_playlists = remembered(partial(fit_hybrid, playlists=HYBRID_PLAYLIST_WEIGHT))
+
 BASELINES: Mapping[str, Fit] = MappingProxyType(
     {
         "popularity": fit_popularity,
@@ -150,10 +162,14 @@ BASELINES: Mapping[str, Fit] = MappingProxyType(
         "SVD-64": partial(fit_svd, k=64),
         "SVD-64 + playlists": partial(fit_svd, k=64, playlists=PLAYLIST_WEIGHT),
         "ItemKNN": fit_item_knn,
-        "EASE": fit_ease,
-        "ALS-64": fit_als,
+        "EASE": _ease,
+        "EASE + LS": scaled(_ease),
+        "ALS-64": _als,
+        "ALS-64 + LS": scaled(_als),
         "ALS-64 + playlists": partial(fit_als, playlists=PLAYLIST_WEIGHT),
-        "ALS + content": fit_hybrid,
-        "ALS + content + playlists": partial(fit_hybrid, playlists=HYBRID_PLAYLIST_WEIGHT),
+        "ALS + content": _hybrid,
+        "ALS + content + LS": scaled(_hybrid),
+        "ALS + content + playlists": _hybrid_playlists,
+        "ALS + content + playlists + LS": scaled(_hybrid_playlists),
     }
 )

@@ -1,4 +1,4 @@
-"""What can be put on any method: a correction for hubs, and a blend of two kinds of closeness."""
+"""What can be put on any method: corrections for hubs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from twotower.domain import Profile
 from twotower.methods import Fit, Method, Training
+from twotower.ranking import nearness
 
-TASTE_SHARE = 0.7  # of closeness of taste in the blend; the rest is that of the same rare artists
+LOCAL_SHARE = 0.4  # of that nearness, of both, that is taken from a score
 
 
 @dataclass(frozen=True)
@@ -61,29 +62,35 @@ def corrected(fit: Fit, *, suffix: str = " + MP") -> Fit:
 
 
 @dataclass(frozen=True)
-class Blend:
-    """Several kinds of closeness added up; their scores are to be on one scale, as after MP."""
+class LocalScaling:
+    """A method's scores less how near both are to their own nearest, so that nobody is near to all.
 
+    Conneau and others (2018), "Word translation without parallel data" (CSLS), where `share` is a
+    half. A candidate's nearness is that among the other candidates, known before anyone asks.
+    """
+
+    method: Method
     name: str
-    parts: Sequence[tuple[Method, float]]  # with their weights
+    share: float = LOCAL_SHARE
+    of_whole: bool = False  # whether it has a say on whole profiles only
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N) weighted sum."""
-        return np.asarray(
-            sum(weight * method.scores(queries, candidates) for method, weight in self.parts)
-        )
+        """(Q, N), symmetric where the method's are."""
+        asked = np.asarray(self.method.scores(queries, candidates), float)
+        among = asked
+        if queries is not candidates:
+            among = np.asarray(self.method.scores(candidates, candidates), float)
+        own = nearness(asked, _others(queries, candidates))
+        others = nearness(among, _others(candidates, candidates))
+        return np.asarray(asked - self.share * (own[:, None] + others[None, :]))
 
 
-def blended(taste: Fit, same_artists: Fit, *, share: float = TASTE_SHARE, name: str) -> Fit:
-    """Closeness of taste with a share of `share`, and closeness by the very same rare artists.
-
-    Each after mutual proximity. It is for whole profiles: it holds against two halves of one
-    person, who by construction share no artist, that they share none.
-    """
-    fits = ((corrected(taste), share), (corrected(same_artists), 1 - share))
+def scaled(fit: Fit, *, suffix: str = " + LS") -> Fit:
+    """The same method after local scaling."""
 
     def fitted(training: Training) -> Method:
-        return Blend(name, [(fit(training), weight) for fit, weight in fits])
+        method = fit(training)
+        return LocalScaling(method, method.name + suffix)
 
     return fitted
 

@@ -224,7 +224,7 @@ class Neighbour:
 
     listener: Listener
     rank: int  # 1 is nearest
-    similarity: float  # mean of both cosines, -1..1; the same seen from either side
+    similarity: float  # of taste and of the very same artists, -1..1; alike from either side
     percentile: float  # share of random pairs of the community that are less similar, 0..100
     shared: tuple[str, ...]  # artist names both have, the most telling first
     discover: tuple[str, ...]  # theirs that I lack, the best fit to me first

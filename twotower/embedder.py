@@ -37,6 +37,7 @@ from twotower.model import (
     Tower,
     TwoTower,
 )
+from twotower.ranking import People, RareArtists
 from twotower.tables import Table
 
 FORMAT = 1
@@ -97,6 +98,18 @@ class Embedder:
     @property
     def dim(self) -> int:
         return self.model.config.dim
+
+    @property
+    def rare(self) -> RareArtists:
+        """What reads the very same artists; df was counted on so many listeners."""
+        counted = float(self.about.get("listeners", self.catalogue.df.max(initial=0.0)))
+        return RareArtists(self.catalogue, counted)
+
+    def people(self, profiles: Sequence[Profile]) -> People:
+        """All that ranking needs of these profiles."""
+        played = [[(key, a.plays) for key, a in p.artists.items()] for p in profiles]
+        user, candidate = self.embed(profiles, "user"), self.embed(profiles, "candidate")
+        return People(user, candidate, self.rare.rows(played))
 
     @torch.inference_mode()
     def embed(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:

@@ -15,8 +15,9 @@ from twotower.domain import SPOTIFY_WEB_API, Profile
 from twotower.embedder import Embedder
 from twotower.errors import BadProfile
 from twotower.estimates import estimate_audio, estimate_genres
-from twotower.methods import Fit, Method, Training
+from twotower.methods import Training
 from twotower.model import ModelConfig
+from twotower.ranking import similarity
 from twotower.splits import hashed_id
 from twotower.tables import Progress, build_world, listeners_of_artists
 from twotower.training import Record, TrainConfig, playlist_titles, train
@@ -74,11 +75,12 @@ def fit(
         catalogue = Catalogue(world.keys, world.names, catalogue.df, words, genre_ids, audio)
     about = {
         "profiles": dict(Counter(p.origin for p in used)),
+        "listeners": round(float(world.source_weight.sum()), 1),
         "artists": len(world.keys),
         "played artists": int((catalogue.df > 0).sum()),
         "training": asdict(config),
         "seconds": round(time.perf_counter() - began),
-        "last record": asdict(history.records[-1]) if history.records else {},
+        "records": [asdict(record) for record in history.records],
     }
     seen = sorted(hashed_id(p) for p in used)
     return Embedder.from_training(model, table, catalogue, about=about, trained_on=seen)
@@ -86,10 +88,41 @@ def fit(
 
 @dataclass(frozen=True)
 class TwoTowers:
-    """The towers as one of the methods that `evaluate` compares."""
+    """The towers as one of the methods that `evaluate` compares: what each is to the other."""
 
     embedder: Embedder
     name: str = "two towers"
+
+    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """(Q, N) means of both ways: the user tower's query beside the candidate tower's candidate,
+        and the user tower's candidate beside the candidate tower's query."""
+        users, found = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
+        return np.asarray(users @ found.T)
+
+    def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
+        """(n, 2 dim) unit vectors: both towers', in the order that makes the mean of a product."""
+        sides = [self.embedder.embed(profiles, side) for side in ("user", "candidate")]
+        return np.concatenate(sides if asking else sides[::-1], axis=1) / np.float32(2**0.5)
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """What the app ranks by before it looks at hubs: taste, and the very same artists."""
+
+    embedder: Embedder
+    name: str = "two towers + same artists"
+
+    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """(Q, N), symmetric; for whole profiles, for two halves of a person share no artist."""
+        return similarity(self.embedder.people(queries), self.embedder.people(candidates))
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """The plain cosine of the two towers: who asks by the one, who is found by the other."""
+
+    embedder: Embedder
+    name: str = "two towers, one way"
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
         """(Q, N) cosines of the user tower's queries and the candidate tower's candidates."""
@@ -107,10 +140,10 @@ def two_towers(
     model_config: ModelConfig | None = None,
     playlists: bool = True,
     on_record: Callable[[Record], None] | None = None,
-) -> Fit:
+) -> Callable[[Training], TwoTowers]:
     """What `evaluate` needs to train and ask the towers."""
 
-    def fitted(training: Training) -> Method:
+    def fitted(training: Training) -> TwoTowers:
         profiles = [*training.listeners, *(training.playlists if playlists else ())]
         return TwoTowers(
             fit(

@@ -25,9 +25,10 @@ from twotower.domain import (
 from twotower.embedder import Embedder
 from twotower.errors import EmptyProfile
 from twotower.index import top_k
-from twotower.ranking import nearest
+from twotower.ranking import People, nearest
 from twotower.settings import Settings
 from twotower.shipped import Shipped
+from twotower.surroundings import Surroundings
 
 SHARED_SHOWN, DISCOVER_SHOWN = 12, 8
 GENRES_SHOWN = 14
@@ -53,6 +54,8 @@ class Matcher:
 
     def __init__(self, embedder: Embedder, community: Community, shipped: Shipped) -> None:
         self.embedder, self.community, self.shipped = embedder, community, shipped
+        self.rare = embedder.rare
+        self.around = Surroundings(community, self.rare)
 
     @classmethod
     def load(cls, settings: Settings) -> "Matcher":
@@ -120,14 +123,16 @@ class Matcher:
 
     def neighbours(self, portrait: Portrait, count: int = 10) -> tuple[Neighbour, ...]:
         """The nearest listeners, nearest first; the similarity is the same from both sides."""
-        crowd = self.crowd()
+        crowd, me = self.crowd(), portrait.profile
+        own_artists = self.rare.rows([[(key, a.plays) for key, a in me.artists.items()]])
         rows, similarity = nearest(
-            portrait.user_vector,
-            portrait.candidate_vector,
+            People(portrait.user_vector[None], portrait.candidate_vector[None], own_artists),
             crowd.user,
             crowd.candidate,
+            lambda rows: self.around.artists_of(crowd, rows),
+            lambda rows, people: self.around.nearness_of(crowd, rows, people),
             count,
-            own=crowd.row_of(portrait.profile.id),
+            own=crowd.row_of(me.id),
         )
         ids = [crowd.ids[row] for row in rows]
         people = {listener.id: listener for listener in self.community.get(ids)}

@@ -5,7 +5,7 @@ The towers and every baseline are such, and some of them can do more (`Recommend
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -57,13 +57,14 @@ class Training:
 
 
 Fit = Callable[[Training], Method]
+_Kind = TypeVar("_Kind", bound=Method)
 
 
-def remembered(fit: Fit) -> Fit:
+def remembered(fit: Callable[[Training], _Kind]) -> Callable[[Training], _Kind]:
     """The same fit, kept until another training comes: what is built on it costs nothing more."""
-    last: list[tuple[Training, Method]] = []
+    last: list[tuple[Training, _Kind]] = []
 
-    def fitted(training: Training) -> Method:
+    def fitted(training: Training) -> _Kind:
         if not last or last[0][0] is not training:
             last[:] = [(training, fit(training))]
         return last[0][1]

@@ -21,11 +21,12 @@ from twotower import projection
 from twotower.catalogue import Catalogue
 from twotower.community import Member
 from twotower.demos import DEMOS
-from twotower.domain import AUDIO, Area, Listener, Profile
+from twotower.domain import AUDIO, Area, Listener, Profile, artist_key
 from twotower.embedder import Embedder
 from twotower.errors import IncompatibleModel, MissingData
 from twotower.profiles import profile_to_json, read_profiles
-from twotower.ranking import nearest
+from twotower.ranking import People, nearest, nearness, similarity_of_pairs
+from twotower.ranking import similarity as similarity_of
 
 FORMAT = 1
 LISTED_ARTISTS = 100  # most played artists that others see
@@ -162,8 +163,9 @@ def build(
     named = projection.areas(places, tags, seed=seed)
     kept = projection.reliability(wide, places)
     tell(0.9, "writing")
-    seen = _unit(user.astype(np.float32))
-    similarity = pair_similarity(seen, wide, seed=seed)
+    listed = [[(artist_key(name), n) for name, n in listed_artists(p)] for p in profiles]
+    people = People(_unit(user.astype(np.float32)), wide, embedder.rare.rows(listed))
+    similarity = pair_similarity(people, seed=seed)
     audio = _audio_percentiles(profiles, embedder.catalogue)
     _write_gz(folder / "listeners.jsonl.gz", profiles)
     arrays = {
@@ -186,7 +188,7 @@ def build(
             "listeners": len(profiles),
             "map reliability": round(float(np.nanmean(kept)), 3),
             "genres": [_top_genres(weights) for weights in tags],
-            "recorded": record(embedder, [p.id for p in profiles], seen, wide),
+            "recorded": record(embedder, [p.id for p in profiles], people),
             **(about or {}),
         },
     }
@@ -197,17 +199,27 @@ def build(
 
 
 def record(
-    embedder: Embedder, ids: Sequence[str], users: np.ndarray, candidates: np.ndarray
+    embedder: Embedder, ids: Sequence[str], people: People
 ) -> dict[str, list[tuple[str, float]]]:
     """Demo id -> (listener id, similarity) of the nearest among these, to compare with later.
 
     A demo of which the model knows nothing is left out.
     """
-    known = [demo for demo in DEMOS if embedder.knows(demo)]
-    both = embedder.embed(known, "user"), embedder.embed(known, "candidate")
+    among = similarity_of(people, people)
+    near = nearness(among, ~np.eye(len(among), dtype=bool))
     found = {}
-    for demo, user, candidate in zip(known, *both, strict=True):
-        rows, similarity = nearest(user, candidate, users, candidates, RECORDED)
+    for demo in DEMOS:
+        if not embedder.knows(demo):
+            continue
+        one = embedder.people([demo])
+        rows, similarity = nearest(
+            one,
+            people.user,
+            people.candidate,
+            lambda rows: people.artists[rows],
+            lambda rows, _: near[rows],
+            RECORDED,
+        )
         nearby = zip(rows.tolist(), similarity.tolist(), strict=True)
         found[demo.id] = [(ids[row], round(value, 4)) for row, value in nearby]
     return found
@@ -229,14 +241,12 @@ def genre_weights(profile: Profile, catalogue: Catalogue) -> dict[str, float]:
     return weights
 
 
-def pair_similarity(user: np.ndarray, candidate: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Symmetric similarity of random pairs of different listeners, (at most PAIRS,)."""
+def pair_similarity(people: People, *, seed: int = 0) -> np.ndarray:
+    """Similarity of random pairs of different listeners, (at most PAIRS,)."""
     rng = np.random.default_rng([seed, 5])
-    a, b = rng.integers(0, len(user), (2, PAIRS))
+    a, b = rng.integers(0, len(people), (2, PAIRS))
     a, b = a[a != b], b[a != b]
-    forth = np.einsum("ij,ij->i", user[a], candidate[b])
-    back = np.einsum("ij,ij->i", user[b], candidate[a])
-    return np.asarray((forth + back) / 2)
+    return similarity_of_pairs(people.take(a), people.take(b))
 
 
 def weighted_spread(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from twotower.domain import Profile
+from twotower.domain import Artist, Profile
 from twotower.methods import HasVectors, Method, Recommends, listens
 from twotower.metrics import (
     aucs,
@@ -129,9 +129,11 @@ class Discovery:
     hidden: Sequence[frozenset[str]]  # artist keys taken out, at least one each
 
     def measure(self, method: Method) -> dict[str, np.ndarray]:
+        """The nearest vote for what they play; what fits the listener by itself counts for more,
+        where a method has vectors to tell that by."""
         keys = sorted({key for profile in self.known for key in profile.artists})
         own = listens(self.known, {key: column for column, key in enumerate(keys)})
-        votes = self._votes(method)
+        votes, singles = self._votes(method), self._singles(method, keys)
         relevant, number = [], np.array([len(hidden) for hidden in self.hidden])
         for at in range(0, len(self.known), BATCH):
             rows = slice(at, at + BATCH)
@@ -139,6 +141,8 @@ class Discovery:
                 fits = np.array(method.recommend(self.known[rows], keys), float)
             else:
                 fits = np.asarray((votes[rows] @ own).toarray(), float)
+                if singles is not None:
+                    fits *= np.exp(singles[0][rows] @ singles[1].T)
             fits[own[rows].nonzero()] = -np.inf
             for list_, hidden in zip(top_columns(fits, LISTED), self.hidden[rows], strict=True):
                 relevant.append([keys[column] in hidden for column in list_])
@@ -149,14 +153,25 @@ class Discovery:
         }
 
     def _votes(self, method: Method) -> sp.csr_matrix:
-        """(N, N) weight of each of the nearest, 1 / sqrt(rank); none where they aren't asked."""
+        """(N, N) weights of each one's nearest, e^-1 for each standard deviation of scores behind
+        the first; none where they aren't asked."""
         if isinstance(method, Recommends):
             return sp.csr_matrix((len(self.known), len(self.known)))
-        nearest = min(NEIGHBOURS, len(self.known) - 1)
-        lists = top_columns(symmetric_scores(method, self.known), nearest)
+        scores = symmetric_scores(method, self.known)
+        lists = top_columns(scores, min(NEIGHBOURS, len(self.known) - 1))
+        best = np.take_along_axis(scores, lists, axis=1)
+        weights = np.exp((best - best[:, :1]) / max(scores[np.isfinite(scores)].std(), 1e-9))
         rows = np.repeat(np.arange(len(lists)), lists.shape[1])
-        weights = np.tile(np.arange(1, lists.shape[1] + 1) ** -0.5, len(lists))
-        return sp.csr_matrix((weights, (rows, lists.ravel())), shape=(len(lists), len(lists)))
+        shape = (len(lists), len(lists))
+        return sp.csr_matrix((weights.ravel(), (rows, lists.ravel())), shape=shape)
+
+    def _singles(self, method: Method, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Vectors of the listeners, and of listeners who play one artist alone, one a key."""
+        within = getattr(method, "method", method)  # of a correction
+        if isinstance(method, Recommends) or not isinstance(within, HasVectors):
+            return None
+        alone = [Profile(key, {key: Artist(key, 1.0)}) for key in keys]
+        return within.vectors(self.known, asking=True), within.vectors(alone, asking=False)
 
 
 Task = Retrieval | Stability | Friends | Geometry | Discovery

@@ -60,7 +60,9 @@ class TrainConfig:
     ema: float = 0.98
     largest_scale: float = 60.0
     longest_view: int = 48  # artists
-    thresholds: tuple[int, ...] = (3, 5, 10, 20, 40)  # listeners an artist needs, in half the steps
+    thresholds: tuple[int, ...] = (3, 5, 10, 20, 40, 80)  # listeners an artist needs, half the time
+    swap: float = 0.5  # share of pairs whose parts change towers: neighbours are ranked both ways
+    no_plays: float = 0.3  # share of pairs of which one side, or each, doesn't tell plays
     hide_identity: float = 0.1  # share of artists whose identity is hidden in a step
     groups: float = 0.15  # share of views that also get each group
     groups_alone: float = 0.2  # share of the user's views with groups that lose their artists
@@ -92,6 +94,7 @@ class Pair:
     plays: tuple[np.ndarray, np.ndarray]
 
 
+NO_PLAYS = ((0,), (1,), (0, 1))  # which sides of a pair don't tell plays
 FEWEST_PAIRS = 2  # in a step: each is the other's negative
 RECORD_EVERY, KEEP_EVERY = 20, 100  # steps
 Group = tuple[int, np.ndarray, np.ndarray]  # kind, content block, extra numbers
@@ -146,10 +149,15 @@ class Views:
                 query = round(float(np.exp(rng.uniform(np.log(3), np.log(25)))))
                 query = max(2, min(query, half))
                 first, second = order[:query], order[query:]
-            first, second = first[: config.longest_view], second[: config.longest_view]
-            pairs.append(
-                Pair(int(listener), (rows[first], rows[second]), (counts[first], counts[second]))
+            parts = [first[: config.longest_view], second[: config.longest_view]]
+            if rng.random() < config.swap:
+                parts.reverse()
+            hidden = NO_PLAYS[int(rng.integers(3))] if rng.random() < config.no_plays else ()
+            one, other = (
+                np.ones(len(part), np.float32) if side in hidden else counts[part]
+                for side, part in enumerate(parts)
             )
+            pairs.append(Pair(int(listener), (rows[parts[0]], rows[parts[1]]), (one, other)))
         return pairs
 
     def _items(self, pairs: Sequence[Pair], config: TrainConfig, rng: np.random.Generator) -> Drawn:

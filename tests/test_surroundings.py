@@ -1,0 +1,91 @@
+"""Surroundings of a crowd: the same as all pairs at once, and nothing of those who left."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted import ring
+
+from twotower.community import Community, Member
+from twotower.domain import Listener, Profile
+from twotower.embedder import Embedder
+from twotower.ranking import nearness, similarity
+from twotower.surroundings import Surroundings
+
+PROFILES = ring(40, artists=16, hits=8, origin="file", seed=51)
+
+
+def member(embedder: Embedder, profile: Profile) -> Member:
+    listed = tuple((artist.name, artist.plays) for artist in profile.artists.values())
+    user, candidate = embedder.embed([profile], "user"), embedder.embed([profile], "candidate")
+    return Member(Listener(profile.id, profile.id, "file", listed, (), None), user[0], candidate[0])
+
+
+@pytest.fixture
+def community(trained, tmp_path) -> Community:
+    opened = Community.open(f"sqlite:///{tmp_path / 'c.sqlite'}", model_version="v")
+    for profile in PROFILES:
+        opened.join(member(trained, profile))
+    return opened
+
+
+def told(around: Surroundings, community: Community, trained: Embedder) -> dict[str, float]:
+    """Nearness of everyone, and that the artists are theirs."""
+    crowd = community.crowd()
+    by_id = {p.id: p for p in PROFILES} | {"new": replace(PROFILES[0], id="new")}
+    people = trained.people([by_id[id] for id in crowd.ids])
+    rows = np.arange(len(crowd))
+    artists = around.artists_of(crowd, rows)
+    assert abs(artists - people.artists).max() < 1e-6
+    return dict(zip(crowd.ids, around.nearness_of(crowd, rows, people).tolist(), strict=True))
+
+
+def expected(trained: Embedder, profiles) -> dict[str, float]:
+    people = trained.people(profiles)
+    near = nearness(similarity(people, people), ~np.eye(len(people), dtype=bool))
+    return dict(zip([p.id for p in profiles], near.tolist(), strict=True))
+
+
+def test_nearness_is_that_of_all_pairs(trained, community):
+    around = Surroundings(community, trained.rare)
+    assert told(around, community, trained) == pytest.approx(expected(trained, PROFILES), abs=1e-5)
+
+
+def test_who_joins_counts_and_who_leaves_counts_no_more(trained, community):
+    around = Surroundings(community, trained.rare)
+    before = told(around, community, trained)
+    community.join(member(trained, replace(PROFILES[0], id="new")))
+    with_new = told(around, community, trained)
+    assert with_new[PROFILES[0].id] > before[PROFILES[0].id]
+    assert with_new == pytest.approx(
+        expected(trained, [*PROFILES, replace(PROFILES[0], id="new")]), abs=1e-5
+    )
+    community.leave("new")
+    community.leave(PROFILES[1].id)
+    left = [p for p in PROFILES if p is not PROFILES[1]]
+    assert told(around, community, trained) == pytest.approx(expected(trained, left), abs=1e-5)
+    assert around._sample is not None and "new" not in around._sample.row_of
+
+
+def test_who_changes_is_read_anew(trained, community):
+    around = Surroundings(community, trained.rare)
+    told(around, community, trained)
+    crowd = community.crowd()
+    other = replace(PROFILES[5], id=PROFILES[0].id)
+    community.update(member(trained, other))
+    crowd = community.crowd()
+    row = crowd.row_of(PROFILES[0].id)
+    artists = around.artists_of(crowd, np.array([row]))
+    assert abs(artists - trained.people([PROFILES[5]]).artists).max() < 1e-6
+
+
+def test_in_a_large_crowd_a_sample_tells(trained, community):
+    around = Surroundings(community, trained.rare, sample=25)
+    some = told(around, community, trained)
+    every = expected(trained, PROFILES)
+    assert all(some[id] <= every[id] + 1e-5 for id in every)
+    assert np.corrcoef(list(some.values()), [every[id] for id in some])[0, 1] > 0.2
+    first = set(around._sample.ids)
+    community.leave(next(iter(first)))
+    told(around, community, trained)
+    assert len(first & set(around._sample.ids)) == 24 and len(around._sample.ids) == 25
