@@ -38,7 +38,7 @@ LAYERS = (
         "training",
         "community",
     },
-    {"checks", "embedder", "estimates"},
+    {"checks", "embedder", "estimates", "halfvectors"},
     {"fit", "evaluation"},
     {"listeners", "shipped", "demos", "matching", "assets", "card", "auth"},
     {"ui", "terminal", "commands", "cli", "__main__"},

@@ -127,11 +127,13 @@ def evaluate(
     command = shlex.join(["python", "-m", "twotower", *sys.argv[1:]])
     with Progress() as tell:
         tell(0.0, "reading the data")
+        from twotower import halfvectors, quality
         from twotower.evaluation import compared, evaluate_model
         from twotower.evaluation import evaluate as compare
         from twotower.fit import TwoTowers, two_towers
 
         if model is None:
+            keep = halfvectors.Keeper(seed=seed)
             report = compare(
                 folder,
                 fits=compared(two_towers()),
@@ -140,7 +142,10 @@ def evaluate(
                 seed=seed,
                 command=command,
                 on_progress=tell,
+                on_asked=keep,
             )
+            if out is not None and out.name == quality.FILE:
+                report = keep.write(out.with_name(halfvectors.FILE), report)
         else:
             embedder = load_model(model)
             towers = TwoTowers(embedder)
