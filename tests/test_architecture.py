@@ -26,6 +26,7 @@ LAYERS = (
         "charts",
         "quality",
         "quality_charts",
+        "verdicts",
     },
     {
         "baselines",
@@ -40,7 +41,7 @@ LAYERS = (
     },
     {"checks", "embedder", "estimates", "halfvectors"},
     {"fit", "evaluation"},
-    {"listeners", "shipped", "demos", "matching", "assets", "card", "auth"},
+    {"listeners", "shipped", "demos", "matching", "assets", "card", "auth", "quick", "reranking"},
     {"ui", "terminal", "commands", "cli", "__main__"},
     {"pages", "app"},
 )

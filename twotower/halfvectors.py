@@ -24,10 +24,11 @@ from twotower.tasks import Retrieval, Task
 FILE = "halves.npz"
 TIED = "half-vectors"  # where the header of a report has the SHA-256 of the file
 CHECKS = ("halves", "halves-head", "halves-playlists", "cold-3", "cold-5", "cold-10")
+ALIKE = ("halves-playlists",)  # asked of the same people in every split, and kept in one order
 BESIDE = (3, 2, 1)  # baselines beside the towers in a check: so many, or fewer where it is too much
 LARGEST = 8_000_000  # bytes
 _SIDES = ("query", "candidate")
-_Key = tuple[int, str, str]  # split, check, method
+Key = tuple[int, str, str]  # split, check, method
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Keeper:
 
     def __init__(self, *, seed: int = 0) -> None:
         self._seed = seed
-        self._kept: dict[_Key, tuple[np.ndarray, np.ndarray]] = {}
+        self._kept: dict[Key, tuple[np.ndarray, np.ndarray]] = {}
 
     def __call__(self, name: str, number: int, task: Task, method: Method) -> None:
         """Those of method `name` in split `number`, where the check ships and it has vectors."""
@@ -53,7 +54,7 @@ class Keeper:
             or not isinstance(method, HasVectors)
         ):
             return
-        order = np.random.default_rng([self._seed, number]).permutation(len(task.ids))
+        order = np.random.default_rng(self._seed).permutation(len(task.ids))
         self._kept[number, task.check, name] = (
             method.vectors(task.queries, asking=True)[order].astype(np.float16),
             method.vectors(task.candidates, asking=False)[order].astype(np.float16),
@@ -105,7 +106,7 @@ def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
     return out.getvalue()
 
 
-def read(path: Path, report: Report) -> dict[_Key, Halves]:
+def read(path: Path, report: Report) -> dict[Key, Halves]:
     """(split, check, method) -> halves, in the order of the file.
 
     MissingData where the report is tied to no file or the file is not there; IncompatibleModel
@@ -129,10 +130,10 @@ def read(path: Path, report: Report) -> dict[_Key, Halves]:
         raise IncompatibleModel(f"{FILE} can't be read: write it with {quality.MAKE}") from error
 
 
-def _unpacked(written: bytes) -> dict[_Key, Halves]:
+def _unpacked(written: bytes) -> dict[Key, Halves]:
     with np.load(io.BytesIO(written), allow_pickle=False) as packed:
         arrays = {name: _rows(packed[name]) for name in packed.files}
-    found: dict[_Key, Halves] = {}
+    found: dict[Key, Halves] = {}
     for name, queries in arrays.items():
         number, check, side, method = name.split("/", 3)
         if side != _SIDES[0]:
