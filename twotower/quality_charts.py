@@ -9,6 +9,7 @@ from twotower.charts import INK, LINES, PAGE, QUIET
 from twotower.quality import Standing, Verdict
 
 MINUS = "−"
+NO_BAR = {"displayModeBar": False}  # of plotly's config, for a chart without tools
 ROW, COMPACT_ROW = 58, 78  # pixels a check
 # The place of a trace gives it the theme's colour, its symbol says the same without colour.
 _MARKS: tuple[tuple[Verdict, str, str], ...] = (

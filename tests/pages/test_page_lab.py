@@ -7,7 +7,7 @@ import pytest
 from measured import HOSTILE
 from world import profile_of
 
-from twotower.ui import lab
+from twotower.ui import lab_words
 from twotower.ui.words import escape
 
 CARD = """# Model card
@@ -209,4 +209,4 @@ def test_without_card_and_model_the_rest_is_there(app, assets):
     ],
 )
 def test_checks_have_plain_names(check, name):
-    assert lab.title(check) == name
+    assert lab_words.title(check) == name

@@ -1,0 +1,42 @@
+"""Tables of figures on the lab page."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from twotower import quality
+
+FIGURES = {
+    "skew of N_10": "how lopsided it is, 0 where nobody is a hub",
+    "never listed": "share on nobody's list",
+    "most listed / 10": "most lists that one is on, in tenfold",
+    "mutual share of top 10": "share of entries that are answered",
+}
+
+
+def table(lines: list[dict[str, quality.Cell]], *, key: str, alt: str) -> None:
+    numbers = {
+        name: st.column_config.NumberColumn(format="%.3f", help=FIGURES.get(name))
+        for line in lines
+        for name, value in line.items()
+        if isinstance(value, float)
+    }
+    st.dataframe(
+        lines,
+        hide_index=True,
+        column_config={"method": st.column_config.TextColumn(pinned=True), **numbers},
+        height="content",
+        placeholder="—",
+        key=key,
+        alt=alt,
+    )
+
+
+def spoken(lines: Sequence[Mapping[str, quality.Cell]]) -> str:
+    return "; ".join(
+        ", ".join(
+            f"{name} {value:.3f}" if isinstance(value, float) else f"{value}"
+            for name, value in list(line.items())[:2]
+        )
+        for line in lines
+    )
