@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from twotower.ui import lab, lab_checks, lab_cold, lab_origin, lab_people
+from twotower.ui import lab, lab_checks, lab_cold, lab_origin, lab_people, lab_quick
 
 st.title("How good is it, really?", anchor=False)
 report = lab.require_report()
 lab.opening(report)
 lab_checks.headline(report)
+lab_quick.check_now(report)
 lab_checks.each_check(report)
 lab_cold.cold_start(report)
 lab_people.friends(report)

@@ -31,6 +31,7 @@ make assets
 def assets(tmp_path, monkeypatch):
     """A folder with a report, a card and a model's settings."""
     monkeypatch.setenv("TWOTOWER_ASSETS", str(tmp_path))
+    monkeypatch.setenv("TWOTOWER_DATA", str(tmp_path / "none"))
     measured.write(tmp_path)
     (tmp_path / "MODEL_CARD.md").write_text(CARD, encoding="utf-8")
     (tmp_path / "model").mkdir()
@@ -56,6 +57,7 @@ def test_without_music_it_shows_everything_but_coverage(page):
     assert not page.exception and not page.error
     assert [h.value for h in page.header] == [
         "Beside the best of the others",
+        "Check it now",
         "Check by check",
         "With only a few artists",
         "Are friends near?",
@@ -182,8 +184,9 @@ def test_a_report_without_friends_hubs_and_few_artists_lacks_those_parts(app, as
     (assets / "quality.json").write_text(json.dumps(report))
     app.switch_page("lab.py").run()
     assert not app.exception
-    assert [h.value for h in app.header][:3] == [
+    assert [h.value for h in app.header][:4] == [
         "Beside the best of the others",
+        "Check it now",
         "Check by check",
         "What the model comes from",
     ]

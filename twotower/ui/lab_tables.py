@@ -12,9 +12,13 @@ FIGURES = {
     "most listed / 10": "most lists that one is on, in tenfold",
     "mutual share of top 10": "share of entries that are answered",
 }
+ROW_PX = 35
 
 
-def table(lines: list[dict[str, quality.Cell]], *, key: str, alt: str) -> None:
+def table(
+    lines: list[dict[str, quality.Cell]], *, key: str, alt: str, tall: int | None = None
+) -> None:
+    """A row a line; numbers with three places. Rows beyond `tall` are scrolled to."""
     numbers = {
         name: st.column_config.NumberColumn(format="%.3f", help=FIGURES.get(name))
         for line in lines
@@ -25,7 +29,7 @@ def table(lines: list[dict[str, quality.Cell]], *, key: str, alt: str) -> None:
         lines,
         hide_index=True,
         column_config={"method": st.column_config.TextColumn(pinned=True), **numbers},
-        height="content",
+        height="content" if tall is None or len(lines) <= tall else ROW_PX * (tall + 1),
         placeholder="—",
         key=key,
         alt=alt,
