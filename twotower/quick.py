@@ -73,7 +73,7 @@ def check_again(
 
 
 def _added_up(report: Report) -> Iterable[Figure]:
-    """The means of the splits' rows, and the differences of those means."""
+    """The means of the splits' rows, and the differences and gains of those means."""
     rows: dict[tuple[str, str, str], list[float]] = {}
     for row in report.rows:
         rows.setdefault((row.check, row.method, row.metric), []).append(row.value)
@@ -91,6 +91,13 @@ def _added_up(report: Report) -> Iterable[Figure]:
         again = None if one is None or other is None else one - other
         name = f"{gap.reference} minus {gap.method}"
         yield Figure("added up", gap.check, name, None, gap.metric, gap.value, again, exact)
+    for gain in report.gains:
+        one, other = (
+            means.get((check, gain.method, gain.metric)) for check in (gain.check, gain.beside)
+        )
+        again = None if one is None or other is None else one - other
+        name = f"{gain.method}, beside {gain.beside}"
+        yield Figure("added up", gain.check, name, None, gain.metric, gain.value, again, exact)
 
 
 def _fresh(
