@@ -26,6 +26,8 @@ LAYERS = (
         "charts",
         "quality",
         "quality_charts",
+        "variant_charts",
+        "variants",
         "verdicts",
     },
     {
@@ -63,7 +65,7 @@ HOMES = {
     },
     "safetensors": {"embedder", "training"},
     "sqlalchemy": {"community"},
-    "plotly": {"charts", "quality_charts"},
+    "plotly": {"charts", "quality_charts", "variant_charts"},
     "typer": {"cli", "commands", "terminal"},
     "implicit": {"baselines"},
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import measured
 import pytest
+import varied
 from browsing import ROOT, serving, settled, violations, wider_than_screen
 from playwright.sync_api import expect
 
@@ -18,9 +19,10 @@ pytestmark = pytest.mark.browser
 def assets(tmp_path_factory) -> Path:
     """What ships, with a report of invented figures."""
     folder = tmp_path_factory.mktemp("lab")
-    for name in ("model", "community", "MODEL_CARD.md"):
+    for name in ("model", "community", "MODEL_CARD.md", "LICENSE"):
         (folder / name).symlink_to(ROOT / "assets" / name)
     measured.write(folder)
+    varied.write(folder)
     return folder
 
 
@@ -44,8 +46,8 @@ def test_everything_on_the_page_can_be_read_by_everyone(visit, lab, look):
     expect(page).to_have_title("Lab · Musical Neighbours")
     expect(page.get_by_role("heading", level=1)).to_have_text("How good is it, really?")
     expect(page.get_by_role("heading", name="How much of your listening it knows")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(3)
-    for key in ("methods", "card", "made-with"):
+    expect(page.locator(".js-plotly-plot")).to_have_count(9)
+    for key in ("methods", "licences", "card", "made-with"):
         page.locator(f".st-key-{key} summary").click()
     expect(page.get_by_role("heading", level=3, name="Limits")).to_be_visible()
     is_good(page)
@@ -77,7 +79,7 @@ def test_a_check_is_chosen_by_keyboard_and_its_table_downloaded(visit, lab):
 def judged(judged_assets, tmp_path_factory) -> Iterator[tuple[str, Path]]:
     """(address, folder) of a server whose report has its half-vectors."""
     folder = tmp_path_factory.mktemp("judged")
-    for name in ("model", "community", "MODEL_CARD.md"):
+    for name in ("model", "community", "MODEL_CARD.md", "LICENSE"):
         (folder / name).symlink_to(ROOT / "assets" / name)
     for file in judged_assets.iterdir():
         shutil.copy(file, folder)

@@ -60,7 +60,7 @@ def test_the_button_works_every_figure_out_again(page):
     assert set(ranked["verdict"]) == set(gaps["verdict"]) == {"same"}
     first = ranked[ranked["method"] == "two towers"].iloc[0]
     assert first["check"] == "Last.fm strangers"
-    assert first["in the report"] == pytest.approx(first["just now"], abs=0.01)
+    assert first["report"] == pytest.approx(first["now"], abs=0.01)
     assert "raw data is not here" in words(page)
     assert page.button(key="go-quick-check").label == "Run it again"
 

@@ -10,7 +10,7 @@ from twotower.quality import Standing
 from twotower.reports import Difference, Report
 from twotower.ui import components, words
 from twotower.ui.lab_tables import spoken, table
-from twotower.ui.lab_words import gap, question, title
+from twotower.ui.lab_words import interval, question, title
 from twotower.ui.words import escape
 
 METHODS = """
@@ -74,7 +74,7 @@ def summary(standings: Sequence[Standing]) -> str:
             than = "than " if each.verdict == "no better" else ""
             parts.append(
                 f"{word} {than}{escape(each.baseline)} for “{escape(title(each.check))}” "
-                f"({gap(each.difference)}, {each.listeners} listeners)."
+                f"({interval(each.difference)}, {each.listeners} listeners)."
             )
     return " ".join(parts)
 
@@ -132,6 +132,6 @@ def against_all(against: Sequence[Difference]) -> str:
 
 def _named(gaps: Sequence[Difference]) -> str:
     """The first of them with their intervals, the others as a number."""
-    line = ", ".join(f"{escape(each.method)} ({gap(each)})" for each in gaps[:NAMED])
+    line = ", ".join(f"{escape(each.method)} ({interval(each)})" for each in gaps[:NAMED])
     rest = len(gaps) - NAMED
     return f"{line} and {rest} more" if rest > 0 else line

@@ -31,7 +31,7 @@ def cold_start(report: Report) -> None:
                     quality_charts.by_size(found, scales[metric]),
                     key=f"cold-{metric}",
                     config=quality_charts.NO_BAR,
-                    alt=f"Line chart of {metric} over artists in the query: {_curves_told(found)}",
+                    alt=f"Line chart of {metric} over artists in the query: {curves_told(found)}",
                 )
     components.note(
         "Drawn: the towers, the baselines that find best, and popularity. A list that stays says "
@@ -56,7 +56,7 @@ def _cold_words(report: Report) -> str:
     return " ".join(parts)
 
 
-def _curves_told(curves: Mapping[str, Mapping[int, float]]) -> str:
+def curves_told(curves: Mapping[str, Mapping[int, float]]) -> str:
     return "; ".join(
         f"{method}: " + ", ".join(f"{value:.2f} from {size}" for size, value in curve.items())
         for method, curve in curves.items()

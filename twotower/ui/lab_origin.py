@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import streamlit as st
 
@@ -14,7 +15,24 @@ from twotower.ui.lab import RUN
 from twotower.ui.lab_tables import table
 from twotower.ui.words import escape
 
-CARD = "MODEL_CARD.md"
+CARD, LICENCE = "MODEL_CARD.md", "LICENSE"
+# name, what it is used for, terms; docs/data.md says where anyone gets each.
+DATA = (
+    ("Last.fm listeners of 2011 (HetRec)", "trained on, and asked about", "non-commercial"),
+    (
+        "Playlists of 2010 to 2017 (part of the Million Playlist Dataset)",
+        "trained on, and asked about",
+        "research; it is no longer offered for download",
+    ),
+    ("Playlists of 2020 (TidyTuesday)", "asked about; audio of tracks", "stated with the set"),
+    ("Listeners in Germany (a teaching file)", "asked about only", "not stated"),
+    ("Heavy listeners of 2005 (Audioscrobbler)", "asked about only", "CC BY-NC-SA 1.0"),
+    (
+        "Genres and audio of artists (public files of 2020 and 2021)",
+        "what is known of artists",
+        "values that came from Spotify's Web API, whose developer terms may apply",
+    ),
+)
 NARROW = (  # so that the tables of the card fit a small screen
     "<style>@media (max-width: 640px) {.st-key-card table {font-size: .75rem} "
     ".st-key-card :is(td, th) {font-size: inherit; padding: .3rem .15rem}}</style>"
@@ -57,13 +75,22 @@ def origin(report: Report) -> None:
         "with this app are invented, and no listening that came through Spotify's Web API was used "
         "in training."
     )
+    with st.expander("The data, and under which terms", key="licences"):
+        st.markdown("\n".join(f"- **{name}**: {use}. Terms: {terms}." for name, use, terms in DATA))
+        if licence := _text(assets / LICENCE):
+            st.code(licence, language=None, wrap_lines=True)
+    if card := _text(assets / CARD):
+        st.html(NARROW)
+        with st.expander("The model card: data, terms, limits", key="card"):
+            st.markdown(card_text(card))
+
+
+def _text(path: Path) -> str:
+    """A file's text; "" where there is none to read."""
     try:
-        card = (assets / CARD).read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        return
-    st.html(NARROW)
-    with st.expander("The model card: data, terms, limits", key="card"):
-        st.markdown(card_text(card))
+        return ""
 
 
 def card_text(card: str) -> str:

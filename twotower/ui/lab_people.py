@@ -7,7 +7,7 @@ from twotower.errors import EmptyProfile
 from twotower.reports import Report
 from twotower.ui import components, portrait, session
 from twotower.ui.lab_tables import FIGURES, spoken, table
-from twotower.ui.lab_words import counted, gap
+from twotower.ui.lab_words import counted, interval
 from twotower.ui.words import escape
 
 
@@ -37,7 +37,8 @@ def friends(report: Report) -> None:
         ]
         st.markdown(
             f"- **{said.get(metric, escape(metric))}**: two towers {one.towers:.3f}, best baseline "
-            f"{one.best:.3f}, {escape(one.baseline)}: **{one.verdict}** ({gap(one.difference)}). "
+            f"{one.best:.3f}, {escape(one.baseline)}: **{one.verdict}** "
+            f"({interval(one.difference)}). "
             + counted(quality.differences(report, "friends", metric))
             + (f" Built on the towers: {', '.join(built)}." if built else "")
         )

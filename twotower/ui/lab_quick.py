@@ -134,12 +134,12 @@ def _outcome(found: Outcome) -> None:
 
 
 def _row(line: Line) -> dict[str, Cell]:
+    metric = "" if line.metric == "MRR" else f" ({line.metric})"
     return {
-        "check": title(line.check),
         "method": line.method,
-        "measure": line.metric,
-        "in the report": line.stored,
-        "just now": line.again,
+        "check": title(line.check) + metric,
+        "report": line.stored,
+        "now": line.again,
         "verdict": VERDICTS[line.verdict],
     }
 
@@ -147,10 +147,10 @@ def _row(line: Line) -> dict[str, Cell]:
 def _gap_row(gap: Gap) -> dict[str, Cell]:
     stored, again = gap.stored, gap.again
     return {
-        "check": title(gap.check),
         "method": gap.method,
-        "in the report": stored.value if stored else None,
-        "just now": again.mean,
+        "check": title(gap.check),
+        "report": stored.value if stored else None,
+        "now": again.mean,
         "low, report": stored.low if stored else None,
         "low, now": again.low,
         "high, report": stored.high if stored else None,

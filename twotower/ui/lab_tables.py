@@ -12,6 +12,7 @@ FIGURES = {
     "most listed / 10": "most lists that one is on, in tenfold",
     "mutual share of top 10": "share of entries that are answered",
 }
+NAMES = ("method", "variant", "told")  # columns that stay in view
 ROW_PX = 35
 
 
@@ -28,7 +29,7 @@ def table(
     st.dataframe(
         lines,
         hide_index=True,
-        column_config={"method": st.column_config.TextColumn(pinned=True), **numbers},
+        column_config={name: st.column_config.TextColumn(pinned=True) for name in NAMES} | numbers,
         height="content" if tall is None or len(lines) <= tall else ROW_PX * (tall + 1),
         placeholder="—",
         key=key,

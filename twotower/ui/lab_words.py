@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from twotower import quality
 from twotower.quality_charts import told
-from twotower.reports import Difference
+from twotower.reports import Difference, Gain
 from twotower.ui import words
+from twotower.variants import Mark
+
+Interval = Difference | Gain | Mark
 
 # What a check is called here, and what it asks; of names that begin alike, the longest counts.
 CHECKS: Mapping[str, tuple[str, str]] = {
@@ -90,8 +93,9 @@ def _known(check: str) -> str | None:
     return max(found, key=len, default=None)
 
 
-def gap(difference: Difference) -> str:
-    return f"{told(difference.value)} [{told(difference.low)}, {told(difference.high)}]"
+def interval(of: Interval) -> str:
+    """`+0.097 [+0.080, +0.114]`."""
+    return f"{told(of.value)} [{told(of.low)}, {told(of.high)}]"
 
 
 def counted(against: Sequence[Difference]) -> str:
