@@ -147,3 +147,8 @@ def test_those_asked_in_every_split_stand_in_one_order_and_others_do_not(path, r
 
     assert alike("halves-playlists") > 0.5
     assert alike("halves") < 0.05
+
+
+def test_where_nothing_was_kept_nothing_is_written(report, tmp_path):
+    assert halfvectors.Keeper().write(tmp_path / halfvectors.FILE, report) is report
+    assert not list(tmp_path.iterdir())

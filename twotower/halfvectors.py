@@ -63,8 +63,11 @@ class Keeper:
     def write(self, path: Path, report: Report) -> Report:
         """Write those of the towers and of the best baselines; the report, tied to the file.
 
-        The best are those with the highest MRR in a check, by the report.
+        The best are those with the highest MRR in a check, by the report. Nothing is written, and
+        the report stays as it is, where none of these checks was asked.
         """
+        if not self._kept:
+            return report
         for beside in BESIDE:
             written = _packed(self._chosen(report, beside))
             if len(written) <= LARGEST:

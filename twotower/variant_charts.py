@@ -20,7 +20,7 @@ _MARKS: tuple[tuple[Verdict, str], ...] = (
 
 
 def forest(marks: Sequence[Mark], axis: str, names: Mapping[Verdict, str]) -> go.Figure:
-    """A row a difference with its interval, around a line at nought, the first on top.
+    """A row a difference with its interval, around a mark at nought, the first on top.
 
     names  what each verdict is called in the legend
     """
@@ -55,7 +55,10 @@ def forest(marks: Sequence[Mark], axis: str, names: Mapping[Verdict, str]) -> go
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    figure.add_vline(x=0, line={"color": INK, "width": 1})
+    for mark in marks:  # at nought, and not through the words
+        low, high = places[id(mark)] - 0.3, places[id(mark)] + 0.15
+        line = {"color": INK, "width": 1}
+        figure.add_shape(type="line", x0=0, x1=0, y0=low, y1=high, line=line, layer="below")
     figure.update_layout(
         annotations=[
             {

@@ -13,7 +13,7 @@ Verdict = Literal["same", "differs", "beside"]
 
 EDGE_SLACK = 0.25  # of an interval's width: the half-vectors don't say who is in several splits
 TOLD = 12  # figures that differ, in a text
-CHECK = 38  # letters of a check's name in a table
+CHECK = 39  # letters of a check's name in a table
 _HEADS: dict[Way, str] = {
     "ranked": "Ranked again from the half-vectors",
     "fitted": "Fitted anew",
@@ -180,7 +180,7 @@ def _line(figures: Sequence[Figure]) -> Line:
 
 
 def _table(title: str, lines: Sequence[Line]) -> list[str]:
-    told = [f"{title:<75}{'report':>9}{'again':>9}"]
+    told = [f"{title:<76}{'report':>9}{'again':>9}"]
     for each in lines:
         name = f"  {each.check:<{CHECK}}{each.method:<{NAME}}"
         values = f"{each.metric:<10}{_told(each.stored):>7}{_told(each.again):>9}"

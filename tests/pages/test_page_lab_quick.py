@@ -76,6 +76,16 @@ def test_a_figure_that_was_changed_is_named(page, assets):
     assert tables(page)[0]["verdict"].iloc[0] == "differs"
 
 
+def test_what_was_said_of_another_report_goes(page, assets):
+    assert pressed(page).success
+    report = json.loads((assets / "quality.json").read_text())
+    report["rows"][0]["value"] = 0.987
+    (assets / "quality.json").write_text(json.dumps(report))
+    page.run()
+    assert not page.success and page.button(key="go-quick-check").label == "Run the quick check"
+    assert pressed(page).error
+
+
 def test_vectors_of_another_run_are_told_and_it_can_be_tried_again(page, assets):
     whole = (assets / "halves.npz").read_bytes()
     (assets / "halves.npz").write_bytes(whole[:-10])

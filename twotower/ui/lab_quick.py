@@ -15,7 +15,8 @@ from twotower.ui.words import escape
 from twotower.verdicts import Gap, Line, Outcome, Verdict, Way
 
 POLL_S = 0.5
-RUN, ENDED = "quick-run", "quick-ended"  # in the session: what is waited for, what has been seen
+# In the session: what is waited for, what has been seen to end, and the report it is about.
+RUN, ENDED, ABOUT = "quick-run", "quick-ended", "quick-about"
 NAMED = 10  # figures that differ, by name
 TALL = 12  # rows of a table that stand without scrolling
 WAYS: dict[Way, tuple[str, str]] = {
@@ -55,9 +56,11 @@ def check_now(report: Report) -> None:
         )
         return
     st.markdown(_offer(raw=raw, vectors=vectors))
+    if st.session_state.get(ABOUT) is not report:
+        st.session_state.pop(RUN, None)  # what it said was of another report
     run: Running[Outcome] | None = st.session_state.get(RUN)
     going = run is not None and run.state == "running"
-    st.fragment(_live, run_every=POLL_S if going else None)(settings)
+    st.fragment(_live, run_every=POLL_S if going else None)(settings, report)
 
 
 def _offer(*, raw: bool, vectors: bool) -> str:
@@ -77,7 +80,7 @@ def _offer(*, raw: bool, vectors: bool) -> str:
     return " ".join(parts)
 
 
-def _live(settings: Settings) -> None:
+def _live(settings: Settings, report: Report) -> None:
     """The button, the work while it goes on, and what came of it."""
     run: Running[Outcome] | None = st.session_state.get(RUN)
     if run is not None and run.state == "running":
@@ -96,7 +99,7 @@ def _live(settings: Settings) -> None:
 
     label = "Run the quick check" if run is None else "Run it again"
     if st.button(label, key="go-quick-check", icon=":material/fact_check:", type="primary"):
-        st.session_state[RUN] = _desk().start(work)
+        st.session_state[RUN], st.session_state[ABOUT] = _desk().start(work), report
         st.rerun()
     if run is None:
         return
