@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from planted import hetrec_files
 from typer.testing import CliRunner, Result
+from vectors import FITS, TOWERS
 
+import twotower.fit
 from twotower import shipped
 from twotower.cli import app
 from twotower.datafiles import FOLDERS
@@ -409,6 +411,23 @@ def test_evaluate_asks_a_model_about_those_it_has_not_seen(world: Path, tmp_path
 def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
     assert "no check quarters; there are halves" in refusal(["evaluate", "--check", "quarters"])
     assert "docs/data.md" in refusal(["evaluate"], env)
+
+
+def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(twotower.fit, "two_towers", lambda: FITS[TOWERS])  # training takes minutes
+    data, assets = tmp_path / "data", tmp_path / "assets"
+    hetrec_files(data / FOLDERS["hetrec"], people(LISTENERS, 12))
+    args = ["evaluate", "--data", data, "--check", "halves", "--split", 0]
+    values([*args, "--out", tmp_path / "other.json"])
+    assert not (tmp_path / "halves.npz").exists()
+    written = values([*args, "--out", assets / "quality.json"])
+    assert json.loads((assets / "quality.json").read_text()) == written
+    found = values(["evaluate", "--quick"], env | {"TWOTOWER_ASSETS": str(assets)})
+    assert found["same"]
+    ranked = {figure["method"] for figure in found["figures"] if figure["way"] == "ranked"}
+    assert TOWERS in ranked and len(ranked) == 4
 
 
 def test_evaluate_quick_says_whether_the_report_is_right(

@@ -128,7 +128,7 @@ def _fresh(
         for row in found.rows
         if (at := (row.check, row.method, row.split, row.metric)) in stored
     ]
-    notes = [f"{_listed(FITTED)} were fitted anew on the training listeners of split 0."]
+    notes = [f"Fitted anew on the training listeners of split 0: {_listed(FITTED)}."]
     if other:
         notes.append(
             f"The data here is not the report's ({_listed(other)} differ or are missing), so what "

@@ -115,7 +115,9 @@ class Outcome:
 
     @property
     def differing(self) -> tuple[Figure | Gap, ...]:
-        return tuple(each for each in self.all if each.verdict == "differs")
+        """Sums last: what they are made of tells more."""
+        off = [each for each in self.all if each.verdict == "differs"]
+        return tuple(sorted(off, key=lambda e: isinstance(e, Figure) and e.way == "added up"))
 
     def of(self, way: Way) -> tuple[Figure, ...]:
         return tuple(figure for figure in self.figures if figure.way == way)

@@ -76,7 +76,7 @@ def _offer(*, raw: bool, vectors: bool) -> str:
             "The public data is on this server, so three baselines are also fitted anew, and the "
             "shipped model is asked about people it has never seen."
         )
-    parts.append("It takes less than a minute." if raw else "It takes seconds.")
+    parts.append("It takes up to a minute." if raw else "It takes seconds.")
     return " ".join(parts)
 
 
@@ -113,7 +113,10 @@ def _outcome(found: Outcome) -> None:
     seconds = words.amount(max(found.seconds, 1), "second")
     if found.differing:
         st.error(f"**{found.summary()}** It took {seconds}.", icon=":material/error:")
-        st.markdown("\n".join(f"- {escape(str(each))}" for each in found.differing[:NAMED]))
+        named = [
+            str(each).replace(each.check, title(each.check), 1) for each in found.differing[:NAMED]
+        ]
+        st.markdown("\n".join(f"- {escape(line)}" for line in named))
         if len(found.differing) > NAMED:
             components.note(f"And {len(found.differing) - NAMED:,} more.")
     else:
