@@ -112,6 +112,12 @@ def test_changed_and_half_written_vectors_are_told(assets):
             check_again(assets)
 
 
+def test_a_folder_without_the_data_is_as_none(judged_assets, tmp_path):
+    found = check_again(judged_assets, tmp_path)
+    assert not found.differing and not found.of("fitted")
+    assert any("raw data is not here" in note for note in found.notes)
+
+
 def test_without_vectors_and_data_it_says_what_would_help(assets, tmp_path):
     (assets / halfvectors.FILE).unlink()
     for data in (None, tmp_path / "none"):

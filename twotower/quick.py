@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from twotower import halfvectors, quality
+from twotower.datafiles import FOLDERS
 from twotower.errors import MissingData
 from twotower.reports import Report
 from twotower.reranking import SLACK, rank_again
@@ -37,7 +38,7 @@ def check_again(
     tell = on_progress or (lambda share, text: None)
     tell(0.0, "reading the report")
     report = quality.load(assets / quality.FILE)
-    raw = data is not None and data.is_dir()
+    raw = data is not None and has_data(data)
     figures, gaps, notes = list(_added_up(report)), list[Gap](), list[str]()
     share = _RANKED_SHARE if raw else 1.0
     try:
@@ -70,6 +71,11 @@ def check_again(
         notes += said
     tell(1.0, "done")
     return Outcome(tuple(figures), tuple(gaps), tuple(notes), time.perf_counter() - began)
+
+
+def has_data(data: Path) -> bool:
+    """Whether a folder has the one data set without which nothing can be fitted."""
+    return (data / FOLDERS["hetrec"]).is_dir()
 
 
 def _added_up(report: Report) -> Iterable[Figure]:

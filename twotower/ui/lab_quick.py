@@ -4,7 +4,7 @@ import streamlit as st
 
 from twotower import halfvectors
 from twotower.quality import Cell
-from twotower.quick import check_again
+from twotower.quick import check_again, has_data
 from twotower.reports import Report
 from twotower.running import OneAtATime, Running, Tell
 from twotower.settings import Settings
@@ -46,7 +46,7 @@ def _desk() -> OneAtATime[Outcome]:
 def check_now(report: Report) -> None:
     """A button that works figures of the report out again; nothing where it can't be done."""
     settings = Settings.from_env()
-    raw = settings.data.is_dir()
+    raw = has_data(settings.data)
     vectors = (settings.assets / halfvectors.FILE).exists() and halfvectors.TIED in report.header
     st.header("Check it now", anchor=False)
     if not raw and not vectors:
