@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planted import main_plane, ring, ring_content, ring_tags
+from planted import main_plane, make_sources, ring, ring_content, ring_tags
 from streamlit.testing.v1 import AppTest
+from vectors import write
 from world import INDEX, PlantedMatcher
 
 from twotower import projection, shipped
@@ -47,4 +48,12 @@ def planted_assets(trained, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:  # umap takes ten seconds, and has tests of its own
         patch.setattr(projection, "fit_map", main_plane)
         shipped.build(folder, embedder, people, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def judged_assets(tmp_path_factory) -> Path:
+    """A folder with the report and the half-vectors of quick methods on the planted groups."""
+    folder = tmp_path_factory.mktemp("judged")
+    write(folder, make_sources())
     return folder

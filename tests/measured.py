@@ -41,6 +41,13 @@ FIGURES = {
         "mutual share of top 10": {TOWERS: 0.5, "EASE": 0.4},
         "uniformity": {TOWERS: -3.0},
     },
+    "groups, tidytuesday, artists only": {"MRR": {TOWERS: 0.6, "EASE": 0.5}},
+    "groups, tidytuesday, + audio": {"MRR": {TOWERS: 0.6, "EASE": 0.5}},
+    "groups, tidytuesday, + playlists": {"MRR": {TOWERS: 0.55, "EASE": 0.5}},
+    "groups, tidytuesday, audio alone": {"MRR": {TOWERS: 0.15, "EASE": 0.01}},
+    "groups, hetrec, artists only": {"MRR": {TOWERS: 0.8, "EASE": 0.5}},
+    "groups, hetrec, + tags": {"MRR": {TOWERS: 0.85, "EASE": 0.5}},
+    "groups, hetrec, tags alone": {"MRR": {TOWERS: 0.1, "EASE": 0.01}},
 }
 
 

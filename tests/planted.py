@@ -1,6 +1,8 @@
 """Public data in small, made up: groups of listeners, each with artists of its own."""
 
+from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 
@@ -116,3 +118,24 @@ def main_plane(vectors: np.ndarray, *, seed: int) -> np.ndarray:
     centred = vectors - vectors.mean(axis=0)
     _, _, axes = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
     return (centred @ axes[:2].T).astype(np.float32)
+
+
+def hetrec_files(folder: Path, listeners: Sequence[Profile]) -> Path:
+    """These listeners as the files of HetRec, the first artist of each with a tag."""
+    folder.mkdir(parents=True)
+    names = sorted({key for p in listeners for key in p.artists})
+    number = {key: at for at, key in enumerate(names)}
+    tables = {
+        "artists.dat": ["id\tname", *(f"{at}\t{key}" for key, at in number.items())],
+        "user_artists.dat": ["userID\tartistID\tweight"],
+        "tags.dat": ["tagID\ttagValue", "1\trock"],
+        "user_taggedartists.dat": ["userID\tartistID\ttagID\tday\tmonth\tyear"],
+        "user_friends_part.dat": ["userID\tfriendID"],
+    }
+    for p in listeners:
+        for key, artist in p.artists.items():
+            tables["user_artists.dat"].append(f"{p.id}\t{number[key]}\t{artist.plays:.0f}")
+        tables["user_taggedartists.dat"].append(f"{p.id}\t{number[min(p.artists)]}\t1\t1\t4\t2009")
+    for file, lines in tables.items():
+        (folder / file).write_text("\n".join(lines) + "\n")
+    return folder

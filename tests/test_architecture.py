@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from the layers below its own, and from its own without
 # turning in a circle; a folder counts as one module. A new module takes its place here.
 LAYERS = (
-    {"errors", "settings", "domain", "disk"},
+    {"errors", "settings", "domain", "disk", "running"},
     {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets"},
     {"catalogue", "content", "factors", "features", "tables", "model", "losses"},
     {
@@ -26,6 +26,9 @@ LAYERS = (
         "charts",
         "quality",
         "quality_charts",
+        "variant_charts",
+        "variants",
+        "verdicts",
     },
     {
         "baselines",
@@ -38,9 +41,20 @@ LAYERS = (
         "training",
         "community",
     },
-    {"checks", "embedder", "estimates"},
+    {"checks", "embedder", "estimates", "halfvectors"},
     {"fit", "evaluation"},
-    {"listeners", "shipped", "demos", "surroundings", "matching", "assets", "card", "auth"},
+    {
+        "listeners",
+        "shipped",
+        "demos",
+        "surroundings",
+        "matching",
+        "assets",
+        "card",
+        "auth",
+        "quick",
+        "reranking",
+    },
     {"ui", "terminal", "commands", "cli", "__main__"},
     {"pages", "app"},
 )
@@ -62,7 +76,7 @@ HOMES = {
     },
     "safetensors": {"embedder", "training"},
     "sqlalchemy": {"community"},
-    "plotly": {"charts", "quality_charts"},
+    "plotly": {"charts", "quality_charts", "variant_charts"},
     "typer": {"cli", "commands", "terminal"},
     "implicit": {"baselines"},
 }

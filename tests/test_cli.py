@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from planted import hetrec_files
 from typer.testing import CliRunner, Result
+from vectors import FITS, TOWERS
 
+import twotower.fit
 from twotower import shipped
 from twotower.cli import app
 from twotower.datafiles import FOLDERS
@@ -201,29 +205,8 @@ def test_results_are_refused_a_place_that_is_none(tmp_path: Path):
     assert "is not a folder" in refusal(["import", file, "--out", file / "out.jsonl"])
 
 
-def hetrec(folder: Path, listeners: Sequence[Profile]) -> Path:
-    """These listeners as the files of HetRec, the first artist of each with a tag."""
-    folder.mkdir(parents=True)
-    names = sorted({key for p in listeners for key in p.artists})
-    number = {key: at for at, key in enumerate(names)}
-    tables = {
-        "artists.dat": ["id\tname", *(f"{at}\t{key}" for key, at in number.items())],
-        "user_artists.dat": ["userID\tartistID\tweight"],
-        "tags.dat": ["tagID\ttagValue", "1\trock"],
-        "user_taggedartists.dat": ["userID\tartistID\ttagID\tday\tmonth\tyear"],
-        "user_friends_part.dat": ["userID\tfriendID"],
-    }
-    for p in listeners:
-        for key, artist in p.artists.items():
-            tables["user_artists.dat"].append(f"{p.id}\t{number[key]}\t{artist.plays:.0f}")
-        tables["user_taggedartists.dat"].append(f"{p.id}\t{number[min(p.artists)]}\t1\t1\t4\t2009")
-    for file, lines in tables.items():
-        (folder / file).write_text("\n".join(lines) + "\n")
-    return folder
-
-
 def test_dataset_writes_listeners_and_tags(tmp_path: Path):
-    folder = hetrec(tmp_path / "data" / FOLDERS["hetrec"], people(20, 5))
+    folder = hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], people(20, 5))
     out, tags = tmp_path / "p.jsonl", tmp_path / "t.jsonl.gz"
     found = values(["dataset", "hetrec", folder, "--out", out, "--tags", tags])
     assert found == {"dataset": "hetrec", "listeners": 20, "tags": 20}
@@ -231,7 +214,7 @@ def test_dataset_writes_listeners_and_tags(tmp_path: Path):
 
 
 def test_dataset_writes_content_of_the_sets_beside_it(tmp_path: Path, env: dict[str, str]):
-    folder = hetrec(tmp_path / "data" / FOLDERS["hetrec"], people(20, 5))
+    folder = hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], people(20, 5))
     content = tmp_path / "c.jsonl"
     args = ["dataset", "hetrec", folder, "--content", content]
     assert "docs/data.md says where" in refusal(args, env)
@@ -412,7 +395,7 @@ def test_map_fit_refuses_other_files(tmp_path: Path):
 
 def test_evaluate_asks_a_model_about_those_it_has_not_seen(world: Path, tmp_path: Path):
     listeners = list(read_profiles(world / "listeners.jsonl"))
-    hetrec(tmp_path / "data" / FOLDERS["hetrec"], listeners)
+    hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], listeners)
     model, out = world / "assets" / "model", tmp_path / "quality.json"
     unseen = [p for p in listeners if hashed_id(p) not in set(Embedder.load(model).trained_on)]
     assert len(unseen) == UNSEEN
@@ -428,6 +411,49 @@ def test_evaluate_asks_a_model_about_those_it_has_not_seen(world: Path, tmp_path
 def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
     assert "no check quarters; there are halves" in refusal(["evaluate", "--check", "quarters"])
     assert "docs/data.md" in refusal(["evaluate"], env)
+
+
+def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(twotower.fit, "two_towers", lambda: FITS[TOWERS])  # training takes minutes
+    data, assets = tmp_path / "data", tmp_path / "assets"
+    hetrec_files(data / FOLDERS["hetrec"], people(LISTENERS, 12))
+    args = ["evaluate", "--data", data, "--check", "halves", "--split", 0]
+    values([*args, "--out", tmp_path / "other.json"])
+    assert not (tmp_path / "halves.npz").exists()
+    written = values([*args, "--out", assets / "quality.json"])
+    assert json.loads((assets / "quality.json").read_text()) == written
+    found = values(["evaluate", "--quick"], env | {"TWOTOWER_ASSETS": str(assets)})
+    assert found["same"]
+    ranked = {figure["method"] for figure in found["figures"] if figure["way"] == "ranked"}
+    assert TOWERS in ranked and len(ranked) == 4
+
+
+def test_evaluate_quick_says_whether_the_report_is_right(
+    judged_assets: Path, tmp_path: Path, env: dict[str, str]
+):
+    assets = shutil.copytree(judged_assets, tmp_path / "assets")
+    env |= {"TWOTOWER_ASSETS": str(assets)}
+    found = values(["evaluate", "--quick"], env)
+    assert found["same"] and found["added up"] > 0
+    assert {figure["verdict"] for figure in found["figures"]} == {"same"}
+    report = json.loads((assets / "quality.json").read_text())
+    report["rows"][0]["value"] += 0.1
+    (assets / "quality.json").write_text(json.dumps(report))
+    result = run(["evaluate", "--quick"], env)
+    assert result.exit_code == 1
+    assert "differs: halves, two towers, split 0: MRR" in result.stdout
+    assert result.stderr.endswith("figures differ from what the report says.\n")
+    found = json.loads(run(["evaluate", "--quick", "--json"], env).stdout)
+    assert not found["same"]
+    (assets / "halves.npz").write_bytes(b"")
+    assert "changed or damaged" in refusal(["evaluate", "--quick"], env)
+
+
+@pytest.mark.parametrize("flag", [["--out", "f"], ["--check", "halves"], ["--split", 0]])
+def test_evaluate_quick_refuses_flags_of_the_long_form(flag: list[object]):
+    assert "--quick goes with --data and --json alone" in refusal(["evaluate", "--quick", *flag])
 
 
 def test_assets_refuses_a_data_folder_that_is_not_there(tmp_path: Path, env: dict[str, str]):

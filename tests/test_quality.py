@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import measured
 import pytest
@@ -10,7 +11,7 @@ from measured import HOSTILE, TOWERS
 
 from twotower import quality
 from twotower.errors import IncompatibleModel, MissingData
-from twotower.reports import Difference
+from twotower.reports import Difference, Gain
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,24 @@ def test_what_was_written_is_read_back(report, tmp_path):
 def test_a_missing_report_says_how_to_make_it(tmp_path):
     with pytest.raises(MissingData, match="python -m twotower evaluate --out"):
         quality.load(tmp_path / "quality.json")
+
+
+def test_gains_are_read_back_and_need_not_be_there(report, tmp_path):
+    gain = Gain("groups, made, + tags", "groups, made, artists only", TOWERS, "MRR", 0.1, 0.0, 0.2)
+    path = tmp_path / "quality.json"
+    path.write_text(replace(report, gains=(gain,)).to_json())
+    assert quality.load(path).gains == (gain,)
+    path.write_text(replace(report, gains=()).to_json())
+    assert "gains" not in json.loads(path.read_text()) and quality.load(path).gains == ()
+
+
+@pytest.mark.parametrize(("file", "command"), quality.COMMANDS.items())
+def test_another_report_is_made_by_another_command(file, command, tmp_path):
+    with pytest.raises(MissingData, match=f"`python -m twotower {command} --out assets/{file}`"):
+        quality.load(tmp_path / file)
+    (tmp_path / file).write_text("{}")
+    with pytest.raises(IncompatibleModel, match=f"^{file} is no quality report.* {command} --out"):
+        quality.load(tmp_path / file)
 
 
 def damaged(told: dict) -> list[str]:

@@ -81,3 +81,33 @@ def test_a_method_that_was_not_asked_for_a_metric_has_no_line_under_it():
     assert [line.split()[0] for line in lines] == [
         "cold-3", "MRR", "towers", "overlap@10", "towers", "blend",
     ]  # fmt: skip
+
+
+def grouped() -> Tally:
+    tally, rng = Tally(), np.random.default_rng(0)
+    for split, ids in enumerate([("a", "b", "c"), ("b", "c", "d")]):
+        plain = rng.random(3) / 2
+        for shown, more in (("artists only", 0.0), ("+ tags", 0.25), ("tags alone", -0.125)):
+            for method in ("towers", "plain"):
+                tally.add(f"groups, made, {shown}", "MRR", method, split, ids, plain + more)
+    return tally
+
+
+def test_what_is_told_beside_artists_has_a_gain_of_the_reference_alone():
+    report = grouped().report({}, reference="towers")
+    found = {(g.check, g.beside, g.method): (g.value, g.low, g.high) for g in report.gains}
+    plain = "groups, made, artists only"
+    assert found == {
+        ("groups, made, + tags", plain, "towers"): pytest.approx((0.25, 0.25, 0.25)),
+        ("groups, made, tags alone", plain, "towers"): pytest.approx((-0.125,) * 3),
+    }
+    assert json.loads(report.to_json())["gains"][0]["beside"] == plain
+    assert f"towers, MRR beside {plain}: +0.250 [+0.250, +0.250]" in report.to_text()
+    assert grouped().report({}, reference="no such").gains == ()
+
+
+def test_a_gain_needs_the_same_listeners():
+    tally = grouped()
+    tally.add("groups, made, + audio", "MRR", "towers", 0, ("x", "y"), np.ones(2))
+    with pytest.raises(ValueError, match="other listeners were asked in groups, made, \\+ audio"):
+        tally.report({}, reference="towers")

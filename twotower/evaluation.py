@@ -33,6 +33,7 @@ from twotower.reports import Report, Tally
 REFERENCE = "two towers"
 
 Progress = Callable[[float, str], None]  # share done 0..1, what is being done
+Asked = Callable[[str, int, Task, Method], None]  # of which name and split, what, and whom
 
 
 def compared(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
@@ -68,11 +69,13 @@ def evaluate(
     reference: str = REFERENCE,
     command: str = "",
     on_progress: Progress | None = None,
+    on_asked: Asked | None = None,
 ) -> Report:
     """Fit every method on every split, ask all the same, and report with paired intervals.
 
     Differences are those of the `reference` method minus each other, where it is among `fits`.
     `part="validation"` asks the validation listeners and leaves the test alone: for choosing.
+    `on_asked` is called with every question after it was asked, to keep more of it than figures.
     """
     sources = data if isinstance(data, Sources) else read_sources(data)
     tally = Tally()
@@ -83,19 +86,28 @@ def evaluate(
                 if on_progress is not None:
                     done = (turn + (at + place / len(fits)) / len(trials)) / len(splits)
                     on_progress(done, f"split {number}: {name}")
-                _ask(fit(trial.training), name, number, trial.tasks, tally)
+                _ask(fit(trial.training), name, number, trial.tasks, tally, on_asked)
     if on_progress is not None:
         on_progress(1.0, "done")
     header = {"part": part, "splits": list(splits), **_header(sources, checks, seed, command)}
     return tally.report(header, reference=reference, seed=seed)
 
 
-def _ask(method: Method, name: str, number: int, tasks: Sequence[Task], tally: Tally) -> None:
+def _ask(
+    method: Method,
+    name: str,
+    number: int,
+    tasks: Sequence[Task],
+    tally: Tally,
+    on_asked: Asked | None = None,
+) -> None:
     for task in tasks:
         if isinstance(method, LocalScaling) and method.of_whole and isinstance(task, Retrieval):
             continue  # of two halves that share no artist by construction it says nothing
         for metric, values in task.measure(method).items():
             tally.add(task.check, metric, name, number, task.ids, values)
+        if on_asked is not None:
+            on_asked(name, number, task, method)
 
 
 def evaluate_model(

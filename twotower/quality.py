@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from twotower.errors import IncompatibleModel, MissingData
-from twotower.reports import COMPARED, Difference, Mean, Report, Row
+from twotower.reports import COMPARED, Difference, Gain, Mean, Report, Row
 
 FILE = "quality.json"
 MAKE = "`python -m twotower evaluate --out assets/quality.json`"
+ABLATION, LEARNING = "ablation.json", "learning.json"  # reports of variants, and of less data
+COMMANDS = {ABLATION: "ablate", LEARNING: "learning-curve"}
 COLD = "cold-"  # begins the name of a check whose query is cut to so many artists
 CURVES, FLOOR = 4, "popularity"  # baselines among the curves: so many, and the plainest
 _BESIDE = (COLD, "groups, ", "halves, full pool", "unseen, no content")  # not in the headline
-_Part = TypeVar("_Part", Row, Mean, Difference)
+_Part = TypeVar("_Part", Row, Mean, Difference, Gain)
 
 Verdict = Literal["ahead", "no better", "behind"]
 Cell = str | float | None
@@ -55,16 +57,17 @@ class Trained:
 
 
 def load(path: Path) -> Report:
-    """The report that `evaluate --out` wrote.
+    """The report that `evaluate --out`, or another command for another file, wrote.
 
     MissingData where there is none; IncompatibleModel where the file is no such report.
     """
+    make = _make(path.name)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise MissingData(f"there is no quality report yet: write it with {MAKE}") from error
+        raise MissingData(f"there is no quality report yet: write it with {make}") from error
     except UnicodeDecodeError as error:
-        raise _damaged() from error
+        raise _damaged(path) from error
     try:
         told = json.loads(text)
         header = told["header"]
@@ -75,16 +78,25 @@ def load(path: Path) -> Report:
             tuple(_part(Row, each) for each in told["rows"]),
             tuple(_part(Mean, each) for each in told["means"]),
             tuple(_part(Difference, each) for each in told["differences"]),
+            tuple(_part(Gain, each) for each in told.get("gains", ())),
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _damaged() from error
+        raise _damaged(path) from error
     if not report.means:
-        raise _damaged()
+        raise _damaged(path)
     return report
 
 
-def _damaged() -> IncompatibleModel:
-    return IncompatibleModel(f"{FILE} is no quality report, or is damaged: write it with {MAKE}")
+def _make(name: str) -> str:
+    """The command that writes a report of this name, as Markdown."""
+    command = COMMANDS.get(name)
+    return f"`python -m twotower {command} --out assets/{name}`" if command else MAKE
+
+
+def _damaged(path: Path) -> IncompatibleModel:
+    return IncompatibleModel(
+        f"{path.name} is no quality report, or is damaged: write it with {_make(path.name)}"
+    )
 
 
 def _part(kind: type[_Part], told: Mapping[str, Any]) -> _Part:

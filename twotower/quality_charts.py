@@ -9,6 +9,7 @@ from twotower.charts import INK, LINES, PAGE, QUIET
 from twotower.quality import Standing, Verdict
 
 MINUS = "−"
+NO_BAR = {"displayModeBar": False}  # of plotly's config, for a chart without tools
 ROW, COMPACT_ROW = 58, 78  # pixels a check
 # The place of a trace gives it the theme's colour, its symbol says the same without colour.
 _MARKS: tuple[tuple[Verdict, str, str], ...] = (
@@ -54,8 +55,8 @@ def head_to_head(
         ],
         height=(COMPACT_ROW if compact else ROW) * len(standings) + (150 if compact else 100),
         margin={"l": 8, "r": 8, "t": 0, "b": 0},
-        legend=_legend(),
-        xaxis=_scale("MRR: 1 where the right one always comes first"),
+        legend=legend(),
+        xaxis=scale("MRR: 1 where the right one always comes first"),
         yaxis={
             "visible": False,
             "fixedrange": True,
@@ -75,7 +76,7 @@ def _baselines(standings: Sequence[Standing], places: Mapping[int, int]) -> go.S
         marker={"symbol": "line-ns", "size": 15, "color": INK, "line": line},
         name="the best baseline of the check",
         legendrank=1001,  # after the towers
-        text=[f"{_plain(each.baseline)} {each.best:.3f}" for each in standings],
+        text=[f"{plain(each.baseline)} {each.best:.3f}" for each in standings],
         hovertemplate="%{text}<extra></extra>",
     )
 
@@ -98,7 +99,7 @@ def _towers(standings: Sequence[Standing], places: Mapping[int, int]) -> go.Scat
         text=[
             f"two towers {each.towers:.3f}, {told(each.difference.value)} "
             f"[{told(each.difference.low)}, {told(each.difference.high)}] "
-            f"against {_plain(each.baseline)}"
+            f"against {plain(each.baseline)}"
             for each in standings
         ],
         hovertemplate="%{text}<extra></extra>",
@@ -107,7 +108,7 @@ def _towers(standings: Sequence[Standing], places: Mapping[int, int]) -> go.Scat
 
 def _words(each: Standing, label: str, place: int, *, compact: bool) -> dict[str, object]:
     against = {"ahead": "over", "no better": "no better than", "behind": "behind"}[each.verdict]
-    gap = f"{told(each.difference.value)}, {against} {_plain(each.baseline)}"
+    gap = f"{told(each.difference.value)}, {against} {plain(each.baseline)}"
     return {
         "xref": "paper",
         "x": 0,
@@ -117,44 +118,50 @@ def _words(each: Standing, label: str, place: int, *, compact: bool) -> dict[str
         "yshift": 11,
         "align": "left",
         "showarrow": False,
-        "text": f"<b>{_plain(label)}</b>{'<br>' if compact else '  '}{gap}",
+        "text": f"<b>{plain(label)}</b>{'<br>' if compact else '  '}{gap}",
         "font": {"size": 13 if compact else 14, "color": INK},
     }
 
 
-def by_size(curves: Mapping[str, Mapping[int, float]], scale: str) -> go.Figure:
-    """A line a method over the number of artists in the query; the first is the thick one.
+def by_size(
+    curves: Mapping[str, Mapping[int, float]],
+    measure: str,
+    *,
+    size: str = "artists in the query",
+    unit: str = " artists",
+) -> go.Figure:
+    """A line a method over a size, as the number of artists in the query; the first is thick.
 
-    curves  method -> artists -> value 0..1
+    curves  method -> size -> value 0..1
     """
     figure = go.Figure()
     for number, (method, curve) in enumerate(curves.items()):
         figure.add_trace(
             go.Scatter(
-                x=[str(size) for size in curve],
+                x=[str(at) for at in curve],
                 y=list(curve.values()),
                 mode="lines+markers",
-                name=_plain(method),
+                name=plain(method),
                 line={"width": 2 if number else 4, "dash": _DASHES[number % len(_DASHES)]},
                 marker={
                     "size": 9 if number else 12,
                     "symbol": _SYMBOLS[number % len(_SYMBOLS)],
                     "line": {"color": PAGE, "width": 1},
                 },
-                hovertemplate=f"{_plain(method)}: %{{y:.3f}} from %{{x}} artists<extra></extra>",
+                hovertemplate=f"{plain(method)}: %{{y:.3f}} from %{{x}}{unit}<extra></extra>",
             )
         )
     figure.update_layout(
         height=430,
         margin={"l": 0, "r": 8, "t": 8, "b": 0},
-        legend=_legend(),
+        legend=legend(),
         xaxis={
             "type": "category",
-            "title": {"text": "artists in the query", "font": {"size": 13, "color": INK}},
+            "title": {"text": size, "font": {"size": 13, "color": INK}},
             "tickfont": {"size": 13, "color": INK},
             "fixedrange": True,
         },
-        yaxis=_scale(scale) | {"showgrid": True},
+        yaxis=scale(measure) | {"showgrid": True},
         dragmode=False,
     )
     return figure
@@ -165,7 +172,7 @@ def told(value: float) -> str:
     return f"{value:+.3f}".replace("-", MINUS)
 
 
-def _scale(title: str) -> dict[str, object]:
+def scale(title: str) -> dict[str, object]:
     return {
         "range": [0, 1.02],
         "tickvals": [0, 0.25, 0.5, 0.75, 1],
@@ -179,7 +186,7 @@ def _scale(title: str) -> dict[str, object]:
     }
 
 
-def _legend() -> dict[str, object]:
+def legend() -> dict[str, object]:
     return {
         "orientation": "h",
         "yref": "container",
@@ -192,6 +199,6 @@ def _legend() -> dict[str, object]:
     }
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that plotly shows as it is, whatever stands in it."""
     return html.escape(text, quote=False)

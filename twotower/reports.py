@@ -1,7 +1,7 @@
 """What an evaluation found: a row a figure, means over splits, paired differences."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from twotower.metrics import Interval, bootstrap
 RESAMPLES = 2000
 COMPARED = ("MRR", "overlap@10", "Hit@10", "AUC", "NDCG@10")  # whose differences get an interval
 NAME = 27  # letters of a method's name in a table
+PLAIN = ", artists only"  # ends a check's name that others of the same beginning stand beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,26 @@ class Difference:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """One method in a check minus the same in another, the same listeners, with a 95 % interval."""
+
+    check: str  # in which more is told of a listener, or something else
+    beside: str
+    method: str
+    metric: str
+    value: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Report:
     header: Mapping[str, Any]  # seeds, data hashes, versions, command
     rows: tuple[Row, ...]
     means: tuple[Mean, ...]
     differences: tuple[Difference, ...]
+    gains: tuple[Gain, ...] = ()
 
     def mean(self, check: str, method: str, metric: str = "MRR") -> float:
         """One mean over the splits; KeyError where there is none."""
@@ -69,12 +84,14 @@ class Report:
         raise KeyError((check, method, metric))
 
     def to_dict(self) -> dict[str, Any]:
-        """Header, rows, means and differences as plain values; the same run gives the same."""
+        """All of it as plain values; the same run gives the same. Gains only if there are any."""
+        gains = {"gains": [asdict(gain) for gain in self.gains]} if self.gains else {}
         return {
             "header": dict(self.header),
             "rows": [asdict(row) for row in self.rows],
             "means": [asdict(mean) for mean in self.means],
             "differences": [asdict(difference) for difference in self.differences],
+            **gains,
         }
 
     def to_json(self) -> str:
@@ -117,6 +134,10 @@ class Report:
                 cells = zip(metrics, map(len, heads), strict=True)
                 told = [f"{self._told(check, method, metric):>{width}}" for metric, width in cells]
                 lines.append(f"  {method:<{NAME}}" + "".join(told))
+        for gain in self.gains:
+            if gain.check == check:
+                told_gain = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+                lines.append(f"  {gain.method}, {gain.metric} beside {gain.beside}: {told_gain}")
         return lines
 
     def _told(self, check: str, method: str, metric: str) -> str:
@@ -133,11 +154,14 @@ class Report:
         return f"   {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"
 
 
+_Key = tuple[str, str, str]  # check, metric, method
+
+
 class Tally:
     """Values a listener, as they come in; rows of all methods have the same listeners."""
 
     def __init__(self) -> None:
-        self._values: dict[tuple[str, str, str], dict[int, np.ndarray]] = {}
+        self._values: dict[_Key, dict[int, np.ndarray]] = {}
         self._ids: dict[tuple[str, str, int], tuple[str, ...]] = {}
 
     def add(
@@ -173,18 +197,34 @@ class Tally:
             if method != reference
             and metric in COMPARED
             and (check, metric, reference) in self._values
-            for d in (self._difference(check, metric, reference, method, seed),)
+            for d in (self._difference((check, metric, reference), (check, metric, method), seed),)
         )
-        return Report(header, rows, means, differences)
+        return Report(header, rows, means, differences, tuple(self._gains(reference, seed)))
 
-    def _difference(
-        self, check: str, metric: str, reference: str, method: str, seed: int
-    ) -> Interval:
-        one, other = (self._values[check, metric, name] for name in (reference, method))
-        splits = [split for split in one if split in other]
-        ids = [self._ids[check, metric, split] for split in splits]
+    def _gains(self, reference: str, seed: int) -> Iterator[Gain]:
+        """Of the reference beside what it is when only artists are told, where both were asked."""
+        for key in self._values:
+            check, metric, method = key
+            plain = f"{check.rpartition(', ')[0]}{PLAIN}"
+            beside = (plain, metric, reference)
+            if (
+                method == reference
+                and metric in COMPARED
+                and check != plain
+                and beside in self._values
+            ):
+                d = self._difference(key, beside, seed)
+                yield Gain(check, plain, method, metric, d.mean, d.low, d.high)
+
+    def _difference(self, one: _Key, other: _Key, seed: int) -> Interval:
+        """Of what was asked of the same listeners; ValueError where they are others."""
+        splits = [split for split in self._values[one] if split in self._values[other]]
+        ids = [self._ids[(*one[:2], split)] for split in splits]
+        if ids != [self._ids[(*other[:2], split)] for split in splits]:
+            raise ValueError(f"other listeners were asked in {one[0]} than in {other[0]}")
         row = {id: place for place, id in enumerate(sorted({id for part in ids for id in part}))}
         values = np.full((len(row), len(splits)), np.nan)
         for column, split in enumerate(splits):
-            values[[row[id] for id in ids[column]], column] = one[split] - other[split]
+            at = [row[id] for id in ids[column]]
+            values[at, column] = self._values[one][split] - self._values[other][split]
         return bootstrap(values, resamples=RESAMPLES, seed=seed)

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from twotower.errors import TwoTowerError
 
+DIFFERS = 1  # exit code where a check found what it should not
 BAD_INPUT = 2  # exit code
 STOPPED = 130  # exit code after Ctrl-C
 QUIET_S = 1.0  # nothing is said of what takes no longer

@@ -1,0 +1,132 @@
+"""The lab page's button: the report is checked while one looks on."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from twotower.quick import check_again
+from twotower.ui import lab_quick
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def assets(judged_assets, tmp_path, monkeypatch) -> Path:
+    """A report with its half-vectors, to spoil; the public data is not here."""
+    folder = shutil.copytree(judged_assets, tmp_path / "assets")
+    monkeypatch.setenv("TWOTOWER_ASSETS", str(folder))
+    monkeypatch.setenv("TWOTOWER_DATA", str(tmp_path / "none"))
+    lab_quick._desk.clear()
+    return folder
+
+
+@pytest.fixture
+def page(app, assets):
+    return app.switch_page("lab.py").run()
+
+
+def pressed(page):
+    """The page after the button was pressed and the check has ended."""
+    page.button(key="go-quick-check").click().run()
+    until = time.monotonic() + PATIENCE_S
+    while [b for b in page.button if b.key == "quick-cancel"]:
+        assert time.monotonic() < until
+        assert not page.exception
+        page.session_state["quick-run"].wait(1.0)
+        page.run()
+    return page
+
+
+def words(page) -> str:
+    return "\n".join(element.value for element in page.markdown)
+
+
+def tables(page) -> list:
+    """Those of the check, in their order."""
+    return [each.value for each in page.dataframe if "verdict" in each.value.columns]
+
+
+def test_the_button_works_every_figure_out_again(page):
+    assert "From them every rank is worked out again" in words(page)
+    assert page.button(key="go-quick-check").label == "Run the quick check"
+    assert not page.success and not page.error
+    pressed(page)
+    assert not page.exception and not page.error
+    assert page.success[0].value.startswith("**All ")
+    ranked, gaps = tables(page)
+    assert set(ranked["verdict"]) == set(gaps["verdict"]) == {"same"}
+    first = ranked[ranked["method"] == "two towers"].iloc[0]
+    assert first["check"] == "Last.fm strangers"
+    assert first["report"] == pytest.approx(first["now"], abs=0.01)
+    assert "raw data is not here" in words(page)
+    assert page.button(key="go-quick-check").label == "Run it again"
+
+
+def test_a_figure_that_was_changed_is_named(page, assets):
+    report = json.loads((assets / "quality.json").read_text())
+    report["rows"][0]["value"] = 0.987
+    (assets / "quality.json").write_text(json.dumps(report))
+    pressed(page)
+    assert not page.success and not page.exception
+    assert "differ from what the report says" in page.error[0].value
+    assert "in the report" in words(page) and "MRR 0\\.987" in words(page)
+    assert tables(page)[0]["verdict"].iloc[0] == "differs"
+
+
+def test_what_was_said_of_another_report_goes(page, assets):
+    assert pressed(page).success
+    report = json.loads((assets / "quality.json").read_text())
+    report["rows"][0]["value"] = 0.987
+    (assets / "quality.json").write_text(json.dumps(report))
+    page.run()
+    assert not page.success and page.button(key="go-quick-check").label == "Run the quick check"
+    assert pressed(page).error
+
+
+def test_vectors_of_another_run_are_told_and_it_can_be_tried_again(page, assets):
+    whole = (assets / "halves.npz").read_bytes()
+    (assets / "halves.npz").write_bytes(whole[:-10])
+    pressed(page)
+    assert "The check came to no end: halves" in page.error[0].value
+    assert "changed or damaged since" in page.error[0].value
+    (assets / "halves.npz").write_bytes(whole)
+    pressed(page)
+    assert page.success and not page.error
+
+
+def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
+    seen = []
+
+    def slow(assets, data, *, on_progress):
+        while True:  # until nobody waits
+            seen.append(len(seen))
+            on_progress(0.5, "ranks of *halves*")
+            time.sleep(0.01)
+
+    monkeypatch.setattr(lab_quick, "check_again", slow)
+    page.button(key="go-quick-check").click().run()
+    run = page.session_state["quick-run"]
+    until = time.monotonic() + PATIENCE_S
+    while run.share < 0.5:
+        assert time.monotonic() < until
+        run.wait(0.01)
+    page.run()
+    assert page.get("progress")[0].proto.text.startswith("50%")
+    page.button(key="quick-cancel").click().run()
+    assert not page.exception
+    run.wait(PATIENCE_S)
+    assert run.state == "stopped"
+    assert page.button(key="go-quick-check").label == "Run the quick check"
+    monkeypatch.setattr(lab_quick, "check_again", check_again)
+    assert pressed(page).success
+
+
+def test_without_vectors_and_data_it_says_so_and_has_no_button(app, assets):
+    (assets / "halves.npz").unlink()
+    app.switch_page("lab.py").run()
+    assert not app.exception
+    assert "there is nothing here to check it with" in words(app)
+    assert not [b for b in app.button if b.key == "go-quick-check"]
