@@ -131,13 +131,16 @@ def trained(model: Path) -> Trained:
 
 def reference(report: Report) -> str:
     """The method that all others are compared with; "" where none is."""
-    return report.differences[0].reference if report.differences else ""
+    if not report.differences:
+        return ""
+    return str(report.header.get("reference") or report.differences[0].reference)
 
 
 def is_ours(report: Report, method: str) -> bool:
     """Whether a method is the reference, or is built on it."""
     towers = reference(report)
-    return bool(towers) and (method == towers or method.startswith(f"{towers} + "))
+    built = (f"{towers} + ", f"{towers}, ")
+    return bool(towers) and (method == towers or method.startswith(built))
 
 
 def checks(report: Report) -> tuple[str, ...]:
@@ -189,10 +192,10 @@ def standing(report: Report, check: str, metric: str) -> Standing | None:
     """The towers beside the strongest baseline of a check; None where there is no such pair."""
     against = differences(report, check, metric)
     found = values(report, check, metric)
-    towers = reference(report)
-    if not against or towers not in found:
+    if not against or against[0].reference not in found:
         return None
     best = against[0]
+    towers = best.reference  # which a check may have of its own
     return Standing(
         check, metric, found[towers], found[best.method], best, listeners(report, check)
     )

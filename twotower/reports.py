@@ -180,8 +180,23 @@ class Tally:
             raise ValueError(f"{method} was asked about other listeners in {check}")
         self._values.setdefault((check, metric, method), {})[split] = np.asarray(values, float)
 
-    def report(self, header: Mapping[str, Any], *, reference: str, seed: int = 0) -> Report:
-        """Rows, means over splits and, where the reference is there, its paired differences."""
+    def report(
+        self,
+        header: Mapping[str, Any],
+        *,
+        reference: str,
+        by_check: Mapping[str, str] | None = None,
+        seed: int = 0,
+    ) -> Report:
+        """Rows, means over splits and, where the reference is there, its paired differences.
+
+        `by_check` names another reference for some checks, which counts where it was asked.
+        """
+        of = {
+            check: name
+            for check, name in (by_check or {}).items()
+            if any(key[0] == check and key[2] == name for key in self._values)
+        }
         rows = tuple(
             Row(check, method, split, metric, float(values.mean()), len(values))
             for (check, metric, method), by_split in self._values.items()
@@ -192,13 +207,13 @@ class Tally:
             for (check, metric, method), by_split in self._values.items()
         )
         differences = tuple(
-            Difference(check, reference, method, metric, d.mean, d.low, d.high)
+            Difference(check, own, method, metric, d.mean, d.low, d.high)
             for (check, metric, method) in self._values
-            if method != reference
-            and metric in COMPARED
-            and (check, metric, reference) in self._values
-            for d in (self._difference((check, metric, reference), (check, metric, method), seed),)
+            for own in (of.get(check, reference),)
+            if method != own and metric in COMPARED and (check, metric, own) in self._values
+            for d in (self._difference((check, metric, own), (check, metric, method), seed),)
         )
+        header = {**header, "reference": reference}
         return Report(header, rows, means, differences, tuple(self._gains(reference, seed)))
 
     def _gains(self, reference: str, seed: int) -> Iterator[Gain]:
