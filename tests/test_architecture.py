@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # turning in a circle; a folder counts as one module. A new module takes its place here.
 LAYERS = (
     {"errors", "settings", "domain", "disk"},
-    {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets"},
+    {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets", "listens"},
     {"catalogue", "content", "factors", "features", "tables", "model", "losses"},
     {
         "index",
