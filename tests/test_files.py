@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from twotower.domain import SPOTIFY_WEB_API, artist_key
+from twotower.domain import HOURS, SPOTIFY_WEB_API, artist_key
 from twotower.errors import BadProfile, NoMusic, SourceError, TooLarge, UnreadableExport
 from twotower.settings import Settings
 from twotower.sources import files as files_module
@@ -84,6 +84,21 @@ def test_plays_of_one_track_are_gathered_with_their_number_and_days():
     assert (report.name, report.plays, report.artists) == (ACCOUNT, 3, 1)
     assert (str(report.since), str(report.until)) == ("2024-01-05", "2024-03-01")
     assert reading.origin == "file"
+
+
+def test_the_clock_counts_plays_by_hour_of_the_week():
+    saved = {"tracks": [{"artist": "Low", "track": "Monkey"}]}
+    monday, sunday = account("2024-01-01 00:05", "2024-01-08 00:59"), "2024-01-07T23:59:59Z"
+    reading = read(
+        ("StreamingHistory0.json", monday),
+        (EXTENDED, extended(sunday)),
+        ("YourLibrary.json", json.dumps(saved).encode()),
+        ("short.json", account("2024-01-02 10:00", ms=5)),
+        ("days.csv", b"artist,date\nLow,2024-01-03\n"),
+    )
+    assert len(reading.clock) == HOURS
+    assert {hour: count for hour, count in enumerate(reading.clock) if count} == {0: 2, 167: 1}
+    assert read(("days.csv", b"artist,date\nLow,2024-01-03\n")).clock == ()
 
 
 def test_a_play_counts_from_thirty_seconds():

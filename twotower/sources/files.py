@@ -12,12 +12,20 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from itertools import islice
 from types import MappingProxyType
 from typing import IO, Literal, cast
 
-from twotower.domain import COUNTED_FROM_MS, SPOTIFY_WEB_API, Play, Profile, artist_key
+from twotower.domain import (
+    COUNTED_FROM_MS,
+    HOURS,
+    SPOTIFY_WEB_API,
+    Play,
+    Profile,
+    artist_key,
+    hour_of_week,
+)
 from twotower.errors import NoMusic, TooLarge, UnreadableExport
 from twotower.sources.export import is_export_name, read_export
 from twotower.sources.json_rows import json_rows
@@ -35,6 +43,7 @@ MOST_ARTISTS = 200_000
 MOST_TRACKS = 50_000  # told apart by name; plays of further ones count for their artists
 MOST_PROFILES = 10_000
 DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, struct.error, ValueError)
+MIDNIGHT = time()  # sharp, it is a date without a time of day
 WHAT_TO_CHOOSE = "choose the ZIP of your Spotify data, its StreamingHistory files, or a CSV"
 
 NamedFile = tuple[str, IO[bytes]]  # the name shown to the person; an open, seekable binary file
@@ -65,6 +74,7 @@ class Reading:
     profiles: tuple[Profile, ...] = ()  # of profile JSON Lines, as they stand there
     since: date | None = None  # of the plays; of saving where nothing was played
     until: date | None = None
+    clock: tuple[int, ...] = ()  # plays by hour of the week; none where no time of day is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,7 @@ def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> 
         tuple(profiles),
         since,
         until,
+        gathered.clock(),
     )
 
 
@@ -174,6 +185,7 @@ class _Gathered:
         self._extended = _Count()
         self._played = _Count()
         self._kept = _Count()
+        self._hours = [0] * HOURS
 
     def add(
         self, play: Play, name: str, kind: _Kind, count: _Count, left_out: Counter[str]
@@ -201,6 +213,8 @@ class _Gathered:
         count.artists.add(artist)
         count.on(play.at)
         (self._played if play.kind == "played" else self._kept).on(play.at)
+        if play.kind == "played" and play.at is not None and play.at.time() != MIDNIGHT:
+            self._hours[hour_of_week(play.at)] += play.count
         key = (play.artist, play.track, play.kind, play.playlist, play.guests)
         known = self.plays.get(key)
         if known is None and len(self.plays) >= MOST_TRACKS:
@@ -224,6 +238,9 @@ class _Gathered:
     def days(self) -> tuple[date | None, date | None]:
         span = self._played if self._played.since else self._kept
         return span.since and span.since.date(), span.until and span.until.date()
+
+    def clock(self) -> tuple[int, ...]:
+        return tuple(self._hours) if any(self._hours) else ()
 
     def result(self) -> tuple[Play, ...]:
         return tuple(

@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 
 from twotower.domain import (
     AUDIO_RANGE,
+    HOURS,
     Artist,
     Playlist,
     Profile,
@@ -30,7 +31,10 @@ MOST_ENTRIES = 200_000  # of one list
 LONGEST_LINE = 1 << 26  # characters
 _RELEASED = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _PROFILE = frozenset(
-    ("v", "id", "name", "origin", "from", "to", "genres", "artists", "tracks", "playlists", "audio")
+    (
+        *("v", "id", "name", "origin", "from", "to", "clock"),
+        *("genres", "artists", "tracks", "playlists", "audio"),
+    )
 )
 
 
@@ -107,6 +111,7 @@ class _Reader:
             name=self._optional("name", data.get("name")),
             since=self._day("from", data.get("from")),
             until=self._day("to", data.get("to")),
+            clock=self._clock(data.get("clock")),
         )
         if profile.since and profile.until and profile.since > profile.until:
             self._bad("to", f'must not be before "from", {data["from"]}', data["to"])
@@ -190,6 +195,14 @@ class _Reader:
         return Spread(
             self._number(f"{place}.mean", fields.get("mean"), low, high),
             self._number(f"{place}.std", _or(fields.get("std"), 0), 0.0, high - low),
+        )
+
+    def _clock(self, data: object) -> tuple[int, ...]:
+        hours = [hour for _, hour in self._list("clock", data)]
+        if hours and len(hours) != HOURS:
+            self._bad("clock", f"must have {HOURS} numbers, one for each hour of the week", data)
+        return tuple(
+            int(self._number(f"clock[{at}]", hour, 0, MOST_PLAYS)) for at, hour in enumerate(hours)
         )
 
     def _is_audio(self, name: str) -> bool:
