@@ -62,6 +62,7 @@ class FileReport:
     since: date | None
     until: date | None
     left_out: Mapping[str, int]  # reason -> rows: "podcasts", "shorter than 30 s", "no artist", ...
+    notes: tuple[str, ...] = ()  # what else to know of the reading, a sentence each
 
 
 @dataclass(frozen=True, slots=True)
