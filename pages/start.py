@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from twotower.ui import components, doors
+from twotower.ui import components, doors, services
 
 components.hero()
 
@@ -12,8 +12,10 @@ doors.demo_cards()
 
 st.header("Or bring your own music", anchor=False)
 doors.picker()
+doors.joining()
 upload, spotify = st.columns([3, 2], gap="medium")
 with upload:
     doors.uploads()
 with spotify:
     doors.spotify_card()
+services.doors()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from serving import Asked, Said
+from webservice import Asked, Said
 
 USER = "some body"
 OLDEST, NEWEST = 1_600_000_000, 1_714_557_600  # 13 September 2020; Wednesday, 1 May 2024, 10:00

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from serving import Asked, Clock, Said, Service, service
 from standins import HISTORY, USER, lastfm, listen, listenbrainz
+from webservice import Asked, Clock, Said, Service, service
 
 from twotower.domain import Profile, artist_key
 from twotower.errors import NoMusic, NoSuchUser, NotAllowed, RateLimited, TwoTowerError, Unreachable

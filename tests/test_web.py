@@ -6,7 +6,7 @@ import socket
 from itertools import pairwise
 
 import pytest
-from serving import Asked, Clock, Running, Said, service
+from webservice import Asked, Clock, Running, Said, service
 
 from twotower.errors import RateLimited, Unreachable
 from twotower.sources import web as web_module

@@ -1,5 +1,7 @@
 """The page You: what the model sees, and changes to it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from world import HOSTILE, profile_of
@@ -35,6 +37,15 @@ def test_it_shows_artists_genres_sound_and_what_was_not_recognised(you):
     assert "Nobody" in you.expander(key="unknown").markdown[0].value
     assert "Estimated from your artists" in words(you)
     assert "equivalent of 3 equally played artists" in words(you)
+
+
+def test_it_says_where_the_music_came_from_and_thanks_the_services(you):
+    mine = you.session_state["profile"]
+    you.session_state["profile"] = replace(mine, origin="file+lastfm")
+    you.run()
+    assert "4 artists from the files you brought and Last.fm" in words(you)
+    assert "Powered by [AudioScrobbler]" in words(you)
+    assert "ListenBrainz" not in words(you)
 
 
 def test_its_charts_can_be_heard(you):

@@ -11,6 +11,7 @@ from typing import Any
 import requests
 import urllib3
 
+import twotower
 from twotower.errors import RateLimited, Unreachable
 
 TIMEOUT_S = (5.0, 10.0)  # to connect, and between two pieces of an answer
@@ -63,6 +64,11 @@ class Pace:
 class Answer:
     status: int  # 200 to 299, or 400 to 499 but 429
     body: Any  # decoded JSON; None where there is none
+
+
+def agent(contact: str) -> str:
+    """How we introduce ourselves, as MusicBrainz and ListenBrainz ask of everyone."""
+    return f"MusicalNeighbours/{twotower.__version__} ( {contact} )"
 
 
 class WebClient:

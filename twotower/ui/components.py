@@ -71,6 +71,8 @@ def file_report(report: FileReport) -> None:
     left_out = ", ".join(f"{n:,} {escape(why)}" for why, n in report.left_out.items() if n)
     if left_out:
         note(f"Left out: {left_out}")
+    for more in report.notes:
+        note(escape(more))
 
 
 def is_phone() -> bool:

@@ -236,20 +236,32 @@ def uploads() -> None:
                 status.update(label="Read", state="complete")
             st.session_state["upload-turn"] = turn + 1  # lets go of the files' memory
             st.rerun()
-        _last_upload()
+        if (upload := session.last_upload()) is not None:
+            outcome(upload, "These files couldn't be used", "uploaded")
 
 
-def _last_upload() -> None:
-    upload = session.last_upload()
-    if upload is None:
-        return
-    if upload.error:
+def outcome(read: session.Upload, title: str, key: str) -> None:
+    """What was read, and where to go from here; or under `title`, why it couldn't be used."""
+    if read.error:
         st.error(
-            escape(upload.error) + ("\n\nWhat you had before is still here." * upload.kept),
-            title="These files couldn't be used",
+            escape(read.error) + ("\n\nWhat you had before is still here." * read.kept),
+            title=title,
             icon=":material/error:",
         )
-    for report in upload.reports:
+    for report in read.reports:
         components.file_report(report)
-    if not upload.error:
-        components.lead_on("See your neighbours", components.NEIGHBOURS, "uploaded")
+    if not read.error:
+        components.lead_on("See your neighbours", components.NEIGHBOURS, key)
+
+
+def joining() -> None:
+    """For someone who has brought music: whether more of it is added, or takes its place."""
+    now = session.profile()
+    if now is not None and session.can_join():
+        st.toggle(
+            f"Add what I bring next to the {words.amount(len(now.artists), 'artist')} already here",
+            value=True,
+            key="join",
+            help="Plays that both sources know count once. Switched off, the new takes the place "
+            "of the old.",
+        )

@@ -7,24 +7,28 @@ import streamlit as st
 
 from twotower import charts
 from twotower.domain import SPOTIFY_WEB_API, artist_key
-from twotower.ui import components, edits, session, words
+from twotower.ui import components, edits, services, session, words
 from twotower.ui.words import escape
 
 if TYPE_CHECKING:
     from twotower.matching import Portrait
 
 SHOWN = 15
+ORIGINS = {
+    edits.DEMO: "a demo listener",
+    edits.PICKED: "the artists you picked",
+    SPOTIFY_WEB_API: "a Spotify list, kept in this session only",
+    services.LISTENBRAINZ.id: services.LISTENBRAINZ.name,
+    services.LASTFM.id: services.LASTFM.name,
+    "file": "the files you brought",
+}
 
 
 def summary(seen: "Portrait") -> None:
     """Who this is, from what, and how surely it is known."""
     profile = seen.profile
-    origins = {
-        edits.DEMO: "a demo listener",
-        edits.PICKED: "the artists you picked",
-        SPOTIFY_WEB_API: "a Spotify list, kept in this session only",
-    }
-    source = origins.get(profile.origin, "the files you brought")
+    parts = profile.origin.split("+")
+    source = " and ".join(dict.fromkeys(ORIGINS.get(part, ORIGINS["file"]) for part in parts))
     span = ""
     if profile.since and profile.until:
         span = f", {profile.since:%B %Y} to {profile.until:%B %Y}"
@@ -33,6 +37,9 @@ def summary(seen: "Portrait") -> None:
         f"{called}{words.amount(len(profile.artists), 'artist')} from {source}{span}. "
         f"{words.evidence(seen.recognised)}"
     )
+    for service in services.SERVICES:
+        if service.id in parts:
+            components.note(service.thanks)
 
 
 def edit_bar() -> None:

@@ -16,11 +16,11 @@ import numpy as np
 import streamlit as st
 
 from twotower.demos import DEMOS
-from twotower.domain import Neighbour, Profile
+from twotower.domain import SPOTIFY_WEB_API, Neighbour, Profile
 from twotower.errors import EmptyProfile, TwoTowerError
-from twotower.profiles import profile_of
+from twotower.profiles import join_profiles, profile_of
 from twotower.settings import Settings
-from twotower.sources.files import FileReport, read_files
+from twotower.sources.files import FileReport, Reading, read_files
 from twotower.ui import address, components, edits
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ _loading = Lock()
 
 @dataclass(frozen=True)
 class Upload:
-    """How the last reading of files went."""
+    """How the last reading of files, or of a service, went."""
 
     reports: tuple[FileReport, ...]
-    error: str = ""  # why the files couldn't be used; then nothing was changed
+    error: str = ""  # why it couldn't be used; then nothing was changed
     kept: bool = False  # there was a profile before, and it is still there
 
 
@@ -241,17 +241,35 @@ def read_upload(
     files: Sequence[tuple[str, IO[bytes]]], progress: Callable[[float, str], None]
 ) -> None:
     """Make a profile of files; where that fails, the visitor keeps the one they have."""
-    reports: tuple[FileReport, ...] = ()
+    said = f"Read {len(files)} file" + ("s" if len(files) > 1 else "")
     try:
-        reading = read_files(files, progress)
-        reports = reading.reports
+        outcome = take_in(read_files(files, progress), said)
+    except TwoTowerError as error:
+        outcome = Upload((), str(error), kept=profile() is not None)
+    st.session_state["upload"] = outcome
+
+
+def take_in(reading: Reading, said: str) -> Upload:
+    """Make a profile of what was read, or join it to the one that is there.
+
+    Where the model knows too little of it, the visitor keeps the one they have.
+    """
+    now = profile()
+    try:
         new = profile_of(reading)
+        if now is not None and can_join() and st.session_state.get("join", True):
+            new, said = join_profiles(now, new), f"{said}, and joined it to what was here"
         matcher().look(new)
     except TwoTowerError as error:
-        st.session_state["upload"] = Upload(reports, str(error), kept=profile() is not None)
-        return
-    st.session_state["upload"] = Upload(reports)
-    bring(new, f"Read {len(files)} file" + ("s" if len(files) > 1 else ""))
+        return Upload(reading.reports, str(error), kept=now is not None)
+    bring(new, said)
+    return Upload(reading.reports)
+
+
+def can_join() -> bool:
+    """Whether what is read next may be added to what was brought, rather than take its place."""
+    now = profile()
+    return now is not None and now.origin not in (edits.DEMO, edits.PICKED, SPOTIFY_WEB_API)
 
 
 def last_upload() -> Upload | None:
