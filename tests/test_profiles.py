@@ -576,6 +576,15 @@ def test_loading_merges_the_files_of_one_call(tmp_path: Path):
     assert (profile.id, profile.name, profile.origin) == ("x", "Me", "file")
 
 
+def test_a_profile_and_plays_of_the_same_days_are_joined(tmp_path: Path):
+    days = {"from": "2024-01-01", "to": "2024-12-31"}
+    (tmp_path / "p.jsonl").write_text(line(**days) + "\n", encoding="utf-8")
+    text = "artist,date\nLow,2024-05-01\nLow,2024-05-02\nSlint,2024-06-01\n"
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    profile = load_profile([tmp_path / "p.jsonl", tmp_path / "t.csv"], id="x")
+    assert profile.id == "x" and plays_of(profile) == {"low": 2.0, "slint": 1.0}
+
+
 def test_a_profile_alone_is_loaded_as_it_stands(tmp_path: Path):
     (tmp_path / "p.jsonl").write_text(line(origin="picked") + "\n", encoding="utf-8")
     assert load_profile([tmp_path / "p.jsonl"]) == replace(read(line(origin="picked"))[0], id="me")

@@ -16,9 +16,9 @@ from webservice import Asked, Clock, Said, Service, service
 from twotower.domain import Profile, artist_key
 from twotower.errors import NoMusic, NoSuchUser, NotAllowed, RateLimited, TwoTowerError, Unreachable
 from twotower.profiles import profile_of
-from twotower.sources.files import Reading
 from twotower.sources.lastfm import read_lastfm
 from twotower.sources.listenbrainz import listened, read_listenbrainz
+from twotower.sources.reading import Reading
 from twotower.sources.web import Pace, WebClient
 
 Read = Callable[..., Reading]

@@ -25,8 +25,9 @@ from twotower.domain import (
 )
 from twotower.errors import BadProfile, EmptyProfile, MissingData
 from twotower.jsonlines import write_lines
-from twotower.sources.files import Reading, read_files
+from twotower.sources.files import read_files
 from twotower.sources.lines import VERSION, profile_from_json, read_profiles
+from twotower.sources.reading import Reading
 
 __all__ = [
     "build_profile",
@@ -246,7 +247,10 @@ def load_profile(paths: Sequence[Path], *, id: str = "me") -> Profile:
 
 
 def profile_of(reading: Reading, *, id: str = "me", name: str = "") -> Profile:
-    """The one profile of what was read, its plays and its profiles together."""
+    """The one profile of what was read: its plays and its profile added up, if there are both.
+
+    Where both are known to tell of the same days, no play counts twice.
+    """
     if len(reading.profiles) > 1:
         raise BadProfile(
             f"the profiles of {len(reading.profiles):,} listeners are here, and one is wanted: "
@@ -264,8 +268,9 @@ def profile_of(reading: Reading, *, id: str = "me", name: str = "") -> Profile:
                 clock=reading.clock,
             )
         )
-    merged = merge_profiles(found, id=id)
-    return replace(merged, name=name or merged.name)
+    dated = all(profile.since and profile.until for profile in found)
+    merged = reduce(join_profiles, found) if dated else merge_profiles(found, id=id)
+    return replace(merged, id=id, name=name or merged.name)
 
 
 def join_profiles(one: Profile, other: Profile) -> Profile:

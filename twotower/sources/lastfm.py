@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from twotower.errors import NoSuchUser, NotAllowed
-from twotower.sources.files import Reading
+from twotower.sources.reading import Reading
 from twotower.sources.service import (
     SPANS,
     Progress,

@@ -1,12 +1,16 @@
 """What a user of ListenBrainz has heard, by name: it needs no key, and everyone's is public."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 from urllib.parse import quote
 
 from twotower.domain import Play
-from twotower.errors import NoSuchUser
-from twotower.sources.files import Reading
+from twotower.errors import NoSuchUser, UnreadableExport
+from twotower.sources.json_rows import json_rows
+from twotower.sources.reading import Reading
 from twotower.sources.service import (
     SPANS,
     Progress,
@@ -16,13 +20,14 @@ from twotower.sources.service import (
     rows_of,
     seconds_of,
 )
-from twotower.sources.text import clean
+from twotower.sources.text import clean, text_chunks, text_lines
 from twotower.sources.web import Answer, WebClient
 
 ORIGIN = "listenbrainz"
 BETWEEN_S = 1.0  # between two calls
 PAGE = 1000  # the most in one answer
 MOST_PAGES = 5  # of one question
+_MEMBER = re.compile(r"(^|[/\\])listens[/\\]\d{4}[/\\]\d{1,2}\.jsonl$")
 _RANGES = {"all": "all_time", "year": "year", "half": "half_yearly"}
 
 
@@ -146,6 +151,45 @@ class _Reader:
 
     def _name(self) -> str:
         return quote(self._user, safe="")
+
+
+def is_listens_name(name: str) -> bool:
+    """Whether a file of a person's own export from ListenBrainz tells of listening."""
+    return _MEMBER.search(name.casefold()) is not None
+
+
+def read_listens(
+    file: IO[bytes], name: str, *, left_out: Counter[str] | None = None
+) -> Iterator[Play]:
+    """Yield the plays in one file of such an export: a listen a line, or a list of them in JSON.
+
+    A line that is no listen is counted in `left_out`; a damaged list is UnreadableExport.
+    """
+    left_out = Counter() if left_out is None else left_out
+    for row in _rows(file, name):
+        play = listened(row) if isinstance(row, dict) else None
+        if play is not None:
+            yield play
+        else:
+            known = isinstance(row, dict) and "track_metadata" in row
+            left_out["no artist" if known else "other rows"] += 1
+
+
+def _rows(file: IO[bytes], name: str) -> Iterator[object]:
+    start = next((text.lstrip() for text in text_chunks(file) if text.strip()), "")
+    file.seek(0)
+    if start.startswith("["):
+        yield from (row for _, row in json_rows(file, name))
+        return
+    try:
+        for line in text_lines(file):
+            if line.strip():
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError):
+                    yield None
+    except ValueError as fault:
+        raise UnreadableExport(f"{fault}: download the file again", where=name) from fault
 
 
 def listened(row: Mapping[str, Any]) -> Play | None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from twotower.domain import HOURS, Play, artist_key, hour_of_week
 from twotower.errors import NoMusic, SourceError
-from twotower.sources.files import FileReport, Reading
+from twotower.sources.reading import FileReport, Reading
 
 SPANS = {"all": "all time", "year": "the last year", "half": "the last half year"}
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from twotower.errors import IncompatibleModel, MissingData, TwoTowerError
 from twotower.settings import ROOT
-from twotower.sources.files import FileReport
+from twotower.sources.reading import FileReport
 from twotower.ui.words import amount, escape, turn
 
 PICTURE = ROOT / "assets" / "hint.svg"

@@ -215,8 +215,9 @@ def uploads() -> None:
     with st.container(border=True, key="upload", height="stretch"):
         st.subheader("Upload your listening", anchor=False)
         st.markdown(
-            "A Spotify data export (ZIP or its JSON files), an Exportify or other CSV, or a "
-            "profile in JSON Lines; `.gz` is fine. Read in memory, never written to disk."
+            "A Spotify data export (ZIP or its JSON files), one of ListenBrainz, an Exportify or "
+            "other CSV, or a profile in JSON Lines; several at once, and `.gz` is fine. Read in "
+            "memory, never written to disk. A play that two files tell counts once."
         )
         turn = st.session_state.setdefault("upload-turn", 0)
         files = st.file_uploader(

@@ -10,7 +10,7 @@ import streamlit as st
 from twotower.job import Job
 from twotower.settings import Settings
 from twotower.sources import lastfm, listenbrainz
-from twotower.sources.files import Reading
+from twotower.sources.reading import Reading
 from twotower.sources.service import SPANS
 from twotower.sources.web import Pace, WebClient, agent
 from twotower.ui import doors as other_doors

@@ -20,7 +20,8 @@ from twotower.domain import SPOTIFY_WEB_API, Neighbour, Profile
 from twotower.errors import EmptyProfile, TwoTowerError
 from twotower.profiles import join_profiles, profile_of
 from twotower.settings import Settings
-from twotower.sources.files import FileReport, Reading, read_files
+from twotower.sources.files import read_files
+from twotower.sources.reading import FileReport, Reading
 from twotower.ui import address, components, edits
 
 if TYPE_CHECKING:
