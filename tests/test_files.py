@@ -426,6 +426,22 @@ def test_a_zip_of_too_many_files_is_refused(monkeypatch: pytest.MonkeyPatch):
         read(("a.zip", zipped({f"{n}.txt": b"" for n in range(6)})))
 
 
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({f"{n}.json": b"" for n in range(10_000)}, "10,000 files in it, and the limit is 2,000"),
+        ({ACCOUNT: b"[" + b" " * (20 << 20) + b"]"}, "more than 200 times its size"),
+        ({ACCOUNT: b"[]", f"../{ACCOUNT}": b"[]"}, "points outside of it"),
+    ],
+    ids=["10,000 entries", "1000 to 1", "../"],
+)
+def test_hostile_zips_are_refused_by_the_limits_as_they_are(members: dict[str, bytes], says: str):
+    with pytest.raises(SourceError, match=says) as caught:
+        read(("my_spotify_data.zip", zipped(members, compresslevel=9)))
+    assert str(caught.value).startswith("my_spotify_data.zip")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_list_of_members_that_is_too_long_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ):
