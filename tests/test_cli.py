@@ -35,6 +35,7 @@ COMMANDS = [
     "map fit",
     "map place",
     "assets",
+    "doctor",
 ]
 LISTENERS, UNSEEN = 440, 40  # in the world; of these, not in the model's training
 HISTORY = [
