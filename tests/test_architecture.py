@@ -23,6 +23,7 @@ LAYERS = (
         "splits",
         "projection",
         "explain",
+        "discoveries",
         "charts",
         "quality",
         "quality_charts",
