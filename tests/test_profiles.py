@@ -311,6 +311,14 @@ def test_the_example_in_the_document_is_read_whole():
         ),
         (line(artists=[{"name": "a"}], clock=[1]), "clock: must have 168 numbers"),
         (line(artists=[{"name": "a"}], clock=[-1] * 168), "clock[0]: must be a number from 0"),
+        (
+            line(tracks=[{"name": "T", "artist": "A", "spotify": "short"}]),
+            'tracks[0].spotify: must be an id as this service writes it, is "short"',
+        ),
+        (
+            line(tracks=[{"name": "T", "artist": "A", "mbid": 5}]),
+            "tracks[0].mbid: must be an id as this service writes it, is 5",
+        ),
         (line(id=None), "id: must be text, is missing"),
         (line(id=7), "id: must be text, is 7"),
         (line(v=2), "v: must be 1, the version that this program reads, is 2"),
@@ -469,6 +477,8 @@ PROFILES = st.builds(
             st.none() | st.floats(0, 1e5),
             RELEASED,
             AUDIO_VALUES,
+            st.none() | st.from_regex(r"[0-9A-Za-z]{22}", fullmatch=True),
+            st.none() | st.uuids().map(str),
         ),
         max_size=4,
     ).map(tuple),

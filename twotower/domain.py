@@ -158,6 +158,8 @@ class Play:
     duration_s: float | None = None
     released: str | None = None  # ISO year, year-month or date
     guests: tuple[str, ...] = ()  # other artists named beside the main one
+    spotify: str | None = None  # the track's id there
+    mbid: str | None = None  # the recording's id at MusicBrainz
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,8 @@ class Track:
     duration_s: float | None = None
     released: str | None = None
     audio: Mapping[str, float] = field(default_factory=_nothing)
+    spotify: str | None = None  # id there
+    mbid: str | None = None  # of the recording, at MusicBrainz
 
 
 @dataclass(frozen=True, slots=True)

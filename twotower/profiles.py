@@ -59,6 +59,8 @@ class _Recording:
     audio: Mapping[str, float] = field(default_factory=dict)
     duration_s: float | None = None
     released: str | None = None
+    spotify: str | None = None
+    mbid: str | None = None
 
 
 def build_profile(
@@ -166,6 +168,8 @@ def _add(
     one.audio = one.audio or play.audio
     one.duration_s = one.duration_s or play.duration_s
     one.released = one.released or play.released
+    one.spotify = one.spotify or play.spotify
+    one.mbid = one.mbid or play.mbid
 
 
 def _artists(
@@ -209,7 +213,16 @@ def _most_first(weights: Mapping[str, float]) -> Mapping[str, float]:
 def _tracks(weighed: Sequence[tuple[_Recording, float]]) -> tuple[Track, ...]:
     named = sorted((pair for pair in weighed if pair[0].name), key=lambda pair: -pair[1])
     return tuple(
-        Track(one.name, one.artist_name, weight, one.duration_s, one.released, one.audio)
+        Track(
+            one.name,
+            one.artist_name,
+            weight,
+            one.duration_s,
+            one.released,
+            one.audio,
+            one.spotify,
+            one.mbid,
+        )
         for one, weight in named[:MOST_TRACKS]
     )
 
@@ -344,6 +357,8 @@ def _both_tracks(one: Track, other: Track, add: Callable[[float, float], float])
         duration_s=one.duration_s or other.duration_s,
         released=one.released or other.released,
         audio=one.audio or other.audio,
+        spotify=one.spotify or other.spotify,
+        mbid=one.mbid or other.mbid,
     )
 
 
@@ -395,6 +410,8 @@ def profile_to_json(profile: Profile) -> dict[str, Any]:
                     "duration_s": track.duration_s,
                     "released": track.released,
                     "audio": dict(track.audio),
+                    "spotify": track.spotify,
+                    "mbid": track.mbid,
                 }
             )
             for track in profile.tracks

@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,7 @@ from twotower.domain import (
     track_key,
 )
 from twotower.errors import BadProfile
-from twotower.sources.text import LONGEST_NAME, clean, text_chunks
+from twotower.sources.text import LONGEST_NAME, clean, mbid, spotify_id, text_chunks
 
 VERSION = 1
 MOST_PLAYS = 1e9
@@ -163,7 +163,15 @@ class _Reader:
                     for name, value in self._object(f"{place}.audio", fields.get("audio")).items()
                     if self._is_audio(name)
                 },
+                spotify=self._id(f"{place}.spotify", fields.get("spotify"), spotify_id),
+                mbid=self._id(f"{place}.mbid", fields.get("mbid"), mbid),
             )
+
+    def _id(self, place: str, data: object, known: Callable[[object], str | None]) -> str | None:
+        found = known(data)
+        if data is not None and found is None:
+            self._bad(place, "must be an id as this service writes it", data)
+        return found
 
     def _playlists(self, data: object) -> Iterator[Playlist]:
         for at, entry in self._list("playlists", data):
@@ -369,7 +377,9 @@ def _whole(digits: str) -> float:
 
 
 _ARTIST = frozenset(("name", "plays", "genres"))
-_TRACK = frozenset(("name", "artist", "plays", "duration_s", "released", "audio"))
+_TRACK = frozenset(
+    ("name", "artist", "plays", "duration_s", "released", "audio", "spotify", "mbid")
+)
 _PLAYLIST = frozenset(("name", "tracks"))
 _LISTED = frozenset(("name", "artist"))
 _SPREAD = frozenset(("mean", "std"))

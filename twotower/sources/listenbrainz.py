@@ -20,7 +20,7 @@ from twotower.sources.service import (
     rows_of,
     seconds_of,
 )
-from twotower.sources.text import clean, text_chunks, text_lines
+from twotower.sources.text import clean, mbid, text_chunks, text_lines
 from twotower.sources.web import Answer, WebClient
 
 ORIGIN = "listenbrainz"
@@ -104,6 +104,8 @@ class _Reader:
         title, plays = clean(row.get("track_name")), count_of(row.get("listen_count"))
         if names and title and plays:
             self._told.tracks.append((names, title, plays))
+            if (id := mbid(row.get("recording_mbid"))) is not None:
+                self._told.mbids[names, title] = id
 
     def _days(self, payload: Mapping[str, Any]) -> None:
         """The span of a shorter range; that of all time begins with the oldest play instead."""
@@ -198,13 +200,17 @@ def listened(row: Mapping[str, Any]) -> Play | None:
     if not isinstance(told, dict):
         return None
     mapping = told.get("mbid_mapping")
-    names = credited(
-        mapping.get("artists") if isinstance(mapping, dict) else None, told.get("artist_name")
-    )
+    mapped: Mapping[str, Any] = mapping if isinstance(mapping, dict) else {}
+    names = credited(mapped.get("artists"), told.get("artist_name"))
     if not names:
         return None
-    title = clean(told.get("track_name"))
-    return Play(names[0], title or None, at=seconds_of(row.get("listened_at")), guests=names[1:])
+    return Play(
+        names[0],
+        clean(told.get("track_name")) or None,
+        at=seconds_of(row.get("listened_at")),
+        guests=names[1:],
+        mbid=mbid(mapped.get("recording_mbid")),
+    )
 
 
 def credited(artists: object, name: object) -> tuple[str, ...]:

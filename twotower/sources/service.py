@@ -29,6 +29,7 @@ class Told:
     artists: list[tuple[str, int]] = field(default_factory=list)  # (name, plays)
     tracks: list[tuple[tuple[str, ...], str, int]] = field(default_factory=list)  # artists, title
     latest: list[tuple[tuple[str, ...], str, datetime]] = field(default_factory=list)
+    mbids: dict[tuple[tuple[str, ...], str], str] = field(default_factory=dict)  # of tracks
     since: date | None = None
     until: date | None = None
     left_out: Counter[str] = field(default_factory=Counter)
@@ -80,7 +81,8 @@ class Told:
         of_tracks: Counter[str] = Counter()
         for artists, title, count in tracks:
             of_tracks.update({artist_key(name): count for name in artists})
-            yield Play(artists[0], title, count=count, guests=artists[1:])
+            mbid = self.mbids.get((artists, title))
+            yield Play(artists[0], title, count=count, guests=artists[1:], mbid=mbid)
         totals: Counter[str] = Counter()
         names: dict[str, str] = {}
         for name, count in self.artists:
