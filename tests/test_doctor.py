@@ -26,6 +26,7 @@ def test_nothing_set_is_no_problem_and_says_what_opens_each_door(monkeypatch, tm
         "Redirect URI": "good",
         "Last.fm": "note",
         "ListenBrainz": "note",
+        "Audio look-ups": "note",
         "Public data sets": "note",
     }
     assert "SPOTIPY_CLIENT_ID" in found["Spotify sign-in"].said
@@ -43,6 +44,7 @@ def test_what_is_set_is_said_and_no_secret_of_it(monkeypatch, tmp_path):
         "SPOTIPY_REDIRECT_URI": "https://neighbours.example.org/callback",
         "LASTFM_API_KEY": KEY,
         "TWOTOWER_CONTACT": "me@example.org",
+        "TWOTOWER_AUDIO_LOOKUP": "ReccoBeats",
         "TWOTOWER_DATA": str(tmp_path),
     }
     found = quick(env, monkeypatch)
@@ -57,6 +59,11 @@ def test_what_is_set_is_said_and_no_secret_of_it(monkeypatch, tmp_path):
 def test_a_key_that_is_none_is_a_problem_and_not_told(monkeypatch):
     found = quick({"LASTFM_API_KEY": "pasted wr0ng"}, monkeypatch)["Last.fm"]
     assert found.state == "problem" and "32 digits" in found.said and "wr0ng" not in found.said
+
+
+def test_a_look_up_at_a_place_we_don_t_know_is_a_problem(monkeypatch):
+    found = quick({"TWOTOWER_AUDIO_LOOKUP": "elsewhere"}, monkeypatch)["Audio look-ups"]
+    assert found.state == "problem" and "reccobeats or acousticbrainz" in found.said
 
 
 @pytest.mark.parametrize(

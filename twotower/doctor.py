@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from twotower.datafiles import FOLDERS
 from twotower.errors import TwoTowerError
 from twotower.settings import NO_CONTACT, ROOT, Settings
+from twotower.sources.audio import LOOKUPS
 
 State = Literal["good", "note", "problem"]  # a note is about a door that may stay closed
 
@@ -36,6 +37,7 @@ def examine(env: Mapping[str, str]) -> Iterator[Finding]:
     yield from _spotify(env)
     yield _lastfm(settings)
     yield _contact(settings)
+    yield _audio(settings)
     yield _data(settings)
     yield from _loaded(settings)
 
@@ -105,6 +107,16 @@ def _contact(settings: Settings) -> Finding:
         said = "TWOTOWER_CONTACT should be your mail or web address, which ListenBrainz asks for"
         return Finding("ListenBrainz", "note", f"open, but {said}")
     return Finding("ListenBrainz", "good", f"open; it is told to write to {settings.contact}")
+
+
+def _audio(settings: Settings) -> Finding:
+    places = " or ".join(LOOKUPS)
+    if not settings.audio_lookup:
+        said = f"closed: TWOTOWER_AUDIO_LOOKUP={places} lets people look up how their tracks sound"
+        return Finding("Audio look-ups", "note", said)
+    if settings.audio_lookup not in LOOKUPS:
+        return Finding("Audio look-ups", "problem", f"TWOTOWER_AUDIO_LOOKUP must be {places}")
+    return Finding("Audio look-ups", "good", f"open, at {LOOKUPS[settings.audio_lookup].name}")
 
 
 def _data(settings: Settings) -> Finding:

@@ -24,6 +24,8 @@ class Settings:
     contact: str = NO_CONTACT  # mail or web address that services get to see
     listenbrainz_api: str = LISTENBRAINZ_API  # another place is for tests
     lastfm_api: str = LASTFM_API
+    audio_lookup: str = ""  # "reccobeats" or "acousticbrainz": allowed by the operator
+    audio_api: str = ""  # another place is for tests
 
     @property
     def model(self) -> Path:
@@ -41,4 +43,6 @@ class Settings:
             contact=env.get("TWOTOWER_CONTACT", "").strip() or NO_CONTACT,
             listenbrainz_api=env.get("TWOTOWER_LISTENBRAINZ_API") or LISTENBRAINZ_API,
             lastfm_api=env.get("TWOTOWER_LASTFM_API") or LASTFM_API,
+            audio_lookup=env.get("TWOTOWER_AUDIO_LOOKUP", "").strip().lower(),
+            audio_api=env.get("TWOTOWER_AUDIO_API", ""),
         )

@@ -21,7 +21,7 @@ def open_doors(monkeypatch, answer):
         monkeypatch.setenv("TWOTOWER_LISTENBRAINZ_API", place.address)
         monkeypatch.setenv("TWOTOWER_LASTFM_API", place.address)
         monkeypatch.setenv("LASTFM_API_KEY", "k3y")
-        monkeypatch.setattr(services, "_pace", lambda between_s: services.Pace(0.0))
+        monkeypatch.setattr(services, "pace_of", lambda *_: services.Pace(0.0))
         yield place
 
 

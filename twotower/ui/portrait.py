@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from twotower import charts
-from twotower.domain import SPOTIFY_WEB_API, artist_key
-from twotower.ui import components, edits, services, session, words
+from twotower.domain import AUDIO, SPOTIFY_WEB_API, artist_key
+from twotower.sources.audio import Lookup, Sound
+from twotower.ui import components, edits, services, session, sound, words
 from twotower.ui.words import escape
 
 if TYPE_CHECKING:
@@ -111,28 +112,51 @@ def recognition(seen: "Portrait", *, title: str = "Recognised") -> None:
 
 def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]]) -> None:
     """Audio attributes as ranges: you against most of the community."""
-    shown = [name for name in charts.ATTRIBUTES if name in seen.audio and name in community]
+    looked_up = sound.of(seen.profile)
+    values = {**seen.audio, **looked_up[0].audio} if looked_up else seen.audio
+    shown = [name for name in charts.ATTRIBUTES if name in values and name in community]
     st.header("How your music sounds", anchor=False)
     if not shown:
         components.note("No audio attributes are known of these artists.")
+        sound.offer(seen.profile)
         return
-    components.note(
-        "You against the middle 80 % of the community. "
-        + (
-            "Estimated from your artists by the catalogue: no audio attributes came with this "
-            "music."
-            if seen.audio_is_estimate
-            else "From the audio attributes in your own files."
-        )
-    )
+    components.note(f"You against the middle 80 % of the community. {_whence(seen, looked_up)}")
     said = "; ".join(
-        f"{charts.ATTRIBUTES[name]} {charts.in_unit(name, seen.audio[name].mean)}, most people "
+        f"{charts.ATTRIBUTES[name]} {charts.in_unit(name, values[name].mean)}, most people "
         f"{charts.in_unit(name, community[name][0])} to {charts.in_unit(name, community[name][2])}"
         for name in shown
     )
     st.plotly_chart(
-        charts.audio_ranges(seen.audio, community),
+        charts.audio_ranges(values, community),
         key="audio",
         config={"displayModeBar": False},
         alt=f"Range chart of audio attributes: {said}",
+    )
+    if seen.audio_is_estimate:
+        sound.offer(seen.profile)
+
+
+def _whence(seen: "Portrait", looked_up: tuple[Sound, Lookup] | None) -> str:
+    """Where the audio attributes come from, and how far they can be trusted."""
+    if not seen.audio_is_estimate:
+        return "From the audio attributes in your own files."
+    if looked_up is None:
+        return (
+            "Estimated from your artists by the catalogue: no audio attributes came with this "
+            "music."
+        )
+    found, lookup = looked_up
+    if not found.audio:
+        return (
+            f"Estimated from your artists by the catalogue: {lookup.name} knows none of the "
+            f"{words.amount(found.asked, 'track')} it was asked for."
+        )
+    names, rest = ", ".join(name for name in charts.ATTRIBUTES if name in found.audio), ""
+    if len(found.audio) == len(AUDIO):
+        names = "all attributes"
+    else:
+        rest = "; the others are estimated from your artists"
+    return (
+        f"{names.capitalize()} as [{lookup.name}]({lookup.page}) knows them of {found.found:,} of "
+        f"your {words.amount(found.asked, 'most played track')}{rest}. {lookup.about}"
     )

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -38,13 +39,12 @@ class Service:
 
 
 @st.cache_resource
-def _pace(between_s: float) -> Pace:
+def pace_of(place: str, between_s: float) -> Pace:
+    """The turns at one place, of all visitors together."""
     return Pace(between_s)
 
 
-def _client(
-    name: str, address: str, settings: Settings, pace: Pace, job: Job[Reading]
-) -> WebClient:
+def client(name: str, address: str, settings: Settings, pace: Pace, job: Job[Any]) -> WebClient:
     def waiting(why: str, left: float) -> None:
         job.tell(job.done, f"{why}: {math.ceil(left)} s" if left > 1.5 else job.said)
 
@@ -54,12 +54,12 @@ def _client(
 def _ask_listenbrainz(
     user: str, span: str, settings: Settings, pace: Pace, job: Job[Reading]
 ) -> Reading:
-    web = _client("ListenBrainz", settings.listenbrainz_api, settings, pace, job)
+    web = client("ListenBrainz", settings.listenbrainz_api, settings, pace, job)
     return listenbrainz.read_listenbrainz(user, web, span=span, progress=job.tell)
 
 
 def _ask_lastfm(user: str, span: str, settings: Settings, pace: Pace, job: Job[Reading]) -> Reading:
-    web = _client("Last.fm", settings.lastfm_api, settings, pace, job)
+    web = client("Last.fm", settings.lastfm_api, settings, pace, job)
     return lastfm.read_lastfm(user, web, settings.lastfm_key, span=span, progress=job.tell)
 
 
@@ -69,7 +69,7 @@ LISTENBRAINZ = Service(
     "Your user name is enough: listening there is public. Artists, top tracks and the latest "
     "plays are read.",
     "Data from [ListenBrainz](https://listenbrainz.org), free for all (CC0).",
-    lambda: _pace(listenbrainz.BETWEEN_S),
+    lambda: pace_of(listenbrainz.ORIGIN, listenbrainz.BETWEEN_S),
     _ask_listenbrainz,
 )
 LASTFM = Service(
@@ -78,7 +78,7 @@ LASTFM = Service(
     "Your user name is enough, unless you keep your listening private there. Artists, top tracks "
     "and the latest plays are read.",
     "Powered by [AudioScrobbler](https://www.last.fm), whose data is for non-commercial use.",
-    lambda: _pace(lastfm.BETWEEN_S),
+    lambda: pace_of(lastfm.ORIGIN, lastfm.BETWEEN_S),
     _ask_lastfm,
 )
 SERVICES = (LISTENBRAINZ, LASTFM)
