@@ -8,6 +8,7 @@ from twotower.ui import components, edits, people, session, words
 from twotower.ui.words import escape
 
 PRIVACY_PAGE = "https://www.spotify.com/account/privacy/"
+REFRESH_S = 0.5  # of a progress bar
 LETTERS = 120  # of a search that are read
 FOUND = 8  # search results and suggestions shown
 CHIPS, TOP = 40, 12  # picked artists, and the most played of a file, shown as chips
@@ -225,20 +226,44 @@ def uploads() -> None:
             accept_multiple_files=True,
             key=f"upload-files-{turn}",
             label_visibility="collapsed",
+            on_change=session.stop_upload,  # other files are another reading
         )
-        if files:
-            with st.status("Reading your files …", expanded=True) as status:
-                bar = st.progress(0.0)
-
-                def advance(done: float, what: str) -> None:
-                    bar.progress(min(max(done, 0.0), 1.0), escape(what))
-
-                session.read_upload([(file.name, file) for file in files], advance)
-                status.update(label="Read", state="complete")
-            st.session_state["upload-turn"] = turn + 1  # lets go of the files' memory
+        job = session.uploading([(file.name, file) for file in files])
+        if job is not None and job.is_running:
+            _upload_progress()
+        elif job is not None:
+            session.finish_upload()
+            _next_upload()
             st.rerun()
-        if (upload := session.last_upload()) is not None:
+        elif st.session_state.get("upload-stopped"):
+            components.note("Stopped. Nothing was changed.")
+        elif (upload := session.last_upload()) is not None:
             outcome(upload, "These files couldn't be used", "uploaded")
+
+
+def _next_upload() -> None:
+    """A field without files, which lets go of the memory of those that were in it."""
+    st.session_state["upload-turn"] = st.session_state.get("upload-turn", 0) + 1
+
+
+@st.fragment(run_every=REFRESH_S)
+def _upload_progress() -> None:
+    job = session.uploading()
+    if job is None or not job.is_running:
+        st.rerun()
+    st.progress(job.done, f"{escape(job.said or 'Reading your files')} …")
+    st.button(
+        "Stop",
+        key="upload-stop",
+        icon=":material/close:",
+        help="Stop reading; nothing is changed",
+        on_click=_stop_upload,
+    )
+
+
+def _stop_upload() -> None:
+    session.stop_upload()
+    _next_upload()
 
 
 def outcome(read: session.Upload, title: str, key: str) -> None:

@@ -17,9 +17,9 @@ from twotower.sources.web import Pace, WebClient, agent
 from twotower.ui import doors as other_doors
 from twotower.ui import session
 from twotower.ui.components import note
+from twotower.ui.doors import REFRESH_S
 from twotower.ui.words import escape
 
-REFRESH_S = 0.5
 KEPT_S = 3600.0  # so long nothing is asked twice in a session
 MOST_KEPT = 8
 LONGEST_USER = 120

@@ -5,7 +5,7 @@ community and other things that are the same for everyone are in the caches.
 """
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +18,7 @@ import streamlit as st
 from twotower.demos import DEMOS
 from twotower.domain import SPOTIFY_WEB_API, Neighbour, Profile
 from twotower.errors import EmptyProfile, TwoTowerError
+from twotower.job import Job
 from twotower.profiles import join_profiles, profile_of
 from twotower.settings import Settings
 from twotower.sources.files import read_files
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from twotower.matching import Matcher, Portrait
 
 MOST_UNDONE = 30
+AT_ONCE_S = 1.0  # what takes no longer is read without a word
 _loading = Lock()
 
 
@@ -238,16 +240,40 @@ def like(key: str, word: str) -> None:
         bring(edits.with_liking(now, key, word), f"Changed how much {name} counts", edited=True)
 
 
-def read_upload(
-    files: Sequence[tuple[str, IO[bytes]]], progress: Callable[[float, str], None]
-) -> None:
-    """Make a profile of files; where that fails, the visitor keeps the one they have."""
-    said = f"Read {len(files)} file" + ("s" if len(files) > 1 else "")
-    try:
-        outcome = take_in(read_files(files, progress), said)
-    except TwoTowerError as error:
-        outcome = Upload((), str(error), kept=profile() is not None)
-    st.session_state["upload"] = outcome
+def uploading(files: Sequence[tuple[str, IO[bytes]]] = ()) -> Job[Reading] | None:
+    """The reading that was begun; else that of these files, which is begun now.
+
+    Small files are read at once; of larger ones the job tells how far it is, on whatever page the
+    visitor is meanwhile.
+    """
+    begun: tuple[int, Job[Reading]] | None = st.session_state.get("upload-job")
+    if begun is not None:
+        return begun[1]
+    if not files:
+        return None
+    job = Job(lambda job: read_files(files, job.tell))
+    st.session_state["upload-job"] = (len(files), job)
+    st.session_state["upload-stopped"] = False
+    job.join(AT_ONCE_S)
+    return job
+
+
+def stop_upload() -> None:
+    job = uploading()
+    if job is not None:
+        job.cancel()
+        del st.session_state["upload-job"]
+        st.session_state["upload-stopped"] = True
+
+
+def finish_upload() -> None:
+    """Make a profile of what was read; where that fails, the visitor keeps the one they have."""
+    count, job = st.session_state.pop("upload-job")
+    if job.result is not None:
+        said = f"Read {count} file" + ("s" if count > 1 else "")
+        st.session_state["upload"] = take_in(job.result, said)
+    elif job.error is not None:
+        st.session_state["upload"] = Upload((), str(job.error), kept=profile() is not None)
 
 
 def take_in(reading: Reading, said: str) -> Upload:

@@ -9,6 +9,7 @@ from twotower.settings import Settings
 from twotower.sources.audio import LOOKUPS, Lookup, Sound, look_up, to_ask
 from twotower.ui import services
 from twotower.ui.components import note
+from twotower.ui.doors import REFRESH_S
 from twotower.ui.words import amount, escape
 
 JOB, FOUND, FAILED = "sound-job", "sound-found", "sound-failed"
@@ -85,7 +86,7 @@ def _take() -> None:
         st.session_state[FAILED] = job.error
 
 
-@st.fragment(run_every=services.REFRESH_S)
+@st.fragment(run_every=REFRESH_S)
 def _progress(lookup: Lookup) -> None:
     job = _job()
     if job is None or not job.is_running:
