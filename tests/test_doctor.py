@@ -110,7 +110,7 @@ def test_model_and_community_are_loaded_and_counted(planted_assets: Path, tmp_pa
 def test_a_missing_model_is_a_problem_with_the_way_out(tmp_path: Path):
     found = {finding.name: finding for finding in examine({"TWOTOWER_ASSETS": str(tmp_path)})}
     assert found["Model"].state == found["Community"].state == "problem"
-    assert "make assets" in found["Model"].said
+    assert "restore" in found["Model"].said
 
 
 def test_a_community_out_of_reach_is_a_problem_and_its_password_not_told(planted_assets: Path):

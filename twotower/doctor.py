@@ -135,7 +135,7 @@ def _loaded(settings: Settings) -> Iterator[Finding]:
     try:
         embedder = Embedder.load(settings.model)
     except TwoTowerError as error:
-        yield Finding("Model", "problem", f"{error}: `make assets` builds it anew")
+        yield Finding("Model", "problem", str(error))
         yield Finding("Community", "problem", "not looked at: it needs the model")
         return
     said = f"{embedder.version} in {settings.model}, {len(embedder.catalogue):,} artists"
