@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
+from twotower import auth
 from twotower.ui import components, session
 
 
@@ -16,4 +17,9 @@ async def loading(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("pages/index.py", lifespan=loading, on_script_error=components.on_script_error)
+app = st.App(
+    "pages/index.py",
+    routes=auth.routes(auth.desk()),
+    lifespan=loading,
+    on_script_error=components.on_script_error,
+)

@@ -8,6 +8,8 @@ from pathlib import Path
 import platformdirs
 
 ROOT = Path(__file__).resolve().parents[1]
+REDIRECT_URI = "http://127.0.0.1:8501/callback"
+SPOTIFY_ACCOUNTS, SPOTIFY_API = "https://accounts.spotify.com", "https://api.spotify.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,10 @@ class Settings:
     data: Path  # raw public data sets, for training and evaluation only
     assets: Path  # what ships: model, catalogue, invented listeners
     community: str  # database URL
+    spotify_client_id: str = ""  # of the operator's app; without it nobody can sign in
+    spotify_redirect_uri: str = REDIRECT_URI
+    spotify_accounts: str = SPOTIFY_ACCOUNTS  # another place is for tests
+    spotify_api: str = SPOTIFY_API
 
     @property
     def model(self) -> Path:
@@ -24,10 +30,14 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """TWOTOWER_DATA, TWOTOWER_ASSETS and TWOTOWER_COMMUNITY, each with a default that works."""
+        """Each variable has a default that works; docs/spotify.md tells those of Spotify."""
         home = Path(platformdirs.user_data_dir("musical-neighbours", appauthor=False))
         return cls(
             data=Path(env.get("TWOTOWER_DATA") or ROOT / "data"),
             assets=Path(env.get("TWOTOWER_ASSETS") or ROOT / "assets"),
             community=env.get("TWOTOWER_COMMUNITY") or f"sqlite:///{home / 'community.sqlite'}",
+            spotify_client_id=env.get("SPOTIPY_CLIENT_ID", "").strip(),
+            spotify_redirect_uri=env.get("SPOTIPY_REDIRECT_URI", "").strip() or REDIRECT_URI,
+            spotify_accounts=env.get("TWOTOWER_SPOTIFY_ACCOUNTS") or SPOTIFY_ACCOUNTS,
+            spotify_api=env.get("TWOTOWER_SPOTIFY_API") or SPOTIFY_API,
         )
