@@ -9,6 +9,7 @@ import hashlib
 import html
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
@@ -160,6 +161,7 @@ class StandIn:
         self._codes: dict[str, dict] = {}
         self._access: dict[str, dict] = {}
         self._refresh: dict[str, dict] = {}
+        self._spent: set[str] = set()
         self.app = Starlette(
             routes=[
                 Route("/authorize", self._authorize),
@@ -172,8 +174,6 @@ class StandIn:
     def secrets(self) -> set[str]:
         """All that must never be seen outside: tokens and codes."""
         return {*self._codes, *self._access, *self._refresh, *self._spent}
-
-    _spent: set[str] = set()
 
     # Signing in
 
@@ -215,7 +215,7 @@ class StandIn:
         if form.get("grant_type") == "authorization_code":
             code = form.get("code", "")
             known = self._codes.pop(code, None)
-            self._spent = {*self._spent, code} if known else self._spent
+            self._spent.add(code)
             verifier = form.get("code_verifier", "")
             digest = hashlib.sha256(verifier.encode()).digest()
             challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -227,7 +227,9 @@ class StandIn:
             ):
                 return JSONResponse({"error": "invalid_grant"}, 400)
             return self._give(known["who"], known.get("scope", ""))
-        known = self._refresh.pop(form.get("refresh_token", ""), None)  # rotation: it works once
+        old = form.get("refresh_token", "")
+        known = self._refresh.pop(old, None)  # rotation: it works once
+        self._spent.add(old)
         if form.get("grant_type") != "refresh_token" or known is None:
             return JSONResponse(
                 {"error": "invalid_grant", "error_description": "Refresh token revoked"}, 400
@@ -247,15 +249,21 @@ class StandIn:
             }
         )
 
+    def token_for(self, who: str, scopes: Iterable[str]) -> str:
+        """An access token as if the person had agreed."""
+        token = f"access-{secrets.token_hex(20)}"
+        self._access[token] = {"who": who, "scope": " ".join(scopes)}
+        return token
+
     def end_access(self) -> None:
         """Every access token is refused from now on; they can be renewed."""
-        self._spent = {*self._spent, *self._access}
+        self._spent.update(self._access)
         self._access.clear()
 
     def revoke(self) -> None:
         """As if all had taken back what they allowed, or six months were over."""
         self.end_access()
-        self._spent = {*self._spent, *self._refresh}
+        self._spent.update(self._refresh)
         self._refresh.clear()
 
     # The Web API

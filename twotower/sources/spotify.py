@@ -272,7 +272,7 @@ class Web:
 
 def _worth_waiting(refusal: TwoTowerError) -> float | None:
     """Seconds after which to ask once more; None where that would be of no use."""
-    if isinstance(refusal, RateLimited):
+    if isinstance(refusal, RateLimited) and not isinstance(refusal, _QuotaUsed):
         delay = refusal.retry_after_s
         return delay if delay is not None and delay <= LONGEST_WAIT_S else None
     return 1.0 if isinstance(refusal, Unreachable) else None
@@ -302,11 +302,14 @@ def _rate_limited(retry_after: str | None, *, quota: bool) -> RateLimited:
         delay = None
     if delay is not None and not 0 <= delay < 1e7:
         delay = None
-    if quota:  # an hours-long refusal, whatever Retry-After says
-        delay = max(delay or 3600.0, LONGEST_WAIT_S + 1.0)
-    what = QUOTA if quota else SLOW_DOWN
     when = "try again later" if delay is None else f"try again in {in_words(delay)}"
-    return RateLimited(f"{what}: {when}", retry_after_s=delay)
+    if quota:
+        return _QuotaUsed(f"{QUOTA}: {when}", retry_after_s=delay)
+    return RateLimited(f"{SLOW_DOWN}: {when}", retry_after_s=delay)
+
+
+class _QuotaUsed(RateLimited):
+    """Of a day, not of half a minute: asking again soon is of no use, whatever Retry-After says."""
 
 
 def in_words(seconds: float) -> str:
