@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -126,6 +126,7 @@ class Desk:
         self, registration: Registration | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.registration = registration
+        self.no_audio = Event()  # set once Spotify has refused this server audio features
         self._clock = clock
         self._lock = Lock()
         self._sign_ins: dict[str, SignIn] = {}  # by state

@@ -210,6 +210,29 @@ def undo() -> None:
         _keep_address()
 
 
+def forget(gone: Callable[[Profile], bool]) -> bool:
+    """Let go of every profile that is `gone`, also of those that could be had back."""
+    steps: list[Step] = st.session_state.get("steps", [])
+    kept = [step for step in steps if step.before is None or not gone(step.before)]
+    now = profile()
+    found = len(kept) < len(steps) or (now is not None and gone(now))
+    if found:
+        st.session_state["steps"] = kept
+        if now is not None and gone(now):
+            st.session_state["profile"] = None
+        for cached in ("portrait", "found"):
+            st.session_state.pop(cached, None)
+    return found
+
+
+def forget_all() -> None:
+    """Let go of all that the visitor brought, with no way back."""
+    for name in ("steps", "portrait", "found", "upload"):
+        st.session_state.pop(name, None)
+    st.session_state["profile"] = None
+    _keep_address()
+
+
 def start_over() -> None:
     bring(None, "Started over")
 

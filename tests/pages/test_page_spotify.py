@@ -1,0 +1,313 @@
+"""The door of Spotify on the start page: closed, open, reading, read, refused."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+from serving import serving
+from spotify_standin import CLIENT_ID, StandIn, problem
+from starlette.responses import PlainTextResponse
+from streamlit.testing.v1 import AppTest
+from world import INDEX
+
+from twotower import auth
+from twotower.community import Community, Member
+from twotower.domain import SPOTIFY_WEB_API, Listener
+from twotower.errors import BadProfile, CommunityError
+from twotower.fit import fit
+from twotower.profiles import profile_from_json, profile_to_json
+from twotower.sources.spotify import TO_READ, Registration, Token
+from twotower.sources.text import clean
+from twotower.ui import account, session
+
+PATIENCE_S = 20
+KNOWN = ["Amara Jazz", "Ammoth Jazz", "Amara Folk"]
+
+
+def words(app) -> str:
+    shown = (*app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.subheader)
+    return "\n".join(each.value for each in shown)
+
+
+class Visit:
+    """A visitor of the app, on the planted world, and a stand-in for Spotify."""
+
+    def __init__(self, spotify: StandIn, address: str, patch: pytest.MonkeyPatch) -> None:
+        self.spotify = spotify
+        self.desk = auth.Desk(
+            Registration(CLIENT_ID, "http://127.0.0.1:8501/callback", address, f"{address}/v1")
+        )
+        self.cookie: str | None = None
+        patch.setattr(auth, "desk", lambda: self.desk)
+        patch.setattr(account, "_cookie", lambda: self.cookie)
+
+    def sign_in(self, who: str = "ada") -> auth.Session:
+        token = Token(self.spotify.token_for(who, TO_READ), "", 4e9, frozenset(TO_READ))
+        self.cookie, session = self.desk.open_session(token)
+        return session
+
+    def tab(self, **query: str) -> AppTest:
+        app = AppTest.from_file(str(INDEX), default_timeout=20)
+        for name, value in query.items():
+            app.query_params[name] = value
+        return app.run()
+
+    def read(self, app: AppTest) -> AppTest:
+        self.desk.session(self.cookie).kept(account.READING).join(PATIENCE_S)
+        return app.run()
+
+
+@pytest.fixture
+def visit(planted, monkeypatch):
+    monkeypatch.setattr(session, "load_matcher", lambda: planted)
+    monkeypatch.setattr(session, "demos", planted.demos)
+    spotify = StandIn()
+    spotify.people["ada"].artists = list(KNOWN)
+    with serving(spotify.app) as address:
+        yield Visit(spotify, address, monkeypatch)
+
+
+def sign_in_links(app: AppTest) -> int:
+    return sum('href="/login"' in each.value for each in app.get("html"))
+
+
+def test_a_closed_door_says_how_to_open_it_and_what_does_the_same(visit):
+    visit.desk = auth.Desk(None)
+    app = visit.tab()
+    assert not app.exception
+    assert "Not open on this server" in words(app)
+    assert "SPOTIPY_CLIENT_ID" in words(app)
+    assert "https://www.spotify.com/account/privacy/" in words(app)
+    assert sign_in_links(app) == 0
+
+
+def test_a_redirect_uri_that_spotify_refuses_is_told_to_the_operator(visit):
+    visit.desk = auth.Desk(Registration("c", "http://localhost:8501/callback"))
+    app = visit.tab()
+    assert "localhost is refused" in words(app)
+    assert sign_in_links(app) == 0
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["top artists", "saved tracks", "in memory", "not stored", "not used for training",
+     "five people", "Premium", "machine-learning models", "answers for having permission",
+     "account/privacy"],
+)  # fmt: skip
+def test_before_the_button_stands_what_a_person_should_know(visit, told):
+    app = visit.tab()
+    assert told in words(app)
+    assert sign_in_links(app) == 1
+
+
+def test_after_signing_in_the_music_is_read_and_one_click_leads_to_neighbours(visit):
+    visit.spotify.gate.clear()
+    visit.sign_in()
+    app = visit.tab(signin="done")
+    assert not app.exception
+    assert "signin" not in app.query_params
+    assert "Reading your music from Spotify" in words(app)
+    visit.spotify.gate.set()
+    visit.read(app)
+    assert "Your music was read from Spotify" in words(app)
+    assert "You are signed in as **Ada**" in words(app)
+    profile = app.session_state["profile"]
+    assert (profile.id, profile.origin) == ("spotify", SPOTIFY_WEB_API)
+    assert {one.name for one in profile.artists.values()} == {*KNOWN, "A friend"}
+    app.button(key="go-spotify").click().run()
+    assert app.title[0].value == "Your neighbours"
+    assert len(app.subheader) == 10
+
+
+def test_nothing_is_read_before_the_sign_in_that_asked_for_it(visit):
+    visit.sign_in()
+    app = visit.tab()
+    assert visit.spotify.asked == []
+    app.button(key="spotify-read").click().run()
+    visit.read(app)
+    assert app.session_state["profile"].id == "spotify"
+
+
+def test_a_reload_and_a_second_tab_have_it_without_asking_again(visit):
+    visit.sign_in()
+    visit.read(visit.tab(signin="done"))
+    asked = len(visit.spotify.asked)
+    again = visit.tab(signin="done")
+    assert again.session_state["profile"].id == "spotify"
+    assert len(visit.spotify.asked) == asked
+
+
+def test_a_profile_of_another_kind_is_not_replaced_unasked(visit):
+    visit.sign_in()
+    app = visit.tab()
+    app.button(key="add-amara pop").click().run()
+    app.button(key="spotify-read").click().run()
+    visit.read(app)
+    assert app.session_state["profile"].origin == "picked"
+    app.button(key="spotify-take").click().run()
+    assert app.session_state["profile"].id == "spotify"
+    app.button(key="undo").click().run()
+    assert app.session_state["profile"].origin == "picked"
+
+
+def test_what_was_put_away_stays_away_until_asked_for(visit):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.button(key="start-over").click().run()
+    assert app.session_state["profile"] is None
+    app.button(key="spotify-take").click().run()
+    assert app.session_state["profile"].id == "spotify"
+
+
+def test_a_reading_can_be_cancelled_and_begun_anew(visit):
+    visit.spotify.gate.clear()
+    visit.sign_in()
+    app = visit.tab(signin="done")
+    app.button(key="spotify-cancel").click().run()
+    assert "was cancelled" in words(app)
+    assert app.session_state["profile"] is None
+    visit.spotify.gate.set()
+    app.button(key="spotify-again").click().run()
+    visit.read(app)
+    assert app.session_state["profile"].id == "spotify"
+
+
+def test_signing_out_elsewhere_takes_it_all_from_this_tab(visit):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.button(key="chip-amara folk").click().run()
+    assert len(app.session_state["steps"]) == 2
+    visit.desk.drop(visit.cookie)
+    app.run()
+    assert app.session_state["profile"] is None
+    assert [step for step in app.session_state["steps"] if step.before] == []
+    assert "portrait" not in app.session_state and "found" not in app.session_state
+    assert "You are signed out. What was read from Spotify is gone" in words(app)
+    assert "Amara" not in "".join(b.label for b in app.button if b.key.startswith("chip-"))
+
+
+def test_only_what_came_by_signing_in_goes_at_sign_out(visit):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.button(key="start-over").click().run()
+    app.button(key="add-amara pop").click().run()
+    visit.desk.drop(visit.cookie)
+    app.run()
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+
+
+def test_a_session_that_a_restart_ended_is_told(visit):
+    visit.cookie = "of-a-server-that-is-gone"
+    app = visit.tab()
+    assert "You are signed out: by yourself in another tab" in words(app)
+    assert sign_in_links(app) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ("denied", "You said no at Spotify"),
+        ("expired", "couldn't be finished"),
+        ("failed", "didn't answer the sign-in"),
+        ("refused", "SPOTIPY_REDIRECT_URI"),
+        ("closed", "isn't open on this server"),
+        ("out", "You are signed out"),
+        ("disconnected", "https://www.spotify.com/account/apps/"),
+    ],
+)
+def test_how_a_sign_in_went_is_said_once(visit, outcome, told):
+    app = visit.tab(signin=outcome)
+    assert told in words(app)
+    assert told not in words(app.run())
+
+
+def test_an_outcome_that_nobody_knows_says_nothing(visit):
+    app = visit.tab(signin="<b>you won</b>")
+    assert "you won" not in words(app)
+
+
+REFUSALS = {
+    "not on the allow list": (
+        problem(403, "User not registered in the Developer Dashboard"),
+        "only five people",
+    ),
+    "owner without Premium": (
+        problem(403, "Active premium subscription required for the owner of the app."),
+        "no Premium subscription",
+    ),
+    "sign-in older than six months": (problem(401, "The access token expired"), "six months"),
+    "quota refused for 13 hours": (
+        problem(429, "quota", reason="QUOTA_EXCEEDED", retry_after=48_925),
+        "13\\.6 hours",
+    ),
+    "Spotify down": (PlainTextResponse("", 503), "doesn't answer at the moment"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_each_refusal_is_told_with_what_to_do_and_nothing_is_lost(visit, refusal):
+    answer, told = REFUSALS[refusal]
+    visit.spotify.always[""] = answer
+    visit.sign_in()
+    app = visit.tab()
+    app.button(key="add-amara pop").click().run()
+    app.button(key="spotify-read").click().run()
+    visit.read(app)
+    assert "Spotify couldn't be read" in words(app)
+    assert told in clean(app.error[0].value).replace("\u2060", "").replace("\\'", "'")
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    again = sign_in_links(app) if refusal.startswith("sign-in") else app.button(key="spotify-again")
+    assert again
+
+
+def test_a_limit_midway_keeps_what_was_read_and_says_when_to_come_back(visit):
+    visit.spotify.always["me/tracks"] = problem(
+        429, "quota", reason="QUOTA_EXCEEDED", retry_after=48_925
+    )
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    assert "13\\.6 hours" in app.warning[0].value
+    assert "What was read until then is kept" in app.warning[0].value
+    assert app.session_state["profile"].id == "spotify"
+
+
+def test_music_that_the_catalogue_doesnt_know_has_a_look(visit):
+    visit.spotify.people["ada"].artists = ["Nobody At All"]
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    assert not app.exception
+    app.switch_page("neighbours.py").run()
+    assert app.header[0].value == "Too little to tell yet"
+
+
+def test_hostile_names_are_shown_letter_for_letter(visit):
+    visit.spotify.people["ada"].name = "<img src=x> [a](b)"
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    assert "**\\<img src\\=x\\> \\[a\\]\\(b\\)**" in words(app)
+
+
+def test_on_the_page_you_names_lead_to_spotify(visit):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.switch_page("you.py").run()
+    assert not app.exception
+    assert "from your Spotify account, kept in this session only" in words(app)
+    assert "[Amara Jazz](https://open.spotify.com/artist/" in words(app)
+
+
+def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.button(key="chip-amara folk").click().run()
+    edited = app.session_state["profile"]
+    assert edited.origin == SPOTIFY_WEB_API
+    kept = profile_from_json(profile_to_json(edited), "line 1")
+    with pytest.raises(BadProfile, match="Spotify's policy forbids training"):
+        fit([kept] * 50)
+    found = Listener("x", "A name", kept.origin, (("Low", 1.0),))
+    vector = np.eye(1, 8, dtype=np.float32)[0]
+    with closing(Community.open(f"sqlite:///{tmp_path / 'c'}", model_version="m")) as community:
+        with pytest.raises(CommunityError, match="never stored"):
+            community.join(Member(found, vector, vector))
+        assert community.size() == 0
