@@ -166,6 +166,8 @@ class StandIn:
             routes=[
                 Route("/authorize", self._authorize),
                 Route("/api/token", self._token, methods=["POST"]),
+                Route("/favicon.ico", lambda request: Response(status_code=204)),
+                Route("/another-site", self._another_site),
                 Route("/v1/{path:path}", self._api, methods=["GET", "POST"]),
             ]
         )
@@ -265,6 +267,14 @@ class StandIn:
         self.end_access()
         self._spent.update(self._refresh)
         self._refresh.clear()
+
+    async def _another_site(self, request: Request) -> Response:
+        """A page with a button that posts somewhere else."""
+        to = html.escape(request.query_params["to"])
+        return HTMLResponse(
+            f'<!doctype html><html lang=en><form method="post" action="{to}">'
+            f"<button>Win</button></form></html>"
+        )
 
     # The Web API
 
