@@ -1,6 +1,7 @@
 """Signing in over HTTP, against an authorization server that is as strict as the real one."""
 
 import re
+import weakref
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +12,7 @@ from spotify_standin import CLIENT_ID, StandIn
 from starlette.applications import Starlette
 
 from twotower import auth
-from twotower.auth import Desk, routes
+from twotower.auth import Desk, Left, routes
 from twotower.errors import LoginExpired
 from twotower.sources.spotify import TO_READ, Registration
 
@@ -340,3 +341,63 @@ def test_on_https_both_cookies_are_bound_to_the_host_and_secure():
 )
 def test_a_redirect_uri_is_judged_as_spotify_does(uri, right):
     assert (Registration("c", uri).problem() == "") is right
+
+
+# Asking for a playlist
+
+
+def test_only_a_playlist_asks_for_the_scope_that_changes_something(world):
+    browser = world.browser()
+    assert "playlist-modify" not in world.login(browser).text
+    asked = world.login(browser, "?for=save").text
+    assert "playlist-modify-private" in asked and "user-top-read" not in asked
+    world.agree(browser)
+    both = world.login(browser, "?for=save").text
+    assert "playlist-modify-private" in both and "user-top-read" in both
+
+
+def test_what_was_read_is_carried_over_to_a_sign_in_of_the_same_person_only(world):
+    for who, carried in (("ada", True), ("ben", False)):
+        browser = world.browser()
+        world.agree(browser, "ada")
+        before = world.session(browser)
+        before.account = "account-ada"
+        before.keep("reading", lambda: "what was read")
+        assert world.agree(browser, who, "?for=save") == "/neighbours?signin=may-save"
+        after = world.session(browser)
+        assert after is not before
+        assert (after.kept("reading") == "what was read") is carried
+        assert before.kept("reading") is None
+
+
+def test_what_a_tab_leaves_is_held_by_the_tab_until_the_sign_in_and_then_for_minutes(world):
+    browser = world.browser()
+    left = Left("a profile")
+    ticket = world.desk.offer(left)
+    link = world.choice(world.login(browser, f"?for=save&left={ticket}"), "Cancel")
+    del left
+    back = parse_qs(urlsplit(world.back(browser, link)).query)
+    assert back["signin"] == ["denied"]
+    cookie = browser.cookies.get(world.desk.browser_cookie)
+    assert world.desk.take("another", "forged") is None
+    world.clock.now += 2 * auth.SIGN_IN_S - 1
+    assert world.desk.take(cookie, back["left"][0]) == "a profile"
+    assert world.desk.take(cookie, back["left"][0]) is None
+    gone = Left("a tab that is closed")
+    ticket = world.desk.offer(gone)
+    del gone
+    link = world.choice(world.login(browser, f"?for=save&left={ticket}"), "Cancel")
+    assert world.back(browser, link) == "/neighbours?signin=denied"
+
+
+def test_what_nobody_takes_back_is_let_go_of(world):
+    browser = world.browser()
+    left = Left("a profile")
+    watch = weakref.ref(left)
+    link = world.choice(world.login(browser, f"?for=save&left={world.desk.offer(left)}"), "Cancel")
+    del left
+    world.back(browser, link)
+    assert watch() is not None
+    world.clock.now += 2 * auth.SIGN_IN_S + 1
+    world.session(browser)  # as every page asks
+    assert watch() is None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from serving import serving
 from spotify_standin import StandIn
+from test_spotify_playlist import Saving
 from test_spotify_profile import Reading
 
 from twotower.auth import Desk, routes
@@ -35,6 +36,20 @@ def test_the_table_has_the_calls_that_a_profile_takes_at_most():
     assert made == CALLS
     assert sum(CALLS.values()) <= MOST_CALLS
     assert f"At most {MOST_CALLS} calls" in DOCUMENT
+
+
+def test_the_table_has_the_calls_that_a_playlist_takes_at_most():
+    spotify = StandIn()
+    with serving(spotify.app) as address:
+        Saving(spotify, address).save(*(f"Artist {n}" for n in range(30)))
+    made = Counter(
+        f"{method} /" + re.sub(r"^playlists/[^/]+", "playlists/{id}", path)
+        for method, path, _ in spotify.asked
+    )
+    _, part = DOCUMENT.split("## Saving a playlist")
+    told = re.findall(r"^\| `((?:GET|POST) /[^`]+)` \|[^|]*\| (\d+) \|", part, re.MULTILINE)
+    assert made == {call: int(count) for call, count in told}
+    assert made.total() <= MOST_CALLS
 
 
 def test_the_variables_are_those_that_are_read():

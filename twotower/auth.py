@@ -16,6 +16,7 @@ from functools import cache, partial
 from threading import Event, Lock
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
+from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -35,7 +36,9 @@ READ, SAVE = "read", "save"  # what a sign-in is for
 SCOPES = {READ: spotify.TO_READ, SAVE: spotify.TO_SAVE}
 BACK = {READ: "/", SAVE: "/neighbours"}  # the page that it began on
 OUTCOME = "signin"  # parameter of the address that says how it went
-DONE, DENIED, EXPIRED, FAILED, REFUSED = "done", "denied", "expired", "failed", "refused"
+LEFT = "left"  # parameter of the address that names what a tab left here
+MAY_READ, MAY_SAVE = "done", "may-save"
+DENIED, EXPIRED, FAILED, REFUSED = "denied", "expired", "failed", "refused"
 CLOSED, OUT, DISCONNECTED = "closed", "out", "disconnected"
 _NAME = re.compile(r"[\w-]{43}", re.ASCII)
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -90,6 +93,15 @@ class Session:
     def kept(self, name: str) -> Any:
         return self._kept.get(name)
 
+    def adopt(self, other: "Session") -> None:
+        """Take over what another session of the same person keeps, but for work under way."""
+        with other._lock:
+            done = {k: v for k, v in other._kept.items() if not getattr(v, "is_running", False)}
+            other._kept = {k: v for k, v in other._kept.items() if k not in done}
+        with self._lock:
+            self.account = other.account
+            self._kept.update(done)
+
     def forget(self, name: str) -> None:
         with self._lock:
             _end(self._kept.pop(name, None))
@@ -109,6 +121,16 @@ def _end(kept: object) -> None:
         cancel()
 
 
+@dataclass(eq=False)
+class Left:
+    """What a tab leaves at the desk while its person is at Spotify, for the page is loaded anew.
+
+    Whoever leaves it holds it; the desk does so only from the sign-in on, for twenty minutes.
+    """
+
+    value: Any
+
+
 @dataclass(frozen=True, slots=True)
 class SignIn:
     """One that has begun; it is used once."""
@@ -117,6 +139,7 @@ class SignIn:
     browser: str  # hash of the cookie of the browser that began it
     purpose: str
     began: float
+    left: Left | None = None
 
 
 class Desk:
@@ -131,6 +154,8 @@ class Desk:
         self._lock = Lock()
         self._sign_ins: dict[str, SignIn] = {}  # by state
         self._sessions: dict[str, tuple[Session, float]] = {}  # by hash of cookie; last used
+        self._offered: WeakValueDictionary[str, Left] = WeakValueDictionary()  # by ticket
+        self._back: dict[str, SignIn] = {}  # by ticket, until the tab takes it
         mark = "__Host-" if registration and registration.secure else ""
         self.session_cookie = f"{mark}neighbours-session"
         self.browser_cookie = f"{mark}neighbours-browser"
@@ -139,18 +164,51 @@ class Desk:
     def is_open(self) -> bool:
         return self.registration is not None and not self.registration.problem()
 
-    def begin(self, browser: str, purpose: str) -> tuple[str, SignIn]:
+    def offer(self, left: Left) -> str:
+        """The ticket with which a sign-in takes along what a tab leaves here."""
+        ticket = secrets.token_urlsafe(32)
+        self._offered[ticket] = left
+        return ticket
+
+    def begin(self, browser: str, purpose: str, ticket: str = "") -> tuple[str, SignIn]:
         """A new state and what belongs to it."""
         state = secrets.token_urlsafe(32)
-        now = self._clock()
-        begun = SignIn(spotify.new_verifier(), _hash(browser), purpose, now)
+        left = self._offered.get(ticket)
+        begun = SignIn(spotify.new_verifier(), _hash(browser), purpose, self._clock(), left)
         with self._lock:
-            for old, one in list(self._sign_ins.items()):
-                if len(self._sign_ins) < MOST_SIGN_INS and now - one.began <= SIGN_IN_S:
-                    break
-                del self._sign_ins[old]
+            self._tidy(self._sign_ins)
             self._sign_ins[state] = begun
         return state, begun
+
+    def hand_back(self, begun: SignIn) -> str:
+        """The ticket with which the browser of a sign-in takes what its tab left; "" for none."""
+        if begun.left is None:
+            return ""
+        ticket = secrets.token_urlsafe(32)
+        with self._lock:
+            self._tidy(self._back)
+            self._back[ticket] = begun
+        return ticket
+
+    def take(self, browser: str | None, ticket: str) -> Any:
+        """What was left under a ticket, once, for the browser that left it; else None."""
+        with self._lock:
+            self._tidy(self._back)
+            begun = self._back.pop(ticket, None)
+        if begun is None or begun.left is None:
+            return None
+        return begun.left.value if self._is_of(begun, browser) else None
+
+    def _tidy(self, begun: dict[str, SignIn]) -> None:
+        """Let go of what is over, and of the oldest where there are too many."""
+        now = self._clock()
+        for old, one in list(begun.items()):
+            if len(begun) < MOST_SIGN_INS and now - one.began <= 2 * SIGN_IN_S:
+                break
+            del begun[old]
+
+    def _is_of(self, begun: SignIn, browser: str | None) -> bool:
+        return hmac.compare_digest(begun.browser, _hash(browser or ""))
 
     def finish(self, browser: str | None, state: str) -> SignIn | None:
         """What belongs to a state, once, for the browser that began it."""
@@ -158,8 +216,7 @@ class Desk:
             begun = self._sign_ins.pop(state, None)
         if begun is None or self._clock() - begun.began > SIGN_IN_S:
             return None
-        ours = hmac.compare_digest(begun.browser, _hash(browser or ""))
-        return begun if ours else None
+        return begun if self._is_of(begun, browser) else None
 
     def open_session(self, token: Token) -> tuple[str, Session]:
         """The value of the cookie for a new session, and the session."""
@@ -178,6 +235,7 @@ class Desk:
         """The session that a cookie names; None where there is none, or it has ended."""
         with self._lock:
             gone = self._idle()
+            self._tidy(self._back)
             found = self._sessions.pop(key := _hash(cookie or ""), None)
             if found is not None:
                 self._sessions[key] = found[0], self._clock()  # the last used stands last
@@ -250,17 +308,18 @@ def _login(desk: Desk, request: Request) -> Response:
     purpose = request.query_params.get("for", READ)
     if not desk.is_open or desk.registration is None or purpose not in SCOPES:
         return _back("/", CLOSED)
-    registration = desk.registration
+    registration, ticket = desk.registration, request.query_params.get(LEFT, "")
     if request.headers.get("host") != registration.host:
         scheme = "https" if registration.secure else "http"
-        to = f"{scheme}://{registration.host}/login?{urlencode({'for': purpose})}"
+        asked = {"for": purpose, **({LEFT: ticket} if ticket else {})}
+        to = f"{scheme}://{registration.host}/login?{urlencode(asked)}"
         return RedirectResponse(to, 303, headers=_HEADERS)
     browser = request.cookies.get(desk.browser_cookie, "")
     if not _NAME.fullmatch(browser):
         browser = secrets.token_urlsafe(32)
     now = desk.session(request.cookies.get(desk.session_cookie))
     scopes = {*SCOPES[purpose], *(now.scopes if now and purpose == SAVE else ())}
-    state, begun = desk.begin(browser, purpose)
+    state, begun = desk.begin(browser, purpose, ticket)
     to = spotify.authorize_url(
         registration, state=state, verifier=begun.verifier, scopes=sorted(scopes)
     )
@@ -276,20 +335,25 @@ def _callback(desk: Desk, request: Request) -> Response:
     registration = desk.registration
     if begun is None or registration is None:
         return _back("/", EXPIRED)
-    page = BACK[begun.purpose]
+    page, left = BACK[begun.purpose], desk.hand_back(begun)
     if not answer.get("code"):
-        return _back(page, DENIED if answer.get("error") == "access_denied" else FAILED)
+        return _back(page, DENIED if answer.get("error") == "access_denied" else FAILED, left)
     try:
         token = spotify.exchange_code(registration, answer["code"], begun.verifier)
     except LoginExpired:
-        return _back(page, EXPIRED)
+        return _back(page, EXPIRED, left)
     except NotAllowed:
-        return _back(page, REFUSED)
+        return _back(page, REFUSED, left)
     except TwoTowerError:
-        return _back(page, FAILED)
-    desk.drop(request.cookies.get(desk.session_cookie))
-    cookie, _ = desk.open_session(token)
-    response = _back(page, DONE)
+        return _back(page, FAILED, left)
+    old = request.cookies.get(desk.session_cookie)
+    cookie, session = desk.open_session(token)
+    before = desk.session(old)
+    same = before is not None and begun.purpose == SAVE and before.account != ""
+    if before is not None and same and spotify.account_of(registration, token) == before.account:
+        session.adopt(before)
+    desk.drop(old)
+    response = _back(page, MAY_SAVE if begun.purpose == SAVE else MAY_READ, left)
     _set_cookie(response, registration, desk.session_cookie, cookie)
     return response
 
@@ -324,8 +388,9 @@ def _is_from_here(request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
-def _back(page: str, outcome: str) -> Response:
-    to = f"{page}?{urlencode({OUTCOME: outcome})}"
+def _back(page: str, outcome: str, left: str = "") -> Response:
+    told = {OUTCOME: outcome, **({LEFT: left} if left else {})}
+    to = f"{page}?{urlencode(told)}"
     return RedirectResponse(to, 303, headers=_HEADERS)
 
 

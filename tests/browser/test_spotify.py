@@ -331,3 +331,54 @@ def test_without_a_client_id_the_door_is_shown_closed(visit, address):
     expect(sign_in_link(page)).to_have_count(0)
     page.goto(f"{address}/login")
     expect(page.get_by_text("Spotify sign-in isn't open on this server.")).to_be_visible()
+
+
+def ask_to_allow(page: Page) -> None:
+    """From the page Neighbours to Spotify, for a playlist."""
+    expect(page.get_by_role("heading", level=3)).to_have_count(10)
+    settled(page)
+    page.get_by_text("Take it home as a Spotify playlist").click()
+    page.get_by_role("link", name="Allow it at Spotify").click()
+
+
+@pytest.mark.parametrize("look", ["light", "phone"])
+def test_what_the_neighbours_hear_is_taken_home_as_a_playlist(visit, world, look):
+    page = visit(f"{world.app}/neighbours?artist=1+radiohead&artist=1+low", look)
+    ask_to_allow(page)
+    expect(page.get_by_text("It asks for: playlist-modify-private")).to_be_visible()
+    page.get_by_role("link", name="Agree as ben").click()
+    expect(page.get_by_text("You may make the playlist now")).to_be_visible()
+    assert "left=" not in page.url and "signin=" not in page.url
+    is_good(page)
+    page.get_by_role("button", name="Make the playlist").click()
+    expect(page.get_by_text("tracks of 20 artists.")).to_be_visible()
+    made = world.spotify.people["ben"].saved_playlists[-1]
+    link = page.get_by_role("link", name="Your playlist")
+    expect(link).to_have_attribute("href", f"https://open.spotify.com/playlist/{made['id']}")
+    assert len(made["uris"]) == 40
+    is_good(page)
+
+
+def test_a_person_who_was_read_stays_so_when_a_playlist_is_allowed(visit, world):
+    page = visit(world.app)
+    sign_in(page)
+    asked = len(world.spotify.asked)
+    page.get_by_role("link", name="Neighbours", exact=True).click()
+    ask_to_allow(page)
+    page.get_by_role("link", name="Agree as ada").click()
+    expect(page.get_by_role("button", name="Make the playlist")).to_be_visible()
+    assert [path for _, path, _ in world.spotify.asked[asked:]] == ["me"]
+    page.get_by_role("link", name="You", exact=True).click()
+    expect(page.get_by_text("from your Spotify account")).to_be_visible()
+
+
+def test_saying_no_to_a_playlist_loses_no_music(visit, world):
+    page = visit(world.app)
+    file = {"name": "my.csv", "mimeType": "text/csv", "buffer": b"artist,plays\nLow,9\nMogwai,4\n"}
+    page.locator("input[type=file]").set_input_files(file)
+    page.locator(".st-key-upload").get_by_role("button", name="See your neighbours").click()
+    ask_to_allow(page)
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_text("You said no at Spotify")).to_be_visible()
+    page.get_by_role("link", name="You", exact=True).click()
+    expect(page.get_by_text("2 artists from the files you brought")).to_be_visible()

@@ -11,8 +11,9 @@ def test_it_says_what_each_door_reads_and_how_long_it_is_kept(app):
     assert app.title[0].value == "Privacy"
     assert [each.value for each in app.subheader] == [
         "A demo listener, or artists you pick", "Files", "Spotify sign-in",
+        "A playlist in your Spotify account",
     ]  # fmt: skip
-    assert words(app).count("**How long:**") == 3
+    assert words(app).count("**How long:**") == 4
 
 
 def test_without_music_it_leads_to_the_start(app):

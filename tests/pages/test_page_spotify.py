@@ -1,12 +1,16 @@
 """The door of Spotify on the start page: closed, open, reading, read, refused."""
 
+import re
+from collections.abc import Sequence
 from contextlib import closing
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 from serving import serving
 from spotify_standin import CLIENT_ID, StandIn, problem
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from streamlit.testing.v1 import AppTest
 from world import INDEX
 
@@ -16,7 +20,7 @@ from twotower.domain import SPOTIFY_WEB_API, Listener
 from twotower.errors import BadProfile, CommunityError
 from twotower.fit import fit
 from twotower.profiles import profile_from_json, profile_to_json
-from twotower.sources.spotify import TO_READ, Registration, Token
+from twotower.sources.spotify import TO_READ, TO_SAVE, Registration, Token
 from twotower.sources.text import clean
 from twotower.ui import account, session
 
@@ -38,11 +42,16 @@ class Visit:
             Registration(CLIENT_ID, "http://127.0.0.1:8501/callback", address, f"{address}/v1")
         )
         self.cookie: str | None = None
+        self.browser = "this-browser"
         patch.setattr(auth, "desk", lambda: self.desk)
-        patch.setattr(account, "_cookie", lambda: self.cookie)
+        patch.setattr(account, "_cookie", self.sent)
 
-    def sign_in(self, who: str = "ada") -> auth.Session:
-        token = Token(self.spotify.token_for(who, TO_READ), "", 4e9, frozenset(TO_READ))
+    def sent(self, name: str) -> str | None:
+        """The cookie that the browser sends."""
+        return self.cookie if name == self.desk.session_cookie else self.browser
+
+    def sign_in(self, who: str = "ada", scopes: Sequence[str] = TO_READ) -> auth.Session:
+        token = Token(self.spotify.token_for(who, scopes), "", 4e9, frozenset(scopes))
         self.cookie, session = self.desk.open_session(token)
         return session
 
@@ -311,3 +320,103 @@ def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
         with pytest.raises(CommunityError, match="never stored"):
             community.join(Member(found, vector, vector))
         assert community.size() == 0
+
+
+# Taking home a playlist
+
+
+def saved(visit: Visit, app: AppTest) -> AppTest:
+    visit.desk.session(visit.cookie).kept(account.SAVING).join(PATIENCE_S)
+    return app.run()
+
+
+def link_to_allow(app: AppTest) -> str:
+    found = (re.search(r'href="(/login\?[^"]+)"', each.value) for each in app.get("html"))
+    return next(unescape(match[1]) for match in found if match)
+
+
+def picked(visit: Visit) -> AppTest:
+    app = visit.tab()
+    app.button(key="add-amara jazz").click().run()
+    return app.switch_page("neighbours.py").run()
+
+
+def test_without_a_door_no_playlist_is_offered(visit):
+    visit.desk = auth.Desk(None)
+    assert "private playlist" not in words(picked(visit))
+
+
+def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(visit):
+    app = picked(visit)
+    assert "A private playlist in your account: 2 tracks each of 20 artists" in words(app)
+    query = parse_qs(urlsplit(link_to_allow(app)).query)
+    assert query["for"] == ["save"]
+    _, begun = visit.desk.begin(visit.browser, "save", query["left"][0])
+    back = visit.desk.hand_back(begun)
+    visit.sign_in(scopes=TO_SAVE)
+    again = visit.tab(signin="may-save", left=back)
+    assert "left" not in again.query_params
+    assert list(again.session_state["profile"].artists) == ["amara jazz"]
+    assert "You may make the playlist now" in words(again)
+    assert visit.spotify.asked == [], "nothing is read for it"
+
+
+def test_what_was_left_comes_back_once_and_to_its_browser_only(visit):
+    app = picked(visit)
+    ticket = parse_qs(urlsplit(link_to_allow(app)).query)["left"][0]
+    _, begun = visit.desk.begin(visit.browser, "save", ticket)
+    back = visit.desk.hand_back(begun)
+    visit.browser = "another-browser"
+    assert visit.tab(left=back).session_state["profile"] is None
+    visit.browser = "this-browser"
+    assert visit.tab(left=back).session_state["profile"] is None, "a ticket that was tried is burnt"
+    back = visit.desk.hand_back(begun)
+    assert visit.tab(left=back).session_state["profile"] is not None
+    assert visit.tab(left=back).session_state["profile"] is None
+
+
+def test_one_click_makes_the_playlist_and_leads_to_it(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    visit.spotify.gate.clear()
+    app = picked(visit)
+    app.button(key="spotify-make").click().run()
+    assert app.button(key="spotify-save-cancel")
+    visit.spotify.gate.set()
+    saved(visit, app)
+    assert not app.exception
+    link = r"\[Your playlist\]\(https://open\.spotify\.com/playlist/\w{22}\)"
+    assert re.match(f"{link} has 40 tracks of 20 artists", app.success[0].value)
+    made = visit.spotify.people["ada"].saved_playlists
+    assert [one["public"] for one in made] == [False]
+    assert len(made[0]["uris"]) == 40
+
+
+def test_a_playlist_that_was_cancelled_is_not_made(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    visit.spotify.gate.clear()
+    app = picked(visit)
+    app.button(key="spotify-make").click().run()
+    app.button(key="spotify-save-cancel").click().run()
+    visit.spotify.gate.set()
+    saved(visit, app)
+    assert "Cancelled: no playlist was made" in words(app)
+    assert visit.spotify.people["ada"].saved_playlists == []
+
+
+def test_a_refusal_says_that_no_playlist_was_made(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    visit.spotify.always["search"] = problem(429, "slow", retry_after=600)
+    app = picked(visit)
+    app.button(key="spotify-make").click().run()
+    saved(visit, app)
+    assert "10 minutes" in app.error[0].value
+    assert "No playlist was made" in app.error[0].value
+
+
+def test_a_playlist_that_stayed_empty_is_told(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    app = picked(visit)
+    visit.spotify.answers["me/playlists"] = [JSONResponse({"id": "A" * 22}, 201)]
+    app.button(key="spotify-make").click().run()
+    saved(visit, app)
+    assert "but it is still empty" in app.warning[0].value

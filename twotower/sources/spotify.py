@@ -11,7 +11,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -268,6 +268,23 @@ class Web:
                 raise refusal
             waited = True
             self._pause(delay, str(refusal))
+
+
+def account_id(me: Mapping[str, Any]) -> str:
+    """Spotify's id of a person, of its answer to "me"; "" where there is none."""
+    for name in ("account_id", "id"):
+        if isinstance(me.get(name), str) and me[name]:
+            return str(me[name])
+    return ""
+
+
+def account_of(registration: Registration, token: Token) -> str:
+    """Whose account a token opens; "" where Spotify doesn't say."""
+    web = Web(registration, lambda *, renew: token.access, pause=lambda *_: None, most=1)
+    try:
+        return account_id(web.get("me"))
+    except TwoTowerError:
+        return ""
 
 
 def _worth_waiting(refusal: TwoTowerError) -> float | None:

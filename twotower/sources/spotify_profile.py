@@ -22,6 +22,7 @@ from twotower.errors import (
     TwoTowerError,
     Unreachable,
 )
+from twotower.sources.spotify import account_id
 from twotower.sources.text import clean
 
 RANGES = {"long_term": "a year", "medium_term": "half a year", "short_term": "four weeks"}
@@ -160,7 +161,7 @@ class _Reader:
 
     def who(self, answer: Row) -> None:
         self.person = _text(answer.get("id"))
-        self.account = _text(answer.get("account_id")) or self.person
+        self.account = account_id(answer)
         self.name = clean(answer.get("display_name"))
 
     def top_artists(self, name: str, time_range: str) -> None:

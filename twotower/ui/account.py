@@ -1,6 +1,10 @@
 """The visitor's Spotify session: whether there is one, what is read in it, what goes with it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -9,14 +13,16 @@ from twotower.domain import SPOTIFY_WEB_API, Profile
 from twotower.errors import LoginExpired, TwoTowerError
 from twotower.job import Job
 from twotower.profiles import build_profile
-from twotower.sources.spotify import TO_READ, Web
+from twotower.sources.spotify import TO_READ, TO_SAVE, Web
+from twotower.sources.spotify_playlist import Saved, save_playlist
 from twotower.sources.spotify_profile import SpotifyReading, read_spotify
 from twotower.ui import session
 
 SIGNED_IN = "spotify"  # id of a profile that came by signing in
-READING = "reading"  # what is kept in a session
+READING, SAVING = "reading", "saving"  # what is kept in a session
 GONE = "What was read from Spotify is gone from this page and this server."
 SAID = {  # outcome of a sign-in -> kind of notice, words
+    auth.MAY_SAVE: ("success", "You may make the playlist now, below."),
     auth.DENIED: ("info", "You said no at Spotify, so nothing was read."),
     auth.EXPIRED: (
         "warning",
@@ -45,27 +51,29 @@ SAID = {  # outcome of a sign-in -> kind of notice, words
 
 def current() -> auth.Session | None:
     """The session of this visitor's browser, looked up anew: it may have ended in another tab."""
-    return auth.desk().session(_cookie())
+    desk = auth.desk()
+    return desk.session(_cookie(desk.session_cookie))
 
 
 def was_signed_in() -> bool:
     """Whether the browser still names a session that has ended."""
-    return _cookie() is not None and current() is None
+    return _cookie(auth.desk().session_cookie) is not None and current() is None
 
 
-def _cookie() -> str | None:
-    found = st.context.cookies.get(auth.desk().session_cookie)
+def _cookie(name: str) -> str | None:
+    found = st.context.cookies.get(name)
     return found if isinstance(found, str) else None
 
 
 def keep_in_step() -> None:
     """Take in what was read, and let go of what belongs to a session that has ended."""
     now = current()
+    _take_back(now)
     outcome = st.query_params.get(auth.OUTCOME)
     if outcome is not None:
         del st.query_params[auth.OUTCOME]
         st.session_state["signin"] = outcome
-        if outcome == auth.DONE and now is not None and may_read(now):
+        if outcome == auth.MAY_READ and now is not None and may_read(now):
             begin_reading()
     mine = st.session_state.get("spotify-session")
     if mine is not None and (now is None or now.label != mine):
@@ -77,12 +85,44 @@ def keep_in_step() -> None:
         take()
 
 
+def _take_back(now: auth.Session | None) -> None:
+    """Have the profile again that was here before its owner went to Spotify to allow a playlist."""
+    ticket = st.query_params.get(auth.LEFT)
+    if ticket is None:
+        return
+    del st.query_params[auth.LEFT]
+    desk = auth.desk()
+    left = desk.take(_cookie(desk.browser_cookie), ticket)
+    if not isinstance(left, Profile) or session.profile() is not None:
+        return
+    if came_by_signing_in(left):
+        if now is None or now.kept(READING) is None:
+            return  # of another account, or signed out since
+        st.session_state["spotify-session"] = now.label
+    session.bring(left, "Came back from Spotify")
+
+
+def went_to_save() -> str:
+    """The address of the sign-in that asks for a playlist, and brings the profile back."""
+    now = session.profile()
+    left: auth.Left | None = st.session_state.get("left")
+    if left is None or left.value is not now:
+        left = st.session_state["left"] = auth.Left(now)
+        st.session_state["left-ticket"] = auth.desk().offer(left)
+    asked = {"for": auth.SAVE, auth.LEFT: st.session_state["left-ticket"]}
+    return f"/login?{urlencode(asked)}"
+
+
 def came_by_signing_in(profile: Profile) -> bool:
     return profile.id == SIGNED_IN and profile.origin == SPOTIFY_WEB_API
 
 
 def may_read(now: auth.Session) -> bool:
     return TO_READ[0] in now.scopes
+
+
+def may_save(now: auth.Session) -> bool:
+    return TO_SAVE[0] in now.scopes
 
 
 def notice() -> None:
@@ -124,11 +164,7 @@ def cancel_reading() -> None:
 
 
 def _read(now: auth.Session, job: Job[SpotifyReading]) -> SpotifyReading:
-    desk = auth.desk()
-    if desk.registration is None:
-        raise LoginExpired("Spotify sign-in isn't open on this server any longer")
-    web = Web(desk.registration, now.access, pause=job.pause)
-    found = read_spotify(web, job.tell, no_audio=desk.no_audio)
+    found = read_spotify(_web(now, job), job.tell, no_audio=auth.desk().no_audio)
     now.account = found.account
     return found
 
@@ -158,6 +194,46 @@ def remove_all() -> None:
 def profile_of(found: SpotifyReading) -> Profile:
     """The profile of what was read: by its origin nothing stores it or trains on it."""
     return build_profile(found.plays, id=SIGNED_IN, origin=SPOTIFY_WEB_API)
+
+
+def saving() -> Job[Saved] | None:
+    """The making of a playlist: under way, done, failed or cancelled."""
+    now = current()
+    job: Job[Saved] | None = None if now is None else now.kept(SAVING)
+    return job
+
+
+def begin_saving(artists: Sequence[str]) -> None:
+    """Make a playlist in the person's account, in place of what was said of the last one."""
+    now, job = current(), saving()
+    if now is None or (job is not None and job.is_running):
+        return
+    now.forget(SAVING)
+    with suppress(LoginExpired):
+        now.keep(SAVING, lambda: Job(lambda job: _save(now, job, artists)))
+
+
+def cancel_saving() -> None:
+    job = saving()
+    if job is not None:
+        job.cancel()
+
+
+def _save(now: auth.Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
+    return save_playlist(
+        _web(now, job),
+        job.tell,
+        title=f"Musical Neighbours, {date.today():%d %b %Y}",
+        description="What people with a taste near mine hear, and I don't yet.",
+        artists=artists,
+    )
+
+
+def _web(now: auth.Session, job: Job[Any]) -> Web:
+    registration = auth.desk().registration
+    if registration is None:
+        raise LoginExpired("Spotify sign-in isn't open on this server any longer")
+    return Web(registration, now.access, pause=job.pause)
 
 
 def links() -> dict[str, str]:

@@ -27,6 +27,12 @@ DOORS = (
         "In this session, in memory; never stored, never used for training",
         "Until you sign out, half a day after the last use, or until the server stops",
     ),
+    (
+        "A playlist in your Spotify account",
+        "Nothing of yours: the names of artists are looked up there",
+        "In your account, as a private playlist, when you ask for one",
+        "Until you delete it there",
+    ),
 )
 
 
@@ -41,8 +47,8 @@ def in_short() -> None:
 
 def each_door() -> None:
     st.header("What is read, and for how long", anchor=False)
-    for title, read, kept, until in DOORS:
-        with st.container(border=True, key=f"door-{title.split()[0].lower()}"):
+    for number, (title, read, kept, until) in enumerate(DOORS):
+        with st.container(border=True, key=f"door-{number}"):
             st.subheader(title, anchor=False)
             st.markdown(f"- **Read:** {read}\n- **Kept:** {kept}\n- **How long:** {until}")
     st.markdown(

@@ -220,14 +220,14 @@ def forget(gone: Callable[[Profile], bool]) -> bool:
         st.session_state["steps"] = kept
         if now is not None and gone(now):
             st.session_state["profile"] = None
-        for cached in ("portrait", "found"):
+        for cached in ("portrait", "found", "left"):
             st.session_state.pop(cached, None)
     return found
 
 
 def forget_all() -> None:
     """Let go of all that the visitor brought, with no way back."""
-    for name in ("steps", "portrait", "found", "upload"):
+    for name in ("steps", "portrait", "found", "left", "upload"):
         st.session_state.pop(name, None)
     st.session_state["profile"] = None
     _keep_address()

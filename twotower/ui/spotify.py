@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -29,7 +30,8 @@ LOOKS = """<style>
 .sign-in:focus-visible, .sign-out button:focus-visible {outline: 3px solid #14B8A6;
   outline-offset: 2px}
 </style>"""
-SIGN_IN = '<a class="sign-in" href="/login" target="_self">Sign in with Spotify</a>'
+LINK = '<a class="sign-in" href="{to}" target="_self">{words}</a>'
+SIGN_IN = LINK.format(to="/login", words="Sign in with Spotify")
 SIGN_OUT = """<div class="sign-out">
 <form method="post" action="/logout"><button type="submit">Sign out</button></form>
 <form method="post" action="/disconnect"><button type="submit">Disconnect Spotify</button></form>
@@ -158,13 +160,14 @@ def _progress() -> None:
     job = account.reading()
     if job is None or not job.is_running:
         st.rerun()
-    _how_far(job)
+    how_far(job)
     st.button(
         "Cancel", key="spotify-cancel", icon=":material/close:", on_click=account.cancel_reading
     )
 
 
-def _how_far(job: Job[SpotifyReading]) -> None:
+def how_far(job: Job[Any]) -> None:
+    """A bar, what is being asked, and the seconds left of a pause."""
     st.progress(job.done, escape(_capital(job.said)) or "Asking Spotify …")
     wait = job.resumes_in_s
     if wait is not None:
@@ -179,7 +182,7 @@ def _again() -> None:
 
 def _failed(error: TwoTowerError) -> None:
     st.subheader("Spotify couldn't be read", anchor=False)
-    st.error(escape(_sentence(str(error))), icon=":material/error:")
+    st.error(escape(sentence(str(error))), icon=":material/error:")
     if isinstance(error, LoginExpired):
         st.html(LOOKS + SIGN_IN)
     else:
@@ -197,11 +200,11 @@ def _read(found: SpotifyReading) -> None:
     )
     if found.stopped:
         st.warning(
-            escape(_sentence(found.stopped)) + " What was read until then is kept.",
+            escape(sentence(found.stopped)) + " What was read until then is kept.",
             icon=":material/hourglass_bottom:",
         )
     if problem:
-        st.warning(escape(_sentence(problem)))
+        st.warning(escape(sentence(problem)))
     with st.expander("What was read", key="spotify-steps"):
         st.markdown("\n".join(_line(step.name, step.rows, step.problem, step.left_out)
                               for step in found.steps))  # fmt: skip
@@ -215,7 +218,7 @@ def _line(name: str, rows: int, problem: str, left_out: Mapping[str, int]) -> st
     return f"- {escape(_capital(name))}: {told}" + (f" (left out: {rest})" * bool(rest))
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     return f"{_capital(text)}."
 
 
