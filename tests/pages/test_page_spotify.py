@@ -322,6 +322,15 @@ def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
         assert community.size() == 0
 
 
+def test_who_allowed_a_playlist_alone_is_asked_anew_before_anything_is_read(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    app = visit.tab(signin="done")
+    assert visit.spotify.asked == []
+    assert "You allowed playlists" in words(app)
+    assert "answers for having permission" in words(app)
+    assert sign_in_links(app) == 1
+
+
 # Taking home a playlist
 
 

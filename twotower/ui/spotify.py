@@ -82,6 +82,11 @@ def _before_the_button() -> None:
             "You are signed out: by yourself in another tab, after half a day, or because the "
             "server was started anew. Nothing that was read is left."
         )
+    _what_to_know()
+    components.note(f"Without signing in: y{EXPORT}")
+
+
+def _what_to_know() -> None:
     st.markdown(
         "- **Read**, after you agree at Spotify: your name there, top artists and tracks, saved "
         "tracks, your own playlists, and what you played last. Nothing is changed.\n"
@@ -96,12 +101,16 @@ def _before_the_button() -> None:
     st.page_link(
         components.PRIVACY, label="All of it, on the page Privacy", icon=":material/shield_person:"
     )
-    components.note(f"Without signing in: y{EXPORT}")
 
 
 def _signed_in(now: auth.Session) -> None:
     job = account.reading()
     found = job.result if job else None
+    if not account.may_read(now):
+        st.markdown("You allowed playlists. Your music is read only if you sign in for that, too.")
+        _what_to_know()
+        signing_out()
+        return
     named = f" as **{escape(found.name)}**" if found and found.name else ""
     st.markdown(f"You are signed in{named}. What is read stays in this session.")
     mine = session.profile()
@@ -112,7 +121,7 @@ def _signed_in(now: auth.Session) -> None:
             icon=":material/person:",
             on_click=_take_anew,
         )
-    if account.may_read(now) and (job is None or not job.is_running):
+    if job is None or not job.is_running:
         st.button(
             "Read again" if job else "Read my music",
             key="spotify-read",
@@ -187,6 +196,7 @@ def _failed(error: TwoTowerError) -> None:
         st.html(LOOKS + SIGN_IN)
     else:
         _again()
+        components.note(f"Without signing in: y{EXPORT}")
 
 
 def _read(found: SpotifyReading) -> None:
