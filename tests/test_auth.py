@@ -2,6 +2,7 @@
 
 import re
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -246,8 +247,42 @@ def test_a_link_can_sign_nobody_out(world):
 def test_who_comes_by_localhost_is_sent_to_the_address_that_spotify_knows(world):
     asked = f"{world.ours}/login".replace("127.0.0.1", "localhost")
     answer = requests.get(asked, allow_redirects=False, timeout=20)
-    assert answer.headers["Location"] == f"{world.ours}/login?for=read"
+    assert answer.headers["Location"] == f"{world.ours}/login?for=read&sent=1"
     assert "Set-Cookie" not in answer.headers
+
+
+def test_behind_a_proxy_that_changes_the_host_nobody_is_sent_on_forever(world):
+    asked = f"{world.ours}/login"
+    to = []
+    for _ in range(2):
+        answer = requests.get(asked, headers={"Host": "inside"}, allow_redirects=False, timeout=20)
+        to.append(asked := answer.headers["Location"])
+    assert to == [f"{world.ours}/login?for=read&sent=1", "/?signin=elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "host"),
+    [
+        ("https://Music.Example:443/callback", "music.example"),
+        ("https://music.example:8443/callback", "music.example:8443"),
+        ("http://127.0.0.1:80/callback", "127.0.0.1"),
+    ],
+)
+def test_a_host_is_written_as_browsers_do(uri, host):
+    assert Registration("c", uri).host == host
+
+
+def test_threads_that_meet_a_stale_token_renew_it_once_between_them(world):
+    browser = world.browser()
+    world.agree(browser)
+    session = world.session(browser)
+    world.spotify.end_access()
+    with ThreadPoolExecutor(8) as threads:
+        tokens = set(threads.map(lambda _: session.access(renew=True), range(8)))
+    assert tokens <= set(world.spotify._access)
+    renewals = [ask for ask in world.spotify.token_asks if ask["grant_type"] == "refresh_token"]
+    assert 1 <= len(renewals) <= 8
+    assert session.access() in tokens
 
 
 def test_a_session_ends_by_itself_when_it_is_not_used(world):
@@ -335,6 +370,7 @@ def test_on_https_both_cookies_are_bound_to_the_host_and_secure():
         ("http://music.example/callback", False),
         ("https://music.example/", False),
         ("https:///callback", False),
+        ("https://someone@music.example/callback", False),
         ("http://[::1/callback", False),
         ("", False),
     ],

@@ -39,7 +39,8 @@ OUTCOME = "signin"  # parameter of the address that says how it went
 LEFT = "left"  # parameter of the address that names what a tab left here
 MAY_READ, MAY_SAVE = "done", "may-save"
 DENIED, EXPIRED, FAILED, REFUSED = "denied", "expired", "failed", "refused"
-CLOSED, OUT, DISCONNECTED = "closed", "out", "disconnected"
+CLOSED, ELSEWHERE, OUT, DISCONNECTED = "closed", "elsewhere", "out", "disconnected"
+SENT_ON = "sent"  # parameter of a sign-in that was sent on to the right host
 _NAME = re.compile(r"[\w-]{43}", re.ASCII)
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
@@ -309,9 +310,11 @@ def _login(desk: Desk, request: Request) -> Response:
     if not desk.is_open or desk.registration is None or purpose not in SCOPES:
         return _back("/", CLOSED)
     registration, ticket = desk.registration, request.query_params.get(LEFT, "")
-    if request.headers.get("host") != registration.host:
+    if request.headers.get("host", "").lower() != registration.host:
+        if SENT_ON in request.query_params:  # a proxy changes the host: we would send on forever
+            return _back("/", ELSEWHERE)
         scheme = "https" if registration.secure else "http"
-        asked = {"for": purpose, **({LEFT: ticket} if ticket else {})}
+        asked = {"for": purpose, SENT_ON: "1", **({LEFT: ticket} if ticket else {})}
         to = f"{scheme}://{registration.host}/login?{urlencode(asked)}"
         return RedirectResponse(to, 303, headers=_HEADERS)
     browser = request.cookies.get(desk.browser_cookie, "")

@@ -181,6 +181,22 @@ def test_a_reading_can_be_cancelled_and_begun_anew(visit):
     assert app.session_state["profile"].id == "spotify"
 
 
+def test_a_pause_is_counted_down_on_the_page_and_can_be_cancelled(visit):
+    visit.spotify.answers["me/tracks"] = [problem(429, "slow", retry_after=10)]
+    session = visit.sign_in()
+    app = visit.tab(signin="done")
+    job = session.kept(account.READING)
+    while job.is_running and job.resumes_in_s is None:
+        job.join(0.02)
+    app.run()
+    assert re.search(r"Going on in (10|[1-9]) s", words(app))
+    assert "Spotify is asked too much at the moment" in app.get("progress")[0].proto.text
+    app.button(key="spotify-cancel").click().run()
+    assert "was cancelled" in words(app)
+    job.join(PATIENCE_S)
+    assert app.session_state["profile"] is None
+
+
 def test_signing_out_elsewhere_takes_it_all_from_this_tab(visit):
     visit.sign_in()
     app = visit.read(visit.tab(signin="done"))
@@ -220,6 +236,7 @@ def test_a_session_that_a_restart_ended_is_told(visit):
         ("failed", "didn't answer the sign-in"),
         ("refused", "SPOTIPY_REDIRECT_URI"),
         ("closed", "isn't open on this server"),
+        ("elsewhere", "pass the original `Host` on"),
         ("out", "You are signed out"),
         ("disconnected", "https://www.spotify.com/account/apps/"),
     ],

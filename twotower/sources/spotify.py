@@ -79,8 +79,9 @@ class Registration:
 
     @property
     def host(self) -> str:
-        """The host and port under which people must open the app."""
-        return urlsplit(self.redirect_uri).netloc
+        """The host and port under which people must open the app, as a browser names them."""
+        usual = ":443" if self.secure else ":80"
+        return urlsplit(self.redirect_uri).netloc.lower().removesuffix(usual)
 
     def problem(self) -> str:
         """Why Spotify won't take the redirect URI; "" where it will."""
@@ -89,7 +90,8 @@ class Registration:
             host = parts.hostname or ""
         except ValueError:
             return f"{self.redirect_uri!r} is no address"
-        if parts.path != "/callback" or parts.query or parts.fragment or not host:
+        more = parts.query or parts.fragment or "@" in parts.netloc
+        if parts.path != "/callback" or more or not host:
             return "it must be the address of this app, ending in /callback"
         if parts.scheme == "https":
             return ""

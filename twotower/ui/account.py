@@ -40,6 +40,11 @@ SAID = {  # outcome of a sign-in -> kind of notice, words
         "`SPOTIPY_CLIENT_ID` and `SPOTIPY_REDIRECT_URI` against Spotify's developer dashboard.",
     ),
     auth.CLOSED: ("info", "Spotify sign-in isn't open on this server."),
+    auth.ELSEWHERE: (
+        "error",
+        "This server isn't reached under the address that Spotify knows. Whoever runs it: a proxy "
+        "before it must pass the original `Host` on, as `SPOTIPY_REDIRECT_URI` has it.",
+    ),
     auth.OUT: ("success", f"You are signed out. {GONE}"),
     auth.DISCONNECTED: (
         "success",
