@@ -20,6 +20,7 @@ async def loading(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     "pages/index.py",
     routes=auth.routes(auth.desk()),
+    middleware=auth.guards(),
     lifespan=loading,
     on_script_error=components.on_script_error,
 )

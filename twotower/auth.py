@@ -18,11 +18,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 from weakref import WeakValueDictionary
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from twotower.errors import LoginExpired, NotAllowed, TwoTowerError
+from twotower.headers import Guarded
 from twotower.settings import Settings
 from twotower.sources import spotify
 from twotower.sources.spotify import Registration, Token
@@ -292,6 +294,11 @@ def desk() -> Desk:
             settings.spotify_api,
         )
     )
+
+
+def guards() -> list[Middleware]:
+    """What stands before every answer."""
+    return [Middleware(Guarded)]
 
 
 def routes(desk: Desk) -> list[Route]:

@@ -382,3 +382,22 @@ def test_saying_no_to_a_playlist_loses_no_music(visit, world):
     expect(page.get_by_text("You said no at Spotify")).to_be_visible()
     page.get_by_role("link", name="You", exact=True).click()
     expect(page.get_by_text("2 artists from the files you brought")).to_be_visible()
+
+
+def test_the_pages_are_guarded_and_can_be_framed_by_nobody(browser, world):
+    page = browser.new_page()
+    answer = page.goto(world.app)
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto(f"{world.theirs}/another-site?to={world.app}/")
+    page.evaluate(
+        """address => new Promise(done => {
+            const frame = document.createElement('iframe');
+            frame.onload = done;
+            frame.src = address;
+            document.body.append(frame);
+        })""",
+        world.app,
+    )
+    assert "Find the people" not in page.frames[1].content()
+    page.close()
