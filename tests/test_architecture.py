@@ -40,7 +40,7 @@ LAYERS = (
     },
     {"checks", "embedder", "estimates"},
     {"fit", "evaluation"},
-    {"listeners", "shipped", "demos", "matching", "assets", "card", "auth"},
+    {"listeners", "shipped", "demos", "matching", "assets", "card", "auth", "sessions"},
     {"ui", "terminal", "commands", "cli", "__main__"},
     {"pages", "app"},
 )

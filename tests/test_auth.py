@@ -11,10 +11,12 @@ import requests
 from serving import serving
 from spotify_standin import CLIENT_ID, StandIn
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 
-from twotower import auth
-from twotower.auth import Desk, Left, routes
+from twotower import auth, sessions
+from twotower.auth import routes
 from twotower.errors import LoginExpired
+from twotower.sessions import Desk, Left
 from twotower.sources.spotify import TO_READ, Registration
 
 
@@ -54,7 +56,7 @@ class World:
         assert answer.headers["Cache-Control"] == "no-store"
         return answer.headers["Location"]
 
-    def session(self, browser: requests.Session) -> auth.Session | None:
+    def session(self, browser: requests.Session) -> sessions.Session | None:
         return self.desk.session(browser.cookies.get(self.desk.session_cookie))
 
 
@@ -128,7 +130,7 @@ def test_nobody_is_signed_in_by_a_link_that_another_person_began(world):
 def test_a_sign_in_that_takes_longer_than_ten_minutes_begins_anew(world):
     browser = world.browser()
     link = world.choice(world.login(browser), "Agree as ada")
-    world.clock.now += auth.SIGN_IN_S + 1
+    world.clock.now += sessions.SIGN_IN_S + 1
     assert world.back(browser, link) == "/?signin=expired"
 
 
@@ -162,7 +164,7 @@ def test_a_code_that_was_used_is_refused_by_spotify_and_told(world):
 def test_whatever_spotify_answers_to_a_code_is_told(world, status, body, outcome):
     browser = world.browser()
     link = world.choice(world.login(browser), "Agree as ada")
-    world.spotify.answers["token"] = [auth.PlainTextResponse(body, status)]
+    world.spotify.answers["token"] = [PlainTextResponse(body, status)]
     assert world.back(browser, link) == f"/?signin={outcome}"
     assert world.session(browser) is None
 
@@ -288,12 +290,12 @@ def test_threads_that_meet_a_stale_token_renew_it_once_between_them(world):
 def test_a_session_ends_by_itself_when_it_is_not_used(world):
     browser = world.browser()
     world.agree(browser)
-    world.clock.now += auth.IDLE_S - 1
+    world.clock.now += sessions.IDLE_S - 1
     assert world.session(browser) is not None
-    world.clock.now += auth.IDLE_S - 1
+    world.clock.now += sessions.IDLE_S - 1
     session = world.session(browser)
     assert session is not None
-    world.clock.now += auth.IDLE_S + 1
+    world.clock.now += sessions.IDLE_S + 1
     assert world.session(browser) is None
     with pytest.raises(LoginExpired):
         session.access()
@@ -319,8 +321,8 @@ def test_what_is_kept_in_a_session_ends_with_it(world):
 
 
 def test_sign_ins_and_sessions_are_bounded(world, monkeypatch):
-    monkeypatch.setattr(auth, "MOST_SIGN_INS", 3)
-    monkeypatch.setattr(auth, "MOST_SESSIONS", 2)
+    monkeypatch.setattr(sessions, "MOST_SIGN_INS", 3)
+    monkeypatch.setattr(sessions, "MOST_SESSIONS", 2)
     states = [world.desk.begin("b", auth.READ)[0] for _ in range(4)]
     assert [world.desk.finish("b", state) is not None for state in states] == [
         False, True, True, True,
@@ -416,7 +418,7 @@ def test_what_a_tab_leaves_is_held_by_the_tab_until_the_sign_in_and_then_for_min
     assert back["signin"] == ["denied"]
     cookie = browser.cookies.get(world.desk.browser_cookie)
     assert world.desk.take("another", "forged") is None
-    world.clock.now += 2 * auth.SIGN_IN_S - 1
+    world.clock.now += 2 * sessions.SIGN_IN_S - 1
     assert world.desk.take(cookie, back["left"][0]) == "a profile"
     assert world.desk.take(cookie, back["left"][0]) is None
     gone = Left("a tab that is closed")
@@ -434,6 +436,6 @@ def test_what_nobody_takes_back_is_let_go_of(world):
     del left
     world.back(browser, link)
     assert watch() is not None
-    world.clock.now += 2 * auth.SIGN_IN_S + 1
+    world.clock.now += 2 * sessions.SIGN_IN_S + 1
     world.session(browser)  # as every page asks
     assert watch() is None

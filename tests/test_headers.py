@@ -11,8 +11,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from twotower import auth
-from twotower.auth import Desk, routes
+from twotower.auth import routes
 from twotower.headers import policy, streamlit_page
+from twotower.sessions import Desk
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from spotify_standin import StandIn
 from test_spotify_playlist import Saving
 from test_spotify_profile import Reading
 
-from twotower.auth import Desk, routes
+from twotower.auth import routes
+from twotower.sessions import Desk
 from twotower.settings import Settings
 from twotower.sources.spotify import MOST_CALLS
 from twotower.sources.spotify_profile import TOP_ARTIST, TOP_TRACK

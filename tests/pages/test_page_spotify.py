@@ -20,6 +20,7 @@ from twotower.domain import SPOTIFY_WEB_API, Listener
 from twotower.errors import BadProfile, CommunityError
 from twotower.fit import fit
 from twotower.profiles import profile_from_json, profile_to_json
+from twotower.sessions import Desk, Session
 from twotower.sources.spotify import TO_READ, TO_SAVE, Registration, Token
 from twotower.sources.text import clean
 from twotower.ui import account, session
@@ -38,7 +39,7 @@ class Visit:
 
     def __init__(self, spotify: StandIn, address: str, patch: pytest.MonkeyPatch) -> None:
         self.spotify = spotify
-        self.desk = auth.Desk(
+        self.desk = Desk(
             Registration(CLIENT_ID, "http://127.0.0.1:8501/callback", address, f"{address}/v1")
         )
         self.cookie: str | None = None
@@ -50,7 +51,7 @@ class Visit:
         """The cookie that the browser sends."""
         return self.cookie if name == self.desk.session_cookie else self.browser
 
-    def sign_in(self, who: str = "ada", scopes: Sequence[str] = TO_READ) -> auth.Session:
+    def sign_in(self, who: str = "ada", scopes: Sequence[str] = TO_READ) -> Session:
         token = Token(self.spotify.token_for(who, scopes), "", 4e9, frozenset(scopes))
         self.cookie, session = self.desk.open_session(token)
         return session
@@ -81,7 +82,7 @@ def sign_in_links(app: AppTest) -> int:
 
 
 def test_a_closed_door_says_how_to_open_it_and_what_does_the_same(visit):
-    visit.desk = auth.Desk(None)
+    visit.desk = Desk(None)
     app = visit.tab()
     assert not app.exception
     assert "Not open on this server" in words(app)
@@ -91,7 +92,7 @@ def test_a_closed_door_says_how_to_open_it_and_what_does_the_same(visit):
 
 
 def test_a_redirect_uri_that_spotify_refuses_is_told_to_the_operator(visit):
-    visit.desk = auth.Desk(Registration("c", "http://localhost:8501/callback"))
+    visit.desk = Desk(Registration("c", "http://localhost:8501/callback"))
     app = visit.tab()
     assert "localhost is refused" in words(app)
     assert sign_in_links(app) == 0
@@ -368,7 +369,7 @@ def picked(visit: Visit) -> AppTest:
 
 
 def test_without_a_door_no_playlist_is_offered(visit):
-    visit.desk = auth.Desk(None)
+    visit.desk = Desk(None)
     assert "private playlist" not in words(picked(visit))
 
 

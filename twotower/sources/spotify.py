@@ -57,7 +57,8 @@ UNKNOWN_APP = (
     "Spotify doesn't accept this server's registration: whoever runs it should check "
     "SPOTIPY_CLIENT_ID and SPOTIPY_REDIRECT_URI against Spotify's developer dashboard"
 )
-DOWN = "Spotify doesn't answer at the moment: try again in a few minutes"
+NO_ANSWER = "Spotify doesn't answer at the moment"
+DOWN = f"{NO_ANSWER}: try again in a few minutes"
 UNREADABLE = "Spotify answered in a form that isn't known here: try again later"
 SLOW_DOWN = "Spotify is asked too much at the moment"
 QUOTA = "The connection of this server has used up what Spotify allows it in a day"
@@ -269,7 +270,7 @@ class Web:
             if delay is None or waited or not again or self.left <= 0:
                 raise refusal
             waited = True
-            self._pause(delay, str(refusal))
+            self._pause(delay, SLOW_DOWN if isinstance(refusal, RateLimited) else NO_ANSWER)
 
 
 def account_id(me: Mapping[str, Any]) -> str:

@@ -1,18 +1,16 @@
 """A private playlist in a person's Spotify account: tracks of artists that they asked for."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twotower.domain import artist_key
 from twotower.errors import NoMusic, TwoTowerError
-from twotower.sources.text import clean
+from twotower.sources.spotify_rows import ID, Row, list_of, name_of, rows_of, text_of
 
 MOST_ARTISTS = 20  # with one question each, and two to make the playlist
 TRACKS_EACH = 2
 FOUND = 10  # tracks in an answer, the most that Spotify gives
-_ID = re.compile(r"[0-9A-Za-z]{22}")
 
 
 class Asks(Protocol):
@@ -59,8 +57,8 @@ def save_playlist(
         raise NoMusic("Spotify finds no track of these artists, so no playlist was made")
     tell(len(wanted) / (len(wanted) + 1), "the playlist")
     made = web.post("me/playlists", {"name": title, "description": description, "public": False})
-    id = made.get("id")
-    if not isinstance(id, str) or not _ID.fullmatch(id):
+    id = text_of(made.get("id"))
+    if not ID.fullmatch(id):
         raise NoMusic("Spotify doesn't say which playlist it made: look for it in your library")
     problem = ""
     try:
@@ -76,24 +74,14 @@ def _tracks_of(web: Asks, name: str) -> list[str]:
     plain = name.replace('"', " ")
     answer = web.get("search", q=f'artist:"{plain}"', type="track", limit=FOUND)
     tracks = answer.get("tracks")
-    rows = tracks.get("items") if isinstance(tracks, Mapping) else None
-    uris = []
-    for row in rows if isinstance(rows, list) else ():
-        if not isinstance(row, Mapping) or not _is_by(row, name):
-            continue
-        id = row.get("id")
-        if isinstance(id, str) and _ID.fullmatch(id):
-            uris.append(f"spotify:track:{id}")
-    return list(dict.fromkeys(uris))[:TRACKS_EACH]
+    ids = [
+        text_of(row.get("id"))
+        for row in (rows_of(tracks) if isinstance(tracks, Mapping) else ())
+        if isinstance(row, Mapping) and _is_by(row, artist_key(name))
+    ]
+    return [f"spotify:track:{id}" for id in dict.fromkeys(ids) if ID.fullmatch(id)][:TRACKS_EACH]
 
 
-def _is_by(track: Mapping[str, Any], name: str) -> bool:
-    artists = track.get("artists")
-    for one in artists if isinstance(artists, list) else ():
-        written = clean(one.get("name")) if isinstance(one, Mapping) else ""
-        try:
-            if artist_key(written) == artist_key(name):
-                return True
-        except ValueError:
-            continue
-    return False
+def _is_by(track: Row, key: str) -> bool:
+    names = map(name_of, list_of(track.get("artists")))
+    return any(name and artist_key(name) == key for name in names)

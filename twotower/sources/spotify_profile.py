@@ -5,15 +5,13 @@ missing, and every question but the first may be refused without the others bein
 """
 
 import math
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from threading import Event
 from typing import Any, Literal, Protocol
 
-from twotower.domain import AUDIO_RANGE, Play, artist_key
+from twotower.domain import Play, artist_key
 from twotower.errors import (
     LoginExpired,
     NoMusic,
@@ -23,25 +21,34 @@ from twotower.errors import (
     Unreachable,
 )
 from twotower.sources.spotify import account_id
+from twotower.sources.spotify_rows import (
+    ID,
+    PAGE,
+    Row,
+    audio_of,
+    duration_of,
+    genres_of,
+    has_more,
+    inside,
+    list_of,
+    name_of,
+    released_of,
+    rows_of,
+    text_of,
+)
 from twotower.sources.text import clean
 
 RANGES = {"long_term": "a year", "medium_term": "half a year", "short_term": "four weeks"}
-PAGE = 50  # rows of an answer, the most that Spotify gives
 SAVED_PAGES, LIST_PAGES = 4, 10
 EXPECTED_CALLS = 24
 MOST_FEATURES = 100  # tracks in one question for audio features
 # Spotify gives the order of what is most played, and no counts: the first stands for this many.
 TOP_ARTIST, TOP_TRACK = 40, 10
-MOST_GENRES = 20  # of one artist
 
 NOTHING = (
     "Spotify tells of no music in this account, or doesn't give it to this app: bring your data "
     "export instead, or pick artists"
 )
-
-_ID = re.compile(r"[0-9A-Za-z]{22}")
-_RELEASED = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
-Row = Mapping[str, Any]
 
 
 class Asks(Protocol):
@@ -160,34 +167,34 @@ class _Reader:
     # Each step
 
     def who(self, answer: Row) -> None:
-        self.person = _text(answer.get("id"))
+        self.person = text_of(answer.get("id"))
         self.account = account_id(answer)
         self.name = clean(answer.get("display_name"))
 
     def top_artists(self, name: str, time_range: str) -> None:
         def take(answer: Row) -> None:
-            for rank, row in enumerate(_rows(answer), 1):
-                artist = _name(row)
+            for rank, row in enumerate(rows_of(answer), 1):
+                artist = name_of(row)
                 if not artist:
                     self.left_out["empty entries"] += 1
                     continue
                 self.link(row)
                 count = _stands_for(TOP_ARTIST, rank)
-                self.plays.append(Play(artist, None, count=count, genres=_genres(row)))
+                self.plays.append(Play(artist, None, count=count, genres=genres_of(row)))
 
         self.ask(name, "me/top/artists", take, time_range=time_range, limit=PAGE)
 
     def top_tracks(self, name: str, time_range: str) -> None:
         def take(answer: Row) -> None:
-            for rank, row in enumerate(_rows(answer), 1):
+            for rank, row in enumerate(rows_of(answer), 1):
                 self.add(row, "played", count=_stands_for(TOP_TRACK, rank))
 
         self.ask(name, "me/top/tracks", take, time_range=time_range, limit=PAGE)
 
     def recent(self, name: str) -> None:
         def take(answer: Row) -> None:
-            for row in _rows(answer):
-                self.add(_inside(row, "track", "item"), "played")
+            for row in rows_of(answer):
+                self.add(inside(row, "track", "item"), "played")
 
         self.ask(name, "me/player/recently-played", take, limit=PAGE)
 
@@ -196,9 +203,9 @@ class _Reader:
             more: list[bool] = []
 
             def take(answer: Row, more: list[bool] = more) -> None:
-                for row in _rows(answer):
-                    self.add(_inside(row, "track", "item"), "saved")
-                more.append(_has_more(answer))
+                for row in rows_of(answer):
+                    self.add(inside(row, "track", "item"), "saved")
+                more.append(has_more(answer))
 
             self.ask(name, "me/tracks", take, limit=PAGE, offset=number * PAGE)
             if not more[0]:
@@ -209,7 +216,7 @@ class _Reader:
         pages: list[tuple[str, str, int]] = []  # id, title, offset
 
         def take(answer: Row) -> None:
-            for row in _rows(answer):
+            for row in rows_of(answer):
                 if not isinstance(row, Mapping):
                     self.left_out["empty entries"] += 1
                 elif not self.may_open(row):
@@ -236,9 +243,9 @@ class _Reader:
         more: list[bool] = []
 
         def take(answer: Row) -> None:
-            for row in _rows(answer):
-                self.add(_inside(row, "item", "track"), "listed", playlist=title)
-            more.append(_has_more(answer))
+            for row in rows_of(answer):
+                self.add(inside(row, "item", "track"), "listed", playlist=title)
+            more.append(has_more(answer))
 
         path = f"playlists/{id}/items"
         self.ask(f"the playlist “{title}”", path, take, limit=PAGE, offset=offset)
@@ -248,7 +255,7 @@ class _Reader:
         """Whether a playlist is one's own or shared: of others' Spotify tells no tracks."""
         owner = row.get("owner")
         own = isinstance(owner, Mapping) and self.person != "" and owner.get("id") == self.person
-        known = isinstance(row.get("id"), str) and _ID.fullmatch(row["id"]) is not None
+        known = isinstance(row.get("id"), str) and ID.fullmatch(row["id"]) is not None
         return known and (own or row.get("collaborative") is True)
 
     def audio(self, name: str) -> None:
@@ -260,8 +267,8 @@ class _Reader:
         def take(answer: Row) -> None:
             found = answer.get("audio_features")
             for row in found if isinstance(found, list) else ():
-                audio = _audio(row)
-                for at in self.tracks.get(_text(row.get("id")), ()) if audio else ():
+                audio = audio_of(row)
+                for at in self.tracks.get(text_of(row.get("id")), ()) if audio else ():
                     self.plays[at] = replace(self.plays[at], audio=audio)
 
         try:
@@ -284,19 +291,19 @@ class _Reader:
         if not isinstance(row, Mapping):
             self.left_out["empty entries"] += 1
             return
-        if row.get("type") == "episode" or _text(row.get("uri")).startswith("spotify:episode:"):
+        if row.get("type") == "episode" or text_of(row.get("uri")).startswith("spotify:episode:"):
             self.left_out["podcasts"] += 1
             return
-        artists = [one for one in _list(row.get("artists")) if _name(one)]
-        names = list(dict.fromkeys(map(_name, artists)))
+        artists = [one for one in list_of(row.get("artists")) if name_of(one)]
+        names = list(dict.fromkeys(map(name_of, artists)))
         if not names:
             self.left_out["no artist"] += 1
             return
         for one in artists:
             self.link(one)
         album = row.get("album")
-        id = _text(row.get("id"))
-        if _ID.fullmatch(id):
+        id = text_of(row.get("id"))
+        if ID.fullmatch(id):
             self.tracks.setdefault(id, []).append(len(self.plays))
         self.plays.append(
             Play(
@@ -305,8 +312,8 @@ class _Reader:
                 kind=kind,
                 count=count,
                 playlist=playlist,
-                duration_s=_duration(row.get("duration_ms")),
-                released=_released(album.get("release_date"))
+                duration_s=duration_of(row.get("duration_ms")),
+                released=released_of(album.get("release_date"))
                 if isinstance(album, Mapping)
                 else None,
                 guests=tuple(names[1:]),
@@ -314,88 +321,12 @@ class _Reader:
         )
 
     def link(self, artist: Row) -> None:
-        id = _text(artist.get("id"))
-        if _ID.fullmatch(id):
-            key = artist_key(_name(artist))
+        id = text_of(artist.get("id"))
+        if ID.fullmatch(id):
+            key = artist_key(name_of(artist))
             self.links.setdefault(key, f"https://open.spotify.com/artist/{id}")
 
 
 def _stands_for(first: int, rank: int) -> int:
     """Plays that a place in an order stands for: few artists are played much, many a little."""
     return max(1, round(first / math.sqrt(rank)))
-
-
-def _rows(answer: Row) -> Iterator[Any]:
-    yield from _list(answer.get("items"))
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _name(row: object) -> str:
-    """The name in a row of an artist; "" where it has none."""
-    name = clean(row.get("name")) if isinstance(row, Mapping) else ""
-    try:
-        artist_key(name)
-    except ValueError:
-        return ""
-    return name
-
-
-def _has_more(answer: Row) -> bool:
-    if "next" in answer:
-        return bool(answer["next"])
-    return len(_list(answer.get("items"))) >= PAGE
-
-
-def _inside(row: object, *names: str) -> object:
-    """What the first of `names` holds, that holds anything."""
-    if isinstance(row, Mapping):
-        for name in names:
-            if row.get(name) is not None:
-                return row[name]
-    return None
-
-
-def _genres(row: Row) -> tuple[str, ...]:
-    found = (clean(one).casefold() for one in _list(row.get("genres")))
-    return tuple(dict.fromkeys(one for one in found if one))[:MOST_GENRES]
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12:
-        return float(value)
-    return None
-
-
-def _duration(ms: object) -> float | None:
-    number = _number(ms)
-    return number / 1000 if number is not None and 0 < number < 1e9 else None
-
-
-def _released(value: object) -> str | None:
-    text = _text(value)
-    if not _RELEASED.fullmatch(text):
-        return None
-    try:
-        date.fromisoformat((text + "-01-01")[:10])
-    except ValueError:
-        return None
-    return text
-
-
-def _audio(row: object) -> Mapping[str, float]:
-    """The attributes in their ranges; none where the tempo is 0, for no analysis."""
-    if not isinstance(row, Mapping) or row.get("tempo") == 0:
-        return {}
-    found = {}
-    for name, (low, high) in AUDIO_RANGE.items():
-        value = _number(row.get(name))
-        if value is not None and low <= value <= high:
-            found[name] = value
-    return found

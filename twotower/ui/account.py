@@ -13,6 +13,7 @@ from twotower.domain import SPOTIFY_WEB_API, Profile
 from twotower.errors import LoginExpired, TwoTowerError
 from twotower.job import Job
 from twotower.profiles import build_profile
+from twotower.sessions import Left, Session
 from twotower.sources.spotify import TO_READ, TO_SAVE, Web
 from twotower.sources.spotify_playlist import Saved, save_playlist
 from twotower.sources.spotify_profile import SpotifyReading, read_spotify
@@ -54,7 +55,7 @@ SAID = {  # outcome of a sign-in -> kind of notice, words
 }
 
 
-def current() -> auth.Session | None:
+def current() -> Session | None:
     """The session of this visitor's browser, looked up anew: it may have ended in another tab."""
     desk = auth.desk()
     return desk.session(_cookie(desk.session_cookie))
@@ -90,7 +91,7 @@ def keep_in_step() -> None:
         take()
 
 
-def _take_back(now: auth.Session | None) -> None:
+def _take_back(now: Session | None) -> None:
     """Have the profile again that was here before its owner went to Spotify to allow a playlist."""
     ticket = st.query_params.get(auth.LEFT)
     if ticket is None:
@@ -110,9 +111,9 @@ def _take_back(now: auth.Session | None) -> None:
 def went_to_save() -> str:
     """The address of the sign-in that asks for a playlist, and brings the profile back."""
     now = session.profile()
-    left: auth.Left | None = st.session_state.get("left")
+    left: Left | None = st.session_state.get("left")
     if left is None or left.value is not now:
-        left = st.session_state["left"] = auth.Left(now)
+        left = st.session_state["left"] = Left(now)
         st.session_state["left-ticket"] = auth.desk().offer(left)
     asked = {"for": auth.SAVE, auth.LEFT: st.session_state["left-ticket"]}
     return f"/login?{urlencode(asked)}"
@@ -122,11 +123,11 @@ def came_by_signing_in(profile: Profile) -> bool:
     return profile.id == SIGNED_IN and profile.origin == SPOTIFY_WEB_API
 
 
-def may_read(now: auth.Session) -> bool:
+def may_read(now: Session) -> bool:
     return TO_READ[0] in now.scopes
 
 
-def may_save(now: auth.Session) -> bool:
+def may_save(now: Session) -> bool:
     return TO_SAVE[0] in now.scopes
 
 
@@ -168,7 +169,7 @@ def cancel_reading() -> None:
         job.cancel()
 
 
-def _read(now: auth.Session, job: Job[SpotifyReading]) -> SpotifyReading:
+def _read(now: Session, job: Job[SpotifyReading]) -> SpotifyReading:
     found = read_spotify(_web(now, job), job.tell, no_audio=auth.desk().no_audio)
     now.account = found.account
     return found
@@ -224,7 +225,7 @@ def cancel_saving() -> None:
         job.cancel()
 
 
-def _save(now: auth.Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
+def _save(now: Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
     return save_playlist(
         _web(now, job),
         job.tell,
@@ -234,7 +235,7 @@ def _save(now: auth.Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
     )
 
 
-def _web(now: auth.Session, job: Job[Any]) -> Web:
+def _web(now: Session, job: Job[Any]) -> Web:
     registration = auth.desk().registration
     if registration is None:
         raise LoginExpired("Spotify sign-in isn't open on this server any longer")

@@ -9,6 +9,7 @@ import streamlit as st
 from twotower import auth
 from twotower.errors import LoginExpired, TwoTowerError
 from twotower.job import Job
+from twotower.sessions import Desk, Session
 from twotower.sources.spotify_profile import SpotifyReading
 from twotower.ui import account, components, session, words
 from twotower.ui.words import escape
@@ -58,7 +59,7 @@ EXPORT = (
 )
 
 
-def _closed(desk: auth.Desk) -> None:
+def _closed(desk: Desk) -> None:
     st.markdown(f"Not open on this server. Y{EXPORT}")
     problem = desk.registration.problem() if desk.registration else ""
     with st.expander("For whoever runs this server", key="spotify-operator"):
@@ -103,7 +104,7 @@ def _what_to_know() -> None:
     )
 
 
-def _signed_in(now: auth.Session) -> None:
+def _signed_in(now: Session) -> None:
     job = account.reading()
     found = job.result if job else None
     if not account.may_read(now):
