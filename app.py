@@ -1,5 +1,6 @@
 """Serves the app: `streamlit run app.py`."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,9 @@ from twotower.ui import components, session
 async def loading(_: st.App) -> AsyncIterator[None]:
     """Load the model while the first visitor still looks at the start page."""
     threading.Thread(target=session.warm_up, name="warm-up", daemon=True).start()
+    tidying = asyncio.create_task(auth.tidying(auth.desk()))
     yield
+    tidying.cancel()
 
 
 app = st.App(

@@ -1,5 +1,6 @@
 """Signing in over HTTP, against an authorization server that is as strict as the real one."""
 
+import asyncio
 import re
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -297,6 +298,24 @@ def test_a_session_ends_by_itself_when_it_is_not_used(world):
     assert session is not None
     world.clock.now += sessions.IDLE_S + 1
     assert world.session(browser) is None
+    with pytest.raises(LoginExpired):
+        session.access()
+
+
+def test_sessions_end_on_a_server_that_nobody_visits(world):
+    browser = world.browser()
+    world.agree(browser)
+    session = world.session(browser)
+    world.clock.now += sessions.IDLE_S + 1
+
+    async def run() -> None:
+        task = asyncio.create_task(auth.tidying(world.desk, every_s=0.001))
+        async with asyncio.timeout(20):
+            while session.scopes:
+                await asyncio.sleep(0.001)
+        task.cancel()
+
+    asyncio.run(run())
     with pytest.raises(LoginExpired):
         session.access()
 

@@ -1,5 +1,6 @@
 """Signing in to Spotify and out again: the routes that the server answers beside the pages."""
 
+import asyncio
 import re
 import secrets
 from functools import cache, partial
@@ -45,6 +46,13 @@ def desk() -> Desk:
             settings.spotify_api,
         )
     )
+
+
+async def tidying(desk: Desk, *, every_s: float = 60.0) -> None:
+    """Let go of what is over, as long as the server runs."""
+    while True:
+        await asyncio.sleep(every_s)
+        desk.tidy()
 
 
 def guards() -> list[Middleware]:

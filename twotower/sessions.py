@@ -240,6 +240,14 @@ class Desk:
             gone = [self._sessions.pop(key)[0] for key in keys]
         _close(gone)
 
+    def tidy(self) -> None:
+        """Let go of what is over; a server without visitors must do so, too."""
+        with self._lock:
+            gone = self._idle()
+            for begun in (self._sign_ins, self._back):
+                self._tidy(begun)
+        _close(gone)
+
     def _idle(self) -> list[Session]:
         now, gone = self._clock(), []
         for key, (session, used) in list(self._sessions.items()):

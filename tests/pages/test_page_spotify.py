@@ -78,7 +78,13 @@ def visit(planted, monkeypatch):
 
 
 def sign_in_links(app: AppTest) -> int:
-    return sum('href="/login"' in each.value for each in app.get("html"))
+    return sum('href="/login?for=read' in each.value for each in app.get("html"))
+
+
+def way_there(app: AppTest, purpose: str) -> str:
+    found = (re.search(r'href="(/login\?[^"]+)"', each.value) for each in app.get("html"))
+    links = [unescape(match[1]) for match in found if match]
+    return next(link for link in links if f"for={purpose}" in link)
 
 
 def test_a_closed_door_says_how_to_open_it_and_what_does_the_same(visit):
@@ -147,17 +153,40 @@ def test_a_reload_and_a_second_tab_have_it_without_asking_again(visit):
     assert len(visit.spotify.asked) == asked
 
 
-def test_a_profile_of_another_kind_is_not_replaced_unasked(visit):
+def test_the_tab_that_asked_gets_it_and_can_have_back_what_was_there(visit):
     visit.sign_in()
     app = visit.tab()
     app.button(key="add-amara pop").click().run()
     app.button(key="spotify-read").click().run()
     visit.read(app)
-    assert app.session_state["profile"].origin == "picked"
-    app.button(key="spotify-take").click().run()
     assert app.session_state["profile"].id == "spotify"
     app.button(key="undo").click().run()
-    assert app.session_state["profile"].origin == "picked"
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    app.run()
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+
+
+def test_a_tab_with_other_music_keeps_it_until_asked(visit):
+    visit.sign_in()
+    other = visit.tab()
+    other.button(key="add-amara pop").click().run()
+    visit.read(visit.tab(signin="done"))
+    other.run()
+    assert list(other.session_state["profile"].artists) == ["amara pop"]
+    other.button(key="spotify-take").click().run()
+    assert other.session_state["profile"].id == "spotify"
+
+
+def test_music_that_was_here_comes_back_from_the_sign_in_and_can_be_had_back(visit):
+    app = visit.tab()
+    app.button(key="add-amara pop").click().run()
+    ticket = parse_qs(urlsplit(way_there(app, "read")).query)["left"][0]
+    _, begun = visit.desk.begin(visit.browser, "read", ticket)
+    visit.sign_in()
+    again = visit.read(visit.tab(signin="done", left=visit.desk.hand_back(begun)))
+    assert again.session_state["profile"].id == "spotify"
+    again.button(key="undo").click().run()
+    assert list(again.session_state["profile"].artists) == ["amara pop"]
 
 
 def test_what_was_put_away_stays_away_until_asked_for(visit):
@@ -357,11 +386,6 @@ def saved(visit: Visit, app: AppTest) -> AppTest:
     return app.run()
 
 
-def link_to_allow(app: AppTest) -> str:
-    found = (re.search(r'href="(/login\?[^"]+)"', each.value) for each in app.get("html"))
-    return next(unescape(match[1]) for match in found if match)
-
-
 def picked(visit: Visit) -> AppTest:
     app = visit.tab()
     app.button(key="add-amara jazz").click().run()
@@ -376,7 +400,7 @@ def test_without_a_door_no_playlist_is_offered(visit):
 def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(visit):
     app = picked(visit)
     assert "A private playlist in your account: 2 tracks each of 20 artists" in words(app)
-    query = parse_qs(urlsplit(link_to_allow(app)).query)
+    query = parse_qs(urlsplit(way_there(app, "save")).query)
     assert query["for"] == ["save"]
     _, begun = visit.desk.begin(visit.browser, "save", query["left"][0])
     back = visit.desk.hand_back(begun)
@@ -390,7 +414,7 @@ def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(vis
 
 def test_what_was_left_comes_back_once_and_to_its_browser_only(visit):
     app = picked(visit)
-    ticket = parse_qs(urlsplit(link_to_allow(app)).query)["left"][0]
+    ticket = parse_qs(urlsplit(way_there(app, "save")).query)["left"][0]
     _, begun = visit.desk.begin(visit.browser, "save", ticket)
     back = visit.desk.hand_back(begun)
     visit.browser = "another-browser"

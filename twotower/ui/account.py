@@ -80,19 +80,22 @@ def keep_in_step() -> None:
         del st.query_params[auth.OUTCOME]
         st.session_state["signin"] = outcome
         if outcome == auth.MAY_READ and now is not None and may_read(now):
+            st.session_state["spotify-wanted"] = True
             begin_reading()
     mine = st.session_state.get("spotify-session")
     if mine is not None and (now is None or now.label != mine):
         del st.session_state["spotify-session"]
         if session.forget(came_by_signing_in):
             st.session_state["signin"] = auth.OUT
-    job = None if now is None else reading()
-    if job is not None and job.result is not None and session.profile() is None:
-        take()
+    job = reading()
+    if now is not None and job is not None and job.result is not None:
+        new_here = session.profile() is None and now.label != mine
+        if st.session_state.get("spotify-wanted") or new_here:
+            take()
 
 
 def _take_back(now: Session | None) -> None:
-    """Have the profile again that was here before its owner went to Spotify to allow a playlist."""
+    """Have the profile again that was here before its owner went to Spotify."""
     ticket = st.query_params.get(auth.LEFT)
     if ticket is None:
         return
@@ -108,14 +111,16 @@ def _take_back(now: Session | None) -> None:
     session.bring(left, "Came back from Spotify")
 
 
-def went_to_save() -> str:
-    """The address of the sign-in that asks for a playlist, and brings the profile back."""
+def way_to(purpose: str) -> str:
+    """The address of a sign-in; the profile that is here comes back from there, too."""
     now = session.profile()
-    left: Left | None = st.session_state.get("left")
-    if left is None or left.value is not now:
-        left = st.session_state["left"] = Left(now)
-        st.session_state["left-ticket"] = auth.desk().offer(left)
-    asked = {"for": auth.SAVE, auth.LEFT: st.session_state["left-ticket"]}
+    asked = {"for": purpose}
+    if now is not None:
+        left: Left | None = st.session_state.get("left")
+        if left is None or left.value is not now:
+            left = st.session_state["left"] = Left(now)
+            st.session_state["left-ticket"] = auth.desk().offer(left)
+        asked[auth.LEFT] = st.session_state["left-ticket"]
     return f"/login?{urlencode(asked)}"
 
 
@@ -158,8 +163,7 @@ def read_again() -> None:
     now = current()
     if now is not None:
         now.forget(READING)
-        st.session_state.pop("spotify-session", None)
-        session.forget(came_by_signing_in)
+        st.session_state["spotify-wanted"] = True
         begin_reading()
 
 
@@ -178,10 +182,10 @@ def _read(now: Session, job: Job[SpotifyReading]) -> SpotifyReading:
 def take() -> None:
     """Make the visitor's profile of what was read; it says where it came from, and stays here."""
     now, job = current(), reading()
+    for name in ("spotify-wanted", "spotify-problem"):
+        st.session_state.pop(name, None)
     if now is None or job is None or job.result is None:
         return
-    if st.session_state.get("spotify-session") == now.label and session.profile() is None:
-        return  # taken before, and put away since
     st.session_state["spotify-session"] = now.label
     try:
         session.bring(profile_of(job.result), "Read from Spotify")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from html import escape as html_escape
 from typing import Any
 
 import streamlit as st
@@ -32,7 +33,6 @@ LOOKS = """<style>
   outline-offset: 2px}
 </style>"""
 LINK = '<a class="sign-in" href="{to}" target="_self">{words}</a>'
-SIGN_IN = LINK.format(to="/login", words="Sign in with Spotify")
 SIGN_OUT = """<div class="sign-out">
 <form method="post" action="/logout"><button type="submit">Sign out</button></form>
 <form method="post" action="/disconnect"><button type="submit">Disconnect Spotify</button></form>
@@ -98,10 +98,15 @@ def _what_to_know() -> None:
         f"- [Spotify's policy]({POLICY}) restricts feeding its data into machine-learning models, "
         "and this app is one: whoever runs this server answers for having permission."
     )
-    st.html(LOOKS + SIGN_IN)
+    link(auth.READ, "Sign in with Spotify")
     st.page_link(
         components.PRIVACY, label="All of it, on the page Privacy", icon=":material/shield_person:"
     )
+
+
+def link(purpose: str, words: str) -> None:
+    """A way to Spotify in this same tab."""
+    st.html(LOOKS + LINK.format(to=html_escape(account.way_to(purpose)), words=words))
 
 
 def _signed_in(now: Session) -> None:
@@ -120,7 +125,7 @@ def _signed_in(now: Session) -> None:
             "Use what was read",
             key="spotify-take",
             icon=":material/person:",
-            on_click=_take_anew,
+            on_click=account.take,
         )
     if job is None or not job.is_running:
         st.button(
@@ -130,11 +135,6 @@ def _signed_in(now: Session) -> None:
             on_click=account.read_again,
         )
     signing_out()
-
-
-def _take_anew() -> None:
-    st.session_state.pop("spotify-session", None)
-    account.take()
 
 
 def signing_out() -> None:
@@ -194,7 +194,7 @@ def _failed(error: TwoTowerError) -> None:
     st.subheader("Spotify couldn't be read", anchor=False)
     st.error(escape(sentence(str(error))), icon=":material/error:")
     if isinstance(error, LoginExpired):
-        st.html(LOOKS + SIGN_IN)
+        link(auth.READ, "Sign in with Spotify")
     else:
         _again()
         components.note(f"Without signing in: y{EXPORT}")

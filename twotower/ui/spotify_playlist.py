@@ -1,7 +1,6 @@
 """Taking home what the neighbours hear, as a playlist in one's own Spotify account."""
 
 from collections.abc import Sequence
-from html import escape as html_escape
 
 import streamlit as st
 
@@ -70,8 +69,7 @@ def _offer(artists: Sequence[str], *, allowed: bool, again: bool) -> None:
         "Spotify will ask you to allow this app to make private playlists, and you come back here. "
         "Nothing of your music there is read for it."
     )
-    to = html_escape(account.went_to_save())
-    st.html(spotify.LOOKS + spotify.LINK.format(to=to, words="Allow it at Spotify"))
+    spotify.link(auth.SAVE, "Allow it at Spotify")
 
 
 @st.fragment(run_every=spotify.REFRESH_S)
@@ -95,7 +93,7 @@ def _how_it_went(job: Job[Saved]) -> None:
             icon=":material/error:",
         )
         if isinstance(job.error, LoginExpired):
-            st.html(spotify.LOOKS + spotify.SIGN_IN)
+            spotify.link(auth.SAVE, "Allow it at Spotify")
     elif saved is not None and saved.problem:
         st.warning(
             f"The [playlist]({saved.link}) was made, but it is still empty: "
