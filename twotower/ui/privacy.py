@@ -53,7 +53,8 @@ def each_door() -> None:
             st.markdown(f"- **Read:** {read}\n- **Kept:** {kept}\n- **How long:** {until}")
     st.markdown(
         "After a page is closed, the server lets go of what was in it within a few minutes. What "
-        "came through the Spotify sign-in waits for your return until you sign out, or half a day."
+        "came through the Spotify sign-in waits for your return until you sign out, or half a day. "
+        "While you are at Spotify to say yes or no, what you had here waits up to twenty minutes."
     )
     st.markdown(
         f"[Spotify's policy]({spotify.POLICY}) restricts feeding its data into machine-learning "
