@@ -1,6 +1,7 @@
 """A server of the real app, and what a page must be."""
 
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -62,8 +63,11 @@ def serving(
             pytest.fail("the server ended: " + "".join(said))
         reader = threading.Thread(target=said.extend, args=(server.stdout,), daemon=True)
         reader.start()
-        address = f"http://127.0.0.1:{port}"
-        urllib.request.urlopen(f"{address}/_stcore/health", timeout=20).close()
+        scheme = "https" if "STREAMLIT_SERVER_SSL_CERT_FILE" in env else "http"
+        address = f"{scheme}://127.0.0.1:{port}"
+        trusting = ssl._create_unverified_context()  # a test's certificate is its own
+        health = f"{address}/_stcore/health"
+        urllib.request.urlopen(health, timeout=20, context=trusting).close()
         yield address
     finally:
         server.terminate()

@@ -1,6 +1,8 @@
 """Signing in to Spotify in a real browser, against a stand-in: the way in, attacks, the way out."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -322,6 +324,42 @@ def test_a_restart_signs_out_and_says_so(visit, tmp_path):
             is_good(page)
             sign_in(page)
             page.goto("about:blank")
+
+
+def certificate(folder: Path) -> dict[str, str]:
+    """The variables of a server on https, with a certificate made here."""
+    key, own = folder / "key.pem", folder / "certificate.pem"
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl isn't here to make a certificate")
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+               "-keyout", str(key), "-out", str(own), "-subj", "/CN=127.0.0.1"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    return {
+        "STREAMLIT_SERVER_SSL_CERT_FILE": str(own),
+        "STREAMLIT_SERVER_SSL_KEY_FILE": str(key),
+    }
+
+
+def test_on_https_the_cookies_are_secure_and_bound_to_the_host(browser, tmp_path):
+    port = free_port()
+    spotify = StandIn(f"https://127.0.0.1:{port}/callback")
+    with answering(spotify.app) as theirs:
+        env = environment(spotify, theirs, tmp_path) | certificate(tmp_path)
+        with serving(tmp_path, port=port, env=env) as app:
+            context = browser.new_context(ignore_https_errors=True)
+            page = tab(context, app)
+            sign_in(page)
+            ours = [each for each in context.cookies() if "neighbours" in each["name"]]
+            assert {each["name"] for each in ours} == {
+                "__Host-neighbours-session", "__Host-neighbours-browser",
+            }  # fmt: skip
+            assert all(each["secure"] and each["httpOnly"] for each in ours)
+            page.get_by_role("button", name="Sign out").click()
+            is_signed_out(page)
+            left = {each["name"] for each in context.cookies()}
+            assert "__Host-neighbours-session" not in left
+            context.close()
 
 
 def test_without_a_client_id_the_door_is_shown_closed(visit, address):
