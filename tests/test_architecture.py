@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from the layers below its own, and from its own without
 # turning in a circle; a folder counts as one module. A new module takes its place here.
 LAYERS = (
-    {"errors", "settings", "domain", "disk", "job"},
+    {"errors", "settings", "domain", "disk", "headers", "job"},
     {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets", "listens"},
     {"catalogue", "content", "factors", "features", "tables", "model", "losses"},
     {
@@ -41,7 +41,17 @@ LAYERS = (
     },
     {"checks", "embedder", "estimates"},
     {"fit", "evaluation"},
-    {"listeners", "shipped", "demos", "matching", "assets", "card", "auth", "doctor"},
+    {
+        "listeners",
+        "shipped",
+        "demos",
+        "matching",
+        "assets",
+        "card",
+        "auth",
+        "sessions",
+        "doctor",
+    },
     {"ui", "terminal", "commands", "cli", "__main__"},
     {"pages", "app"},
 )

@@ -1,6 +1,5 @@
 """Whether a server is set up: what is configured, loads or is missing; no secret is told."""
 
-import ipaddress
 import re
 import sys
 import tomllib
@@ -16,7 +15,6 @@ from twotower.sources.audio import LOOKUPS
 
 State = Literal["good", "note", "problem"]  # a note is about a door that may stay closed
 
-REDIRECT_URI = "http://127.0.0.1:8501/callback"
 _KEY = re.compile(r"[0-9a-f]{32}")
 _PASSWORD = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
 
@@ -34,7 +32,7 @@ def examine(env: Mapping[str, str]) -> Iterator[Finding]:
     """Yield a finding at a time, the slow ones last."""
     settings = Settings.from_env(env)
     yield Finding("Python", "good", ".".join(map(str, sys.version_info[:3])))
-    yield from _spotify(env)
+    yield from _spotify(env, settings)
     yield _lastfm(settings)
     yield _contact(settings)
     yield _audio(settings)
@@ -42,9 +40,8 @@ def examine(env: Mapping[str, str]) -> Iterator[Finding]:
     yield from _loaded(settings)
 
 
-def _spotify(env: Mapping[str, str]) -> Iterator[Finding]:
-    is_open = bool(env.get("SPOTIPY_CLIENT_ID", "").strip())
-    uri = env.get("SPOTIPY_REDIRECT_URI", "").strip() or REDIRECT_URI
+def _spotify(env: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
+    is_open, uri = bool(settings.spotify_client_id), settings.spotify_redirect_uri
     if is_open:
         yield Finding("Spotify sign-in", "good", "SPOTIPY_CLIENT_ID is set")
     else:
@@ -63,22 +60,12 @@ def _spotify(env: Mapping[str, str]) -> Iterator[Finding]:
 
 def redirect_problem(uri: str) -> str:
     """Why signing in to Spotify can't work with this redirect URI; "" where it can."""
-    try:
-        parts = urlsplit(uri)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "this is no address"
-    if parts.path != "/callback" or parts.query or parts.fragment or "@" in parts.netloc:
-        return "it must be the address of this app and end in /callback"
-    if parts.scheme not in ("http", "https") or not host:
-        return "it must begin with https://, or with http://127.0.0.1"
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if parts.scheme == "http" and not loopback:
-        return "Spotify takes http with 127.0.0.1 alone, and refuses localhost; else use https"
-    if loopback and port != (here := _port()):
+    from twotower.sources.spotify import Registration
+
+    if problem := Registration("", uri).problem():
+        return problem
+    parts = urlsplit(uri)
+    if parts.scheme == "http" and (parts.port or 80) != (here := _port()):
         return f"the app answers on port {here} (.streamlit/config.toml)"
     return ""
 

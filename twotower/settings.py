@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LISTENBRAINZ_API = "https://api.listenbrainz.org"
 LASTFM_API = "https://ws.audioscrobbler.com"
 NO_CONTACT = "no contact given"
+REDIRECT_URI = "http://127.0.0.1:8501/callback"
+SPOTIFY_ACCOUNTS, SPOTIFY_API = "https://accounts.spotify.com", "https://api.spotify.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class Settings:
     lastfm_api: str = LASTFM_API
     audio_lookup: str = ""  # "reccobeats" or "acousticbrainz": allowed by the operator
     audio_api: str = ""  # another place is for tests
+    spotify_client_id: str = ""  # of the operator's app; without it nobody can sign in
+    spotify_redirect_uri: str = REDIRECT_URI
+    spotify_accounts: str = SPOTIFY_ACCOUNTS  # another place is for tests
+    spotify_api: str = SPOTIFY_API
 
     @property
     def model(self) -> Path:
@@ -33,7 +39,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """TWOTOWER_DATA, TWOTOWER_ASSETS and TWOTOWER_COMMUNITY, each with a default that works."""
+        """Each variable has a default that works; docs/spotify.md tells those of Spotify."""
         home = Path(platformdirs.user_data_dir("musical-neighbours", appauthor=False))
         return cls(
             data=Path(env.get("TWOTOWER_DATA") or ROOT / "data"),
@@ -45,4 +51,8 @@ class Settings:
             lastfm_api=env.get("TWOTOWER_LASTFM_API") or LASTFM_API,
             audio_lookup=env.get("TWOTOWER_AUDIO_LOOKUP", "").strip().lower(),
             audio_api=env.get("TWOTOWER_AUDIO_API", ""),
+            spotify_client_id=env.get("SPOTIPY_CLIENT_ID", "").strip(),
+            spotify_redirect_uri=env.get("SPOTIPY_REDIRECT_URI", "").strip() or REDIRECT_URI,
+            spotify_accounts=env.get("TWOTOWER_SPOTIFY_ACCOUNTS") or SPOTIFY_ACCOUNTS,
+            spotify_api=env.get("TWOTOWER_SPOTIFY_API") or SPOTIFY_API,
         )

@@ -143,3 +143,17 @@ def test_a_demo_and_picked_artists_are_no_music_to_join(app):
     assert not [toggle for toggle in app.toggle if toggle.key == "join"]
     app.button(key="add-amara jazz").click().run()
     assert not [toggle for toggle in app.toggle if toggle.key == "join"]
+
+
+def test_removing_everything_leaves_nothing_of_a_reading(app, monkeypatch):
+    with open_doors(monkeypatch, listenbrainz(HEARD, ())) as place:
+        ask(app.run(), "listenbrainz")
+        app.switch_page("privacy.py").run()
+        app.button(key="privacy-remove").click().run()
+        assert app.session_state["profile"] is None
+        assert "services-kept" not in app.session_state
+        assert "listenbrainz-outcome" not in app.session_state
+        app.switch_page("start.py").run()
+        asked = len(place.asked)
+        ask(app, "listenbrainz")
+        assert len(place.asked) > asked

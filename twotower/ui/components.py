@@ -11,6 +11,7 @@ from twotower.ui.words import amount, escape, turn
 
 PICTURE = ROOT / "assets" / "hint.svg"
 START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"
+PRIVACY = "privacy.py"
 
 
 def style() -> None:

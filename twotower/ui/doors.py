@@ -1,4 +1,4 @@
-"""The ways in: demo listeners, artists by name, files, and a word on what is not open yet."""
+"""The ways in: demo listeners, artists by name, files."""
 
 import streamlit as st
 
@@ -7,7 +7,6 @@ from twotower.errors import EmptyProfile
 from twotower.ui import components, edits, people, session, words
 from twotower.ui.words import escape
 
-PRIVACY_PAGE = "https://www.spotify.com/account/privacy/"
 REFRESH_S = 0.5  # of a progress bar
 LETTERS = 120  # of a search that are read
 FOUND = 8  # search results and suggestions shown
@@ -198,17 +197,6 @@ def _back() -> None:
 
 def _called(profile: Profile) -> str:
     return f"“{escape(profile.name)}”, " if profile.name else ""
-
-
-def spotify_card() -> None:
-    """Signing in to Spotify isn't possible on this server: the other way to the same data."""
-    with st.container(border=True, key="spotify", height="stretch"):
-        st.subheader("Spotify sign-in", anchor=False)
-        st.markdown(
-            "Not open on this server yet. Your data export does the same, and knows years more: "
-            f"ask for it on [Spotify's privacy page]({PRIVACY_PAGE}) (“Extended streaming "
-            "history” is the best one), wait for the mail, and drop the ZIP here as it is."
-        )
 
 
 def uploads() -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from twotower import charts
 from twotower.domain import AUDIO, SPOTIFY_WEB_API, artist_key
 from twotower.sources.audio import Lookup, Sound
-from twotower.ui import components, edits, services, session, sound, words
+from twotower.ui import account, components, edits, services, session, sound, words
 from twotower.ui.words import escape
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def summary(seen: "Portrait") -> None:
     profile = seen.profile
     parts = profile.origin.split("+")
     source = " and ".join(dict.fromkeys(ORIGINS.get(part, ORIGINS["file"]) for part in parts))
+    if account.came_by_signing_in(profile):
+        source = "your Spotify account, kept in this session only"
     span = ""
     if profile.since and profile.until:
         span = f", {profile.since:%B %Y} to {profile.until:%B %Y}"
@@ -53,14 +55,20 @@ def top_artists(seen: "Portrait") -> None:
     """The most played artists, each with its share and a way to take it out."""
     st.header("Top artists", anchor=False)
     total = sum(artist.plays for artist in seen.profile.artists.values()) or 1.0
+    links = account.links()
+    if links:
+        components.note("From Spotify, in the order of what you play most; names lead there.")
     everything = st.session_state.get("all-artists", False)
     shown = seen.artists if everything else seen.artists[:SHOWN]
     with st.container(gap="xxsmall", key="top-artists"):
         for artist in shown[:500]:
             key = artist_key(artist.name)
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                name = escape(artist.name)
+                if key in links:
+                    name = f"[{name}]({links[key]})"
                 st.markdown(
-                    f"{escape(artist.name)} :gray[· {100 * artist.plays / total:.1f} %]",
+                    f"{name} :gray[· {100 * artist.plays / total:.1f} %]",
                     width="stretch",
                 )
                 st.button(

@@ -5,7 +5,7 @@ community and other things that are the same for everyone are in the caches.
 """
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from twotower.matching import Matcher, Portrait
 
 MOST_UNDONE = 30
+LEFT_BEHIND = (
+    *("steps", "portrait", "found", "left", "upload"),
+    *("services-kept", "sound-found", "sound-failed"),
+)
 AT_ONCE_S = 1.0  # what takes no longer is read without a word
 _loading = Lock()
 
@@ -211,6 +215,34 @@ def undo() -> None:
     if steps:
         st.session_state["profile"] = steps.pop().before
         _keep_address()
+
+
+def forget(gone: Callable[[Profile], bool]) -> bool:
+    """Let go of every profile that is `gone`, also of those that could be had back."""
+    steps: list[Step] = st.session_state.get("steps", [])
+    kept = [step for step in steps if step.before is None or not gone(step.before)]
+    now = profile()
+    found = len(kept) < len(steps) or (now is not None and gone(now))
+    if found:
+        st.session_state["steps"] = kept
+        if now is not None and gone(now):
+            st.session_state["profile"] = None
+        for cached in ("portrait", "found", "left"):
+            st.session_state.pop(cached, None)
+    return found
+
+
+def forget_all() -> None:
+    """Let go of all that the visitor brought, with no way back."""
+    stop_upload()
+    for name in [str(name) for name in st.session_state]:
+        if name in LEFT_BEHIND or name.endswith(("-job", "-asked", "-outcome", "-stopped")):
+            kept = st.session_state.pop(name)
+            for each in kept if isinstance(kept, tuple) else (kept,):
+                if isinstance(each, Job):
+                    each.cancel()
+    st.session_state["profile"] = None
+    _keep_address()
 
 
 def start_over() -> None:
