@@ -58,7 +58,8 @@ def dataset(
     with Progress() as tell:
         if out is not None:
             read = datasets.read_dataset(name, folder, progress=tell, left_out=left_out)
-            profiles = counted(read, tell, f"{name}: listeners")
+            done = 1.0 if name == datasets.LISTENBRAINZ else 0.0  # it has told how far it is
+            profiles = counted(read, tell, f"{name}: listeners", share=done)
             written["listeners"] = write_profiles(profiles, out)
         if content is not None:
             tell(0.5, "artist content")
