@@ -32,6 +32,7 @@ lint: $(DEV_READY)
 
 test: lint
 	@.ci/browser $(BIN)
+	@.ci/prism
 	$(BIN)/python -m pytest $(ARGS)
 
 assets: $(DEV_READY)

@@ -1,11 +1,13 @@
 """Serves the app: `streamlit run app.py`."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
 
+from twotower import auth
 from twotower.ui import components, session
 
 
@@ -13,7 +15,15 @@ from twotower.ui import components, session
 async def loading(_: st.App) -> AsyncIterator[None]:
     """Load the model while the first visitor still looks at the start page."""
     threading.Thread(target=session.warm_up, name="warm-up", daemon=True).start()
+    tidying = asyncio.create_task(auth.tidying(auth.desk()))
     yield
+    tidying.cancel()
 
 
-app = st.App("pages/index.py", lifespan=loading, on_script_error=components.on_script_error)
+app = st.App(
+    "pages/index.py",
+    routes=auth.routes(auth.desk()),
+    middleware=auth.guards(),
+    lifespan=loading,
+    on_script_error=components.on_script_error,
+)

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from twotower.errors import TwoTowerError
-from twotower.ui import components, session
+from twotower.ui import account, components, session
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "assets"
@@ -21,14 +21,17 @@ page = st.navigation(
         st.Page(HERE / "neighbours.py", title="Neighbours", icon=":material/group:"),
         st.Page(HERE / "map.py", title="Map", icon=":material/scatter_plot:"),
         st.Page(HERE / "lab.py", title="Lab", icon=":material/science:"),
+        st.Page(HERE / "privacy.py", title="Privacy", icon=":material/shield_person:"),
     ],
     position="top",
 )
 st.set_page_config(page_title=f"{page.title} · Musical Neighbours")
 components.style()
 session.restore()
+account.keep_in_step()
 with st.container(horizontal_alignment="center"), st.container(width=1160):
     try:
+        account.notice()
         page.run()
     except TwoTowerError as error:
         components.failed(error)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from twotower.ui import people, session
+from twotower.ui import people, session, spotify_playlist, takehome
 
 st.title("Your neighbours", anchor=False)
 seen = session.require_portrait()
@@ -14,6 +14,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     people.download(found)
 people.standing(seen, found, session.matcher().crowd())
 people.together(found, seen.profile)
+takehome.offer(found, seen.profile)
+spotify_playlist.saver(found, seen.profile)
 grid = st.grid(2, min_column_width=320, gap="small")
 for neighbour in found:
     card = grid.container(

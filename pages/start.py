@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from twotower.ui import components, doors
+from twotower.ui import components, doors, services, spotify
 
+spotify.reading()
 components.hero()
 
 st.header("Look through someone else's ears", anchor=False)
@@ -12,8 +13,10 @@ doors.demo_cards()
 
 st.header("Or bring your own music", anchor=False)
 doors.picker()
-upload, spotify = st.columns([3, 2], gap="medium")
+doors.joining()
+upload, sign_in = st.columns([3, 2], gap="medium")
 with upload:
     doors.uploads()
-with spotify:
-    doors.spotify_card()
+with sign_in:
+    spotify.door()
+services.doors()

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from the layers below its own, and from its own without
 # turning in a circle; a folder counts as one module. A new module takes its place here.
 LAYERS = (
-    {"errors", "settings", "domain", "disk", "running"},
-    {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets"},
+    {"errors", "settings", "domain", "disk", "headers", "job", "running"},
+    {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets", "listens"},
     {"catalogue", "content", "factors", "features", "tables", "model", "losses"},
     {
         "index",
@@ -23,6 +23,7 @@ LAYERS = (
         "splits",
         "projection",
         "explain",
+        "discoveries",
         "charts",
         "quality",
         "quality_charts",
@@ -54,6 +55,8 @@ LAYERS = (
         "auth",
         "quick",
         "reranking",
+        "sessions",
+        "doctor",
     },
     {"ui", "terminal", "commands", "cli", "__main__"},
     {"pages", "app"},

@@ -39,6 +39,7 @@ COMMANDS = [
     "map fit",
     "map place",
     "assets",
+    "doctor",
 ]
 LISTENERS, UNSEEN = 440, 40  # in the world; of these, not in the model's training
 HISTORY = [
@@ -225,6 +226,18 @@ def test_dataset_writes_content_of_the_sets_beside_it(tmp_path: Path, env: dict[
     assert values(args, env) == {"dataset": "hetrec", "artists": 2}
     first = json.loads(content.read_text().splitlines()[0])
     assert first == {"name": "Low", "genres": ["slowcore"], "popularity": 53}
+
+
+def test_dataset_counts_what_a_dump_has_beside_listens(tmp_path: Path):
+    listen = {"user_id": 3, "track_metadata": {"artist_name": "Low"}}
+    (tmp_path / "5.listens").write_text(f"{json.dumps(listen)}\nhalf a li\n")
+    args = ["dataset", "listenbrainz", tmp_path, "--out", tmp_path / "p.jsonl"]
+    assert values(args) == {
+        "dataset": "listenbrainz",
+        "listeners": 1,
+        "left_out": {"broken lines": 1},
+    }
+    assert run(args).stdout == "1 listeners\nleft out: 1 broken lines\n"
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,16 @@ import json
 import struct
 import zipfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from twotower.domain import SPOTIFY_WEB_API, artist_key
+from twotower.domain import HOURS, SPOTIFY_WEB_API, artist_key
 from twotower.errors import BadProfile, NoMusic, SourceError, TooLarge, UnreadableExport
 from twotower.settings import Settings
 from twotower.sources import files as files_module
+from twotower.sources import reading as reading_module
 from twotower.sources.files import NamedFile, read_files
 
 DATA = Settings.from_env().data
@@ -84,6 +86,21 @@ def test_plays_of_one_track_are_gathered_with_their_number_and_days():
     assert (report.name, report.plays, report.artists) == (ACCOUNT, 3, 1)
     assert (str(report.since), str(report.until)) == ("2024-01-05", "2024-03-01")
     assert reading.origin == "file"
+
+
+def test_the_clock_counts_plays_by_hour_of_the_week():
+    saved = {"tracks": [{"artist": "Low", "track": "Monkey"}]}
+    monday, sunday = account("2024-01-01 00:05", "2024-01-08 00:59"), "2024-01-07T23:59:59Z"
+    reading = read(
+        ("StreamingHistory0.json", monday),
+        (EXTENDED, extended(sunday)),
+        ("YourLibrary.json", json.dumps(saved).encode()),
+        ("short.json", account("2024-01-02 10:00", ms=5)),
+        ("days.csv", b"artist,date\nLow,2024-01-03\n"),
+    )
+    assert len(reading.clock) == HOURS
+    assert {hour: count for hour, count in enumerate(reading.clock) if count} == {0: 2, 167: 1}
+    assert read(("days.csv", b"artist,date\nLow,2024-01-03\n")).clock == ()
 
 
 def test_a_play_counts_from_thirty_seconds():
@@ -162,6 +179,78 @@ def test_days_that_the_extended_history_has_are_not_counted_again():
     reading = read((ACCOUNT, year), (EXTENDED, long))
     assert sum(play.count for play in reading.plays) == 4
     assert reading.reports[0].left_out == {"in the extended history too": 2}
+
+
+def scrobbled(*times: str, track: str = "Monkey") -> bytes:
+    """As ListenBrainz exports it: a listen a line."""
+    return "".join(
+        json.dumps(
+            {
+                "listened_at": int(datetime.fromisoformat(time).timestamp()),
+                "track_metadata": {"artist_name": "Low", "track_name": track},
+            }
+        )
+        + "\n"
+        for time in times
+    ).encode()
+
+
+def test_an_export_of_listenbrainz_is_read_from_its_zip_and_from_its_files():
+    may, june = scrobbled("2024-05-01T10:00:00+00:00"), scrobbled("2024-06-01T10:00:00+00:00")
+    members = {
+        "user.json": b'{"email": "private"}',
+        "feedback.jsonl": b'{"score": 1, "track_metadata": {"artist_name": "Slint"}}\n',
+        "listens/2024/5.jsonl": may,
+        "listens/2024/6.jsonl": june,
+    }
+    reading = read(("listenbrainz.zip", zipped(members)))
+    assert [(play.artist, play.count) for play in reading.plays] == [("Low", 2)]
+    assert [report.name for report in reading.reports] == [
+        "listenbrainz.zip/2024/5.jsonl",
+        "listenbrainz.zip/2024/6.jsonl",
+    ]
+    assert (str(reading.since), str(reading.until)) == ("2024-05-01", "2024-06-01")
+    listed = json.dumps([json.loads(line) for line in june.splitlines()]).encode()
+    for name, raw in (("5.jsonl", may), ("a.jsonl.gz", gzip.compress(june)), ("a.json", listed)):
+        assert plays_of((name, raw)) == {"Low": 1}
+
+
+def test_a_play_that_two_services_tell_counts_once():
+    spotify = extended("2024-05-01T10:03:04Z", "2024-05-02T10:03:04Z", "2024-05-03T10:03:04Z")
+    brainz = scrobbled("2024-05-01T10:00:01+00:00", "2024-05-02T10:03:04+00:00")
+    more = scrobbled("2024-05-04T10:00:00+00:00")  # heard somewhere else
+    fm = b"artist,track,date\nLow,Monkey,01 May 2024 10:00\nLow,Monkey,05 May 2024 10:00\n"
+    named = ((EXTENDED, spotify), ("5.jsonl", brainz + more), ("scrobbles.csv", fm))
+    reading = read(*named)
+    assert sum(play.count for play in reading.plays) == 5
+    assert [report.plays for report in reading.reports] == [3, 1, 1]
+    assert [dict(report.left_out) for report in reading.reports] == [
+        {},
+        {"in another file too": 2},
+        {"in another file too": 1},
+    ]
+    assert read(*reversed(named)).plays == reading.plays
+    assert sum(reading.clock) == 5
+
+
+def test_two_exports_that_overlap_count_each_play_once():
+    old = extended("2024-05-01T10:00:00Z", "2024-05-02T10:00:00Z")
+    new = extended("2024-05-02T10:00:00Z", "2024-05-03T10:00:00Z", "2024-05-03T10:04:00Z")
+    reading = read(("Streaming_History_Audio_1.json", old), ("Streaming_History_Audio_2.json", new))
+    assert sum(play.count for play in reading.plays) == 4
+
+
+def test_within_one_file_every_row_is_a_play():
+    twice = extended(*["2024-05-01T10:00:00Z"] * 2)
+    assert plays_of((EXTENDED, twice), ("p.json", account("2024-07-01 10:00"))) == {"Low": 3}
+
+
+def test_profiles_are_reported_file_by_file():
+    one = b'{"id": "a", "artists": [{"name": "Low", "plays": 3}], "from": "2024-01-01"}\n'
+    two = b'{"id": "b", "artists": [{"name": "Slint", "plays": 2}]}\n'
+    reports = read(("a.jsonl", one), ("b.jsonl", two)).reports
+    assert [(report.plays, report.artists) for report in reports] == [(3, 1), (2, 1)]
+    assert [str(report.since) for report in reports] == ["2024-01-01", "None"]
 
 
 def test_other_members_of_a_zip_are_never_opened(monkeypatch: pytest.MonkeyPatch):
@@ -337,6 +426,22 @@ def test_a_zip_of_too_many_files_is_refused(monkeypatch: pytest.MonkeyPatch):
         read(("a.zip", zipped({f"{n}.txt": b"" for n in range(6)})))
 
 
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({f"{n}.json": b"" for n in range(10_000)}, "10,000 files in it, and the limit is 2,000"),
+        ({ACCOUNT: b"[" + b" " * (20 << 20) + b"]"}, "more than 200 times its size"),
+        ({ACCOUNT: b"[]", f"../{ACCOUNT}": b"[]"}, "points outside of it"),
+    ],
+    ids=["10,000 entries", "1000 to 1", "../"],
+)
+def test_hostile_zips_are_refused_by_the_limits_as_they_are(members: dict[str, bytes], says: str):
+    with pytest.raises(SourceError, match=says) as caught:
+        read(("my_spotify_data.zip", zipped(members, compresslevel=9)))
+    assert str(caught.value).startswith("my_spotify_data.zip")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_list_of_members_that_is_too_long_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -350,7 +455,7 @@ def test_a_list_of_members_that_is_too_long_is_refused_before_it_is_read(
 
 
 def test_too_many_artists_are_no_one_person_s(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(files_module, "MOST_ARTISTS", 3)
+    monkeypatch.setattr(reading_module, "MOST_ARTISTS", 3)
     text = "artist\n" + "".join(f"Artist {n}\n" for n in range(4))
     with pytest.raises(TooLarge, match="one person"):
         read(("a.csv", text.encode()))
@@ -359,7 +464,7 @@ def test_too_many_artists_are_no_one_person_s(monkeypatch: pytest.MonkeyPatch):
 def test_beyond_the_most_tracks_plays_still_count_for_their_artists(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(files_module, "MOST_TRACKS", 3)
+    monkeypatch.setattr(reading_module, "MOST_TRACKS", 3)
     text = "artist,track\n" + "".join(f"Low,Song {n}\n" for n in range(10))
     reading = read(("a.csv", text.encode()))
     assert sum(play.count for play in reading.plays) == 10

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from twotower.domain import (
     AUDIO_RANGE,
+    HOURS,
     SPOTIFY_WEB_API,
     Artist,
     Play,
@@ -28,6 +29,7 @@ from twotower.errors import BadProfile, EmptyProfile, MissingData, NoMusic, TwoT
 from twotower.profiles import (
     MOST_TRACKS,
     build_profile,
+    join_profiles,
     load_profile,
     merge_profiles,
     profile_from_json,
@@ -200,6 +202,48 @@ def test_merging_adds_plays_and_keeps_the_web_api_s_origin():
     assert both.audio["energy"].std == pytest.approx(0.2)
 
 
+def told(origin: str, first: date | None, last: date | None, **plays: float) -> Profile:
+    artists = {name: Artist(name.title(), count) for name, count in plays.items()}
+    tracks = tuple(Track("Song", name.title(), count) for name, count in plays.items())
+    clock = tuple([int(sum(plays.values()))] + [0] * (HOURS - 1))
+    return Profile(
+        "me", artists, {"rock": 3.0}, tracks, origin=origin, since=first, until=last, clock=clock
+    )
+
+
+SPRING, SUMMER = (date(2024, 3, 1), date(2024, 5, 31)), (date(2024, 6, 1), date(2024, 8, 31))
+
+
+@pytest.mark.parametrize("days", [SPRING, (date(2024, 5, 31), date(2024, 7, 1)), (None, None)])
+def test_two_sources_of_the_same_days_count_each_play_once(days):
+    both = join_profiles(
+        told("file", *SPRING, low=5, slint=2), told("listenbrainz", *days, low=7, codeine=1)
+    )
+    assert {key: one.plays for key, one in both.artists.items()} == {
+        "low": 7,
+        "slint": 2,
+        "codeine": 1,
+    }
+    assert both.tracks[0].plays == 7 and both.genres == {"rock": 3.0} and both.clock[0] == 8
+    assert both.origin == "file+listenbrainz"
+
+
+def test_two_sources_of_different_days_add_up():
+    one, other = told("file", *SPRING, low=5), told("lastfm", *SUMMER, low=7)
+    for pair in ((one, other), (other, one)):
+        both = join_profiles(*pair)
+        assert both.artists["low"].plays == 12 and both.tracks[0].plays == 12
+        assert both.genres == {"rock": 6.0} and both.clock[0] == 12
+        assert (both.since, both.until) == (SPRING[0], SUMMER[1])
+
+
+def test_what_is_joined_to_a_spotify_list_stays_spotify_s():
+    both = join_profiles(
+        told("file+lastfm", *SPRING, low=5), told(SPOTIFY_WEB_API, None, None, a=1)
+    )
+    assert both.origin == SPOTIFY_WEB_API
+
+
 def test_merging_nothing_is_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="0 profiles"):
         merge_profiles([], id="me")
@@ -264,6 +308,16 @@ def test_the_example_in_the_document_is_read_whole():
         (
             line(artists=[{"name": "Low", "genres": [1]}]),
             "artists[0].genres[0]: must be text, is 1",
+        ),
+        (line(artists=[{"name": "a"}], clock=[1]), "clock: must have 168 numbers"),
+        (line(artists=[{"name": "a"}], clock=[-1] * 168), "clock[0]: must be a number from 0"),
+        (
+            line(tracks=[{"name": "T", "artist": "A", "spotify": "short"}]),
+            'tracks[0].spotify: must be an id as this service writes it, is "short"',
+        ),
+        (
+            line(tracks=[{"name": "T", "artist": "A", "mbid": 5}]),
+            "tracks[0].mbid: must be an id as this service writes it, is 5",
         ),
         (line(id=None), "id: must be text, is missing"),
         (line(id=7), "id: must be text, is 7"),
@@ -423,6 +477,8 @@ PROFILES = st.builds(
             st.none() | st.floats(0, 1e5),
             RELEASED,
             AUDIO_VALUES,
+            st.none() | st.from_regex(r"[0-9A-Za-z]{22}", fullmatch=True),
+            st.none() | st.uuids().map(str),
         ),
         max_size=4,
     ).map(tuple),
@@ -439,6 +495,7 @@ PROFILES = st.builds(
     name=st.just("") | NAMES,
     since=st.none() | DAYS,
     until=st.none(),
+    clock=st.just(()) | st.lists(st.integers(0, 999), min_size=HOURS, max_size=HOURS).map(tuple),
 )
 
 
@@ -527,6 +584,15 @@ def test_loading_merges_the_files_of_one_call(tmp_path: Path):
     profile = load_profile([tmp_path / "p.jsonl", tmp_path / "t.csv"], id="x")
     assert plays_of(profile) == {"low": 3.0, "slint": 1.0}
     assert (profile.id, profile.name, profile.origin) == ("x", "Me", "file")
+
+
+def test_a_profile_and_plays_of_the_same_days_are_joined(tmp_path: Path):
+    days = {"from": "2024-01-01", "to": "2024-12-31"}
+    (tmp_path / "p.jsonl").write_text(line(**days) + "\n", encoding="utf-8")
+    text = "artist,date\nLow,2024-05-01\nLow,2024-05-02\nSlint,2024-06-01\n"
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    profile = load_profile([tmp_path / "p.jsonl", tmp_path / "t.csv"], id="x")
+    assert profile.id == "x" and plays_of(profile) == {"low": 2.0, "slint": 1.0}
 
 
 def test_a_profile_alone_is_loaded_as_it_stands(tmp_path: Path):

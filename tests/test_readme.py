@@ -9,7 +9,14 @@ import typer.main
 from twotower.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/data.md", "docs/cli.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/data.md",
+    "docs/cli.md",
+    "docs/spotify.md",
+]
 
 
 def read(document: str) -> str:

@@ -27,6 +27,7 @@ FOLDERS: Mapping[str, str] = MappingProxyType(
         "audioscrobbler": "audioscrobbler-2005-50users",
         "tidytuesday": "spotify-tidytuesday-songs",
         "mpd": "spotify-mpd-subset",
+        "listenbrainz": "listenbrainz-dump",
         "artists-160k": "spotify-artists-160k",
         "artists-2020": "spotify-artists-2020",
     }

@@ -5,6 +5,7 @@ where anyone gets each.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -32,6 +33,7 @@ from twotower.datafiles import (
 from twotower.domain import Artist, Playlist, Profile, Spread, Track, artist_key
 from twotower.errors import BadProfile, UnreadableExport
 from twotower.jsonlines import read_lines, text, write_lines
+from twotower.listens import Progress, read_listens
 
 __all__ = [
     "DATASETS",
@@ -54,15 +56,24 @@ TAGGED_UNTIL = 2011  # a date outside of this is a mistake of the set
 Tagging = tuple[str, str, str, date | None]  # listener id, artist key, tag in lower case, when
 
 
-def read_dataset(name: str, folder: Path) -> Iterator[Profile]:
-    """Yield the listeners of `hetrec`, `germany`, `audioscrobbler`, `tidytuesday` or `mpd`.
+def read_dataset(
+    name: str,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    left_out: Counter[str] | None = None,
+) -> Iterator[Profile]:
+    """Yield the listeners of one of `DATASETS`.
 
     Ids are those of the set; the origin is its name, and "mpd-withheld" for the playlists of which
-    only popular tracks are known. MissingData where a file is not there, UnreadableExport where it
+    only popular tracks are known. `progress` and `left_out` are for `listenbrainz`, which may take
+    hours and have a broken line. MissingData where a file is not there, UnreadableExport where it
     is damaged, ValueError for another name.
     """
-    if name not in _READERS:
+    if name not in DATASETS:
         raise ValueError(f"no data set {name!r}; there are {', '.join(DATASETS)}")
+    if name == LISTENBRAINZ:
+        return read_listens(folder_of(name, folder), progress=progress, left_out=left_out)
     return _READERS[name](folder_of(name, folder))
 
 
@@ -270,7 +281,8 @@ _READERS: Mapping[str, Callable[[Path], Iterator[Profile]]] = MappingProxyType(
         "mpd": _mpd,
     }
 )
-DATASETS = tuple(_READERS)
+LISTENBRAINZ = "listenbrainz"
+DATASETS = (*_READERS, LISTENBRAINZ)
 
 
 def _add(artists: dict[str, tuple[str, float]], key: str, name: str, plays: float) -> None:

@@ -24,6 +24,7 @@ AUDIO_RANGE: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 AUDIO = tuple(AUDIO_RANGE)
 COUNTED_FROM_MS = 30_000  # a play counts from here
+HOURS = 7 * 24  # of a week
 SPOTIFY_WEB_API = "spotify-web-api"  # origin of what may never be stored or trained on
 
 
@@ -136,6 +137,11 @@ def track_key(artist: str, track: str) -> tuple[str, str]:
     return artist_key(artist), " ".join(unicodedata.normalize("NFKC", track).casefold().split())
 
 
+def hour_of_week(at: datetime) -> int:
+    """0 is Monday from 0:00, HOURS - 1 is Sunday from 23:00."""
+    return at.weekday() * 24 + at.hour
+
+
 @dataclass(frozen=True, slots=True)
 class Play:
     """One row of a listening history, as its source tells it; private columns never get here."""
@@ -152,6 +158,8 @@ class Play:
     duration_s: float | None = None
     released: str | None = None  # ISO year, year-month or date
     guests: tuple[str, ...] = ()  # other artists named beside the main one
+    spotify: str | None = None  # the track's id there
+    mbid: str | None = None  # the recording's id at MusicBrainz
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +179,8 @@ class Track:
     duration_s: float | None = None
     released: str | None = None
     audio: Mapping[str, float] = field(default_factory=_nothing)
+    spotify: str | None = None  # id there
+    mbid: str | None = None  # of the recording, at MusicBrainz
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +210,11 @@ class Profile:
     tracks: tuple[Track, ...] = ()
     playlists: tuple[Playlist, ...] = ()
     audio: Mapping[str, Spread] = field(default_factory=_nothing)  # names of AUDIO
-    origin: str = "file"  # "file", "picked", "invented", "listenbrainz", SPOTIFY_WEB_API, ...
+    origin: str = "file"  # "picked", "invented", SPOTIFY_WEB_API, ...; several as "file+lastfm"
     name: str = ""
     since: date | None = None
     until: date | None = None
+    clock: tuple[int, ...] = ()  # plays by hour of the week (UTC, Monday first): HOURS, or none
 
 
 @dataclass(frozen=True, slots=True)

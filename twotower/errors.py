@@ -2,9 +2,14 @@
 
 TwoTowerError
 ├─ SourceError             a listening history could not be read
+│  ├─ NoSuchUser           a service knows nobody of that name, or keeps what they hear private
 │  ├─ UnreadableExport     the file is not one we know, or is damaged; .where names the place
 │  ├─ NoMusic              the file was read, and there is no music in it
-│  └─ TooLarge             the file, or what it unpacks to, is beyond the limits
+│  ├─ TooLarge             the file, or what it unpacks to, is beyond the limits
+│  ├─ LoginExpired         a service no longer knows this sign-in: sign in again
+│  ├─ NotAllowed           a service refuses this person or this server, and waiting won't help
+│  ├─ RateLimited          a service wants fewer questions; .retry_after_s says for how long
+│  └─ Unreachable          a service doesn't answer, or not in a form that we know
 ├─ BadProfile              a profile or a line of profile JSON Lines is wrong; .where names it
 ├─ EmptyProfile            too little is known to place the listener; says what would help
 ├─ MissingData             raw data, model or assets are not where they were looked for
@@ -26,6 +31,9 @@ class TwoTowerError(Exception):
 class SourceError(TwoTowerError): ...
 
 
+class NoSuchUser(SourceError): ...
+
+
 class UnreadableExport(SourceError): ...
 
 
@@ -33,6 +41,25 @@ class NoMusic(SourceError): ...
 
 
 class TooLarge(SourceError): ...
+
+
+class LoginExpired(SourceError): ...
+
+
+class NotAllowed(SourceError): ...
+
+
+class RateLimited(SourceError):
+    """`retry_after_s` is how long to wait, in seconds; None where the service doesn't say."""
+
+    def __init__(
+        self, message: str, *, where: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, where=where)
+        self.retry_after_s = retry_after_s
+
+
+class Unreachable(SourceError): ...
 
 
 class BadProfile(TwoTowerError): ...

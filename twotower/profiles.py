@@ -1,10 +1,12 @@
 """Profiles: built from plays, merged, and as JSON Lines in and out (docs/profile-format.md)."""
 
+import operator
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +25,13 @@ from twotower.domain import (
 )
 from twotower.errors import BadProfile, EmptyProfile, MissingData
 from twotower.jsonlines import write_lines
-from twotower.sources.files import Reading, read_files
+from twotower.sources.files import read_files
 from twotower.sources.lines import VERSION, profile_from_json, read_profiles
+from twotower.sources.reading import Reading
 
 __all__ = [
     "build_profile",
+    "join_profiles",
     "load_profile",
     "merge_profiles",
     "profile_from_json",
@@ -55,6 +59,8 @@ class _Recording:
     audio: Mapping[str, float] = field(default_factory=dict)
     duration_s: float | None = None
     released: str | None = None
+    spotify: str | None = None
+    mbid: str | None = None
 
 
 def build_profile(
@@ -65,6 +71,7 @@ def build_profile(
     origin: str = "file",
     since: date | None = None,
     until: date | None = None,
+    clock: tuple[int, ...] = (),
 ) -> Profile:
     """The profile that a listening history gives.
 
@@ -118,6 +125,7 @@ def build_profile(
         name=name,
         since=since or days.first,
         until=until or days.last,
+        clock=clock,
     )
 
 
@@ -160,6 +168,8 @@ def _add(
     one.audio = one.audio or play.audio
     one.duration_s = one.duration_s or play.duration_s
     one.released = one.released or play.released
+    one.spotify = one.spotify or play.spotify
+    one.mbid = one.mbid or play.mbid
 
 
 def _artists(
@@ -203,7 +213,16 @@ def _most_first(weights: Mapping[str, float]) -> Mapping[str, float]:
 def _tracks(weighed: Sequence[tuple[_Recording, float]]) -> tuple[Track, ...]:
     named = sorted((pair for pair in weighed if pair[0].name), key=lambda pair: -pair[1])
     return tuple(
-        Track(one.name, one.artist_name, weight, one.duration_s, one.released, one.audio)
+        Track(
+            one.name,
+            one.artist_name,
+            weight,
+            one.duration_s,
+            one.released,
+            one.audio,
+            one.spotify,
+            one.mbid,
+        )
         for one, weight in named[:MOST_TRACKS]
     )
 
@@ -241,7 +260,10 @@ def load_profile(paths: Sequence[Path], *, id: str = "me") -> Profile:
 
 
 def profile_of(reading: Reading, *, id: str = "me", name: str = "") -> Profile:
-    """The one profile of what was read, its plays and its profiles together."""
+    """The one profile of what was read: its plays and its profile added up, if there are both.
+
+    Where both are known to tell of the same days, no play counts twice.
+    """
     if len(reading.profiles) > 1:
         raise BadProfile(
             f"the profiles of {len(reading.profiles):,} listeners are here, and one is wanted: "
@@ -256,17 +278,36 @@ def profile_of(reading: Reading, *, id: str = "me", name: str = "") -> Profile:
                 origin=reading.origin,
                 since=reading.since,
                 until=reading.until,
+                clock=reading.clock,
             )
         )
-    merged = merge_profiles(found, id=id)
-    return replace(merged, name=name or merged.name)
+    dated = all(profile.since and profile.until for profile in found)
+    merged = reduce(join_profiles, found) if dated else merge_profiles(found, id=id)
+    return replace(merged, id=id, name=name or merged.name)
 
 
-def merge_profiles(profiles: Sequence[Profile], *, id: str) -> Profile:
-    """One profile whose plays are the sums; what comes from Spotify's Web API keeps that origin.
+def join_profiles(one: Profile, other: Profile) -> Profile:
+    """What two sources tell of one person, with the id of `one`; no play counts twice.
 
-    Audio is pooled, each profile weighted by its plays. ValueError where there is none.
+    Where both tell of the same days, or of days that aren't known, they are taken to tell of the
+    same plays: an artist or track counts as often as the source says that has more of it. Where
+    one begins after the other ends, plays add up.
     """
+    apart = _is_before(one, other) or _is_before(other, one)
+    return merge_profiles((one, other), id=one.id, same_plays=not apart)
+
+
+def _is_before(one: Profile, other: Profile) -> bool:
+    return one.until is not None and other.since is not None and one.until < other.since
+
+
+def merge_profiles(profiles: Sequence[Profile], *, id: str, same_plays: bool = False) -> Profile:
+    """One profile whose plays are the sums, or with `same_plays` the most that one of them has.
+
+    What comes from Spotify's Web API keeps that origin. Audio is pooled, each profile weighted by
+    its plays. ValueError where there is none.
+    """
+    add: Callable[[float, float], float] = max if same_plays else operator.add
     if not profiles:
         raise ValueError("0 profiles to merge")
     if len(profiles) == 1:
@@ -276,14 +317,15 @@ def merge_profiles(profiles: Sequence[Profile], *, id: str) -> Profile:
     tracks: dict[tuple[str, str], Track] = {}
     for profile in profiles:
         for key, artist in profile.artists.items():
-            artists[key] = _sum_of_artists(artists[key], artist) if key in artists else artist
+            known = artists.get(key)
+            artists[key] = artist if known is None else _both_artists(known, artist, add)
         for tag, plays in profile.genres.items():
-            genres[tag] = genres.get(tag, 0.0) + plays
+            genres[tag] = add(genres.get(tag, 0.0), plays)
         for track in profile.tracks:
             spot = track_key(track.artist, track.name)
-            tracks[spot] = _sum_of_tracks(tracks[spot], track) if spot in tracks else track
-    origins = {profile.origin for profile in profiles}
-    origin = SPOTIFY_WEB_API if SPOTIFY_WEB_API in origins else "file"
+            tracks[spot] = _both_tracks(tracks[spot], track, add) if spot in tracks else track
+    origins = {part for profile in profiles for part in profile.origin.split("+")}
+    clocks = [profile.clock for profile in profiles if profile.clock]
     sinces = [profile.since for profile in profiles if profile.since]
     untils = [profile.until for profile in profiles if profile.until]
     ordered = sorted(tracks.values(), key=lambda track: -track.plays)
@@ -292,28 +334,31 @@ def merge_profiles(profiles: Sequence[Profile], *, id: str) -> Profile:
         artists=dict(sorted(artists.items(), key=lambda item: -item[1].plays)),
         genres=_most_first(genres),
         tracks=tuple(ordered[:MOST_TRACKS]),
-        playlists=tuple(playlist for profile in profiles for playlist in profile.playlists),
+        playlists=tuple(dict.fromkeys(one for profile in profiles for one in profile.playlists)),
         audio=_pooled(profiles),
-        origin=origins.pop() if len(origins) == 1 else origin,
+        origin=SPOTIFY_WEB_API if SPOTIFY_WEB_API in origins else "+".join(sorted(origins)),
         name=next((profile.name for profile in profiles if profile.name), ""),
         since=min(sinces, default=None),
         until=max(untils, default=None),
+        clock=tuple(int(reduce(add, hour)) for hour in zip(*clocks, strict=True)),
     )
 
 
-def _sum_of_artists(one: Artist, other: Artist) -> Artist:
+def _both_artists(one: Artist, other: Artist, add: Callable[[float, float], float]) -> Artist:
     name = one.name if one.plays >= other.plays else other.name
     genres = tuple(dict.fromkeys((*one.genres, *other.genres)))[:MOST_GENRES]
-    return Artist(name, one.plays + other.plays, genres)
+    return Artist(name, add(one.plays, other.plays), genres)
 
 
-def _sum_of_tracks(one: Track, other: Track) -> Track:
+def _both_tracks(one: Track, other: Track, add: Callable[[float, float], float]) -> Track:
     return replace(
         one,
-        plays=one.plays + other.plays,
+        plays=add(one.plays, other.plays),
         duration_s=one.duration_s or other.duration_s,
         released=one.released or other.released,
         audio=one.audio or other.audio,
+        spotify=one.spotify or other.spotify,
+        mbid=one.mbid or other.mbid,
     )
 
 
@@ -350,6 +395,7 @@ def profile_to_json(profile: Profile) -> dict[str, Any]:
         "origin": profile.origin,
         "from": profile.since and profile.since.isoformat(),
         "to": profile.until and profile.until.isoformat(),
+        "clock": list(profile.clock),
         "genres": {tag: _tidy(plays) for tag, plays in profile.genres.items()},
         "artists": [
             _filled({"name": one.name, "plays": _tidy(one.plays), "genres": list(one.genres)})
@@ -364,6 +410,8 @@ def profile_to_json(profile: Profile) -> dict[str, Any]:
                     "duration_s": track.duration_s,
                     "released": track.released,
                     "audio": dict(track.audio),
+                    "spotify": track.spotify,
+                    "mbid": track.mbid,
                 }
             )
             for track in profile.tracks

@@ -1,19 +1,21 @@
 """A server of the real app, and what a page must be."""
 
 import os
-import socket
+import ssl
 import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, expect
+from serving import free_port
 
+NOTHING: Mapping[str, str] = {}
 ROOT = Path(__file__).resolve().parents[2]
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
@@ -29,20 +31,29 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The address of a server of its own, whose community lies in `folder`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    env = os.environ | {
+def serving(
+    folder: Path,
+    *,
+    port: int | None = None,
+    env: Mapping[str, str] = NOTHING,
+    log: list[str] | None = None,
+) -> Iterator[str]:
+    """The address of a server of its own, whose community lies in `folder`.
+
+    What it writes to its log is added to `log`, which is whole once the server has ended.
+    """
+    port = port or free_port()
+    env = {key: value for key, value in os.environ.items() if not key.startswith("SPOTIPY")} | {
         "TWOTOWER_COMMUNITY": f"sqlite:///{folder / 'community.sqlite'}",
         "OMP_NUM_THREADS": "1",
+        **env,
     }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     server = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    said = []
+    reader = None
+    said = [] if log is None else log
     try:
         for line in server.stdout:
             said.append(line)
@@ -50,13 +61,19 @@ def serving(folder: Path) -> Iterator[str]:
                 break
         else:
             pytest.fail("the server ended: " + "".join(said))
-        threading.Thread(target=server.stdout.read, daemon=True).start()
-        address = f"http://127.0.0.1:{port}"
-        urllib.request.urlopen(f"{address}/_stcore/health", timeout=20).close()
+        reader = threading.Thread(target=said.extend, args=(server.stdout,), daemon=True)
+        reader.start()
+        scheme = "https" if "STREAMLIT_SERVER_SSL_CERT_FILE" in env else "http"
+        address = f"{scheme}://127.0.0.1:{port}"
+        trusting = ssl._create_unverified_context()  # a test's certificate is its own
+        health = f"{address}/_stcore/health"
+        urllib.request.urlopen(health, timeout=20, context=trusting).close()
         yield address
     finally:
         server.terminate()
         server.wait(20)
+        if reader is not None:
+            reader.join(20)
 
 
 def is_ours(line: ConsoleMessage) -> bool:
@@ -66,7 +83,8 @@ def is_ours(line: ConsoleMessage) -> bool:
 
 
 def is_away(url: str) -> bool:
-    return url.startswith(("http", "ws")) and "//127.0.0.1:" not in url
+    here = "//127.0.0.1:" in url or "//localhost:" in url
+    return url.startswith(("http", "ws")) and not here
 
 
 def settled(page: Page) -> None:

@@ -104,3 +104,12 @@ def test_what_several_neighbours_hear_comes_first_with_how_many(neighbours, plan
 
 def test_it_says_that_everyone_is_invented(neighbours):
     assert "Everyone here is invented so far" in words(neighbours)
+
+
+def test_what_they_hear_can_be_taken_home_with_links_and_files(neighbours):
+    home = neighbours.expander(key="take-home")
+    told = "\n".join(element.value for element in home.markdown)
+    assert "that your nearest 10 hear and you don't" in told
+    assert "https://musicbrainz.org/search?type=artist&query=" in told
+    files = [b.label for b in neighbours.get("download_button") if b.key.startswith("take-")]
+    assert files == ["CSV", "XSPF playlist", "M3U playlist"]

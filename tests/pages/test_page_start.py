@@ -1,11 +1,13 @@
 """The start page: demo listeners, artists by name, files."""
 
 import json
+import threading
 
 from streamlit.testing.v1 import AppTest
 from world import INDEX
 
 from twotower.domain import Profile
+from twotower.sources.files import read_files
 from twotower.ui import session
 
 
@@ -122,6 +124,31 @@ def test_a_file_without_music_says_so_and_the_profile_stays(app):
     assert not app.exception
     assert "notes\\.txt" in app.error[0].value
     assert "What you had before is still here" in app.error[0].value
+    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+
+
+def test_a_long_reading_tells_how_far_it_is_and_can_be_stopped(app, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(files, progress):
+        progress(0.4, "Reading a file")
+        begun.set()
+        go_on.wait(20)
+        progress(0.5, "Reading on")
+        return read_files(files, progress)
+
+    monkeypatch.setattr(session, "read_files", slow)
+    monkeypatch.setattr(session, "AT_ONCE_S", 0.0)
+    app.button(key="add-amara jazz").click().run()
+    app.file_uploader[0].upload("StreamingHistory0.json", history("Amara Techno")).run()
+    assert begun.wait(20)
+    job = app.session_state["upload-job"][1]
+    app.button(key="upload-stop").click().run()
+    go_on.set()
+    job.join(20)
+    app.run()
+    assert not app.exception
+    assert "Stopped. Nothing was changed." in words(app)
     assert list(app.session_state["profile"].artists) == ["amara jazz"]
 
 

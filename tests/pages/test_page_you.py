@@ -1,9 +1,15 @@
 """The page You: what the model sees, and changes to it."""
 
+from dataclasses import replace
+from uuid import UUID
+
 import numpy as np
 import pytest
+from webservice import Said, Service, service
 from world import HOSTILE, profile_of
 
+from twotower.domain import SPOTIFY_WEB_API, Track
+from twotower.ui import services
 from twotower.ui import words as words_of
 
 
@@ -35,6 +41,81 @@ def test_it_shows_artists_genres_sound_and_what_was_not_recognised(you):
     assert "Nobody" in you.expander(key="unknown").markdown[0].value
     assert "Estimated from your artists" in words(you)
     assert "equivalent of 3 equally played artists" in words(you)
+
+
+def test_it_says_where_the_music_came_from_and_thanks_the_services(you):
+    mine = you.session_state["profile"]
+    you.session_state["profile"] = replace(mine, origin="file+lastfm")
+    you.run()
+    assert "4 artists from the files you brought and Last.fm" in words(you)
+    assert "Powered by [AudioScrobbler]" in words(you)
+    assert "ListenBrainz" not in words(you)
+
+
+@pytest.fixture
+def sounding(you):
+    """The page with tracks that have ids."""
+    mine = you.session_state["profile"]
+    tracks = tuple(
+        Track(f"T{n}", "Amara Jazz", 1.0, spotify=f"{n:022d}", mbid=str(UUID(int=n)))
+        for n in range(3)
+    )
+    you.session_state["profile"] = replace(mine, tracks=tracks)
+    return you
+
+
+def looked_up(app, place: Service, monkeypatch, at: str = "reccobeats"):
+    monkeypatch.setenv("TWOTOWER_AUDIO_LOOKUP", at)
+    monkeypatch.setenv("TWOTOWER_AUDIO_API", place.address)
+    monkeypatch.setattr(services, "pace_of", lambda *_: services.Pace(0.0))
+    app.run()
+    assert "the ids of 3 tracks" in words(app)
+    app.button(key="sound-ask").click().run()
+    if "sound-job" in app.session_state:
+        app.session_state["sound-job"][2].join(20)
+        app.run()
+    assert not app.exception
+    return app
+
+
+def test_sound_is_looked_up_where_the_operator_allows_it_and_stays_on_the_page(
+    sounding, monkeypatch
+):
+    href = f"https://open.spotify.com/track/{1:022d}"
+    rows = [{"id": "x", "href": href, "energy": 0.25, "tempo": 120.0}]
+    before = sounding.session_state["profile"]
+    with service(lambda asked: Said({"content": rows})) as place:
+        looked_up(sounding, place, monkeypatch)
+    assert "Energy, tempo as [ReccoBeats](https://reccobeats.com) knows them of 1 of" in words(
+        sounding
+    )
+    assert "the others are estimated from your artists" in words(sounding)
+    assert sounding.session_state["profile"] is before
+    assert not [b for b in sounding.button if b.key == "sound-ask"]
+
+
+def test_sound_that_nobody_knows_stays_an_estimate(sounding, monkeypatch):
+    with service(lambda asked: Said({})) as place:
+        looked_up(sounding, place, monkeypatch, "acousticbrainz")
+    assert "AcousticBrainz knows none of the 3 tracks" in words(sounding)
+
+
+def test_a_look_up_that_fails_says_so_and_can_be_tried_again(sounding, monkeypatch):
+    with service(lambda asked: Said(None, 429, {"Retry-After": "600"})) as place:
+        looked_up(sounding, place, monkeypatch)
+    assert "try again in 10 minutes" in sounding.error[0].value
+    assert sounding.button(key="sound-ask")
+    assert "Estimated from your artists" in words(sounding)
+
+
+def test_nothing_is_looked_up_unless_allowed_nor_of_spotify_s_web_api(sounding, monkeypatch):
+    sounding.run()
+    assert not [b for b in sounding.button if b.key == "sound-ask"]
+    monkeypatch.setenv("TWOTOWER_AUDIO_LOOKUP", "reccobeats")
+    mine = sounding.session_state["profile"]
+    sounding.session_state["profile"] = replace(mine, origin=SPOTIFY_WEB_API)
+    sounding.run()
+    assert not [b for b in sounding.button if b.key == "sound-ask"]
 
 
 def test_its_charts_can_be_heard(you):

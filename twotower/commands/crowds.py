@@ -1,5 +1,6 @@
 """Many listeners: public data sets, and a map of them."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,10 @@ from twotower.terminal import Progress, show_json
 
 
 def dataset(
-    name: Annotated[str, typer.Argument(help="hetrec, germany, audioscrobbler, tidytuesday, mpd")],
+    name: Annotated[
+        str,
+        typer.Argument(help="hetrec, germany, audioscrobbler, tidytuesday, mpd, listenbrainz"),
+    ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its files are.")],
     out: Annotated[Path | None, typer.Option(help="Profile JSON Lines to write.")] = None,
     content: Annotated[
@@ -50,9 +54,12 @@ def dataset(
         if path is not None:
             writable(path)
     written: dict[str, Any] = {}
+    left_out: Counter[str] = Counter()
     with Progress() as tell:
         if out is not None:
-            profiles = counted(datasets.read_dataset(name, folder), tell, f"{name}: listeners")
+            read = datasets.read_dataset(name, folder, progress=tell, left_out=left_out)
+            done = 1.0 if name == datasets.LISTENBRAINZ else 0.0  # it has told how far it is
+            profiles = counted(read, tell, f"{name}: listeners", share=done)
             written["listeners"] = write_profiles(profiles, out)
         if content is not None:
             tell(0.5, "artist content")
@@ -62,9 +69,12 @@ def dataset(
             tell(0.9, "tags")
             written["tags"] = datasets.write_tags(datasets.read_tags(folder), tags)
     if json:
-        show_json({"dataset": name, **written})
+        show_json({"dataset": name, **written, **({"left_out": left_out} if left_out else {})})
     else:
         typer.echo(", ".join(f"{count:,} {what}" for what, count in written.items()))
+        if left_out:
+            reasons = ", ".join(f"{count:,} {why}" for why, count in left_out.items())
+            typer.echo(f"left out: {reasons}")
 
 
 def map_fit(

@@ -31,9 +31,12 @@ def writable(path: Path) -> None:
         raise typer.TyperException(f"{path.parent} is not a folder")
 
 
-def counted(profiles: "Iterable[Profile]", tell: Tell, what: str) -> "Iterator[Profile]":
+def counted(
+    profiles: "Iterable[Profile]", tell: Tell, what: str, *, share: float = 0.0
+) -> "Iterator[Profile]":
+    """The profiles, each told by its number; `share` is how much was done before the first."""
     for number, profile in enumerate(profiles, 1):
-        tell(0.0, f"{what}, {number:,}")
+        tell(share, f"{what}, {number:,}")
         yield profile
 
 

@@ -14,7 +14,7 @@ from twotower.terminal import READING_S, Progress, plain, show_json
 if TYPE_CHECKING:
     from twotower.domain import Neighbour, Profile, Recognised
     from twotower.matching import Matcher, Portrait
-    from twotower.sources.files import FileReport
+    from twotower.sources.reading import FileReport
 
 Files = Annotated[
     list[Path],

@@ -9,7 +9,7 @@ from typing import IO, Any
 from twotower.domain import Play
 from twotower.errors import UnreadableExport
 from twotower.sources.json_rows import json_rows
-from twotower.sources.text import clean
+from twotower.sources.text import clean, spotify_id
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier time is a clock that was not set
 _MEMBER = re.compile(r"(streaming_?history.*|(endsong|yourlibrary|playlist)[\d _()-]*)\.json$")
@@ -71,7 +71,9 @@ def _row(key: str, row: Mapping[str, Any], *, video: bool) -> Play | str:
     """A play, or why there is none; "" for a row of no known kind."""
     if key == "tracks" and ("track" in row or "artist" in row):
         artist, track = clean(row.get("artist")), clean(row.get("track"))
-        return Play(artist, track or None, kind="saved") if artist else "no artist"
+        if not artist:
+            return "no artist"
+        return Play(artist, track or None, kind="saved", spotify=spotify_id(row.get("uri")))
     if key:
         return _LEFT_OUT_OF_LIBRARY.get(key, "")
     if "ms_played" in row or "master_metadata_track_name" in row:
@@ -95,7 +97,7 @@ def _extended(row: Mapping[str, Any]) -> Play | str:
         ):
             return "podcasts"
         return "no artist"
-    return _played(artist, track, row.get("ms_played"), row.get("ts"))
+    return _played(artist, track, row.get("ms_played"), row.get("ts"), row.get("spotify_track_uri"))
 
 
 def _account(row: Mapping[str, Any]) -> Play | str:
@@ -110,12 +112,12 @@ def _account(row: Mapping[str, Any]) -> Play | str:
     return _played(artist, track, row.get("msPlayed"), row.get("endTime"))
 
 
-def _played(artist: str, track: str, ms: object, at: object) -> Play | str:
+def _played(artist: str, track: str, ms: object, at: object, uri: object = None) -> Play | str:
     if not artist:
         return "no artist"
     if isinstance(ms, bool) or not isinstance(ms, (int, float)) or not 0 <= ms < 1e10:
         return "no duration"
-    return Play(artist, track or None, at=moment(at), ms_played=int(ms))
+    return Play(artist, track or None, at=moment(at), ms_played=int(ms), spotify=spotify_id(uri))
 
 
 def _playlist(playlist: Mapping[str, Any], left_out: Counter[str]) -> Iterator[Play]:
@@ -130,6 +132,7 @@ def _playlist(playlist: Mapping[str, Any], left_out: Counter[str]) -> Iterator[P
                 kind="listed",
                 at=moment(item.get("addedDate")),
                 playlist=title,
+                spotify=spotify_id(track.get("trackUri")),
             )
         else:
             left_out[_why_not_listed(item)] += 1

@@ -11,17 +11,18 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 from typing import IO, Literal, cast
 
-from twotower.domain import COUNTED_FROM_MS, SPOTIFY_WEB_API, Play, Profile, artist_key
+from twotower.domain import SPOTIFY_WEB_API, Play, Profile
 from twotower.errors import NoMusic, TooLarge, UnreadableExport
 from twotower.sources.export import is_export_name, read_export
 from twotower.sources.json_rows import json_rows
 from twotower.sources.lines import read_profiles
+from twotower.sources.listenbrainz import is_listens_name, read_listens
+from twotower.sources.reading import Count, FileReport, Gathered, Reading
 from twotower.sources.table import csv_origin, read_csv
 from twotower.sources.text import clean, text_chunks
 
@@ -29,42 +30,22 @@ MEGABYTE = 1 << 20
 LARGEST_UPLOAD = 400 * MEGABYTE  # all files of one reading, as they come
 LARGEST_UNPACKED = 1024 * MEGABYTE  # all that is read of them
 LARGEST_RATIO = 200  # unpacked to packed, asked once a file unpacks to more than SMALL
-SMALL = 32 * MEGABYTE
-MOST_MEMBERS = 10_000  # files in one ZIP
-MOST_ARTISTS = 200_000
-MOST_TRACKS = 50_000  # told apart by name; plays of further ones count for their artists
+SMALL = 8 * MEGABYTE
+MOST_MEMBERS = 2_000  # files in one ZIP; an export has a few hundred at most
 MOST_PROFILES = 10_000
 DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, struct.error, ValueError)
-WHAT_TO_CHOOSE = "choose the ZIP of your Spotify data, its StreamingHistory files, or a CSV"
+WHAT_TO_CHOOSE = (
+    "choose the ZIP of your Spotify data, its StreamingHistory files, the ZIP of ListenBrainz, "
+    "or a CSV"
+)
 
 NamedFile = tuple[str, IO[bytes]]  # the name shown to the person; an open, seekable binary file
 Progress = Callable[[float, str], None]  # share read so far, 0..1; what is being read
-_Kind = Literal["extended", "account", "library", "playlists", "table", "profiles"]
-_ORDER: Sequence[_Kind] = ("extended", "account", "library", "playlists", "table", "profiles")
-
-
-@dataclass(frozen=True, slots=True)
-class FileReport:
-    """What one file gave."""
-
-    name: str
-    plays: int  # that count: of 30 s and more, or rows where there is no duration
-    artists: int
-    since: date | None
-    until: date | None
-    left_out: Mapping[str, int]  # reason -> rows: "podcasts", "shorter than 30 s", "no artist", ...
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the files of one call gave; plays or profiles is not empty."""
-
-    plays: tuple[Play, ...]  # that count, one for each track and kind, with `count`, latest `at`
-    origin: str  # SPOTIFY_WEB_API where any file came through it, else "file"
-    reports: tuple[FileReport, ...]  # one for each file that was opened, in the order given
-    profiles: tuple[Profile, ...] = ()  # of profile JSON Lines, as they stand there
-    since: date | None = None  # of the plays; of saving where nothing was played
-    until: date | None = None
+_Kind = Literal["extended", "account", "listens", "library", "playlists", "table", "profiles"]
+_ORDER: Sequence[_Kind] = (
+    *("extended", "account", "listens", "library", "playlists", "table", "profiles"),
+)
+_TIMED = ("extended", "account", "listens", "table")  # may tell a play that another file tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +62,11 @@ class _Part:
 def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> Reading:
     """Read all of the files as one person's music.
 
-    ZIP, gzip, JSON of a Spotify data export, CSV and profile JSON Lines, in any mixture. A file
-    given twice counts once; account history from days that the extended history has too is left
-    out. UnreadableExport, BadProfile, TooLarge and NoMusic name the file and what to do; then
-    nothing of any file is used. ValueError where there is no file.
+    ZIP, gzip, JSON of a Spotify data export, listens of ListenBrainz, CSV and profile JSON Lines,
+    in any mixture. A file given twice counts once, and so does a play that two files tell; account
+    history from days that the extended history has too is left out. UnreadableExport, BadProfile,
+    TooLarge and NoMusic name the file and what to do; then nothing of any file is used. ValueError
+    where there is no file.
     """
     if not files:
         raise ValueError("0 files to read")
@@ -97,32 +79,37 @@ def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> 
     parts = [part for name, file in files for part in _parts(clean(name) or "file", file)]
     watch = _Watch(sum(part.packed for part in parts), progress)
     kinds = [_kind(part) for part in parts]
-    gathered = _Gathered()
+    gathered = Gathered(several=sum(kind in _TIMED for kind in kinds) > 1)
     reports: dict[int, FileReport] = {}
     profiles: list[Profile] = []
     marks: set[tuple[int, int]] = set()
     for at in sorted(range(len(parts)), key=lambda at: _ORDER.index(kinds[at])):
         part, left_out = parts[at], Counter[str]()
-        count = _Count()
+        count = Count()
         if part.mark in marks:
             left_out["the same as another file"] = 1
         elif kinds[at] == "profiles":
             with _open(part, watch) as stream:
                 found = read_profiles(stream, where=part.name, ignored=left_out)
-                profiles.extend(islice(found, MOST_PROFILES + 1))
+                here = list(islice(found, MOST_PROFILES + 1 - len(profiles)))
+            profiles.extend(here)
             if len(profiles) > MOST_PROFILES:
                 raise TooLarge(f"more than {MOST_PROFILES:,} listeners", where=part.name)
-            for profile in profiles:
-                count.artists.update(profile.artists)
+            for profile in here:
+                count.profile(profile)
         else:
             with _open(part, watch) as stream:
                 for play in _plays(stream, part.name, kinds[at], left_out, gathered):
                     gathered.add(play, part.name, kinds[at], count, left_out)
+            gathered.next_file(kinds[at])
         marks.add(part.mark)
         watch.done(part)
-        days = (count.since and count.since.date(), count.until and count.until.date())
         reports[at] = FileReport(
-            part.name, count.plays, len(count.artists), *days, MappingProxyType(dict(left_out))
+            part.name,
+            count.plays,
+            len(count.artists),
+            *count.days(),
+            MappingProxyType(dict(left_out)),
         )
     if not gathered.plays and not profiles:
         raise _no_music(files, reports.values())
@@ -134,102 +121,20 @@ def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> 
         tuple(profiles),
         since,
         until,
+        gathered.clock(),
     )
 
 
 def _plays(
-    stream: IO[bytes], name: str, kind: _Kind, left_out: Counter[str], gathered: "_Gathered"
+    stream: IO[bytes], name: str, kind: _Kind, left_out: Counter[str], gathered: Gathered
 ) -> Iterator[Play]:
+    if kind == "listens":
+        return read_listens(stream, name, left_out=left_out)
     if kind != "table":
         return read_export(stream, name, left_out=left_out)
     if csv_origin(stream) == SPOTIFY_WEB_API:
         gathered.origin = SPOTIFY_WEB_API
     return read_csv(stream, name, left_out=left_out)
-
-
-class _Count:
-    """Plays, artists and times of one file, or of all."""
-
-    def __init__(self) -> None:
-        self.plays = 0
-        self.artists: set[str] = set()
-        self.since: datetime | None = None
-        self.until: datetime | None = None
-
-    def on(self, at: datetime | None) -> None:
-        if at is not None:
-            self.since = at if self.since is None else min(self.since, at)
-            self.until = at if self.until is None else max(self.until, at)
-
-
-class _Gathered:
-    """The plays of all files, one entry a track, so that a long history takes little memory."""
-
-    def __init__(self) -> None:
-        self.plays: dict[tuple[object, ...], Play] = {}
-        self.origin = "file"
-        self._counts: Counter[tuple[object, ...]] = Counter()
-        self._latest: dict[tuple[object, ...], datetime] = {}
-        self._artists: set[str] = set()
-        self._extended = _Count()
-        self._played = _Count()
-        self._kept = _Count()
-
-    def add(
-        self, play: Play, name: str, kind: _Kind, count: _Count, left_out: Counter[str]
-    ) -> None:
-        if kind == "extended":
-            self._extended.on(play.at)
-        elif kind == "account" and self._is_extended(play.at):
-            left_out["in the extended history too"] += 1
-            return
-        if play.ms_played is not None and play.ms_played < COUNTED_FROM_MS:
-            left_out["shorter than 30 s"] += play.count
-            return
-        try:
-            artist = artist_key(play.artist)
-        except ValueError:
-            left_out["no artist"] += play.count
-            return
-        self._artists.add(artist)
-        if len(self._artists) > MOST_ARTISTS:
-            raise TooLarge(
-                f"more than {MOST_ARTISTS:,} artists: choose the listening of one person",
-                where=name,
-            )
-        count.plays += play.count
-        count.artists.add(artist)
-        count.on(play.at)
-        (self._played if play.kind == "played" else self._kept).on(play.at)
-        key = (play.artist, play.track, play.kind, play.playlist, play.guests)
-        known = self.plays.get(key)
-        if known is None and len(self.plays) >= MOST_TRACKS:
-            play = replace(play, track=None, audio={}, duration_s=None, released=None)
-            key = (play.artist, None, play.kind, None, play.guests)
-            known = self.plays.get(key)
-        if known is None or (play.audio and not known.audio):
-            self.plays[key] = play
-        self._counts[key] += play.count
-        if play.at is not None:
-            self._latest[key] = max(play.at, self._latest.get(key, play.at))
-
-    def _is_extended(self, at: datetime | None) -> bool:
-        since, until = self._extended.since, self._extended.until
-        if at is None or since is None or until is None:
-            return False
-        return (
-            since.replace(second=0, microsecond=0) <= at <= until
-        )  # account times have no seconds
-
-    def days(self) -> tuple[date | None, date | None]:
-        span = self._played if self._played.since else self._kept
-        return span.since and span.since.date(), span.until and span.until.date()
-
-    def result(self) -> tuple[Play, ...]:
-        return tuple(
-            replace(play, count=self._counts[key], at=self._latest.get(key), ms_played=None)
-            for key, play in self.plays.items()
-        )
 
 
 class _Watch:
@@ -358,7 +263,7 @@ def _checksum(file: IO[bytes]) -> int:
 
 
 def _members(name: str, file: IO[bytes], size: int) -> Iterator[_Part]:
-    """The members of a ZIP that tell of listening: the export's, else its CSV files."""
+    """The members of a ZIP that tell of listening: those of an export, else its CSV files."""
     if _directory_size(file, size) > MOST_MEMBERS * 512:
         raise TooLarge(f"more than {MOST_MEMBERS:,} files in it", where=name)
     try:
@@ -380,12 +285,13 @@ def _members(name: str, file: IO[bytes], size: int) -> Iterator[_Part]:
                 where=name,
             )
     files = [one for one in members if not one.is_dir() and "__MACOSX/" not in one.filename]
-    music = [one for one in files if is_export_name(one.filename)]
+    music = [one for one in files if is_export_name(one.filename) or is_listens_name(one.filename)]
     music = music or [one for one in files if one.filename.casefold().endswith(".csv")]
     if not music:
         raise NoMusic(f"no music in it: {WHAT_TO_CHOOSE}", where=name)
     for member in music:
-        base = clean(re.split(r"[/\\]", member.filename)[-1])
+        path = re.split(r"[/\\]", member.filename)
+        base = clean("/".join(path[-2:]) if is_listens_name(member.filename) else path[-1])
         yield _member(archive, member, f"{name}/{base}")
 
 
@@ -452,9 +358,10 @@ def _kind(part: _Part) -> _Kind:
                 )
             return "table"
         stream.seek(0)
-        if part.name.casefold().endswith((".jsonl", ".jsonl.gz", ".ndjson")):
+        kind = _json_kind(stream, part.name)
+        if kind != "listens" and part.name.casefold().endswith((".jsonl", ".jsonl.gz", ".ndjson")):
             return "profiles"
-        return _json_kind(stream, part.name)
+        return kind
 
 
 def _json_kind(stream: IO[bytes], name: str) -> _Kind:
@@ -462,10 +369,14 @@ def _json_kind(stream: IO[bytes], name: str) -> _Kind:
     for key, value in islice(_rows_until_damage(stream, name), 1000):
         fields: Mapping[str, object] = value if isinstance(value, dict) else {}
         if key == "":
+            if "track_metadata" in fields:
+                return "listens"
             if "ms_played" in fields or "master_metadata_track_name" in fields:
                 return "extended"
             if fields:
                 return "account"
+        elif key == "track_metadata":
+            return "listens"
         elif key in ("v", "id", "origin", "from", "to", "genres", "audio"):
             return "profiles"
         elif key == "playlists":

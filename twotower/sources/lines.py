@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 
 from twotower.domain import (
     AUDIO_RANGE,
+    HOURS,
     Artist,
     Playlist,
     Profile,
@@ -22,7 +23,7 @@ from twotower.domain import (
     track_key,
 )
 from twotower.errors import BadProfile
-from twotower.sources.text import LONGEST_NAME, clean, text_chunks
+from twotower.sources.text import LONGEST_NAME, clean, mbid, spotify_id, text_chunks
 
 VERSION = 1
 MOST_PLAYS = 1e9
@@ -30,7 +31,10 @@ MOST_ENTRIES = 200_000  # of one list
 LONGEST_LINE = 1 << 26  # characters
 _RELEASED = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _PROFILE = frozenset(
-    ("v", "id", "name", "origin", "from", "to", "genres", "artists", "tracks", "playlists", "audio")
+    (
+        *("v", "id", "name", "origin", "from", "to", "clock"),
+        *("genres", "artists", "tracks", "playlists", "audio"),
+    )
 )
 
 
@@ -107,6 +111,7 @@ class _Reader:
             name=self._optional("name", data.get("name")),
             since=self._day("from", data.get("from")),
             until=self._day("to", data.get("to")),
+            clock=self._clock(data.get("clock")),
         )
         if profile.since and profile.until and profile.since > profile.until:
             self._bad("to", f'must not be before "from", {data["from"]}', data["to"])
@@ -158,7 +163,15 @@ class _Reader:
                     for name, value in self._object(f"{place}.audio", fields.get("audio")).items()
                     if self._is_audio(name)
                 },
+                spotify=self._id(f"{place}.spotify", fields.get("spotify"), spotify_id),
+                mbid=self._id(f"{place}.mbid", fields.get("mbid"), mbid),
             )
+
+    def _id(self, place: str, data: object, known: Callable[[object], str | None]) -> str | None:
+        found = known(data)
+        if data is not None and found is None:
+            self._bad(place, "must be an id as this service writes it", data)
+        return found
 
     def _playlists(self, data: object) -> Iterator[Playlist]:
         for at, entry in self._list("playlists", data):
@@ -190,6 +203,14 @@ class _Reader:
         return Spread(
             self._number(f"{place}.mean", fields.get("mean"), low, high),
             self._number(f"{place}.std", _or(fields.get("std"), 0), 0.0, high - low),
+        )
+
+    def _clock(self, data: object) -> tuple[int, ...]:
+        hours = [hour for _, hour in self._list("clock", data)]
+        if hours and len(hours) != HOURS:
+            self._bad("clock", f"must have {HOURS} numbers, one for each hour of the week", data)
+        return tuple(
+            int(self._number(f"clock[{at}]", hour, 0, MOST_PLAYS)) for at, hour in enumerate(hours)
         )
 
     def _is_audio(self, name: str) -> bool:
@@ -356,7 +377,9 @@ def _whole(digits: str) -> float:
 
 
 _ARTIST = frozenset(("name", "plays", "genres"))
-_TRACK = frozenset(("name", "artist", "plays", "duration_s", "released", "audio"))
+_TRACK = frozenset(
+    ("name", "artist", "plays", "duration_s", "released", "audio", "spotify", "mbid")
+)
 _PLAYLIST = frozenset(("name", "tracks"))
 _LISTED = frozenset(("name", "artist"))
 _SPREAD = frozenset(("mean", "std"))

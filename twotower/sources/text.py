@@ -1,6 +1,7 @@
 """Bytes of a person's file as text: UTF-8 with or without a mark, UTF-16, and names made safe."""
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import IO
@@ -17,6 +18,9 @@ _MARKS = (
 )
 # Marks that turn the direction of the text around them, and half characters.
 _DROPPED = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)))
+
+_SPOTIFY = re.compile("(?:spotify:track:)?([0-9A-Za-z]{22})")
+_MBID = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def encoding_of(head: bytes) -> str:
@@ -74,6 +78,17 @@ def clean(value: object) -> str:
     if not value.isprintable():
         value = "".join(map(_seen, value))
     return " ".join(value[: 4 * LONGEST_NAME].split())[:LONGEST_NAME].rstrip()
+
+
+def spotify_id(uri: object) -> str | None:
+    """The id in `spotify:track:ID`; None where it is none."""
+    found = _SPOTIFY.fullmatch(uri) if isinstance(uri, str) else None
+    return found[1] if found else None
+
+
+def mbid(value: object) -> str | None:
+    """An id of MusicBrainz in small letters; None where it is none."""
+    return value.lower() if isinstance(value, str) and _MBID.fullmatch(value) else None
 
 
 def _seen(char: str) -> str:

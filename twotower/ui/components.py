@@ -6,11 +6,12 @@ import streamlit as st
 
 from twotower.errors import IncompatibleModel, MissingData, TwoTowerError
 from twotower.settings import ROOT
-from twotower.sources.files import FileReport
+from twotower.sources.reading import FileReport
 from twotower.ui.words import amount, escape, turn
 
 PICTURE = ROOT / "assets" / "hint.svg"
 START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"
+PRIVACY = "privacy.py"
 
 
 def style() -> None:
@@ -71,6 +72,8 @@ def file_report(report: FileReport) -> None:
     left_out = ", ".join(f"{n:,} {escape(why)}" for why, n in report.left_out.items() if n)
     if left_out:
         note(f"Left out: {left_out}")
+    for more in report.notes:
+        note(escape(more))
 
 
 def is_phone() -> bool:

@@ -1,4 +1,4 @@
-"""The ways in: demo listeners, artists by name, files, and a word on what is not open yet."""
+"""The ways in: demo listeners, artists by name, files."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from twotower.errors import EmptyProfile
 from twotower.ui import components, edits, people, session, words
 from twotower.ui.words import escape
 
-PRIVACY_PAGE = "https://www.spotify.com/account/privacy/"
+REFRESH_S = 0.5  # of a progress bar
 LETTERS = 120  # of a search that are read
 FOUND = 8  # search results and suggestions shown
 CHIPS, TOP = 40, 12  # picked artists, and the most played of a file, shown as chips
@@ -199,24 +199,14 @@ def _called(profile: Profile) -> str:
     return f"“{escape(profile.name)}”, " if profile.name else ""
 
 
-def spotify_card() -> None:
-    """Signing in to Spotify isn't possible on this server: the other way to the same data."""
-    with st.container(border=True, key="spotify", height="stretch"):
-        st.subheader("Spotify sign-in", anchor=False)
-        st.markdown(
-            "Not open on this server yet. Your data export does the same, and knows years more: "
-            f"ask for it on [Spotify's privacy page]({PRIVACY_PAGE}) (“Extended streaming "
-            "history” is the best one), wait for the mail, and drop the ZIP here as it is."
-        )
-
-
 def uploads() -> None:
     """Files of any kind that the app reads, and what was read from each."""
     with st.container(border=True, key="upload", height="stretch"):
         st.subheader("Upload your listening", anchor=False)
         st.markdown(
-            "A Spotify data export (ZIP or its JSON files), an Exportify or other CSV, or a "
-            "profile in JSON Lines; `.gz` is fine. Read in memory, never written to disk."
+            "A Spotify data export (ZIP or its JSON files), one of ListenBrainz, an Exportify or "
+            "other CSV, or a profile in JSON Lines; several at once, and `.gz` is fine. Read in "
+            "memory, never written to disk. A play that two files tell counts once."
         )
         turn = st.session_state.setdefault("upload-turn", 0)
         files = st.file_uploader(
@@ -224,32 +214,68 @@ def uploads() -> None:
             accept_multiple_files=True,
             key=f"upload-files-{turn}",
             label_visibility="collapsed",
+            on_change=session.stop_upload,  # other files are another reading
         )
-        if files:
-            with st.status("Reading your files …", expanded=True) as status:
-                bar = st.progress(0.0)
-
-                def advance(done: float, what: str) -> None:
-                    bar.progress(min(max(done, 0.0), 1.0), escape(what))
-
-                session.read_upload([(file.name, file) for file in files], advance)
-                status.update(label="Read", state="complete")
-            st.session_state["upload-turn"] = turn + 1  # lets go of the files' memory
+        job = session.uploading([(file.name, file) for file in files])
+        if job is not None and job.is_running:
+            _upload_progress()
+        elif job is not None:
+            session.finish_upload()
+            _next_upload()
             st.rerun()
-        _last_upload()
+        elif st.session_state.get("upload-stopped"):
+            components.note("Stopped. Nothing was changed.")
+        elif (upload := session.last_upload()) is not None:
+            outcome(upload, "These files couldn't be used", "uploaded")
 
 
-def _last_upload() -> None:
-    upload = session.last_upload()
-    if upload is None:
-        return
-    if upload.error:
+def _next_upload() -> None:
+    """A field without files, which lets go of the memory of those that were in it."""
+    st.session_state["upload-turn"] = st.session_state.get("upload-turn", 0) + 1
+
+
+@st.fragment(run_every=REFRESH_S)
+def _upload_progress() -> None:
+    job = session.uploading()
+    if job is None or not job.is_running:
+        st.rerun()
+    st.progress(job.done, f"{escape(job.said or 'Reading your files')} …")
+    st.button(
+        "Stop",
+        key="upload-stop",
+        icon=":material/close:",
+        help="Stop reading; nothing is changed",
+        on_click=_stop_upload,
+    )
+
+
+def _stop_upload() -> None:
+    session.stop_upload()
+    _next_upload()
+
+
+def outcome(read: session.Upload, title: str, key: str) -> None:
+    """What was read, and where to go from here; or under `title`, why it couldn't be used."""
+    if read.error:
         st.error(
-            escape(upload.error) + ("\n\nWhat you had before is still here." * upload.kept),
-            title="These files couldn't be used",
+            escape(read.error) + ("\n\nWhat you had before is still here." * read.kept),
+            title=title,
             icon=":material/error:",
         )
-    for report in upload.reports:
+    for report in read.reports:
         components.file_report(report)
-    if not upload.error:
-        components.lead_on("See your neighbours", components.NEIGHBOURS, "uploaded")
+    if not read.error:
+        components.lead_on("See your neighbours", components.NEIGHBOURS, key)
+
+
+def joining() -> None:
+    """For someone who has brought music: whether more of it is added, or takes its place."""
+    now = session.profile()
+    if now is not None and session.can_join():
+        st.toggle(
+            f"Add what I bring next to the {words.amount(len(now.artists), 'artist')} already here",
+            value=True,
+            key="join",
+            help="Plays that both sources know count once. Switched off, the new takes the place "
+            "of the old.",
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from twotower.discoveries import cell
 from twotower.domain import Listener, Neighbour, Profile, artist_key
 from twotower.ui.components import MAP, note
 from twotower.ui.words import company, escape, evidence, names, percent
@@ -139,16 +140,12 @@ def neighbours_csv(neighbours: Sequence[Neighbour]) -> str:
             [
                 each.rank,
                 each.listener.id,
-                _cell(each.listener.name),
+                cell(each.listener.name),
                 each.listener.origin,
                 f"{each.similarity:.4f}",
                 f"{each.percentile:.2f}",
-                _cell("; ".join(each.shared)),
-                _cell("; ".join(each.discover)),
+                cell("; ".join(each.shared)),
+                cell("; ".join(each.discover)),
             ]
         )
     return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

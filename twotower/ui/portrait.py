@@ -6,25 +6,32 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from twotower import charts
-from twotower.domain import SPOTIFY_WEB_API, artist_key
-from twotower.ui import components, edits, session, words
+from twotower.domain import AUDIO, SPOTIFY_WEB_API, artist_key
+from twotower.sources.audio import Lookup, Sound
+from twotower.ui import account, components, edits, services, session, sound, words
 from twotower.ui.words import escape
 
 if TYPE_CHECKING:
     from twotower.matching import Portrait
 
 SHOWN = 15
+ORIGINS = {
+    edits.DEMO: "a demo listener",
+    edits.PICKED: "the artists you picked",
+    SPOTIFY_WEB_API: "a Spotify list, kept in this session only",
+    services.LISTENBRAINZ.id: services.LISTENBRAINZ.name,
+    services.LASTFM.id: services.LASTFM.name,
+    "file": "the files you brought",
+}
 
 
 def summary(seen: "Portrait") -> None:
     """Who this is, from what, and how surely it is known."""
     profile = seen.profile
-    origins = {
-        edits.DEMO: "a demo listener",
-        edits.PICKED: "the artists you picked",
-        SPOTIFY_WEB_API: "a Spotify list, kept in this session only",
-    }
-    source = origins.get(profile.origin, "the files you brought")
+    parts = profile.origin.split("+")
+    source = " and ".join(dict.fromkeys(ORIGINS.get(part, ORIGINS["file"]) for part in parts))
+    if account.came_by_signing_in(profile):
+        source = "your Spotify account, kept in this session only"
     span = ""
     if profile.since and profile.until:
         span = f", {profile.since:%B %Y} to {profile.until:%B %Y}"
@@ -33,6 +40,9 @@ def summary(seen: "Portrait") -> None:
         f"{called}{words.amount(len(profile.artists), 'artist')} from {source}{span}. "
         f"{words.evidence(seen.recognised)}"
     )
+    for service in services.SERVICES:
+        if service.id in parts:
+            components.note(service.thanks)
 
 
 def edit_bar() -> None:
@@ -45,14 +55,20 @@ def top_artists(seen: "Portrait") -> None:
     """The most played artists, each with its share and a way to take it out."""
     st.header("Top artists", anchor=False)
     total = sum(artist.plays for artist in seen.profile.artists.values()) or 1.0
+    links = account.links()
+    if links:
+        components.note("From Spotify, in the order of what you play most; names lead there.")
     everything = st.session_state.get("all-artists", False)
     shown = seen.artists if everything else seen.artists[:SHOWN]
     with st.container(gap="xxsmall", key="top-artists"):
         for artist in shown[:500]:
             key = artist_key(artist.name)
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                name = escape(artist.name)
+                if key in links:
+                    name = f"[{name}]({links[key]})"
                 st.markdown(
-                    f"{escape(artist.name)} :gray[· {100 * artist.plays / total:.1f} %]",
+                    f"{name} :gray[· {100 * artist.plays / total:.1f} %]",
                     width="stretch",
                 )
                 st.button(
@@ -104,28 +120,51 @@ def recognition(seen: "Portrait", *, title: str = "Recognised") -> None:
 
 def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]]) -> None:
     """Audio attributes as ranges: you against most of the community."""
-    shown = [name for name in charts.ATTRIBUTES if name in seen.audio and name in community]
+    looked_up = sound.of(seen.profile)
+    values = {**seen.audio, **looked_up[0].audio} if looked_up else seen.audio
+    shown = [name for name in charts.ATTRIBUTES if name in values and name in community]
     st.header("How your music sounds", anchor=False)
     if not shown:
         components.note("No audio attributes are known of these artists.")
+        sound.offer(seen.profile)
         return
-    components.note(
-        "You against the middle 80 % of the community. "
-        + (
-            "Estimated from your artists by the catalogue: no audio attributes came with this "
-            "music."
-            if seen.audio_is_estimate
-            else "From the audio attributes in your own files."
-        )
-    )
+    components.note(f"You against the middle 80 % of the community. {_whence(seen, looked_up)}")
     said = "; ".join(
-        f"{charts.ATTRIBUTES[name]} {charts.in_unit(name, seen.audio[name].mean)}, most people "
+        f"{charts.ATTRIBUTES[name]} {charts.in_unit(name, values[name].mean)}, most people "
         f"{charts.in_unit(name, community[name][0])} to {charts.in_unit(name, community[name][2])}"
         for name in shown
     )
     st.plotly_chart(
-        charts.audio_ranges(seen.audio, community),
+        charts.audio_ranges(values, community),
         key="audio",
         config={"displayModeBar": False},
         alt=f"Range chart of audio attributes: {said}",
+    )
+    if seen.audio_is_estimate:
+        sound.offer(seen.profile)
+
+
+def _whence(seen: "Portrait", looked_up: tuple[Sound, Lookup] | None) -> str:
+    """Where the audio attributes come from, and how far they can be trusted."""
+    if not seen.audio_is_estimate:
+        return "From the audio attributes in your own files."
+    if looked_up is None:
+        return (
+            "Estimated from your artists by the catalogue: no audio attributes came with this "
+            "music."
+        )
+    found, lookup = looked_up
+    if not found.audio:
+        return (
+            f"Estimated from your artists by the catalogue: {lookup.name} knows none of the "
+            f"{words.amount(found.asked, 'track')} it was asked for."
+        )
+    names, rest = ", ".join(name for name in charts.ATTRIBUTES if name in found.audio), ""
+    if len(found.audio) == len(AUDIO):
+        names = "all attributes"
+    else:
+        rest = "; the others are estimated from your artists"
+    return (
+        f"{names.capitalize()} as [{lookup.name}]({lookup.page}) knows them of {found.found:,} of "
+        f"your {words.amount(found.asked, 'most played track')}{rest}. {lookup.about}"
     )

@@ -16,26 +16,33 @@ import numpy as np
 import streamlit as st
 
 from twotower.demos import DEMOS
-from twotower.domain import Neighbour, Profile
+from twotower.domain import SPOTIFY_WEB_API, Neighbour, Profile
 from twotower.errors import EmptyProfile, TwoTowerError
-from twotower.profiles import profile_of
+from twotower.job import Job
+from twotower.profiles import join_profiles, profile_of
 from twotower.settings import Settings
-from twotower.sources.files import FileReport, read_files
+from twotower.sources.files import read_files
+from twotower.sources.reading import FileReport, Reading
 from twotower.ui import address, components, edits
 
 if TYPE_CHECKING:
     from twotower.matching import Matcher, Portrait
 
 MOST_UNDONE = 30
+LEFT_BEHIND = (
+    *("steps", "portrait", "found", "left", "upload"),
+    *("services-kept", "sound-found", "sound-failed"),
+)
+AT_ONCE_S = 1.0  # what takes no longer is read without a word
 _loading = Lock()
 
 
 @dataclass(frozen=True)
 class Upload:
-    """How the last reading of files went."""
+    """How the last reading of files, or of a service, went."""
 
     reports: tuple[FileReport, ...]
-    error: str = ""  # why the files couldn't be used; then nothing was changed
+    error: str = ""  # why it couldn't be used; then nothing was changed
     kept: bool = False  # there was a profile before, and it is still there
 
 
@@ -210,6 +217,34 @@ def undo() -> None:
         _keep_address()
 
 
+def forget(gone: Callable[[Profile], bool]) -> bool:
+    """Let go of every profile that is `gone`, also of those that could be had back."""
+    steps: list[Step] = st.session_state.get("steps", [])
+    kept = [step for step in steps if step.before is None or not gone(step.before)]
+    now = profile()
+    found = len(kept) < len(steps) or (now is not None and gone(now))
+    if found:
+        st.session_state["steps"] = kept
+        if now is not None and gone(now):
+            st.session_state["profile"] = None
+        for cached in ("portrait", "found", "left"):
+            st.session_state.pop(cached, None)
+    return found
+
+
+def forget_all() -> None:
+    """Let go of all that the visitor brought, with no way back."""
+    stop_upload()
+    for name in [str(name) for name in st.session_state]:
+        if name in LEFT_BEHIND or name.endswith(("-job", "-asked", "-outcome", "-stopped")):
+            kept = st.session_state.pop(name)
+            for each in kept if isinstance(kept, tuple) else (kept,):
+                if isinstance(each, Job):
+                    each.cancel()
+    st.session_state["profile"] = None
+    _keep_address()
+
+
 def start_over() -> None:
     bring(None, "Started over")
 
@@ -237,21 +272,63 @@ def like(key: str, word: str) -> None:
         bring(edits.with_liking(now, key, word), f"Changed how much {name} counts", edited=True)
 
 
-def read_upload(
-    files: Sequence[tuple[str, IO[bytes]]], progress: Callable[[float, str], None]
-) -> None:
-    """Make a profile of files; where that fails, the visitor keeps the one they have."""
-    reports: tuple[FileReport, ...] = ()
+def uploading(files: Sequence[tuple[str, IO[bytes]]] = ()) -> Job[Reading] | None:
+    """The reading that was begun; else that of these files, which is begun now.
+
+    Small files are read at once; of larger ones the job tells how far it is, on whatever page the
+    visitor is meanwhile.
+    """
+    begun: tuple[int, Job[Reading]] | None = st.session_state.get("upload-job")
+    if begun is not None:
+        return begun[1]
+    if not files:
+        return None
+    job = Job(lambda job: read_files(files, job.tell))
+    st.session_state["upload-job"] = (len(files), job)
+    st.session_state["upload-stopped"] = False
+    job.join(AT_ONCE_S)
+    return job
+
+
+def stop_upload() -> None:
+    job = uploading()
+    if job is not None:
+        job.cancel()
+        del st.session_state["upload-job"]
+        st.session_state["upload-stopped"] = True
+
+
+def finish_upload() -> None:
+    """Make a profile of what was read; where that fails, the visitor keeps the one they have."""
+    count, job = st.session_state.pop("upload-job")
+    if job.result is not None:
+        said = f"Read {count} file" + ("s" if count > 1 else "")
+        st.session_state["upload"] = take_in(job.result, said)
+    elif job.error is not None:
+        st.session_state["upload"] = Upload((), str(job.error), kept=profile() is not None)
+
+
+def take_in(reading: Reading, said: str) -> Upload:
+    """Make a profile of what was read, or join it to the one that is there.
+
+    Where the model knows too little of it, the visitor keeps the one they have.
+    """
+    now = profile()
     try:
-        reading = read_files(files, progress)
-        reports = reading.reports
         new = profile_of(reading)
+        if now is not None and can_join() and st.session_state.get("join", True):
+            new, said = join_profiles(now, new), f"{said}, and joined it to what was here"
         matcher().look(new)
     except TwoTowerError as error:
-        st.session_state["upload"] = Upload(reports, str(error), kept=profile() is not None)
-        return
-    st.session_state["upload"] = Upload(reports)
-    bring(new, f"Read {len(files)} file" + ("s" if len(files) > 1 else ""))
+        return Upload(reading.reports, str(error), kept=now is not None)
+    bring(new, said)
+    return Upload(reading.reports)
+
+
+def can_join() -> bool:
+    """Whether what is read next may be added to what was brought, rather than take its place."""
+    now = profile()
+    return now is not None and now.origin not in (edits.DEMO, edits.PICKED, SPOTIFY_WEB_API)
 
 
 def last_upload() -> Upload | None:

@@ -1,0 +1,180 @@
+"""How long does a large Spotify export take to read, and how much memory above its own size?
+
+    python benchmarks/files.py [--megabytes 300] [--data DIR]
+
+The export is made by repetition in a temporary folder, every play at a time of its own: once as
+one JSON file, once as the ZIP that Spotify sends, in parts. Each is read from disk in a process of
+its own, whose peak of memory, less what it needs before it reads, is what is needed above the file
+itself; it is also told how often progress was. Then the real exports in the data folder,
+if there are any: what is in them, and the share of plays whose artist the shipped model knows.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from twotower.profiles import profile_of
+from twotower.settings import Settings
+from twotower.sources.files import read_files
+
+LIMIT_MB = 100  # above the file's own size
+ARTISTS, TRACKS = 4_000, 30_000
+PARTS = 12  # of the ZIP
+
+
+def rows(count: int) -> Iterator[bytes]:
+    """Plays as Spotify writes them, an hour of listening after the other."""
+    at = datetime(2010, 1, 1, tzinfo=UTC)
+    for number in range(count):
+        track = number * 7919 % TRACKS
+        at += timedelta(minutes=4)
+        yield json.dumps(
+            {
+                "ts": at.isoformat().replace("+00:00", "Z"),
+                "platform": "Android OS 14 API 34 (samsung, SM-A546B)",
+                "ms_played": 31_000 + number % 200_000,
+                "conn_country": "ZZ",
+                "ip_addr": "192.0.2.1",
+                "master_metadata_track_name": f"A song of an invented band, number {track}",
+                "master_metadata_album_artist_name": f"Invented Band {track % ARTISTS}",
+                "master_metadata_album_album_name": f"An album of theirs, number {track % 9000}",
+                "spotify_track_uri": f"spotify:track:{track:022d}",
+                "episode_name": None,
+                "episode_show_name": None,
+                "spotify_episode_uri": None,
+                "audiobook_title": None,
+                "audiobook_uri": None,
+                "audiobook_chapter_uri": None,
+                "audiobook_chapter_title": None,
+                "reason_start": "trackdone",
+                "reason_end": "trackdone",
+                "shuffle": False,
+                "skipped": False,
+                "offline": False,
+                "offline_timestamp": None,
+                "incognito_mode": False,
+            }
+        ).encode()
+
+
+def write_json(path: Path, some: Iterator[bytes]) -> int:
+    written = 0
+    with path.open("wb") as file:
+        for number, row in enumerate(some):
+            written += file.write((b",\n" if number else b"[") + row)
+        file.write(b"]")
+    return written
+
+
+def write_zip(path: Path, whole: Path) -> None:
+    """The rows of `whole` in PARTS files of about the same size."""
+    most = whole.stat().st_size // PARTS
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        whole.open("rb") as file,
+    ):
+        lines = (line.strip().strip(b"[],") for line in file)
+        left = True
+        for part in range(PARTS):
+            with archive.open(f"MyData/Streaming_History_Audio_{part}.json", "w") as member:
+                size = 0
+                for line in lines:
+                    size += member.write((b",\n" if size else b"[") + line)
+                    if size > most:
+                        break
+                else:
+                    left = False
+                member.write(b"]")
+            if not left:
+                break
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(path: str, answer: Any) -> None:
+    """Read a file in this process, and tell how that went."""
+    told: list[float] = []
+    before, start = peak_mb(), time.perf_counter()
+    with Path(path).open("rb") as file:
+        reading = read_files([(Path(path).name, file)], lambda share, _: told.append(share))
+    seconds = time.perf_counter() - start
+    plays = sum(report.plays for report in reading.reports)
+    answer.send((seconds, peak_mb() - before, len(told), plays))
+
+
+def read_apart(path: Path) -> tuple[Any, ...]:
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=measure, args=(str(path), theirs))
+    process.start()
+    theirs.close()  # so that a process that fails is the end of it
+    found: tuple[Any, ...] = ours.recv()
+    process.join()
+    return found
+
+
+def large(megabytes: int) -> None:
+    print(
+        f"{'file':<34}{'MB':>6}{'plays':>11}{'seconds':>9}{'MB above':>10}{'limit':>7}{'told':>6}"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "Streaming_History_Audio_0.json"
+        one = len(next(rows(1))) + 2
+        write_json(whole, rows(megabytes * (1 << 20) // one))
+        packed = Path(folder) / "my_spotify_data.zip"
+        write_zip(packed, whole)
+        for path in (whole, packed):
+            seconds, above, told, plays = read_apart(path)
+            print(
+                f"{path.name:<34}{path.stat().st_size >> 20:6}{plays:11,}{seconds:9.1f}"
+                f"{above:10.0f}{LIMIT_MB:7}{told:6}"
+            )
+
+
+def real(data: Path) -> None:
+    files = sorted((data / "spotify-user-exports").glob("*/*.gz"))
+    if not files:
+        return
+    from twotower.embedder import Embedder
+
+    embedder = Embedder.load(Settings.from_env().model)
+    print(f"\n{'file':<36}{'plays':>7}{'artists':>9}{'span':>27}{'recognised':>12}{'seconds':>9}")
+    for path in files:
+        start = time.perf_counter()
+        try:
+            with path.open("rb") as file:
+                reading = read_files([(path.name, file)])
+        except Exception as error:
+            print(f"{path.name:<36}{error}")
+            continue
+        seconds = time.perf_counter() - start
+        (report,) = reading.reports
+        known = embedder.recognise(profile_of(reading)).plays
+        span = f"{report.since} to {report.until}" if report.since else ""
+        print(
+            f"{path.name:<36}{report.plays:7,}{report.artists:9,}{span:>27}"
+            f"{known:12.1%}{seconds:9.2f}"
+        )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--megabytes", type=int, default=300)
+    options.add_argument("--data", type=Path, default=Settings.from_env().data)
+    asked = options.parse_args()
+    large(asked.megabytes)
+    real(asked.data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,473 @@
+"""The door of Spotify on the start page: closed, open, reading, read, refused."""
+
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from serving import serving
+from spotify_standin import CLIENT_ID, StandIn, problem
+from starlette.responses import JSONResponse, PlainTextResponse
+from streamlit.testing.v1 import AppTest
+from world import INDEX
+
+from twotower import auth
+from twotower.community import Community, Member
+from twotower.domain import SPOTIFY_WEB_API, Listener
+from twotower.errors import BadProfile, CommunityError
+from twotower.fit import fit
+from twotower.profiles import profile_from_json, profile_to_json
+from twotower.sessions import Desk, Session
+from twotower.sources.spotify import TO_READ, TO_SAVE, Registration, Token
+from twotower.sources.text import clean
+from twotower.ui import account, session
+
+PATIENCE_S = 20
+KNOWN = ["Amara Jazz", "Ammoth Jazz", "Amara Folk"]
+
+
+def words(app) -> str:
+    shown = (*app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.subheader)
+    return "\n".join(each.value for each in shown)
+
+
+class Visit:
+    """A visitor of the app, on the planted world, and a stand-in for Spotify."""
+
+    def __init__(self, spotify: StandIn, address: str, patch: pytest.MonkeyPatch) -> None:
+        self.spotify = spotify
+        self.desk = Desk(
+            Registration(CLIENT_ID, "http://127.0.0.1:8501/callback", address, f"{address}/v1")
+        )
+        self.cookie: str | None = None
+        self.browser = "this-browser"
+        patch.setattr(auth, "desk", lambda: self.desk)
+        patch.setattr(account, "_cookie", self.sent)
+
+    def sent(self, name: str) -> str | None:
+        """The cookie that the browser sends."""
+        return self.cookie if name == self.desk.session_cookie else self.browser
+
+    def sign_in(self, who: str = "ada", scopes: Sequence[str] = TO_READ) -> Session:
+        token = Token(self.spotify.token_for(who, scopes), "", 4e9, frozenset(scopes))
+        self.cookie, session = self.desk.open_session(token)
+        return session
+
+    def tab(self, **query: str) -> AppTest:
+        app = AppTest.from_file(str(INDEX), default_timeout=20)
+        for name, value in query.items():
+            app.query_params[name] = value
+        return app.run()
+
+    def read(self, app: AppTest) -> AppTest:
+        self.desk.session(self.cookie).kept(account.READING).join(PATIENCE_S)
+        return app.run()
+
+
+@pytest.fixture
+def visit(planted, monkeypatch):
+    monkeypatch.setattr(session, "load_matcher", lambda: planted)
+    monkeypatch.setattr(session, "demos", planted.demos)
+    spotify = StandIn()
+    spotify.people["ada"].artists = list(KNOWN)
+    with serving(spotify.app) as address:
+        yield Visit(spotify, address, monkeypatch)
+
+
+def sign_in_links(app: AppTest) -> int:
+    return sum('href="/login?for=read' in each.value for each in app.get("html"))
+
+
+def way_there(app: AppTest, purpose: str) -> str:
+    found = (re.search(r'href="(/login\?[^"]+)"', each.value) for each in app.get("html"))
+    links = [unescape(match[1]) for match in found if match]
+    return next(link for link in links if f"for={purpose}" in link)
+
+
+def test_a_closed_door_says_how_to_open_it_and_what_does_the_same(visit):
+    visit.desk = Desk(None)
+    app = visit.tab()
+    assert not app.exception
+    assert "Not open on this server" in words(app)
+    assert "SPOTIPY_CLIENT_ID" in words(app)
+    assert "https://www.spotify.com/account/privacy/" in words(app)
+    assert sign_in_links(app) == 0
+
+
+def test_a_redirect_uri_that_spotify_refuses_is_told_to_the_operator(visit):
+    visit.desk = Desk(Registration("c", "http://localhost:8501/callback"))
+    app = visit.tab()
+    assert "localhost is refused" in words(app)
+    assert sign_in_links(app) == 0
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["top artists", "saved tracks", "in memory", "not stored", "not used for training",
+     "five people", "Premium", "machine-learning models", "answers for having permission",
+     "account/privacy"],
+)  # fmt: skip
+def test_before_the_button_stands_what_a_person_should_know(visit, told):
+    app = visit.tab()
+    assert told in words(app)
+    assert sign_in_links(app) == 1
+
+
+def test_after_signing_in_the_music_is_read_and_one_click_leads_to_neighbours(visit):
+    visit.spotify.gate.clear()
+    visit.sign_in()
+    app = visit.tab(signin="done")
+    assert not app.exception
+    assert "signin" not in app.query_params
+    assert "Reading your music from Spotify" in words(app)
+    visit.spotify.gate.set()
+    visit.read(app)
+    assert "Your music was read from Spotify" in words(app)
+    assert "You are signed in as **Ada**" in words(app)
+    profile = app.session_state["profile"]
+    assert (profile.id, profile.origin) == ("spotify", SPOTIFY_WEB_API)
+    assert {one.name for one in profile.artists.values()} == {*KNOWN, "A friend"}
+    app.button(key="go-spotify").click().run()
+    assert app.title[0].value == "Your neighbours"
+    assert len(app.subheader) == 10
+
+
+def test_nothing_is_read_before_the_sign_in_that_asked_for_it(visit):
+    visit.sign_in()
+    app = visit.tab()
+    assert visit.spotify.asked == []
+    app.button(key="spotify-read").click().run()
+    visit.read(app)
+    assert app.session_state["profile"].id == "spotify"
+
+
+def test_a_reload_and_a_second_tab_have_it_without_asking_again(visit):
+    visit.sign_in()
+    visit.read(visit.tab(signin="done"))
+    asked = len(visit.spotify.asked)
+    again = visit.tab(signin="done")
+    assert again.session_state["profile"].id == "spotify"
+    assert len(visit.spotify.asked) == asked
+
+
+def test_the_tab_that_asked_gets_it_and_can_have_back_what_was_there(visit):
+    visit.sign_in()
+    app = visit.tab()
+    app.button(key="add-amara pop").click().run()
+    app.button(key="spotify-read").click().run()
+    visit.read(app)
+    assert app.session_state["profile"].id == "spotify"
+    app.button(key="undo").click().run()
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    app.run()
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+
+
+def test_a_tab_with_other_music_keeps_it_until_asked(visit):
+    visit.sign_in()
+    other = visit.tab()
+    other.button(key="add-amara pop").click().run()
+    visit.read(visit.tab(signin="done"))
+    other.run()
+    assert list(other.session_state["profile"].artists) == ["amara pop"]
+    other.button(key="spotify-take").click().run()
+    assert other.session_state["profile"].id == "spotify"
+
+
+def test_music_that_was_here_comes_back_from_the_sign_in_and_can_be_had_back(visit):
+    app = visit.tab()
+    app.button(key="add-amara pop").click().run()
+    ticket = parse_qs(urlsplit(way_there(app, "read")).query)["left"][0]
+    _, begun = visit.desk.begin(visit.browser, "read", ticket)
+    visit.sign_in()
+    again = visit.read(visit.tab(signin="done", left=visit.desk.hand_back(begun)))
+    assert again.session_state["profile"].id == "spotify"
+    again.button(key="undo").click().run()
+    assert list(again.session_state["profile"].artists) == ["amara pop"]
+
+
+def test_what_was_put_away_stays_away_until_asked_for(visit):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.button(key="start-over").click().run()
+    assert app.session_state["profile"] is None
+    app.button(key="spotify-take").click().run()
+    assert app.session_state["profile"].id == "spotify"
+
+
+def test_a_reading_can_be_cancelled_and_begun_anew(visit):
+    visit.spotify.gate.clear()
+    visit.sign_in()
+    app = visit.tab(signin="done")
+    app.button(key="spotify-cancel").click().run()
+    assert "was cancelled" in words(app)
+    assert app.session_state["profile"] is None
+    visit.spotify.gate.set()
+    app.button(key="spotify-again").click().run()
+    visit.read(app)
+    assert app.session_state["profile"].id == "spotify"
+
+
+def test_a_pause_is_counted_down_on_the_page_and_can_be_cancelled(visit):
+    visit.spotify.answers["me/tracks"] = [problem(429, "slow", retry_after=10)]
+    session = visit.sign_in()
+    app = visit.tab(signin="done")
+    job = session.kept(account.READING)
+    while job.is_running and job.resumes_in_s is None:
+        job.join(0.02)
+    app.run()
+    assert re.search(r"Going on in (10|[1-9]) s", words(app))
+    assert "Spotify is asked too much at the moment" in app.get("progress")[0].proto.text
+    app.button(key="spotify-cancel").click().run()
+    assert "was cancelled" in words(app)
+    job.join(PATIENCE_S)
+    assert app.session_state["profile"] is None
+
+
+def test_signing_out_elsewhere_takes_it_all_from_this_tab(visit):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.button(key="chip-amara folk").click().run()
+    assert len(app.session_state["steps"]) == 2
+    visit.desk.drop(visit.cookie)
+    app.run()
+    assert app.session_state["profile"] is None
+    assert [step for step in app.session_state["steps"] if step.before] == []
+    assert "portrait" not in app.session_state and "found" not in app.session_state
+    assert "You are signed out. What was read from Spotify is gone" in words(app)
+    assert "Amara" not in "".join(b.label for b in app.button if b.key.startswith("chip-"))
+
+
+def test_only_what_came_by_signing_in_goes_at_sign_out(visit):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.button(key="start-over").click().run()
+    app.button(key="add-amara pop").click().run()
+    visit.desk.drop(visit.cookie)
+    app.run()
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+
+
+def test_a_session_that_a_restart_ended_is_told(visit):
+    visit.cookie = "of-a-server-that-is-gone"
+    app = visit.tab()
+    assert "You are signed out: by yourself in another tab" in words(app)
+    assert sign_in_links(app) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ("denied", "You said no at Spotify"),
+        ("expired", "couldn't be finished"),
+        ("failed", "didn't answer the sign-in"),
+        ("refused", "SPOTIPY_REDIRECT_URI"),
+        ("closed", "isn't open on this server"),
+        ("elsewhere", "pass the original `Host` on"),
+        ("out", "You are signed out"),
+        ("disconnected", "https://www.spotify.com/account/apps/"),
+    ],
+)
+def test_how_a_sign_in_went_is_said_once(visit, outcome, told):
+    app = visit.tab(signin=outcome)
+    assert told in words(app)
+    assert told not in words(app.run())
+
+
+def test_an_outcome_that_nobody_knows_says_nothing(visit):
+    app = visit.tab(signin="<b>you won</b>")
+    assert "you won" not in words(app)
+
+
+REFUSALS = {
+    "not on the allow list": (
+        problem(403, "User not registered in the Developer Dashboard"),
+        "only five people",
+    ),
+    "owner without Premium": (
+        problem(403, "Active premium subscription required for the owner of the app."),
+        "no Premium subscription",
+    ),
+    "sign-in older than six months": (problem(401, "The access token expired"), "six months"),
+    "quota refused for 13 hours": (
+        problem(429, "quota", reason="QUOTA_EXCEEDED", retry_after=48_925),
+        "13\\.6 hours",
+    ),
+    "Spotify down": (PlainTextResponse("", 503), "doesn't answer at the moment"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_each_refusal_is_told_with_what_to_do_and_nothing_is_lost(visit, refusal):
+    answer, told = REFUSALS[refusal]
+    visit.spotify.always[""] = answer
+    visit.sign_in()
+    app = visit.tab()
+    app.button(key="add-amara pop").click().run()
+    app.button(key="spotify-read").click().run()
+    visit.read(app)
+    assert "Spotify couldn't be read" in words(app)
+    assert told in clean(app.error[0].value).replace("\u2060", "").replace("\\'", "'")
+    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    again = sign_in_links(app) if refusal.startswith("sign-in") else app.button(key="spotify-again")
+    assert again
+
+
+def test_a_limit_midway_keeps_what_was_read_and_says_when_to_come_back(visit):
+    visit.spotify.always["me/tracks"] = problem(
+        429, "quota", reason="QUOTA_EXCEEDED", retry_after=48_925
+    )
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    assert "13\\.6 hours" in app.warning[0].value
+    assert "What was read until then is kept" in app.warning[0].value
+    assert app.session_state["profile"].id == "spotify"
+
+
+def test_music_that_the_catalogue_doesnt_know_has_a_look(visit):
+    visit.spotify.people["ada"].artists = ["Nobody At All"]
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    assert not app.exception
+    app.switch_page("neighbours.py").run()
+    assert app.header[0].value == "Too little to tell yet"
+
+
+def test_hostile_names_are_shown_letter_for_letter(visit):
+    visit.spotify.people["ada"].name = "<img src=x> [a](b)"
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    assert "**\\<img src\\=x\\> \\[a\\]\\(b\\)**" in words(app)
+
+
+def test_on_the_page_you_names_lead_to_spotify(visit):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.switch_page("you.py").run()
+    assert not app.exception
+    assert "from your Spotify account, kept in this session only" in words(app)
+    assert "[Amara Jazz](https://open.spotify.com/artist/" in words(app)
+
+
+def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
+    visit.sign_in()
+    app = visit.read(visit.tab(signin="done"))
+    app.button(key="chip-amara folk").click().run()
+    edited = app.session_state["profile"]
+    assert edited.origin == SPOTIFY_WEB_API
+    kept = profile_from_json(profile_to_json(edited), "line 1")
+    with pytest.raises(BadProfile, match="Spotify's policy forbids training"):
+        fit([kept] * 50)
+    found = Listener("x", "A name", kept.origin, (("Low", 1.0),))
+    vector = np.eye(1, 8, dtype=np.float32)[0]
+    with closing(Community.open(f"sqlite:///{tmp_path / 'c'}", model_version="m")) as community:
+        with pytest.raises(CommunityError, match="never stored"):
+            community.join(Member(found, vector, vector))
+        assert community.size() == 0
+
+
+def test_who_allowed_a_playlist_alone_is_asked_anew_before_anything_is_read(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    app = visit.tab(signin="done")
+    assert visit.spotify.asked == []
+    assert "You allowed playlists" in words(app)
+    assert "answers for having permission" in words(app)
+    assert sign_in_links(app) == 1
+
+
+# Taking home a playlist
+
+
+def saved(visit: Visit, app: AppTest) -> AppTest:
+    visit.desk.session(visit.cookie).kept(account.SAVING).join(PATIENCE_S)
+    return app.run()
+
+
+def picked(visit: Visit) -> AppTest:
+    app = visit.tab()
+    app.button(key="add-amara jazz").click().run()
+    return app.switch_page("neighbours.py").run()
+
+
+def test_without_a_door_no_playlist_is_offered(visit):
+    visit.desk = Desk(None)
+    assert "private playlist" not in words(picked(visit))
+
+
+def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(visit):
+    app = picked(visit)
+    assert "A private playlist in your account: 2 tracks each of 20 artists" in words(app)
+    query = parse_qs(urlsplit(way_there(app, "save")).query)
+    assert query["for"] == ["save"]
+    _, begun = visit.desk.begin(visit.browser, "save", query["left"][0])
+    back = visit.desk.hand_back(begun)
+    visit.sign_in(scopes=TO_SAVE)
+    again = visit.tab(signin="may-save", left=back)
+    assert "left" not in again.query_params
+    assert list(again.session_state["profile"].artists) == ["amara jazz"]
+    assert "You may make the playlist now" in words(again)
+    assert visit.spotify.asked == [], "nothing is read for it"
+
+
+def test_what_was_left_comes_back_once_and_to_its_browser_only(visit):
+    app = picked(visit)
+    ticket = parse_qs(urlsplit(way_there(app, "save")).query)["left"][0]
+    _, begun = visit.desk.begin(visit.browser, "save", ticket)
+    back = visit.desk.hand_back(begun)
+    visit.browser = "another-browser"
+    assert visit.tab(left=back).session_state["profile"] is None
+    visit.browser = "this-browser"
+    assert visit.tab(left=back).session_state["profile"] is None, "a ticket that was tried is burnt"
+    back = visit.desk.hand_back(begun)
+    assert visit.tab(left=back).session_state["profile"] is not None
+    assert visit.tab(left=back).session_state["profile"] is None
+
+
+def test_one_click_makes_the_playlist_and_leads_to_it(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    visit.spotify.gate.clear()
+    app = picked(visit)
+    app.button(key="spotify-make").click().run()
+    assert app.button(key="spotify-save-cancel")
+    visit.spotify.gate.set()
+    saved(visit, app)
+    assert not app.exception
+    link = r"\[Your playlist\]\(https://open\.spotify\.com/playlist/\w{22}\)"
+    assert re.match(f"{link} has 40 tracks of 20 artists", app.success[0].value)
+    made = visit.spotify.people["ada"].saved_playlists
+    assert [one["public"] for one in made] == [False]
+    assert len(made[0]["uris"]) == 40
+
+
+def test_a_playlist_that_was_cancelled_is_not_made(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    visit.spotify.gate.clear()
+    app = picked(visit)
+    app.button(key="spotify-make").click().run()
+    app.button(key="spotify-save-cancel").click().run()
+    visit.spotify.gate.set()
+    saved(visit, app)
+    assert "Cancelled: no playlist was made" in words(app)
+    assert visit.spotify.people["ada"].saved_playlists == []
+
+
+def test_a_refusal_says_that_no_playlist_was_made(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    visit.spotify.always["search"] = problem(429, "slow", retry_after=600)
+    app = picked(visit)
+    app.button(key="spotify-make").click().run()
+    saved(visit, app)
+    assert "10 minutes" in app.error[0].value
+    assert "No playlist was made" in app.error[0].value
+
+
+def test_a_playlist_that_stayed_empty_is_told(visit):
+    visit.sign_in(scopes=TO_SAVE)
+    app = picked(visit)
+    visit.spotify.answers["me/playlists"] = [JSONResponse({"id": "A" * 22}, 201)]
+    app.button(key="spotify-make").click().run()
+    saved(visit, app)
+    assert "but it is still empty" in app.warning[0].value

@@ -1,0 +1,85 @@
+"""Work in the background: its words, its countdown, its end."""
+
+import threading
+
+from twotower.errors import Unreachable
+from twotower.job import Job
+
+PATIENCE_S = 20
+
+
+def test_a_job_gives_its_result_and_has_told_how_far_it_is():
+    job = Job(lambda job: job.tell(0.5, "half") or "result")
+    job.join(PATIENCE_S)
+    assert not job.is_running
+    assert (job.result, job.done, job.said) == ("result", 0.5, "half")
+
+
+def test_an_error_of_ours_is_kept_for_the_page():
+    def work(job):
+        raise Unreachable("nobody is there")
+
+    job = Job(work)
+    job.join(PATIENCE_S)
+    assert str(job.error) == "nobody is there"
+    assert job.result is None
+
+
+def test_any_other_error_is_told_without_what_it_says(caplog):
+    job = Job(lambda job: {}["secret"])
+    job.join(PATIENCE_S)
+    assert "secret" not in str(job.error)
+    assert "a job failed" in caplog.text
+
+
+def test_a_job_that_is_cancelled_ends_at_its_next_word_and_leaves_nothing():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(job):
+        begun.set()
+        go_on.wait(PATIENCE_S)
+        job.tell(1.0, "never said")
+        return "never given"
+
+    job = Job(work)
+    begun.wait(PATIENCE_S)
+    job.cancel()
+    assert not job.is_running
+    go_on.set()
+    job.join(PATIENCE_S)
+    assert job.is_cancelled
+    assert (job.result, job.error, job.said) == (None, None, "")
+
+
+def test_a_result_that_comes_after_the_cancelling_is_let_go_of():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(job):
+        begun.set()
+        go_on.wait(PATIENCE_S)
+        return "too late"
+
+    job = Job(work)
+    begun.wait(PATIENCE_S)
+    job.cancel()
+    go_on.set()
+    job.join(PATIENCE_S)
+    assert job.result is None
+
+
+def test_a_pause_counts_down_and_can_be_cancelled():
+    paused = threading.Event()
+
+    def work(job):
+        paused.set()
+        job.pause(3600, "Spotify asks for patience")
+
+    job = Job(work)
+    paused.wait(PATIENCE_S)
+    while job.resumes_in_s is None:
+        pass
+    assert 3500 < job.resumes_in_s <= 3600
+    assert job.said == "Spotify asks for patience"
+    job.cancel()
+    job.join(PATIENCE_S)
+    assert job.resumes_in_s is None
