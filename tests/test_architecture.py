@@ -53,6 +53,7 @@ LAYERS = (
         "assets",
         "card",
         "auth",
+        "ablation",
         "quick",
         "reranking",
         "sessions",

@@ -30,6 +30,7 @@ from twotower.splits import (
     most_common_artists,
     restrict,
     shuffled_artists,
+    without_plays,
 )
 from twotower.tasks import Discovery, Friends, Geometry, Retrieval, Stability, Task
 
@@ -60,8 +61,9 @@ CHECKS = (
     "friends",
     "geometry",
 )
+SIDES = "sides"  # what is told of one side only: on request
 REFITTED = ("unseen", "discover")  # ask a method that was fitted on less: on request only
-ALL_CHECKS = (*CHECKS, "groups", *REFITTED)
+ALL_CHECKS = (*CHECKS, "groups", SIDES, *REFITTED)
 HEAD = 1000  # artists left in halves-head
 LEAST_LEFT = 8  # artists of a listener in halves-head and halves-other
 MOST_PLAYED = 50
@@ -130,6 +132,8 @@ def make_tasks(sources: Sources, held: Held, checks: Collection[str] = CHECKS) -
         tasks.append(_halves("halves-playlists", held.test_playlists, number))
     if "cold" in checks:
         tasks.extend(_cold(test, number))
+    if SIDES in checks:
+        tasks.extend(_sides(test, number))
     if "friends" in checks:
         tasks.append(_friends(sources, held.part == "validation"))
     if "geometry" in checks:
@@ -159,6 +163,16 @@ def _cold(profiles: Sequence[Profile], number: int) -> list[Task]:
         tasks.append(Retrieval(f"cold-{k}", ids, cut_random(queries, k, number), candidates))
         tasks.append(Stability(f"cold-{k}", ids, cut_random(profiles, k, number), whole))
     return tasks
+
+
+def _sides(profiles: Sequence[Profile], number: int) -> list[Task]:
+    """Halves again, when only one of the two sides tells how much is played."""
+    ids = _ids(profiles)
+    queries, candidates = halves(profiles, number)
+    return [
+        Retrieval("sides, no plays in the query", ids, without_plays(queries), candidates),
+        Retrieval("sides, no plays in the candidate", ids, queries, without_plays(candidates)),
+    ]
 
 
 def _ids(profiles: Sequence[Profile]) -> tuple[str, ...]:

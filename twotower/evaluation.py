@@ -88,15 +88,15 @@ def evaluate(
                 if on_progress is not None:
                     done = (turn + (at + place / len(fits)) / len(trials)) / len(splits)
                     on_progress(done, f"split {number}: {name}")
-                _ask(fit(trial.training), name, number, trial.tasks, tally, on_asked)
+                ask(fit(trial.training), name, number, trial.tasks, tally, on_asked)
     if on_progress is not None:
         on_progress(1.0, "done")
-    header = {"part": part, "splits": list(splits), **_header(sources, checks, seed, command)}
+    about = {"part": part, "splits": list(splits), **header(sources, checks, seed, command)}
     by_check = COMPARED_BY if reference == REFERENCE else {}
-    return tally.report(header, reference=reference, by_check=by_check, seed=seed)
+    return tally.report(about, reference=reference, by_check=by_check, seed=seed)
 
 
-def _ask(
+def ask(
     method: Method,
     name: str,
     number: int,
@@ -142,18 +142,18 @@ def evaluate_model(
     for place, (name, fit) in enumerate(methods.items()):
         if on_progress is not None:
             on_progress(place / len(methods), name)
-        _ask(fit(held.training), name, 0, tasks, tally)
+        ask(fit(held.training), name, 0, tasks, tally)
     if on_progress is not None:
         on_progress(1.0, "done")
-    header = {
+    about = {
         "part": "unseen by the model",
         "left out": [check for check in checks if not make_tasks(sources, held, (check,))],
-        **_header(sources, checks, seed, command),
+        **header(sources, checks, seed, command),
     }
-    return tally.report(header, reference=method.name, by_check=COMPARED_BY, seed=seed)
+    return tally.report(about, reference=method.name, by_check=COMPARED_BY, seed=seed)
 
 
-def _header(sources: Sources, checks: Collection[str], seed: int, command: str) -> dict[str, Any]:
+def header(sources: Sources, checks: Collection[str], seed: int, command: str) -> dict[str, Any]:
     return {
         "checks": list(checks),
         "seed": seed,

@@ -19,11 +19,58 @@ from twotower.methods import Training
 from twotower.model import ModelConfig
 from twotower.ranking import similarity
 from twotower.splits import hashed_id
-from twotower.tables import Progress, build_world, listeners_of_artists
-from twotower.training import Record, TrainConfig, playlist_titles, train
+from twotower.tables import Progress, World, build_world, listeners_of_artists
+from twotower.training import (
+    TABLES,
+    Record,
+    Tables,
+    TrainConfig,
+    playlist_titles,
+    tables_for,
+    train,
+)
 
 FEWEST_ARTISTS = 4  # in a profile that is trained on
 FEWEST_LISTENERS = 40  # to train on
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Listeners and artists as training reads them; trainings that differ elsewhere share it."""
+
+    used: tuple[Profile, ...]
+    world: World
+    tables: Tables
+
+
+def prepare(
+    profiles: Sequence[Profile],
+    content: Sequence[ArtistContent] = (),
+    taggings: Sequence[Tagging] = (),
+    *,
+    config: TrainConfig | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
+    """What `fit` does first, with those `profiles` that have enough artists.
+
+    BadProfile where there are too few, or where one came through Spotify's Web API: such profiles
+    are never trained on.
+    """
+    config = config or TrainConfig()
+    refused = [p.id for p in profiles if p.origin == SPOTIFY_WEB_API]
+    if refused:
+        raise BadProfile(
+            f"{len(refused)} profiles came through Spotify's Web API (the first is "
+            f"{refused[0]!r}): Spotify's policy forbids training on them, take them out"
+        )
+    used = tuple(p for p in profiles if len(p.artists) >= FEWEST_ARTISTS)
+    if len(used) < FEWEST_LISTENERS:
+        raise BadProfile(
+            f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
+            f"training needs {FEWEST_LISTENERS}"
+        )
+    world = build_world(used, content, taggings, seed=config.seed)
+    return Prepared(used, world, tables_for(world, config, progress=progress))
 
 
 def fit(
@@ -40,29 +87,50 @@ def fit(
 ) -> Embedder:
     """A trained model of all `profiles` with enough artists; `estimates` may be left out for tests.
 
-    BadProfile where there are too few, or where one came through Spotify's Web API: such profiles
-    are never trained on.
+    BadProfile as `prepare` raises it.
     """
-    config = config or TrainConfig()
-    refused = [p.id for p in profiles if p.origin == SPOTIFY_WEB_API]
-    if refused:
-        raise BadProfile(
-            f"{len(refused)} profiles came through Spotify's Web API (the first is "
-            f"{refused[0]!r}): Spotify's policy forbids training on them, take them out"
-        )
-    used = [p for p in profiles if len(p.artists) >= FEWEST_ARTISTS]
-    if len(used) < FEWEST_LISTENERS:
-        raise BadProfile(
-            f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
-            f"training needs {FEWEST_LISTENERS}"
-        )
+    config, tell = config or TrainConfig(), progress or (lambda share, text: None)
     began = time.perf_counter()
-    world = build_world(used, content, taggings, seed=config.seed)
+    prepared = prepare(
+        profiles,
+        content,
+        taggings,
+        config=config,
+        progress=lambda share, text: tell(TABLES * share, text),
+    )
+    return fit_prepared(
+        prepared,
+        config=config,
+        model_config=model_config,
+        estimates=estimates,
+        resume=resume,
+        on_record=on_record,
+        progress=lambda share, text: tell(TABLES + (1 - TABLES) * share, text),
+        began=began,
+    )
+
+
+def fit_prepared(
+    prepared: Prepared,
+    *,
+    config: TrainConfig | None = None,
+    model_config: ModelConfig | None = None,
+    estimates: bool = False,
+    resume: Path | None = None,
+    on_record: Callable[[Record], None] | None = None,
+    progress: Progress | None = None,
+    began: float | None = None,
+) -> Embedder:
+    """The training itself; folds and seed of `config` are those that were prepared with."""
+    config = config or TrainConfig()
+    began = time.perf_counter() if began is None else began
+    used, world = prepared.used, prepared.world
     model, table, history = train(
         world,
         titles=playlist_titles(world, used),
         model_config=model_config,
         config=config,
+        tables=prepared.tables,
         resume=resume,
         on_record=on_record,
         progress=progress,

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,6 +83,14 @@ def halves(profiles: Sequence[Profile], seed: int) -> tuple[list[Profile], list[
 def cut_random(profiles: Sequence[Profile], artists: int, seed: int) -> list[Profile]:
     """Each profile with at most so many random artists; a smaller cut is part of a larger one."""
     return [restrict(p, shuffled_artists(p, seed, "cut")[:artists]) for p in profiles]
+
+
+def without_plays(profiles: Sequence[Profile]) -> list[Profile]:
+    """Each profile with its artists alone, as if each had been played once."""
+    return [
+        replace(p, artists={k: replace(a, plays=1.0) for k, a in p.artists.items()}, tracks=())
+        for p in profiles
+    ]
 
 
 def cut_to_most_played(profiles: Sequence[Profile], artists: int) -> list[Profile]:

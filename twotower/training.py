@@ -288,9 +288,7 @@ def train(
     titles = titles if titles is not None else [{}] * world.plays.shape[0]
     torch.manual_seed(config.seed)
     tell = progress or (lambda share, text: None)
-    fold, whole, parts = tables or tables_for(
-        world, config, progress=lambda share, text: tell(TABLES * share, text)
-    )
+    fold, whole, parts = tables or tables_for(world, config)
     if not config.cross_fit:
         parts = [whole] * config.folds
     views = [Views(world, table, titles) for table in parts]
@@ -353,8 +351,10 @@ def train(
                     losses.uniformity(candidates).item(),
                 )
             history.records.append(record)
-            done = TABLES + (1 - TABLES) * record.step / config.steps
-            tell(done, f"step {record.step} of {config.steps}, loss {record.loss:.3f}")
+            tell(
+                record.step / config.steps,
+                f"step {record.step} of {config.steps}, loss {record.loss:.3f}",
+            )
             if on_record is not None:
                 on_record(record)
         if resume is not None and (step + 1) % KEEP_EVERY == 0:

@@ -2,10 +2,11 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +24,9 @@ from twotower.disk import replacing
 from twotower.errors import MissingData
 from twotower.settings import Settings
 from twotower.terminal import DIFFERS, Progress, show_json
+
+if TYPE_CHECKING:
+    from twotower.reports import Report
 
 BATCH = 1024  # profiles embedded at once
 
@@ -191,6 +195,92 @@ def _check_again(data: Path | None, json: bool) -> None:
     if found.differing:
         typer.echo(f"error: {found.summary()}", err=True)
         raise typer.Exit(DIFFERS)
+
+
+DataFolder = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The public data sets; else TWOTOWER_DATA.")
+]
+ReportFile = Annotated[Path | None, typer.Option(help="JSON file to write the report to.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Steps of each training; fewer are sooner.")]
+
+
+def ablate(
+    data: DataFolder = None,
+    out: ReportFile = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Only this one beside the default; several times too.")
+    ] = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Show what each part of the towers and of their training is worth.
+
+    Each variant is trained anew and asked of validation listeners, which takes minutes.
+    """
+    from twotower.ablation import DEFAULT, VARIANTS
+    from twotower.ablation import ablate as compare
+
+    if unknown := set(variant or ()) - set(VARIANTS):
+        raise typer.TyperException(
+            f"no variant {', '.join(sorted(unknown))}; there are {', '.join(VARIANTS)}"
+        )
+    wanted = {DEFAULT, *(variant or VARIANTS)}
+    chosen = {name: each for name, each in VARIANTS.items() if name in wanted}
+    _report(
+        out,
+        json,
+        lambda command, tell: compare(
+            _data(data),
+            variants=chosen,
+            steps=steps,
+            seed=seed,
+            command=command,
+            on_progress=tell,
+        ),
+    )
+
+
+def learning_curve(
+    data: DataFolder = None,
+    out: ReportFile = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Show how much better the towers get with more listeners, beside ALS."""
+    from twotower.ablation import learning_curve as curve
+
+    _report(
+        out,
+        json,
+        lambda command, tell: curve(
+            _data(data), steps=steps, seed=seed, command=command, on_progress=tell
+        ),
+    )
+
+
+def _data(folder: Path | None) -> Path:
+    return folder if folder is not None else Settings.from_env().data
+
+
+def _report(
+    out: Path | None, json: bool, make: Callable[[str, Callable[[float, str], None]], "Report"]
+) -> None:
+    """Make a report with progress; write it, and print it."""
+    if out is not None:
+        writable(out)
+    command = shlex.join(["python", "-m", "twotower", *sys.argv[1:]])
+    with Progress() as tell:
+        tell(0.0, "reading the data")
+        report = make(command, tell)
+    if out is not None:
+        with replacing(out) as file:
+            file.write(f"{report.to_json()}\n".encode())
+    if json:
+        show_json(report.to_dict())
+    else:
+        typer.echo(report.to_text())
 
 
 def embed(
