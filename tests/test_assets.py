@@ -74,8 +74,8 @@ def test_the_demos_find_the_neighbours_that_were_recorded(matcher):
         similarity = {n.listener.id: n.similarity for n in found}
         assert len(expected) == RECORDED
         assert {id: similarity[id] for id in expected} == pytest.approx(expected, abs=1e-3)
-        first = [n.similarity for n in found[:RECORDED]]
-        assert first == pytest.approx(sorted(expected.values(), reverse=True), abs=1e-3)
+        first = [n.similarity for n in found[:RECORDED]]  # in the order of local scaling
+        assert first == pytest.approx(list(expected.values()), abs=1e-3)
 
 
 def test_the_demos_have_different_neighbours_with_artists_in_common(matcher):

@@ -39,7 +39,7 @@ def test_without_the_reference_there_are_no_differences():
 
 def test_json_holds_header_rows_means_and_differences(report):
     told = json.loads(report.to_json())
-    assert told["header"] == {"seed": 0}
+    assert told["header"] == {"seed": 0, "reference": "towers"}
     assert told == report.to_dict()
     assert len(told["rows"]) == 8 and len(told["means"]) == 4 and len(told["differences"]) == 1
     assert told["rows"][0].keys() == {"check", "method", "split", "metric", "value", "listeners"}
@@ -111,3 +111,44 @@ def test_a_gain_needs_the_same_listeners():
     tally.add("groups, made, + audio", "MRR", "towers", 0, ("x", "y"), np.ones(2))
     with pytest.raises(ValueError, match="other listeners were asked in groups, made, \\+ audio"):
         tally.report({}, reference="towers")
+
+
+def tallied(check: str, header: dict[str, object], **values: list[float]):
+    tally = Tally()
+    for method, each in values.items():
+        tally.add(check, "MRR", method, 0, ("a", "b"), np.array(each))
+    return tally.report(
+        {"checks": [check], "command": f"ask {check}", **header}, reference="towers"
+    )
+
+
+def test_the_checks_of_another_run_are_added_and_take_the_place_of_the_same():
+    told = {"seed": 0, "part": "test", "splits": [0]}
+    first = tallied("halves", told, towers=[1.0, 0.5], other=[0.5, 0.5])
+    more = tallied("discover", told, towers=[0.2, 0.4], other=[0.3, 0.3])
+    both = first.with_more(more)
+    assert both.header["checks"] == ["halves", "discover"]
+    assert both.header["command"] == "ask halves && ask discover"
+    assert both.mean("halves", "towers") == 0.75 and both.mean("discover", "towers") == 0.3
+    assert len(both.differences) == 2
+    again = both.with_more(tallied("halves", told, towers=[0.0, 0.0]))
+    assert again.mean("halves", "towers") == 0.0 and len(again.rows) == 3
+
+
+def test_a_run_on_other_data_or_people_is_not_added():
+    first = tallied("halves", {"seed": 0, "part": "test"}, towers=[1.0, 0.5])
+    with pytest.raises(ValueError, match="part: test and validation"):
+        first.with_more(tallied("cold", {"seed": 0, "part": "validation"}, towers=[1.0, 0.5]))
+
+
+def test_a_check_may_have_a_reference_of_its_own_where_that_was_asked():
+    tally = Tally()
+    for check in ("halves", "friends"):
+        for method, value in (("towers", 0.4), ("final", 0.9), ("other", 0.3)):
+            if check == "friends" or method != "final":
+                tally.add(check, "MRR", method, 0, ("a", "b"), np.array([value, value]))
+    report = tally.report({}, reference="towers", by_check={"friends": "final", "halves": "final"})
+    assert report.difference("friends", "other").reference == "final"
+    assert report.difference("friends", "other").value == pytest.approx(0.6)
+    assert report.difference("friends", "towers").value == pytest.approx(0.5)
+    assert report.difference("halves", "other").reference == "towers"

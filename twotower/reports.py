@@ -83,6 +83,31 @@ class Report:
                 return found
         raise KeyError((check, method, metric))
 
+    def with_more(self, other: "Report") -> "Report":
+        """This report and the checks of another run, which take the place of the same ones here.
+
+        ValueError where the two are not of the same data, part, splits, seed and reference.
+        """
+        for name in ("part", "splits", "seed", "data", "reference"):
+            if self.header.get(name) != other.header.get(name):
+                raise ValueError(
+                    f"the reports differ in {name}: {self.header.get(name)} and "
+                    f"{other.header.get(name)}"
+                )
+        new = {row.check for row in other.rows}
+        header = {
+            **self.header,
+            "checks": list(dict.fromkeys([*self.header["checks"], *other.header["checks"]])),
+            "command": f"{self.header['command']} && {other.header['command']}",
+        }
+        return Report(
+            header,
+            (*(row for row in self.rows if row.check not in new), *other.rows),
+            (*(mean for mean in self.means if mean.check not in new), *other.means),
+            (*(d for d in self.differences if d.check not in new), *other.differences),
+            (*(gain for gain in self.gains if gain.check not in new), *other.gains),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values; the same run gives the same. Gains only if there are any."""
         gains = {"gains": [asdict(gain) for gain in self.gains]} if self.gains else {}

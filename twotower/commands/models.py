@@ -110,6 +110,9 @@ def evaluate(
         list[int] | None, typer.Option(min=0, help="Only this one of 0, 1, 2; several times too.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file to write the report to.")] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add these checks to the report that --out has already.")
+    ] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Only check the report that ships, in under a minute.")
     ] = False,
@@ -122,7 +125,7 @@ def evaluate(
     Without --model the towers are trained anew on each split, which takes minutes.
     """
     if quick:
-        if model or check or split or out or seed:
+        if model or check or split or out or add or seed:
             raise typer.TyperException("--quick goes with --data and --json alone")
         _check_again(data, json)
         return
@@ -135,6 +138,8 @@ def evaluate(
         )
     if out is not None:
         writable(out)
+    if add and (out is None or model is not None):
+        raise typer.TyperException("--add goes with --out, the report to add to, without --model")
     folder = data if data is not None else Settings.from_env().data
     command = shlex.join(["python", "-m", "twotower", *sys.argv[1:]])
     with Progress() as tell:
@@ -145,6 +150,7 @@ def evaluate(
         from twotower.fit import TwoTowers, two_towers
 
         if model is None:
+            before = quality.load(out) if add and out is not None else None
             keep = halfvectors.Keeper(seed=seed)
             report = compare(
                 folder,
@@ -156,7 +162,9 @@ def evaluate(
                 on_progress=tell,
                 on_asked=keep,
             )
-            if out is not None and out.name == quality.FILE:
+            if before is not None:
+                report = _joined(before, report)
+            elif out is not None and out.name == quality.FILE:
                 report = keep.write(out.with_name(halfvectors.FILE), report)
         else:
             embedder = load_model(model)
@@ -195,6 +203,13 @@ def _check_again(data: Path | None, json: bool) -> None:
     if found.differing:
         typer.echo(f"error: {found.summary()}", err=True)
         raise typer.Exit(DIFFERS)
+
+
+def _joined(before: "Report", more: "Report") -> "Report":
+    try:
+        return before.with_more(more)
+    except ValueError as error:
+        raise typer.TyperException(f"nothing was added: {error}") from error
 
 
 DataFolder = Annotated[
