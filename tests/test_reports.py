@@ -129,7 +129,9 @@ def test_the_checks_of_another_run_are_added_and_take_the_place_of_the_same():
     both = first.with_more(more)
     assert both.header["checks"] == ["halves", "discover"]
     assert both.header["command"] == "ask halves && ask discover"
-    assert both.mean("halves", "towers") == 0.75 and both.mean("discover", "towers") == 0.3
+    assert both.mean("halves", "towers") == 0.75 and both.mean(
+        "discover", "towers"
+    ) == pytest.approx(0.3)
     assert len(both.differences) == 2
     again = both.with_more(tallied("halves", told, towers=[0.0, 0.0]))
     assert again.mean("halves", "towers") == 0.0 and len(again.rows) == 3

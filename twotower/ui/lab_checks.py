@@ -14,15 +14,18 @@ from twotower.ui.lab_words import interval, question, title
 from twotower.ui.words import escape
 
 METHODS = """
-- **two towers**: the model of this app. *+ MP* corrects it for people who are near to everyone;
-  *+ same artists* adds a share of “the very same rare artists”, for whole profiles only.
+- **two towers**: the model of this app, the mean of both ways between two people. *one way*: who
+  asks by the one tower, who is found by the other, and no more. *+ same artists*: what the app
+  ranks by; it adds “the very same rare artists” and holds back people who are near to everyone. It is for
+  whole profiles only.
 - **popularity**: nearness in how well known the artists are, and nothing else.
 - **idf cosine**: the very same artists, rare ones count more. Two halves of a person share no
   artist, so it can't find one from the other; between whole profiles it is strong.
 - **SVD**, **ALS**: matrix factors of who plays what, with 32 or 64 numbers a person.
 - **ALS + content**: such factors leaning on tags, genres, audio and names.
 - **ItemKNN**, **EASE**: what goes with the artists that someone plays.
-- *+ playlists*: fitted on playlists too.
+- *+ playlists*: fitted on playlists too. *+ LS*, *+ MP*: corrected for people who are near to
+  everyone (local scaling, mutual proximity).
 
 Each was tuned on other listeners, as carefully as the towers.
 """

@@ -41,6 +41,13 @@ def heading_line(text: str, listener: Listener | None = None, *, level: int = 3)
             )
 
 
+SIMILARITY = (
+    "Made of taste (the mean of both ways' cosines between your vectors) and of the very same rare "
+    "artists; alike from either side. The order takes a little off for people who are near to "
+    "everyone, so a lower similarity may stand first."
+)
+
+
 def neighbour_card(neighbour: Neighbour, mine: Profile) -> None:
     """One match: who, how near, what you share and what they could show you."""
     listener = neighbour.listener
@@ -48,7 +55,8 @@ def neighbour_card(neighbour: Neighbour, mine: Profile) -> None:
         heading_line(f"{neighbour.rank}. {escape(listener.name)}", listener)
         st.markdown(
             f"Closer to you than **{percent(neighbour.percentile)}** of random pairs "
-            f":gray[· cosine {neighbour.similarity:.2f}]"
+            f":gray[· similarity {neighbour.similarity:.2f}]",
+            help=SIMILARITY,
         )
         if neighbour.shared:
             count = sum(artist_key(name) in mine.artists for name, _ in listener.artists)
