@@ -40,7 +40,7 @@ from twotower.model import (
 from twotower.ranking import People, RareArtists
 from twotower.tables import Table
 
-FORMAT = 1
+FORMAT = 2
 BATCH = 256  # chunks read at once
 FILES = (
     "catalogue.json",
