@@ -69,7 +69,9 @@ class Matcher:
         together = Shipped.load(settings.assets, model_version=embedder.version)
         community = Community.open(settings.community, model_version=embedder.version)
         community.seed(together.members(), digest=together.digest)
-        return cls(embedder, community, together)
+        matcher = cls(embedder, community, together)
+        matcher.around.artists_of(matcher.crowd(), np.zeros(0, np.int64))  # read before one asks
+        return matcher
 
     @property
     def catalogue(self) -> Catalogue:
