@@ -86,9 +86,12 @@ class Report:
     def with_more(self, other: "Report") -> "Report":
         """This report and the checks of another run, which take the place of the same ones here.
 
-        ValueError where the two are not of the same data, part, splits, seed and reference.
+        It may have asked some of the splits only, which its rows tell. ValueError where the two are
+        not of the same data, part, seed and reference, or it asked other splits.
         """
-        for name in ("part", "splits", "seed", "data", "reference"):
+        if set(other.header.get("splits", ())) - set(self.header.get("splits", ())):
+            raise ValueError(f"the report has no split {other.header['splits']}")
+        for name in ("part", "seed", "data", "reference"):
             if self.header.get(name) != other.header.get(name):
                 raise ValueError(
                     f"the reports differ in {name}: {self.header.get(name)} and "
