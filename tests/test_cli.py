@@ -17,8 +17,9 @@ from planted import hetrec_files
 from typer.testing import CliRunner, Result
 from vectors import FITS, TOWERS
 
-import twotower.fit
+import twotower.evaluation
 from twotower import shipped
+from twotower.baselines import BASELINES
 from twotower.cli import app
 from twotower.datafiles import FOLDERS
 from twotower.domain import Artist, Profile
@@ -429,7 +430,8 @@ def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
 def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
     tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(twotower.fit, "two_towers", lambda: FITS[TOWERS])  # training takes minutes
+    fits = {TOWERS: FITS[TOWERS], **BASELINES}  # training takes minutes
+    monkeypatch.setattr(twotower.evaluation, "compared", lambda towers: fits)
     data, assets = tmp_path / "data", tmp_path / "assets"
     hetrec_files(data / FOLDERS["hetrec"], people(LISTENERS, 12))
     args = ["evaluate", "--data", data, "--check", "halves", "--split", 0]

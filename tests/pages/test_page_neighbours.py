@@ -48,7 +48,7 @@ def test_each_invented_person_is_marked_as_invented(neighbours):
 
 
 def test_a_card_says_how_near_and_links_to_the_map(neighbours):
-    assert "of random pairs :gray[· cosine 0." in words(neighbours)
+    assert "of random pairs :gray[· similarity 0." in words(neighbours)
     link = neighbours.get("page_link")[0].proto
     assert link.page == "map"
     assert link.query_string.startswith("listener=p")
