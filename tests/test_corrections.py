@@ -97,7 +97,7 @@ def test_scores_far_out_stay_finite_and_in_order():
 def test_local_scaling_takes_a_hub_off_the_lists(pool, hubby):
     before = listed_by(lists(hubby.scores(pool, pool)))
     after = listed_by(lists(LocalScaling(hubby, "ls").scores(pool, pool)))
-    assert before[0] > 25 and after[0] < 20
+    assert before[0] > 35 and after[0] < 0.8 * before[0]
     assert (after == 0).sum() <= (before == 0).sum()
 
 

@@ -6,7 +6,7 @@ from planted import make_profile, ring, ring_content, ring_tags
 
 from twotower.domain import SPOTIFY_WEB_API, Playlist
 from twotower.errors import BadProfile
-from twotower.fit import FEWEST_ARTISTS, FEWEST_LISTENERS, TwoTowers, fit, two_towers
+from twotower.fit import FEWEST_ARTISTS, FEWEST_LISTENERS, OneWay, TwoTowers, fit, two_towers
 from twotower.methods import Training
 from twotower.model import ModelConfig
 from twotower.splits import hashed_id
@@ -51,7 +51,7 @@ def test_about_tells_how_it_was_trained():
         on_record=lambda record: told.append(record.step),
         progress=lambda share, text: shares.append(share),
     )
-    assert told == [2] and embedder.about["last record"]["step"] == 2
+    assert told == [2] and embedder.about["records"][-1]["step"] == 2
     assert embedder.about["training"]["steps"] == 2
     assert embedder.about["artists"] == len(embedder.catalogue) == 200
     assert shares and max(shares) <= 1
@@ -78,9 +78,15 @@ def test_the_towers_are_a_method_that_evaluate_can_ask():
     assert scores.shape == (3, 5) and np.abs(scores).max() <= 1 + 1e-5
     np.testing.assert_allclose(scores, method.scores(candidates, queries).T, atol=1e-5)  # shared
     own = two_towers(config=SHORT)(Training(tuple(LISTENERS)))
-    assert own.vectors(queries, asking=True).shape == (3, 64)
-    expected = own.vectors(queries, asking=True) @ own.vectors(candidates, asking=False).T
-    np.testing.assert_allclose(own.scores(queries, candidates), expected, atol=1e-6)
+    assert own.vectors(queries, asking=True).shape == (3, 128)
+    there, back = (
+        OneWay(own.embedder).scores(*pair)
+        for pair in ((queries, candidates), (candidates, queries))
+    )
+    np.testing.assert_allclose(own.scores(queries, candidates), (there + back.T) / 2, atol=1e-5)
+    np.testing.assert_allclose(
+        own.scores(queries, queries), own.scores(queries, queries).T, atol=1e-5
+    )
 
 
 def test_playlists_may_be_left_out():
