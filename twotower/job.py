@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 from twotower.errors import TwoTowerError
 
 Result = TypeVar("Result")
+STOPPING_S = 30.0  # at most, until work that all have left has noticed
+
 log = logging.getLogger(__name__)
 
 
@@ -17,7 +19,10 @@ class Cancelled(Exception):
 
 
 class Job(Generic[Result]):
-    """`work` in a thread of its own, begun at once; it is handed the job to tell how far it is."""
+    """`work` in a thread of its own, begun at once; it is handed the job to tell how far it is.
+
+    Who began it waits for it, and others may `enter`; it is cancelled when the last has left.
+    """
 
     def __init__(self, work: Callable[["Job[Result]"], Result]) -> None:
         self.done = 0.0  # 0..1
@@ -25,6 +30,8 @@ class Job(Generic[Result]):
         self.result: Result | None = None
         self.error: TwoTowerError | None = None
         self._resumes_at: float | None = None
+        self._waiting = 1
+        self._lock = threading.Lock()  # for who waits
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
         self._thread.start()
@@ -36,7 +43,7 @@ class Job(Generic[Result]):
             pass
         except TwoTowerError as error:
             self.error = error
-        except Exception:
+        except Exception:  # the thread would die in silence
             log.exception("a job failed")
             self.error = TwoTowerError("something here went wrong, and was written to the log")
         if self._stop.is_set():
@@ -76,5 +83,38 @@ class Job(Generic[Result]):
         self._stop.set()
         self.result = None
 
+    def enter(self) -> bool:
+        """One more waits for it; False where it has ended or was cancelled."""
+        with self._lock:
+            if not self.is_running:
+                return False
+            self._waiting += 1
+            return True
+
+    def leave(self) -> None:
+        """One no longer waits for it; it is cancelled with the last."""
+        with self._lock:
+            self._waiting -= 1
+            if self._waiting <= 0:
+                self.cancel()
+
     def join(self, timeout_s: float) -> None:
+        """Until its thread has ended, or for so long."""
         self._thread.join(timeout_s)
+
+
+class OneAtATime(Generic[Result]):
+    """Work that many may ask for, of which no two run at once: who comes later joins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._job: Job[Result] | None = None
+
+    def start(self, work: Callable[[Job[Result]], Result]) -> Job[Result]:
+        """The job that runs already or, where none does, this work's."""
+        with self._lock:
+            if self._job is None or not self._job.enter():
+                if self._job is not None:
+                    self._job.join(STOPPING_S)  # all have left it
+                self._job = Job(work)
+            return self._job

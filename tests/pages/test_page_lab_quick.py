@@ -35,7 +35,7 @@ def pressed(page):
     while [b for b in page.button if b.key == "quick-cancel"]:
         assert time.monotonic() < until
         assert not page.exception
-        page.session_state["quick-run"].wait(1.0)
+        page.session_state["quick-run"].join(1.0)
         page.run()
     return page
 
@@ -108,17 +108,17 @@ def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
 
     monkeypatch.setattr(lab_quick, "check_again", slow)
     page.button(key="go-quick-check").click().run()
-    run = page.session_state["quick-run"]
+    job = page.session_state["quick-run"]
     until = time.monotonic() + PATIENCE_S
-    while run.share < 0.5:
+    while job.done < 0.5:
         assert time.monotonic() < until
-        run.wait(0.01)
+        job.join(0.01)
     page.run()
     assert page.get("progress")[0].proto.text.startswith("50%")
     page.button(key="quick-cancel").click().run()
     assert not page.exception
-    run.wait(PATIENCE_S)
-    assert run.state == "stopped"
+    job.join(PATIENCE_S)
+    assert job.is_cancelled
     assert page.button(key="go-quick-check").label == "Run the quick check"
     monkeypatch.setattr(lab_quick, "check_again", check_again)
     assert pressed(page).success

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from twotower import halfvectors
+from twotower.job import Job, OneAtATime
 from twotower.quality import Cell
 from twotower.quick import check_again, has_data
 from twotower.reports import Report
-from twotower.running import OneAtATime, Running, Tell
 from twotower.settings import Settings
 from twotower.ui import components, words
 from twotower.ui.lab_tables import table
@@ -58,8 +58,8 @@ def check_now(report: Report) -> None:
     st.markdown(_offer(raw=raw, vectors=vectors))
     if st.session_state.get(ABOUT) is not report:
         st.session_state.pop(RUN, None)  # what it said was of another report
-    run: Running[Outcome] | None = st.session_state.get(RUN)
-    going = run is not None and run.state == "running"
+    job: Job[Outcome] | None = st.session_state.get(RUN)
+    going = job is not None and job.is_running
     st.fragment(_live, run_every=POLL_S if going else None)(settings, report)
 
 
@@ -82,31 +82,31 @@ def _offer(*, raw: bool, vectors: bool) -> str:
 
 def _live(settings: Settings, report: Report) -> None:
     """The button, the work while it goes on, and what came of it."""
-    run: Running[Outcome] | None = st.session_state.get(RUN)
-    if run is not None and run.state == "running":
-        st.progress(run.share, text=f"{run.share:.0%} · {escape(run.text)}")
+    job: Job[Outcome] | None = st.session_state.get(RUN)
+    if job is not None and job.is_running:
+        st.progress(job.done, text=f"{job.done:.0%} · {escape(job.said or 'starting')}")
         if st.button("Cancel", key="quick-cancel", icon=":material/close:"):
-            run.leave()
+            job.leave()
             del st.session_state[RUN]
             st.rerun()
         return
-    if st.session_state.get(ENDED) is not run:
-        st.session_state[ENDED] = run
+    if st.session_state.get(ENDED) is not job:
+        st.session_state[ENDED] = job
         st.rerun()  # as a whole, so that nothing is asked for any more
 
-    def work(tell: Tell) -> Outcome:
-        return check_again(settings.assets, settings.data, on_progress=tell)
+    def work(job: Job[Outcome]) -> Outcome:
+        return check_again(settings.assets, settings.data, on_progress=job.tell)
 
-    label = "Run the quick check" if run is None else "Run it again"
+    label = "Run the quick check" if job is None else "Run it again"
     if st.button(label, key="go-quick-check", icon=":material/fact_check:", type="primary"):
         st.session_state[RUN], st.session_state[ABOUT] = _desk().start(work), report
         st.rerun()
-    if run is None:
+    if job is None:
         return
-    if run.found is not None:
-        _outcome(run.found)
-    else:
-        st.error(f"The check came to no end: {escape(run.error or run.state)}.")
+    if job.result is not None:
+        _outcome(job.result)
+    elif job.error is not None:
+        st.error(f"The check came to no end: {escape(str(job.error))}.")
 
 
 def _outcome(found: Outcome) -> None:
