@@ -90,3 +90,8 @@ def test_company_says_how_many_are_no_real_people():
     assert words.company(Crowd(True, True)).startswith("Everyone here is invented")
     assert words.company(Crowd(True, False)).startswith("1 of them are invented")
     assert words.company(Crowd(False)) == ""
+
+
+def test_a_sentence_begins_with_a_capital_and_keeps_the_rest():
+    assert words.capital("tracks of ABBA") == "Tracks of ABBA"
+    assert words.capital("") == ""

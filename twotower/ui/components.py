@@ -1,17 +1,21 @@
 """Parts that several pages are made of."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
 from twotower.errors import IncompatibleModel, MissingData, TwoTowerError
+from twotower.job import Job
 from twotower.settings import ROOT
 from twotower.sources.reading import FileReport
-from twotower.ui.words import amount, escape, turn
+from twotower.ui.words import amount, capital, escape, turn
 
 PICTURE = ROOT / "assets" / "hint.svg"
 START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"
 PRIVACY = "privacy.py"
+REFRESH_S = 0.5  # of a progress bar
 
 
 def style() -> None:
@@ -51,6 +55,28 @@ def lead_on(label: str, page: str, key: str) -> None:
 def note(text: str) -> None:
     """A line of small print; `text` is Markdown. Captions would be too pale to read."""
     st.markdown(f":small[:gray[{text}]]")
+
+
+def under_way(
+    job: Job[Any] | None,
+    asking: str,
+    *,
+    stop: str,
+    key: str,
+    on_stop: Callable[[], None],
+    help: str | None = None,
+) -> None:
+    """How far a job is, `asking` until it has said so, and a way to end it; for a fragment.
+
+    Once it has ended, the whole page is drawn anew.
+    """
+    if job is None or not job.is_running:
+        st.rerun()
+    st.progress(job.done, f"{escape(capital(job.said) or asking)} …")
+    wait = job.resumes_in_s
+    if wait is not None:
+        st.markdown(f":material/hourglass_top: Going on in {math.ceil(wait)} s")
+    st.button(stop, key=key, icon=":material/close:", help=help, on_click=on_stop)
 
 
 def undo_bar(said: str, moved: float | None, on_undo: Callable[[], None]) -> None:

@@ -7,7 +7,6 @@ from twotower.errors import EmptyProfile
 from twotower.ui import components, edits, people, session, words
 from twotower.ui.words import escape
 
-REFRESH_S = 0.5  # of a progress bar
 LETTERS = 120  # of a search that are read
 FOUND = 8  # search results and suggestions shown
 CHIPS, TOP = 40, 12  # picked artists, and the most played of a file, shown as chips
@@ -234,18 +233,15 @@ def _next_upload() -> None:
     st.session_state["upload-turn"] = st.session_state.get("upload-turn", 0) + 1
 
 
-@st.fragment(run_every=REFRESH_S)
+@st.fragment(run_every=components.REFRESH_S)
 def _upload_progress() -> None:
-    job = session.uploading()
-    if job is None or not job.is_running:
-        st.rerun()
-    st.progress(job.done, f"{escape(job.said or 'Reading your files')} …")
-    st.button(
-        "Stop",
+    components.under_way(
+        session.uploading(),
+        "Reading your files",
+        stop="Stop",
         key="upload-stop",
-        icon=":material/close:",
+        on_stop=_stop_upload,
         help="Stop reading; nothing is changed",
-        on_click=_stop_upload,
     )
 
 

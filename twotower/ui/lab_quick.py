@@ -14,7 +14,6 @@ from twotower.ui.lab_words import title
 from twotower.ui.words import escape
 from twotower.verdicts import Gap, Line, Outcome, Verdict, Way
 
-POLL_S = 0.5
 # In the session: what is waited for, what has been seen to end, and the report it is about.
 RUN, ENDED, ABOUT = "quick-run", "quick-ended", "quick-about"
 NAMED = 10  # figures that differ, by name
@@ -60,7 +59,7 @@ def check_now(report: Report) -> None:
         st.session_state.pop(RUN, None)  # what it said was of another report
     job: Job[Outcome] | None = st.session_state.get(RUN)
     going = job is not None and job.is_running
-    st.fragment(_live, run_every=POLL_S if going else None)(settings, report)
+    st.fragment(_live, run_every=components.REFRESH_S if going else None)(settings, report)
 
 
 def _offer(*, raw: bool, vectors: bool) -> str:

@@ -16,9 +16,7 @@ from twotower.sources.service import SPANS
 from twotower.sources.web import Pace, WebClient, agent
 from twotower.ui import doors as other_doors
 from twotower.ui import session
-from twotower.ui.components import note
-from twotower.ui.doors import REFRESH_S
-from twotower.ui.words import escape
+from twotower.ui.components import REFRESH_S, note, under_way
 
 KEPT_S = 3600.0  # so long nothing is asked twice in a session
 MOST_KEPT = 8
@@ -195,17 +193,13 @@ def _take(service: Service) -> None:
 
 @st.fragment(run_every=REFRESH_S)
 def _progress(service: Service) -> None:
-    job = _job(service)
-    if job is None or not job.is_running:
-        st.rerun()
-    st.progress(job.done, f"{escape(job.said or 'Asking')} …")
-    st.button(
-        "Stop",
+    under_way(
+        _job(service),
+        "Asking",
+        stop="Stop",
         key=f"{service.id}-stop",
-        icon=":material/close:",
+        on_stop=lambda: _stop(service),
         help=f"Stop reading from {service.name}; nothing is changed",
-        on_click=_stop,
-        args=(service,),
     )
 
 

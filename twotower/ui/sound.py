@@ -8,8 +8,7 @@ from twotower.job import Job
 from twotower.settings import Settings
 from twotower.sources.audio import LOOKUPS, Lookup, Sound, look_up, to_ask
 from twotower.ui import services
-from twotower.ui.components import note
-from twotower.ui.doors import REFRESH_S
+from twotower.ui.components import REFRESH_S, note, under_way
 from twotower.ui.words import amount, escape
 
 JOB, FOUND, FAILED = "sound-job", "sound-found", "sound-failed"
@@ -88,16 +87,13 @@ def _take() -> None:
 
 @st.fragment(run_every=REFRESH_S)
 def _progress(lookup: Lookup) -> None:
-    job = _job()
-    if job is None or not job.is_running:
-        st.rerun()
-    st.progress(job.done, f"{escape(job.said or 'Asking')} …")
-    st.button(
-        "Stop",
+    under_way(
+        _job(),
+        "Asking",
+        stop="Stop",
         key="sound-stop",
-        icon=":material/close:",
+        on_stop=_stop,
         help=f"Stop asking {lookup.name}",
-        on_click=_stop,
     )
 
 

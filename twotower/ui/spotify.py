@@ -1,15 +1,12 @@
 """The door of Spotify: what a person should know before the button, and what is read after it."""
 
-import math
 from collections.abc import Mapping
 from html import escape as html_escape
-from typing import Any
 
 import streamlit as st
 
 from twotower import auth
 from twotower.errors import LoginExpired, TwoTowerError
-from twotower.job import Job
 from twotower.sessions import Desk, Session
 from twotower.sources.spotify_profile import SpotifyReading
 from twotower.ui import account, components, session, words
@@ -18,7 +15,6 @@ from twotower.ui.words import escape
 EXPORT_PAGE = "https://www.spotify.com/account/privacy/"
 POLICY = "https://developer.spotify.com/policy"
 APPS = "https://www.spotify.com/account/apps/"
-REFRESH_S = 0.5
 LOOKS = """<style>
 .sign-in {display: inline-block; padding: .55rem 1.1rem; border-radius: .6rem; font-weight: 600;
   background: #0F766E; color: #FFFFFF !important; text-decoration: none !important}
@@ -165,23 +161,15 @@ def reading() -> None:
             _read(job.result)
 
 
-@st.fragment(run_every=REFRESH_S)
+@st.fragment(run_every=components.REFRESH_S)
 def _progress() -> None:
-    job = account.reading()
-    if job is None or not job.is_running:
-        st.rerun()
-    how_far(job)
-    st.button(
-        "Cancel", key="spotify-cancel", icon=":material/close:", on_click=account.cancel_reading
+    components.under_way(
+        account.reading(),
+        "Asking Spotify",
+        stop="Cancel",
+        key="spotify-cancel",
+        on_stop=account.cancel_reading,
     )
-
-
-def how_far(job: Job[Any]) -> None:
-    """A bar, what is being asked, and the seconds left of a pause."""
-    st.progress(job.done, escape(_capital(job.said)) or "Asking Spotify …")
-    wait = job.resumes_in_s
-    if wait is not None:
-        st.markdown(f":material/hourglass_top: Going on in {math.ceil(wait)} s")
 
 
 def _again() -> None:
@@ -226,12 +214,8 @@ def _read(found: SpotifyReading) -> None:
 def _line(name: str, rows: int, problem: str, left_out: Mapping[str, int]) -> str:
     told = problem or words.amount(rows, "row")
     rest = ", ".join(f"{count:,} {escape(why)}" for why, count in left_out.items())
-    return f"- {escape(_capital(name))}: {told}" + (f" (left out: {rest})" * bool(rest))
+    return f"- {escape(words.capital(name))}: {told}" + (f" (left out: {rest})" * bool(rest))
 
 
 def sentence(text: str) -> str:
-    return f"{_capital(text)}."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{words.capital(text)}."

@@ -59,14 +59,14 @@ def _offer(artists: Sequence[str], *, allowed: bool, again: bool) -> None:
     spotify.link(auth.SAVE, "Allow it at Spotify")
 
 
-@st.fragment(run_every=spotify.REFRESH_S)
+@st.fragment(run_every=components.REFRESH_S)
 def _progress() -> None:
-    job = account.saving()
-    if job is None or not job.is_running:
-        st.rerun()
-    spotify.how_far(job)
-    st.button(
-        "Cancel", key="spotify-save-cancel", icon=":material/close:", on_click=account.cancel_saving
+    components.under_way(
+        account.saving(),
+        "Asking Spotify",
+        stop="Cancel",
+        key="spotify-save-cancel",
+        on_stop=account.cancel_saving,
     )
 
 

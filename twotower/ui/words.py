@@ -42,6 +42,11 @@ def percent(percentile: float) -> str:
     return f"{int(percentile + 1e-6)} %"
 
 
+def capital(text: str) -> str:
+    """`text` as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
 def amount(number: float, noun: str) -> str:
     """`1 artist`, `12,345 plays`."""
     whole = round(number)
