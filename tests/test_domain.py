@@ -1,4 +1,4 @@
-"""Artist keys: one key for the spellings of one name."""
+"""Artist keys: one key for the spellings of one name. Spreads of audio attributes."""
 
 import unicodedata
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twotower.domain import ALIASES, artist_key, track_key
+from twotower.domain import ALIASES, AUDIO, artist_key, spreads, track_key
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,14 @@ def test_an_alias_leads_from_a_normal_form_to_a_fixed_point(spelling: str, usual
 def test_a_track_key_joins_small_differences_of_spelling():
     assert track_key("The Beatles", "Let  It Be") == track_key("Beatles", "let it be")
     assert track_key("Beatles", "Let It Be") != track_key("Beatles", "Let It Bleed")
+
+
+def test_spreads_by_hand():
+    heard = [({"energy": 0.2, "tempo": 90.0}, 3.0), ({"energy": 0.6}, 1.0), ({}, 5.0)]
+    found = spreads(one for one in heard)
+    # energy: (0.2 * 3 + 0.6) / 4 = 0.3; (3 * 0.01 + 0.09) / 4 = 0.03
+    assert list(found) == [name for name in AUDIO if name in ("energy", "tempo")]
+    assert found["energy"].mean == pytest.approx(0.3)
+    assert found["energy"].std == pytest.approx(0.03**0.5)
+    assert (found["tempo"].mean, found["tempo"].std) == (90.0, 0.0)
+    assert spreads([]) == {}

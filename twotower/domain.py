@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -195,6 +195,20 @@ class Spread:
 
     mean: float
     std: float = 0.0
+
+
+def spreads(heard: Iterable[tuple[Mapping[str, float], float]]) -> dict[str, Spread]:
+    """The spread of each attribute over the tracks that have it, of (attributes, weight > 0)."""
+    weighed = list(heard)
+    found = {}
+    for attribute in AUDIO:
+        known = [(audio[attribute], weight) for audio, weight in weighed if attribute in audio]
+        if known:
+            total = sum(weight for _, weight in known)
+            mean = sum(value * weight for value, weight in known) / total
+            variance = sum(weight * (value - mean) ** 2 for value, weight in known) / total
+            found[attribute] = Spread(mean, variance**0.5)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

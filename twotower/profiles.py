@@ -21,6 +21,7 @@ from twotower.domain import (
     Spread,
     Track,
     artist_key,
+    spreads,
     track_key,
 )
 from twotower.errors import BadProfile, EmptyProfile, MissingData
@@ -120,7 +121,7 @@ def build_profile(
         genres=_most_first(_genres(weighed)),
         tracks=_tracks(weighed),
         playlists=tuple(Playlist(title, tuple(rows)) for title, rows in playlists.items()),
-        audio=_spreads(weighed),
+        audio=spreads((one.audio, weight) for one, weight in weighed),
         origin=origin,
         name=name,
         since=since or days.first,
@@ -225,20 +226,6 @@ def _tracks(weighed: Sequence[tuple[_Recording, float]]) -> tuple[Track, ...]:
         )
         for one, weight in named[:MOST_TRACKS]
     )
-
-
-def _spreads(weighed: Sequence[tuple[_Recording, float]]) -> Mapping[str, Spread]:
-    spreads = {}
-    for attribute in AUDIO:
-        values = [
-            (one.audio[attribute], weight) for one, weight in weighed if attribute in one.audio
-        ]
-        if values:
-            total = sum(weight for _, weight in values)
-            mean = sum(value * weight for value, weight in values) / total
-            variance = sum(weight * (value - mean) ** 2 for value, weight in values) / total
-            spreads[attribute] = Spread(mean, variance**0.5)
-    return spreads
 
 
 def load_profile(paths: Sequence[Path], *, id: str = "me") -> Profile:

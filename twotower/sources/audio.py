@@ -10,7 +10,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from twotower.domain import AUDIO, AUDIO_RANGE, SPOTIFY_WEB_API, Profile, Spread, Track
+from twotower.domain import AUDIO_RANGE, SPOTIFY_WEB_API, Profile, Spread, Track, spreads
 from twotower.sources.web import WebClient
 
 MOST_TRACKS = 200  # asked for, the most played
@@ -70,19 +70,7 @@ def look_up(
         for id, values in lookup.ask(web, list(batch)).items():
             if id in batch and values:
                 found.append((values, batch[id].plays))
-    return Sound(MappingProxyType(_spreads(found)), len(tracks), len(found))
-
-
-def _spreads(found: Sequence[tuple[Values, float]]) -> dict[str, Spread]:
-    spreads = {}
-    for name in AUDIO:
-        known = [(values[name], plays) for values, plays in found if name in values]
-        if known:
-            total = sum(plays for _, plays in known)
-            mean = sum(value * plays for value, plays in known) / total
-            variance = sum(plays * (value - mean) ** 2 for value, plays in known) / total
-            spreads[name] = Spread(mean, variance**0.5)
-    return spreads
+    return Sound(MappingProxyType(spreads(found)), len(tracks), len(found))
 
 
 def _ask_reccobeats(web: WebClient, ids: Sequence[str]) -> Mapping[str, Values]:
