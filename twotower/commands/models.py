@@ -180,13 +180,7 @@ def evaluate(
                 command=command,
                 on_progress=tell,
             )
-    if out is not None:
-        with replacing(out) as file:
-            file.write(f"{report.to_json()}\n".encode())
-    if json:
-        show_json(report.to_dict())
-    else:
-        typer.echo(report.to_text())
+    _give(report, out, json)
 
 
 def _check_again(data: Path | None, json: bool) -> None:
@@ -289,6 +283,11 @@ def _report(
     with Progress() as tell:
         tell(0.0, "reading the data")
         report = make(command, tell)
+    _give(report, out, json)
+
+
+def _give(report: "Report", out: Path | None, json: bool) -> None:
+    """Write a report where that is asked for, and print it."""
     if out is not None:
         with replacing(out) as file:
             file.write(f"{report.to_json()}\n".encode())
