@@ -62,7 +62,7 @@ def hubs(report: Report) -> None:
         {"method": line["method"], **{name: line.get(name) for name in FIGURES}} for line in lines
     ]
     table(shown, key="hubs", alt=f"Table of hubs, a row a method: {spoken(shown)}")
-    components.note("; ".join(f"{name}: {escape(FIGURES[name])}" for name in FIGURES) + ".")
+    components.note("; ".join(f"“{name}”: {escape(FIGURES[name])}" for name in FIGURES) + ".")
 
 
 def of_you() -> None:
