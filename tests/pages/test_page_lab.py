@@ -83,6 +83,19 @@ def test_each_measure_of_friends_has_its_verdict(page):
     assert words(page).count("Of 2 baselines: ahead of 2.") == 3
 
 
+def test_a_check_of_another_order_of_the_towers_names_it(app, assets):
+    report = measured.report().to_dict()
+    for part, name in (("rows", "method"), ("means", "method"), ("differences", "reference")):
+        for each in report[part]:
+            if each["check"] == "friends" and each[name] == measured.TOWERS:
+                each[name] = "two towers + same artists"
+    (assets / "quality.json").write_text(json.dumps(report))
+    app.switch_page("lab.py").run()
+    assert not app.exception
+    assert "For “Declared friends”, the mark is of two towers \\+ same artists." in words(app)
+    assert "(MRR)**: two towers \\+ same artists 0.200, best baseline 0.150" in words(app)
+
+
 def test_its_charts_can_be_heard(page):
     head, finding, staying, *_ = told(page)
     assert "Best known artists only: two towers 0.500, EASE 0.600, behind" in head
