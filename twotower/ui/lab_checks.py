@@ -79,20 +79,21 @@ def _otherwise(report: Report, standings: Sequence[Standing]) -> str:
 
 
 def summary(standings: Sequence[Standing]) -> str:
-    """How often the towers are ahead, and by name where they aren't; Markdown."""
+    """How often the towers are ahead, and a line for each check where they aren't; Markdown."""
     ahead = [each for each in standings if each.verdict == "ahead"]
     parts = [
-        f"The towers are ahead of the best baseline in **{len(ahead)} of {len(standings)}** checks."
+        f"The towers are ahead of the best baseline in **{len(ahead)} of {len(standings)}** "
+        "checks.\n"
     ]
-    for each in standings:
+    for each in sorted(standings, key=lambda each: each.verdict != "behind"):
         if each.verdict != "ahead":
             word = "No better" if each.verdict == "no better" else "**Behind**"
             than = "than " if each.verdict == "no better" else ""
             parts.append(
-                f"{word} {than}{escape(each.baseline)} for “{escape(title(each.check))}” "
+                f"- {word} {than}{escape(each.baseline)} for “{escape(title(each.check))}” "
                 f"({interval(each.difference)}, {each.listeners} listeners)."
             )
-    return " ".join(parts)
+    return "\n".join(parts)
 
 
 @st.fragment
