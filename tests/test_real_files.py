@@ -33,7 +33,7 @@ def rows_of(path: Path) -> Iterator[Row]:
             is_track = row["Track URI"].startswith(("spotify:track:", "spotify:local:"))
             names = [name.strip() for name in row["Artist Name(s)"].split(";") if name.strip()]
             if is_track and names:
-                yield names[:1], row["Added At"][:10]
+                yield names, row["Added At"][:10]
         return
     data = json.loads(text)
     if "StreamingHistory" in path.name:
@@ -75,7 +75,8 @@ def test_plays_artists_and_span_are_those_of_a_second_count(path: Path):
     reading = read(path)
     (report,) = reading.reports
     assert report.plays == len(rows) == sum(play.count for play in reading.plays)
-    assert report.artists == len({plain(names[0]) for names, _ in rows})
+    assert report.artists == len({plain(name) for names, _ in rows for name in names})
+    assert report.kept == (0 if "StreamingHistory" in path.name else report.plays)
     days = [day for _, day in rows if day]
     assert (str(report.since), str(report.until)) == (
         min(days, default="None"),

@@ -17,6 +17,14 @@ def test_it_says_what_each_door_reads_and_how_long_it_is_kept(app):
     assert words(app).count("**How long:**") == 6
 
 
+def test_it_names_everyone_whom_the_server_may_ask(app):
+    app.switch_page("privacy.py").run()
+    (said,) = (each.value for each in app.markdown if "Its log holds" in each.value)
+    for asked in ("ListenBrainz or Last.fm", "Spotify while you are signed in", "tracks sound"):
+        assert asked in said
+    assert "are invented, and marked so" in said
+
+
 def test_without_music_it_leads_to_the_start(app):
     app.switch_page("privacy.py").run()
     assert "There is no music of yours here" in words(app)

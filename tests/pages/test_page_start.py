@@ -107,6 +107,16 @@ def test_an_uploaded_history_becomes_the_profile_and_is_reported(app):
     assert "2 shorter than 30 s" in words(app)
 
 
+def test_liked_songs_are_not_called_plays_and_guests_count_as_artists(app):
+    file = (
+        "Track URI,Track Name,Artist Name(s)\n"
+        "spotify:track:1,A,Amara Techno;Ammoth Techno\nspotify:track:2,B,Amara Techno\n"
+    )
+    app.file_uploader[0].upload("Liked_Songs.csv", file.encode()).run()
+    assert "**Liked\\_Songs\\.csv** · 2 saved or listed tracks of 2 artists" in words(app)
+    assert len(app.session_state["profile"].artists) == 2
+
+
 def test_of_a_long_history_the_most_played_artists_are_shown(app, planted):
     names = planted.catalogue.names[:30]
     file = history(*names, *names[20:], *names[29:])

@@ -110,6 +110,7 @@ def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> 
             len(count.artists),
             *count.days(),
             MappingProxyType(dict(left_out)),
+            kept=count.kept,
         )
     if not gathered.plays and not profiles:
         raise _no_music(files, reports.values())

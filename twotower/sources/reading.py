@@ -1,7 +1,8 @@
 """What reading gives: the plays of all files together, each counted once, and a report of each."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
@@ -25,6 +26,7 @@ class FileReport:
     until: date | None
     left_out: Mapping[str, int]  # reason -> rows: "podcasts", "shorter than 30 s", "no artist", ...
     notes: tuple[str, ...] = ()  # what else to know of the reading, a sentence each
+    kept: int = 0  # of the plays, those that are rows of a library or playlist
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Count:
 
     def __init__(self) -> None:
         self.plays = 0
+        self.kept = 0  # of the plays, saved or listed ones
         self.artists: set[str] = set()
         self.since: datetime | None = None
         self.until: datetime | None = None
@@ -63,6 +66,13 @@ class Count:
 
     def days(self) -> tuple[date | None, date | None]:
         return self.since and self.since.date(), self.until and self.until.date()
+
+
+def _guests(play: Play) -> Iterator[str]:
+    """The keys of those who are named beside the artist of a play."""
+    for guest in play.guests:
+        with suppress(ValueError):
+            yield artist_key(guest)
 
 
 class Gathered:
@@ -107,7 +117,8 @@ class Gathered:
                 where=name,
             )
         count.plays += play.count
-        count.artists.add(artist)
+        count.kept += play.count * (play.kind != "played")
+        count.artists.update((artist, *_guests(play)))
         count.on(play.at)
         (self._played if play.kind == "played" else self._kept).on(play.at)
         if play.kind == "played" and play.at is not None and play.at.time() != MIDNIGHT:

@@ -91,15 +91,20 @@ def file_report(report: FileReport) -> None:
     span = ""
     if report.since and report.until:
         span = f", {report.since:%b %Y} to {report.until:%b %Y}"
-    st.markdown(
-        f":material/description: **{escape(report.name)}** · {amount(report.plays, 'play')} of "
-        f"{amount(report.artists, 'artist')}{span}"
-    )
-    left_out = ", ".join(f"{n:,} {escape(why)}" for why, n in report.left_out.items() if n)
-    if left_out:
-        note(f"Left out: {left_out}")
-    for more in report.notes:
-        note(escape(more))
+    played = report.plays - report.kept
+    rows = [amount(played, "play")] if played or not report.kept else []
+    if report.kept:
+        rows.append(amount(report.kept, "saved or listed track"))
+    with st.container(gap="xxsmall"):
+        st.markdown(
+            f":material/description: **{escape(report.name)}** · {' and '.join(rows)} of "
+            f"{amount(report.artists, 'artist')}{span}"
+        )
+        left_out = ", ".join(f"{n:,} {escape(why)}" for why, n in report.left_out.items() if n)
+        if left_out:
+            note(f"Left out: {left_out}")
+        for more in report.notes:
+            note(escape(more))
 
 
 def is_phone() -> bool:

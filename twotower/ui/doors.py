@@ -136,7 +136,7 @@ def _chips() -> None:
     if len(now.artists) > len(shown):
         components.note(f"and {len(now.artists) - len(shown)} more, on the page You")
     if now.origin == edits.PICKED:
-        with st.expander("Say how much you like each (optional)", icon=":material/favorite:"):
+        with st.expander("Say how much you like each (optional)"):
             for key, artist in shown:
                 word = st.segmented_control(
                     escape(artist.name),

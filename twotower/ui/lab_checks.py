@@ -60,26 +60,40 @@ def headline(report: Report) -> None:
         "to the baseline: where it reaches the baseline's line, the towers are no better. The best "
         "baseline is chosen after the fact for each check, which favours it. MRR is the mean of "
         "1 / place: 1 where the right one always comes first, 0.5 where it comes second."
+        + _otherwise(report, standings)
     )
     with st.expander("What the other methods are", key="methods"):
         st.markdown(METHODS)
 
 
+def _otherwise(report: Report, standings: Sequence[Standing]) -> str:
+    """Which checks ask about another order of the towers than the rest; Markdown."""
+    own: dict[str, list[str]] = {}
+    for each in standings:
+        if each.difference.reference != quality.reference(report):
+            own.setdefault(each.difference.reference, []).append(f"“{escape(title(each.check))}”")
+    return "".join(
+        f" For {', '.join(checks)}, the mark is of {escape(method)}."
+        for method, checks in own.items()
+    )
+
+
 def summary(standings: Sequence[Standing]) -> str:
-    """How often the towers are ahead, and by name where they aren't; Markdown."""
+    """How often the towers are ahead, and a line for each check where they aren't; Markdown."""
     ahead = [each for each in standings if each.verdict == "ahead"]
     parts = [
-        f"The towers are ahead of the best baseline in **{len(ahead)} of {len(standings)}** checks."
+        f"The towers are ahead of the best baseline in **{len(ahead)} of {len(standings)}** "
+        "checks.\n"
     ]
-    for each in standings:
+    for each in sorted(standings, key=lambda each: each.verdict != "behind"):
         if each.verdict != "ahead":
             word = "No better" if each.verdict == "no better" else "**Behind**"
             than = "than " if each.verdict == "no better" else ""
             parts.append(
-                f"{word} {than}{escape(each.baseline)} for “{escape(title(each.check))}” "
+                f"- {word} {than}{escape(each.baseline)} for “{escape(title(each.check))}” "
                 f"({interval(each.difference)}, {each.listeners} listeners)."
             )
-    return " ".join(parts)
+    return "\n".join(parts)
 
 
 @st.fragment

@@ -30,17 +30,18 @@ def friends(report: Report) -> None:
         one = quality.standing(report, "friends", metric)
         if one is None:
             continue
-        built = [
+        towers = one.difference.reference
+        others = [
             f"{escape(method)} {value:.3f}"
             for method, value in quality.values(report, "friends", metric).items()
-            if quality.is_ours(report, method) and method != one.difference.reference
+            if quality.is_ours(report, method) and method != towers
         ]
         st.markdown(
-            f"- **{said.get(metric, escape(metric))}**: two towers {one.towers:.3f}, best baseline "
-            f"{one.best:.3f}, {escape(one.baseline)}: **{one.verdict}** "
+            f"- **{said.get(metric, escape(metric))}**: {escape(towers)} {one.towers:.3f}, best "
+            f"baseline {one.best:.3f}, {escape(one.baseline)}: **{one.verdict}** "
             f"({interval(one.difference)}). "
             + counted(quality.differences(report, "friends", metric))
-            + (f" Built on the towers: {', '.join(built)}." if built else "")
+            + (f" The towers otherwise: {'; '.join(others)}." if others else "")
         )
 
 
@@ -55,14 +56,14 @@ def hubs(report: Report) -> None:
     if isinstance(missing, float):
         st.markdown(
             f"**{100 * (1 - missing):.0f} %** of all listeners stand on somebody's list of ten "
-            "by the towers' plain cosine. A person on very many lists is a hub, and says little "
+            "by the towers alone. A person on very many lists is a hub, and says little "
             "about anyone's taste."
         )
     shown: list[dict[str, quality.Cell]] = [
         {"method": line["method"], **{name: line.get(name) for name in FIGURES}} for line in lines
     ]
     table(shown, key="hubs", alt=f"Table of hubs, a row a method: {spoken(shown)}")
-    components.note("; ".join(f"{name}: {escape(FIGURES[name])}" for name in FIGURES) + ".")
+    components.note("; ".join(f"“{name}”: {escape(FIGURES[name])}" for name in FIGURES) + ".")
 
 
 def of_you() -> None:

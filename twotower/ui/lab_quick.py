@@ -72,8 +72,8 @@ def _offer(*, raw: bool, vectors: bool) -> str:
         )
     if raw:
         parts.append(
-            "The public data is on this server, so three baselines are also fitted anew, and the "
-            "shipped model is asked about people it has never seen."
+            f"The public data is on this server, so three baselines are {'also ' * vectors}fitted "
+            "anew, and the shipped model is asked about people it has never seen."
         )
     parts.append("It takes up to a minute." if raw else "It takes seconds.")
     return " ".join(parts)

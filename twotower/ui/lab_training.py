@@ -1,15 +1,14 @@
-"""The lab page: how training went, and what is not measured yet."""
+"""The lab page: how training went."""
 
 import streamlit as st
 
 from twotower import variant_charts, variants
 from twotower.quality_charts import MINUS, NO_BAR
 from twotower.settings import Settings
-from twotower.ui import components
 
 FIGURES = (
-    ("alignment", "How near two parts of a listener are (alignment; less is nearer)"),
-    ("uniformity", "How evenly listeners are spread (uniformity; less is more even)"),
+    ("alignment", "How near two parts of a listener are (less is nearer)"),
+    ("uniformity", "How evenly listeners are spread (less is more even)"),
 )
 
 
@@ -44,12 +43,3 @@ def course() -> None:
 
 def _said(value: float) -> str:
     return f"{value:.2f}".replace("-", MINUS)
-
-
-def calibration() -> None:
-    """What will stand here."""
-    st.header("Are the intervals on matches right?", anchor=False)
-    components.note(
-        "Not measured yet. Here will stand how often the interval around a match holds what the "
-        "whole profile would give, for profiles cut to ten artists."
-    )

@@ -61,8 +61,9 @@ def in_short() -> None:
 
 def each_door() -> None:
     st.header("What is read, and for how long", anchor=False)
+    grid = st.grid(2, min_column_width=320, gap="small")
     for number, (title, read, kept, until) in enumerate(DOORS):
-        with st.container(border=True, key=f"door-{number}"):
+        with grid.container(border=True, height="stretch", key=f"door-{number}"):
             st.subheader(title, anchor=False)
             st.markdown(f"- **Read:** {read}\n- **Kept:** {kept}\n- **How long:** {until}")
     st.markdown(
@@ -92,8 +93,10 @@ def in_the_browser() -> None:
 def of_the_server() -> None:
     st.header("What the server writes and whom it asks", anchor=False)
     st.markdown(
-        "Its log holds faults of the program, without music, names or keys. It asks Spotify, and "
-        "only while you are signed in. The people you see are invented, and marked so."
+        "Its log holds faults of the program, without music, names or keys. It asks others only "
+        "for what you ask of it: ListenBrainz or Last.fm when you type a user name, Spotify while "
+        "you are signed in, and a place that knows how tracks sound when you look yours up. The "
+        "listeners that ship with this app are invented, and marked so."
     )
 
 

@@ -23,7 +23,6 @@ def saver(neighbours: Sequence[Neighbour], mine: Profile) -> None:
     allowed = now is not None and account.may_save(now)
     with st.expander(
         "Take it home as a Spotify playlist",
-        icon=":material/playlist_add:",
         expanded=allowed,
         key="spotify-save",
     ):

@@ -16,7 +16,7 @@ TITLE = "What my musical neighbours hear"
 def offer(neighbours: Sequence[Neighbour], mine: Profile) -> None:
     """The artists that the neighbours could show, where to look for each, and three files."""
     found = discoveries(neighbours, mine)
-    with st.expander("Take home what they hear", icon=":material/queue_music:", key="take-home"):
+    with st.expander("Take home what they hear", key="take-home"):
         if not found:
             st.write("Your neighbours hear nothing that you don't: there is nothing to take home.")
             return
