@@ -23,8 +23,8 @@ REPORT = {
         mean("strong", 0.7),
     ],
     "differences": [
-        mean("strong", 0.1) | {"low": 0.05, "high": 0.15},
-        mean("weak", 0.5) | {"low": 0.4, "high": 0.6},
+        mean("strong", 0.1) | {"low": 0.05, "high": 0.15, "reference": "two towers"},
+        mean("weak", 0.5) | {"low": 0.4, "high": 0.6, "reference": "two towers"},
     ],
 }
 
@@ -68,3 +68,13 @@ def test_a_missing_report_is_said_so(tmp_path):
     (tmp_path / "quality.json").unlink()
     with pytest.raises(MissingData, match="make assets"):
         fill(tmp_path)
+
+
+def test_a_check_with_a_reference_of_its_own_shows_that_one():
+    final = "two towers + same artists"
+    report = json.loads(json.dumps(REPORT))
+    report["means"].append(mean(final, 0.9))
+    for each in report["differences"]:
+        each["reference"] = final
+    (row,) = quality_table(report).splitlines()[2:]
+    assert f"({final}) | 0.900 | 0.700 (strong)" in row

@@ -68,8 +68,11 @@ def quality_table(report: Mapping[str, Any]) -> str:
             continue
         best = max(others, key=lambda method: others[method])
         gap = differences[check, best]
+        by = gap["reference"]  # which a check may have of its own
+        told = check if by == REFERENCE else f"{check} ({by})"
+        towers = means[check, by]
         lines.append(
-            f"| {check} | {towers:.3f} | {others[best]:.3f} ({best}) | "
+            f"| {told} | {towers:.3f} | {others[best]:.3f} ({best}) | "
             f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}] |"
         )
     return "\n".join(lines)
