@@ -51,6 +51,10 @@ CHECKS: Mapping[str, tuple[str, str]] = {
         "Hubs",
         "Is everyone on somebody's list of ten, and nobody on all of them?",
     ),
+    "sides": (
+        "Told of one side only",
+        "Does one half find the other when only one of them tells how much is played?",
+    ),
     "groups, ": (
         "What else is told",
         "What does it add to know the audio of someone's tracks, a playlist's title or tags?",
