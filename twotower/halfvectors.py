@@ -25,7 +25,7 @@ FILE = "halves.npz"
 TIED = "half-vectors"  # where the header of a report has the SHA-256 of the file
 CHECKS = ("halves", "halves-head", "halves-playlists", "cold-3", "cold-5", "cold-10")
 ALIKE = ("halves-playlists",)  # asked of the same people in every split, and kept in one order
-BESIDE = (3, 2, 1)  # baselines beside the towers in a check: so many, or fewer where it is too much
+BESIDE = (2, 1)  # baselines beside the towers in a check: so many, or fewer where it is too much
 LARGEST = 8_000_000  # bytes
 _SIDES = ("query", "candidate")
 Key = tuple[int, str, str]  # split, check, method
@@ -83,7 +83,13 @@ class Keeper:
         arrays: dict[str, np.ndarray] = {}
         for check in CHECKS:
             found = quality.values(report, check, "MRR")
-            having = {name for _, told, name in self._kept if told == check} & found.keys()
+            having = {
+                name
+                for _, told, name in self._kept
+                if told == check
+                and name in found
+                and (name == towers or not quality.is_ours(report, name))
+            }
             best = sorted(having, key=lambda name: (name != towers, -found[name], name))
             for number, told, name in self._kept:
                 if told == check and name in best[: beside + (towers in having)]:
