@@ -315,7 +315,8 @@ def test_sessions_end_on_a_server_that_nobody_visits(world):
                 await asyncio.sleep(0.001)
         task.cancel()
 
-    asyncio.run(run())
+    with ThreadPoolExecutor(1) as thread:  # a browser test may have left a loop in this one
+        thread.submit(asyncio.run, run()).result()
     with pytest.raises(LoginExpired):
         session.access()
 
