@@ -7,20 +7,20 @@ import numpy as np
 
 from twotower.reports import Report, Tally
 
-TOWERS, LISTENERS = "two towers", 60
+TOWERS, PLAIN, LISTENERS = "two towers + LS", "two towers", 60
 # check -> metric -> method -> mean; EASE is ahead of the towers in the second check, level in the
 # third, and named so that markup would show.
 HOSTILE = "<b>ALS</b> *x* $y$"
 FIGURES = {
     "halves": {
-        "MRR": {TOWERS: 0.8, f"{TOWERS} + MP": 0.95, "EASE": 0.7, HOSTILE: 0.6, "popularity": 0.1},
+        "MRR": {TOWERS: 0.8, PLAIN: 0.95, "EASE": 0.7, HOSTILE: 0.6, "popularity": 0.1},
         "recall@1": {TOWERS: 0.75, "EASE": 0.65, HOSTILE: 0.5, "popularity": 0.05},
         "recall@10": {TOWERS: 0.9, "EASE": 0.85, HOSTILE: 0.8, "popularity": 0.2},
     },
     "halves, full pool": {"MRR": {TOWERS: 0.7, "EASE": 0.6}},
     "halves-head": {"MRR": {TOWERS: 0.5, "EASE": 0.6, "popularity": 0.1}},
     "halves-other, germany": {"MRR": {TOWERS: 0.3, HOSTILE: 0.3, "EASE": 0.2}},
-    "halves-other, germany, cut to 50": {"MRR": {TOWERS: 0.3, HOSTILE: 0.3, "EASE": 0.2}},
+    "halves-other, germany, cut to 50": {"MRR": {TOWERS: 0.31, HOSTILE: 0.31, "EASE": 0.2}},
     "cold-3": {
         "MRR": {TOWERS: 0.4, "EASE": 0.3, HOSTILE: 0.25, "popularity": 0.05},
         "overlap@10": {TOWERS: 0.35, "EASE": 0.35, HOSTILE: 0.2, "popularity": 0.05},

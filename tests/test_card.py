@@ -4,6 +4,7 @@ import pytest
 
 from twotower.card import fill, quality_table, shape_table
 from twotower.errors import MissingData
+from twotower.reports import Difference, Mean, Report, Row
 
 ABOUT = {
     who: {part: [1, 2, 3, 4, 5.5] for part in ("artists", "popularity", "similarity")}
@@ -11,33 +12,31 @@ ABOUT = {
 }
 
 
-def mean(method: str, value: float) -> dict[str, object]:
-    return {"check": "halves", "method": method, "metric": "MRR", "value": value}
+LOCAL, FINAL = "two towers + LS", "two towers + same artists"
 
 
-REPORT = {
-    "means": [
-        mean("two towers", 0.8),
-        mean("two towers + x", 0.9),
-        mean("weak", 0.3),
-        mean("strong", 0.7),
-    ],
-    "differences": [
-        mean("strong", 0.1) | {"low": 0.05, "high": 0.15, "reference": "two towers"},
-        mean("weak", 0.5) | {"low": 0.4, "high": 0.6, "reference": "two towers"},
-    ],
-}
+def report(*, reference: str = LOCAL) -> Report:
+    """One check; `reference` is what stands for the towers in it."""
+    values = {"two towers": 0.95, LOCAL: 0.8, FINAL: 0.9, "weak": 0.3, "strong": 0.7}
+    gaps = {"strong": (0.1, 0.05, 0.15), "weak": (0.5, 0.4, 0.6)}
+    return Report(
+        {"reference": LOCAL},
+        (Row("halves", LOCAL, 0, "MRR", 0.8, 60),),
+        tuple(Mean("halves", method, "MRR", value) for method, value in values.items()),
+        tuple(Difference("halves", reference, name, "MRR", *gap) for name, gap in gaps.items()),
+    )
 
 
 def write(folder, card: str) -> None:
     (folder / "community").mkdir()
     (folder / "community" / "community.json").write_text(json.dumps({"about": ABOUT}))
-    (folder / "quality.json").write_text(json.dumps(REPORT))
+    (folder / "quality.json").write_text(report().to_json())
     (folder / "MODEL_CARD.md").write_text(card)
 
 
 def test_quality_stands_beside_the_best_baseline_with_its_interval():
-    line = quality_table(REPORT).splitlines()[-1]
+    head, _, line = quality_table(report()).splitlines()
+    assert head == "| check, MRR | two towers + LS | best baseline | difference |"
     assert line == "| halves | 0.800 | 0.700 (strong) | +0.100 [+0.050, +0.150] |"
 
 
@@ -66,15 +65,10 @@ def test_a_card_without_its_marks_is_said_so(tmp_path):
 def test_a_missing_report_is_said_so(tmp_path):
     write(tmp_path, "<!-- shapes --><!-- /shapes --><!-- quality --><!-- /quality -->")
     (tmp_path / "quality.json").unlink()
-    with pytest.raises(MissingData, match="make assets"):
+    with pytest.raises(MissingData, match="there is no quality report yet"):
         fill(tmp_path)
 
 
 def test_a_check_with_a_reference_of_its_own_shows_that_one():
-    final = "two towers + same artists"
-    report = json.loads(json.dumps(REPORT))
-    report["means"].append(mean(final, 0.9))
-    for each in report["differences"]:
-        each["reference"] = final
-    (row,) = quality_table(report).splitlines()[2:]
-    assert f"({final}) | 0.900 | 0.700 (strong)" in row
+    (row,) = quality_table(report(reference=FINAL)).splitlines()[2:]
+    assert f"({FINAL}) | 0.900 | 0.700 (strong)" in row

@@ -18,15 +18,15 @@ def figure(standings):
 
 
 def towers(figure):
-    return [trace for trace in figure.data if trace.name.startswith("two towers")]
+    return [trace for trace in figure.data if trace.name.startswith("the towers")]
 
 
 def test_each_verdict_has_a_mark_of_its_own_that_needs_no_colour(figure, standings):
     marks = {trace.name: (trace.marker.symbol, len(trace.x)) for trace in towers(figure)}
     assert marks == {
-        "two towers, ahead": ("circle", 2),
-        "two towers, no better": ("diamond", 2),
-        "two towers, behind": ("x", 1),
+        "the towers, ahead": ("circle", 2),
+        "the towers, no better": ("diamond", 2),
+        "the towers, behind": ("x", 1),
     }
 
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from vectors import TOWERS
 
 from twotower import halfvectors, quality
+from twotower.evaluation import REFERENCE
 from twotower.halfvectors import Halves
-from twotower.methods import unit_rows
+from twotower.methods import SCALED, unit_rows
 from twotower.metrics import ranks_of_positives
-from twotower.reports import Difference, Report, Row
+from twotower.reports import Difference, Mean, Report, Row
 from twotower.reranking import rank_again
 
 
@@ -36,6 +36,34 @@ def test_ranks_by_hand():
     assert (found.again, found.verdict) == (0.75, "same")
     assert max(found.slack) < 1e-6  # far apart: rounding can't have moved them
     assert figure(report_of(0.76), Halves(queries, candidates)).verdict == "differs"
+
+
+def test_local_scaling_of_ranks_by_hand():
+    # both candidates are as near to the query's, but one is near to all the others too
+    people = unit_rows(np.array([[1, 1, 0.2], [1, 0, 0], [1, 0.1, 0], [0, 1, 0]], np.float32))
+    queries = people.copy()
+    queries[0] = unit_rows(np.array([[1, 0.55, 0.1]], np.float32))
+    plain = ranks_of_positives(queries @ people.T, np.arange(4))
+    among = people @ people.T
+    near = (among.sum(axis=1) - 1) / 3  # to the three others
+    scaled = ranks_of_positives(queries @ people.T - 0.4 * near, np.arange(4))
+    assert (plain != scaled).any()
+    values = {"m": (1 / plain).mean(), f"m{SCALED}": (1 / scaled).mean()}
+    rows = tuple(Row("halves", name, 0, "MRR", float(v), 4) for name, v in values.items())
+    means = tuple(Mean("halves", name, "MRR", float(v)) for name, v in values.items())
+    figures, _ = told(Report({}, rows, means, ()), {(0, "halves", "m"): Halves(queries, people)})
+    found = {each.method: each for each in figures if each.metric == "MRR"}
+    assert {name: each.again for name, each in found.items()} == pytest.approx(values)
+    assert {each.verdict for each in found.values()} == {"same"}
+
+
+def test_what_is_scaled_is_as_local_scaling_before_rounding_had_it(judged_assets):
+    report = quality.load(judged_assets / quality.FILE)
+    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    scaled = [each for each in told(report, halves)[0] if each.method.endswith(SCALED)]
+    assert {each.method for each in scaled} > {REFERENCE}
+    for each in scaled:
+        assert each.verdict == "same" and each.again == pytest.approx(each.stored, abs=0.01)
 
 
 def test_other_numbers_of_listeners_are_no_figure_of_the_report():
@@ -77,9 +105,12 @@ def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
     report = quality.load(judged_assets / quality.FILE)
     halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
     _, gaps = told(report, halves)
+    kept = {(check, name) for _, check, name in halves}
+    kept |= {(check, name + SCALED) for check, name in kept}
     assert {(gap.check, gap.method) for gap in gaps} == {
-        (check, name) for _, check, name in halves if name != TOWERS
+        (check, name) for check, name in kept if name != REFERENCE
     }
+    assert {gap.reference for gap in gaps} == {REFERENCE}
     for gap in gaps:
         assert gap.verdict == "same"
         assert gap.again.low < gap.again.mean < gap.again.high

@@ -11,9 +11,9 @@ import numpy as np
 from twotower import halfvectors, quality
 from twotower.baselines import fit_popularity
 from twotower.checks import Sources
-from twotower.evaluation import REFERENCE as TOWERS
-from twotower.evaluation import evaluate
-from twotower.methods import Fit, unit_rows
+from twotower.corrections import scaled
+from twotower.evaluation import TOWERS, evaluate
+from twotower.methods import SCALED, Fit, unit_rows
 from twotower.reports import Report
 
 CHECKS = ("halves", "halves-head", "halves-playlists", "halves-other", "cold")
@@ -26,21 +26,25 @@ class Knows:
 
     name: str
     noise: float
+    towers: bool = False  # whether it has one vector to ask by and another to be found by
 
     def vectors(self, profiles, *, asking):
-        rows = [drawn(p.id.split("/")[0]) + self._noise(p, asking) for p in profiles]
+        if not self.towers:
+            return self._rows(profiles, "")
+        sides = [self._rows(profiles, side) for side in ("user", "candidate")]
+        return np.concatenate(sides if asking else sides[::-1], axis=1) / np.float32(2**0.5)
+
+    def _rows(self, profiles, side):
+        rows = [drawn(p.id.split("/")[0]) + self._noise(p, side) for p in profiles]
         return unit_rows(np.array(rows, np.float32))
 
     def scores(self, queries, candidates):
         one, other = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
         return one @ other.T
 
-    def _noise(self, profile, asking):
-        return (
-            self.noise
-            * (1 + 3 / len(profile.artists))
-            * drawn(f"{self.name} {asking} {profile.id}")
-        )
+    def _noise(self, profile, side):
+        much = self.noise * (1 + 3 / len(profile.artists))
+        return much * drawn(f"{self.name} {side} {profile.id}")
 
 
 @cache
@@ -52,13 +56,11 @@ def knowing(name: str, noise: float) -> Fit:
     return lambda training: Knows(name, noise)
 
 
-FITS = {
-    TOWERS: knowing(TOWERS, 0.6),
-    **{
-        name: knowing(name, noise) for name, noise in zip("ABCD", (0.9, 0.8, 0.7, 1.0), strict=True)
-    },
-    **WITHOUT,
+BASELINES: dict[str, Fit] = {
+    name: knowing(name, noise) for name, noise in zip("ABCD", (0.9, 0.8, 0.7, 1.0), strict=True)
 }
+_PLAIN = {TOWERS: lambda training: Knows(TOWERS, 0.75, towers=True), **BASELINES}
+FITS = _PLAIN | {name + SCALED: scaled(fit) for name, fit in _PLAIN.items()} | WITHOUT
 
 
 def write(

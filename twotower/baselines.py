@@ -149,7 +149,9 @@ def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Facto
     return Factored(_named(f"ALS-{k}", playlists), columns, fold_in)
 
 
+_svd = remembered(partial(fit_svd, k=64))
 _ease, _als = remembered(fit_ease), remembered(fit_als)
+_als_playlists = remembered(partial(fit_als, playlists=PLAYLIST_WEIGHT))
 _hybrid = remembered(fit_hybrid)
 _hybrid_playlists = remembered(partial(fit_hybrid, playlists=HYBRID_PLAYLIST_WEIGHT))
 
@@ -159,14 +161,16 @@ BASELINES: Mapping[str, Fit] = MappingProxyType(
         "idf cosine": fit_idf_cosine,
         "idf cosine + MP": corrected(fit_idf_cosine),
         "SVD-32": fit_svd,
-        "SVD-64": partial(fit_svd, k=64),
+        "SVD-64": _svd,
+        "SVD-64 + LS": scaled(_svd),
         "SVD-64 + playlists": partial(fit_svd, k=64, playlists=PLAYLIST_WEIGHT),
         "ItemKNN": fit_item_knn,
         "EASE": _ease,
         "EASE + LS": scaled(_ease),
         "ALS-64": _als,
         "ALS-64 + LS": scaled(_als),
-        "ALS-64 + playlists": partial(fit_als, playlists=PLAYLIST_WEIGHT),
+        "ALS-64 + playlists": _als_playlists,
+        "ALS-64 + playlists + LS": scaled(_als_playlists),
         "ALS + content": _hybrid,
         "ALS + content + LS": scaled(_hybrid),
         "ALS + content + playlists": _hybrid_playlists,

@@ -3,15 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from twotower import quality
 from twotower.disk import replacing
 from twotower.errors import MissingData
+from twotower.reports import Report
 from twotower.shipped import FOLDER
 
 CARD = "MODEL_CARD.md"
-QUALITY = "quality.json"
-REFERENCE = "two towers"
 SHAPES = {
     "artists": "artists in a profile",
     "popularity": "popularity rank of an artist",
@@ -28,7 +27,7 @@ def fill(assets: Path) -> Path:
     text = _read(path)
     community = json.loads(_read(assets / FOLDER / "community.json"))
     text = _between(text, "shapes", shape_table(community["about"]))
-    text = _between(text, "quality", quality_table(json.loads(_read(assets / QUALITY))))
+    text = _between(text, "quality", quality_table(quality.load(assets / quality.FILE)))
     with replacing(path) as file:
         file.write(text.encode())
     return path
@@ -44,36 +43,19 @@ def shape_table(about: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     return "\n".join(lines)
 
 
-def quality_table(report: Mapping[str, Any]) -> str:
+def quality_table(report: Report) -> str:
     """Markdown of the towers' MRR beside the best baseline of each check, with the interval."""
-    means = {
-        (row["check"], row["method"]): row["value"]
-        for row in report["means"]
-        if row["metric"] == "MRR"
-    }
-    differences = {
-        (row["check"], row["method"]): row
-        for row in report["differences"]
-        if row["metric"] == "MRR"
-    }
-    lines = ["| check, MRR | two towers | best baseline | difference |", "|---|---|---|---|"]
-    for check in dict.fromkeys(check for check, _ in means):
-        towers = means.get((check, REFERENCE))
-        others = {
-            method: value
-            for (asked, method), value in means.items()
-            if asked == check and not method.startswith(REFERENCE)  # variants of the towers
-        }
-        if towers is None or not others:
+    ours = quality.reference(report)
+    lines = [f"| check, MRR | {ours} | best baseline | difference |", "|---|---|---|---|"]
+    for check in quality.checks(report):
+        one = quality.standing(report, check, "MRR")
+        if one is None:
             continue
-        best = max(others, key=lambda method: others[method])
-        gap = differences[check, best]
-        by = gap["reference"]  # which a check may have of its own
-        told = check if by == REFERENCE else f"{check} ({by})"
-        towers = means[check, by]
+        gap = one.difference
+        told = check if gap.reference == ours else f"{check} ({gap.reference})"
         lines.append(
-            f"| {told} | {towers:.3f} | {others[best]:.3f} ({best}) | "
-            f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}] |"
+            f"| {told} | {one.towers:.3f} | {one.best:.3f} ({one.baseline}) | "
+            f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] |"
         )
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from twotower.domain import Profile
-from twotower.methods import Fit, Method, Training
+from twotower.methods import SCALED, Fit, Method, Training
 from twotower.ranking import nearness
 
 LOCAL_SHARE = 0.4  # of that nearness, of both, that is taken from a score
@@ -85,7 +85,7 @@ class LocalScaling:
         return np.asarray(asked - self.share * (own[:, None] + others[None, :]))
 
 
-def scaled(fit: Fit, *, suffix: str = " + LS") -> Fit:
+def scaled(fit: Fit, *, suffix: str = SCALED) -> Fit:
     """The same method after local scaling."""
 
     def fitted(training: Training) -> Method:

@@ -26,12 +26,13 @@ from twotower.checks import (
 )
 from twotower.corrections import LocalScaling, scaled
 from twotower.fit import OneWay, Similarity, TwoTowers
-from twotower.methods import Fit, Method, Training, remembered
+from twotower.methods import SCALED, Fit, Method, Training, remembered
 from twotower.ranking import HUB_SHARE
 from twotower.reports import Report, Tally
 
-REFERENCE = "two towers"
-FINAL = f"{REFERENCE} + same artists"  # what the app ranks by
+TOWERS = "two towers"
+REFERENCE = TOWERS + SCALED  # what stands for the towers, for a baseline may be scaled too
+FINAL = f"{TOWERS} + same artists"  # what the app ranks by
 COMPARED_BY = {"friends": FINAL}  # asks for the ranking that a person is shown
 
 Progress = Callable[[float, str], None]  # share done 0..1, what is being done
@@ -41,8 +42,8 @@ Asked = Callable[[str, int, Task, Method], None]  # of which name and split, wha
 def compared(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
     """The towers in all their ways, and the baselines, by name; the towers are trained once.
 
-    The headline is the mean of both ways. Beside it stand the plain cosine of one way, the mean
-    after local scaling, and what the app ranks by, which adds a share for the very same artists.
+    The headline is the mean of both ways after local scaling. Beside it stand that mean as it is,
+    the cosine of one way, and what the app ranks by, which adds a share for the very same artists.
     """
     towers = remembered(towers)
 
@@ -50,11 +51,11 @@ def compared(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
         similar = Similarity(towers(training).embedder)
         return LocalScaling(similar, FINAL, share=HUB_SHARE, of_whole=True)
 
-    one_way = f"{REFERENCE}, one way"
+    one_way = f"{TOWERS}, one way"
     return {
-        REFERENCE: towers,
+        TOWERS: towers,
         one_way: lambda training: OneWay(towers(training).embedder, one_way),
-        f"{REFERENCE} + LS": scaled(towers),
+        REFERENCE: scaled(towers),
         FINAL: final,
         **BASELINES,
     }

@@ -17,7 +17,7 @@ import numpy as np
 from twotower import quality
 from twotower.disk import replacing
 from twotower.errors import IncompatibleModel, MissingData
-from twotower.methods import HasVectors, Method, unit_rows
+from twotower.methods import SCALED, HasVectors, Method, unit_rows
 from twotower.reports import Report
 from twotower.tasks import Retrieval, Task
 
@@ -37,6 +37,14 @@ class Halves:
 
     queries: np.ndarray  # (n, k) float32, of length one
     candidates: np.ndarray  # (n, k) the other halves, in the same order
+    two_sided: bool = False  # whether a vector has one half to ask by, and one to be found by
+
+    @property
+    def asking(self) -> np.ndarray:
+        """(n, k) the candidates as they ask: what is asked by and what is found change places."""
+        if not self.two_sided:
+            return self.candidates
+        return np.roll(self.candidates, self.candidates.shape[1] // 2, axis=1)
 
 
 class Keeper:
@@ -63,8 +71,9 @@ class Keeper:
     def write(self, path: Path, report: Report) -> Report:
         """Write those of the towers and of the best baselines; the report, tied to the file.
 
-        The best are those with the highest MRR in a check, by the report. Nothing is written, and
-        the report stays as it is, where none of these checks was asked.
+        The best are those with the highest MRR in a check, by the report, as they are or after
+        local scaling, which their vectors tell too. Nothing is written, and the report stays as it
+        is, where none of these checks was asked.
         """
         if not self._kept:
             return report
@@ -79,7 +88,7 @@ class Keeper:
 
     def _chosen(self, report: Report, beside: int) -> dict[str, np.ndarray]:
         """Arrays by name; candidates that are those of `halves` too stand there alone."""
-        towers = quality.reference(report)
+        towers = quality.towers(report)
         arrays: dict[str, np.ndarray] = {}
         for check in CHECKS:
             found = quality.values(report, check, "MRR")
@@ -90,7 +99,8 @@ class Keeper:
                 and name in found
                 and (name == towers or not quality.is_ours(report, name))
             }
-            best = sorted(having, key=lambda name: (name != towers, -found[name], name))
+            highest = {name: max(found[name], found.get(name + SCALED, 0.0)) for name in having}
+            best = sorted(having, key=lambda name: (name != towers, -highest[name], name))
             for number, told, name in self._kept:
                 if told == check and name in best[: beside + (towers in having)]:
                     queries, candidates = self._kept[number, check, name]
@@ -134,12 +144,12 @@ def read(path: Path, report: Report) -> dict[Key, Halves]:
             f"changed or damaged since: write both with {quality.MAKE}"
         )
     try:
-        return _unpacked(written)
+        return _unpacked(written, quality.towers(report))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise IncompatibleModel(f"{FILE} can't be read: write it with {quality.MAKE}") from error
 
 
-def _unpacked(written: bytes) -> dict[Key, Halves]:
+def _unpacked(written: bytes, towers: str) -> dict[Key, Halves]:
     with np.load(io.BytesIO(written), allow_pickle=False) as packed:
         arrays = {name: _rows(packed[name]) for name in packed.files}
     found: dict[Key, Halves] = {}
@@ -152,7 +162,7 @@ def _unpacked(written: bytes) -> dict[Key, Halves]:
             at = _name(int(number), "halves", _SIDES[1], method)
         if arrays[at].shape != queries.shape:
             raise ValueError(f"{name}: {queries.shape} queries for {arrays[at].shape} candidates")
-        found[int(number), check, method] = Halves(queries, arrays[at])
+        found[int(number), check, method] = Halves(queries, arrays[at], method == towers)
     return found
 
 

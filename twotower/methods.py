@@ -14,6 +14,7 @@ from twotower.datasets import ArtistContent, Tagging
 from twotower.domain import Profile
 
 MEAN_WEIGHT, LEAST_WEIGHT = 5.0, 0.3  # of the artists of one listener
+SCALED = " + LS"  # ends the name of a method after local scaling
 
 
 class Method(Protocol):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from twotower.errors import IncompatibleModel, MissingData
+from twotower.methods import SCALED
 from twotower.reports import COMPARED, Difference, Gain, Mean, Report, Row
 
 FILE = "quality.json"
@@ -136,11 +137,15 @@ def reference(report: Report) -> str:
     return str(report.header.get("reference") or report.differences[0].reference)
 
 
+def towers(report: Report) -> str:
+    """What the names of all our methods begin with: the reference before its local scaling."""
+    return reference(report).removesuffix(SCALED)
+
+
 def is_ours(report: Report, method: str) -> bool:
-    """Whether a method is the reference, or is built on it."""
-    towers = reference(report)
-    built = (f"{towers} + ", f"{towers}, ")
-    return bool(towers) and (method == towers or method.startswith(built))
+    """Whether a method is the towers, or is built on them."""
+    ours = towers(report)
+    return bool(ours) and (method == ours or method.startswith((f"{ours} + ", f"{ours}, ")))
 
 
 def checks(report: Report) -> tuple[str, ...]:
@@ -195,10 +200,8 @@ def standing(report: Report, check: str, metric: str) -> Standing | None:
     if not against or against[0].reference not in found:
         return None
     best = against[0]
-    towers = best.reference  # which a check may have of its own
-    return Standing(
-        check, metric, found[towers], found[best.method], best, listeners(report, check)
-    )
+    ours = found[best.reference]  # which a check may have of its own
+    return Standing(check, metric, ours, found[best.method], best, listeners(report, check))
 
 
 def headline(report: Report) -> tuple[Standing, ...]:

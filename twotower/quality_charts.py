@@ -13,9 +13,9 @@ NO_BAR = {"displayModeBar": False}  # of plotly's config, for a chart without to
 ROW, COMPACT_ROW = 58, 78  # pixels a check
 # The place of a trace gives it the theme's colour, its symbol says the same without colour.
 _MARKS: tuple[tuple[Verdict, str, str], ...] = (
-    ("ahead", "circle", "two towers, ahead"),
-    ("no better", "diamond", "two towers, no better"),
-    ("behind", "x", "two towers, behind"),
+    ("ahead", "circle", "the towers, ahead"),
+    ("no better", "diamond", "the towers, no better"),
+    ("behind", "x", "the towers, behind"),
 )
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "x")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -97,7 +97,7 @@ def _towers(standings: Sequence[Standing], places: Mapping[int, int]) -> go.Scat
         },
         showlegend=bool(standings),
         text=[
-            f"two towers {each.towers:.3f}, {told(each.difference.value)} "
+            f"{plain(each.difference.reference)} {each.towers:.3f}, {told(each.difference.value)} "
             f"[{told(each.difference.low)}, {told(each.difference.high)}] "
             f"against {plain(each.baseline)}"
             for each in standings

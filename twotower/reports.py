@@ -12,6 +12,7 @@ from twotower.metrics import Interval, bootstrap
 RESAMPLES = 2000
 COMPARED = ("MRR", "overlap@10", "Hit@10", "AUC", "NDCG@10")  # whose differences get an interval
 NAME = 27  # letters of a method's name in a table
+PLACES = 10  # after the point of a figure that is written
 PLAIN = ", artists only"  # ends a check's name that others of the same beginning stand beside
 
 
@@ -113,14 +114,14 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values; the same run gives the same. Gains only if there are any."""
-        gains = {"gains": [asdict(gain) for gain in self.gains]} if self.gains else {}
-        return {
-            "header": dict(self.header),
-            "rows": [asdict(row) for row in self.rows],
-            "means": [asdict(mean) for mean in self.means],
-            "differences": [asdict(difference) for difference in self.differences],
-            **gains,
+        parts: dict[str, Sequence[Row | Mean | Difference | Gain]] = {
+            "rows": self.rows,
+            "means": self.means,
+            "differences": self.differences,
+            **({"gains": self.gains} if self.gains else {}),
         }
+        told = {name: [_plain(each) for each in part] for name, part in parts.items()}
+        return {"header": dict(self.header), **told}
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
@@ -180,6 +181,11 @@ class Report:
         except KeyError:
             return ""
         return f"   {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"
+
+
+def _plain(part: Row | Mean | Difference | Gain) -> dict[str, Any]:
+    values = asdict(part)
+    return {k: round(v, PLACES) if isinstance(v, float) else v for k, v in values.items()}
 
 
 _Key = tuple[str, str, str]  # check, metric, method

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotower import quality
+from twotower.corrections import LOCAL_SHARE
 from twotower.halfvectors import ALIKE, Halves, Key
+from twotower.methods import SCALED
 from twotower.metrics import bootstrap, ranks_of_positives
+from twotower.ranking import nearness
 from twotower.reports import RESAMPLES, Report
 from twotower.verdicts import Figure, Gap
 
@@ -24,13 +27,23 @@ SLACK = 1e-9  # of a sum of the very same numbers
 def rank_again(
     report: Report, halves: Mapping[Key, Halves], tell: Progress
 ) -> tuple[list[Figure], list[Gap]]:
-    """Every figure and difference of the report that follows from these halves, beside it."""
+    """Every figure and difference of the report that follows from these halves, beside it.
+
+    A method that the report has after local scaling too is ranked both ways.
+    """
     stored = {(row.check, row.method, row.split, row.metric): row for row in report.rows}
+    asked = {mean.method for mean in report.means}
+    wanted = [
+        (split, check, name, each, name != method)
+        for (split, check, method), each in halves.items()
+        for name in (method, method + SCALED)
+        if name == method or name in asked
+    ]
     ranks: dict[tuple[str, str], dict[int, _Ranks]] = {}
     figures: list[Figure] = []
-    for done, ((split, check, method), each) in enumerate(halves.items()):
-        tell(0.7 * done / len(halves), f"ranks of {check}, split {split}: {method}")
-        found = _ranks(each)
+    for done, (split, check, method, each, scaled) in enumerate(wanted):
+        tell(0.7 * done / len(wanted), f"ranks of {check}, split {split}: {method}")
+        found = _ranks(each, scaled=scaled)
         ranks.setdefault((check, method), {})[split] = found
         for metric, of in _METRICS.items():
             row = stored.get((check, method, split, metric))
@@ -73,23 +86,36 @@ _METRICS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _ranks(halves: Halves) -> _Ranks:
+def _ranks(halves: Halves, *, scaled: bool = False) -> _Ranks:
     """Where two scores are nearer than rounding tells apart, either may have been the larger.
 
-    A product of two numbers, each off by its rounding, is off by ROUNDING of it twice; the errors
-    of a score's products add up as independent ones do.
+    Of local scaling (`corrections.LocalScaling`), what is taken from a score for the query is the
+    same for all candidates, so that ranks are those without it.
     """
-    queries, candidates = halves.queries, halves.candidates
-    scores = queries @ candidates.T
+    scores, spread = _products(halves.queries, halves.candidates)
     own = np.arange(len(scores))
-    variance = 2 * ROUNDING**2 * (np.square(queries) @ np.square(candidates).T)
-    margin = SURE * np.sqrt(variance + variance[own, own][:, None])
+    if scaled:
+        among, among_spread = _products(halves.asking, halves.candidates)
+        others = own[:, None] != own[None, :]
+        scores = scores - LOCAL_SHARE * nearness(among.astype(float), others)
+        spread = spread + LOCAL_SHARE * np.where(others, among_spread, 0.0).max(axis=1)
+    margin = SURE * np.hypot(spread, spread[own, own][:, None])
     ahead = scores - scores[own, own][:, None]
     ahead[own, own] = margin[own, own] = 0.0
     tied = (margin == 0) & (ahead == 0)  # of a vector of zeros, which rounding leaves alone
     first = ((ahead > margin) | tied).sum(axis=1)
     last = (ahead >= -margin).sum(axis=1)
     return _Ranks(ranks_of_positives(scores, own), first, last)
+
+
+def _products(queries: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, n) twice: scores, and the standard deviation of what rounding did to each.
+
+    A product of two numbers, each off by its rounding, is off by ROUNDING of it twice; the errors
+    of a score's products add up as independent ones do.
+    """
+    variance = 2 * ROUNDING**2 * (np.square(queries) @ np.square(candidates).T)
+    return queries @ candidates.T, np.sqrt(variance)
 
 
 def _gap(

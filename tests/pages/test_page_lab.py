@@ -79,7 +79,9 @@ def test_where_the_towers_lose_or_draw_it_says_so_by_name(page):
 
 
 def test_each_measure_of_friends_has_its_verdict(page):
-    assert "(MRR)**: two towers 0.200, best baseline 0.150, EASE: **ahead** (+0.0" in words(page)
+    assert "(MRR)**: two towers \\+ LS 0.200, best baseline 0.150, EASE: **ahead** (+0.0" in words(
+        page
+    )
     assert words(page).count("Of 2 baselines: ahead of 2.") == 3
 
 
@@ -93,23 +95,27 @@ def test_a_check_of_another_order_of_the_towers_names_it(app, assets):
     app.switch_page("lab.py").run()
     assert not app.exception
     assert "For “Declared friends”, the mark is of two towers \\+ same artists." in words(app)
+    assert "The mark is the mean over the splits of two towers \\+ LS, with" in words(app)
     assert "(MRR)**: two towers \\+ same artists 0.200, best baseline 0.150" in words(app)
 
 
 def test_its_charts_can_be_heard(page):
     head, finding, staying, *_ = told(page)
-    assert "Best known artists only: two towers 0.500, EASE 0.600, behind" in head
-    assert "two towers: 0.40 from 3, 0.60 from 10" in finding
+    assert "Best known artists only: two towers + LS 0.500, EASE 0.600, behind" in head
+    assert "two towers + LS: 0.40 from 3, 0.60 from 10" in finding
     assert staying.startswith("Line chart of overlap@10")
 
 
 def test_another_check_has_another_table_and_other_words(page):
-    assert "Ahead of all 3 baselines here; the closest: EASE (+0.1" in words(page)
+    assert "For the towers stands two towers \\+ LS. Ahead of all 3 baselines here;" in words(page)
+    assert "the closest: EASE (+0.1" in words(page)
     page.selectbox(key="check").set_value("halves-head").run()
     assert not page.exception
-    assert "**Behind** EASE (−0.1" in words(page)
+    assert "**Behind** EASE (−0.1" in words(page) and "For the towers stands" not in words(page)
     assert "Ahead of the other 1 baseline." in words(page)
-    assert list(page.dataframe[0].value["method"]) == ["EASE", "two towers", "popularity"]
+    assert list(page.dataframe[0].value["method"]) == [
+        "EASE", measured.TOWERS, "popularity",
+    ]  # fmt: skip
 
 
 def test_a_check_with_two_measures_has_a_choice(page):

@@ -145,7 +145,8 @@ def evaluate(
     with Progress() as tell:
         tell(0.0, "reading the data")
         from twotower import halfvectors, quality
-        from twotower.evaluation import compared, evaluate_model
+        from twotower.corrections import LocalScaling
+        from twotower.evaluation import REFERENCE, compared, evaluate_model
         from twotower.evaluation import evaluate as compare
         from twotower.fit import TwoTowers, two_towers
 
@@ -170,7 +171,7 @@ def evaluate(
             embedder = load_model(model)
             towers = TwoTowers(embedder)
             report = evaluate_model(
-                towers,
+                LocalScaling(towers, REFERENCE),
                 embedder.trained_on,
                 folder,
                 fits=compared(lambda _: towers),

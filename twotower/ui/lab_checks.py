@@ -15,17 +15,18 @@ from twotower.ui.words import escape
 
 METHODS = """
 - **two towers**: the model of this app, the mean of both ways between two people. *one way*: who
-  asks by the one tower, who is found by the other, and no more. *+ same artists*: what the app
-  ranks by; it adds “the very same rare artists” and holds back people who are near to everyone.
-  It is for whole profiles only.
+  asks by the one tower, who is found by the other, and no more. *+ LS*: after local scaling, which
+  holds back people who are near to everyone; nothing is trained for it, and baselines stand with it
+  too. *+ same artists*: what the app ranks by; it adds “the very same rare artists” and holds back
+  the same people. It is for whole profiles only.
 - **popularity**: nearness in how well known the artists are, and nothing else.
 - **idf cosine**: the very same artists, rare ones count more. Two halves of a person share no
   artist, so it can't find one from the other; between whole profiles it is strong.
 - **SVD**, **ALS**: matrix factors of who plays what, with 32 or 64 numbers a person.
 - **ALS + content**: such factors leaning on tags, genres, audio and names.
 - **ItemKNN**, **EASE**: what goes with the artists that someone plays.
-- *+ playlists*: fitted on playlists too. *+ LS*, *+ MP*: corrected for people who are near to
-  everyone (local scaling, mutual proximity).
+- *+ playlists*: fitted on playlists too. *+ LS*, *+ MP*: after local scaling, or after mutual
+  proximity, which is another way to hold such people back.
 
 Each was tuned on other listeners, as carefully as the towers.
 """
@@ -50,17 +51,19 @@ def headline(report: Report) -> None:
         config=quality_charts.NO_BAR,
         alt="Dot plot of MRR by check: "
         + "; ".join(
-            f"{label}: two towers {each.towers:.3f}, {each.baseline} {each.best:.3f}, "
-            f"{each.verdict}"
+            f"{label}: {each.difference.reference} {each.towers:.3f}, {each.baseline} "
+            f"{each.best:.3f}, {each.verdict}"
             for label, each in zip(labels, standings, strict=True)
         ),
     )
     components.note(
-        "The mark is the towers' mean over the splits, with the 95 % interval of the difference "
-        "to the baseline: where it reaches the baseline's line, the towers are no better. The best "
-        "baseline is chosen after the fact for each check, which favours it. MRR is the mean of "
-        "1 / place: 1 where the right one always comes first, 0.5 where it comes second."
+        f"The mark is the mean over the splits of {escape(quality.reference(report))}, with the "
+        "95 % interval of the difference to the baseline: where it reaches the baseline's line, "
+        "the towers are no better."
         + _otherwise(report, standings)
+        + " The best baseline is chosen after the fact for each check, which favours it. MRR is "
+        "the mean of 1 / place: 1 where the right one always comes first, 0.5 where it comes "
+        "second."
     )
     with st.expander("What the other methods are", key="methods"):
         st.markdown(METHODS)
@@ -114,7 +117,8 @@ def each_check(report: Report) -> None:
     asked = quality.listeners(report, check)
     st.markdown(f"{question(check)} :gray[{asked:,} listeners asked in a split.]")
     if metric:
-        st.markdown(against_all(quality.differences(report, check, metric)))
+        against = quality.differences(report, check, metric)
+        st.markdown(_stands(report, against) + against_all(against))
     lines = quality.table(report, check, metric)
     table(lines, key="table", alt=f"Table of {title(check)}, a row a method: {spoken(lines)}")
     st.download_button(
@@ -126,6 +130,17 @@ def each_check(report: Report) -> None:
         on_click="ignore",
         key="download-table",
     )
+
+
+def _stands(report: Report, against: Sequence[Difference]) -> str:
+    """Which order of the towers is compared in a check, where it has others too; Markdown."""
+    if not against:
+        return ""
+    first = against[0]
+    asked = quality.values(report, first.check, first.metric)
+    if not any(name != first.reference and quality.is_ours(report, name) for name in asked):
+        return ""
+    return f"For the towers stands {escape(first.reference)}. "
 
 
 def against_all(against: Sequence[Difference]) -> str:

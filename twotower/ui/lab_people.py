@@ -55,9 +55,9 @@ def hubs(report: Report) -> None:
     missing = None if towers is None else towers.get("never listed")
     if isinstance(missing, float):
         st.markdown(
-            f"**{100 * (1 - missing):.0f} %** of all listeners stand on somebody's list of ten "
-            "by the towers alone. A person on very many lists is a hub, and says little "
-            "about anyone's taste."
+            f"**{100 * (1 - missing):.0f} %** of all listeners stand on somebody's list of ten by "
+            f"{escape(quality.reference(report))}. A person on very many lists is a hub, and says "
+            "little about anyone's taste."
         )
     shown: list[dict[str, quality.Cell]] = [
         {"method": line["method"], **{name: line.get(name) for name in FIGURES}} for line in lines
