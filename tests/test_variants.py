@@ -94,7 +94,8 @@ def test_a_learning_curve_is_read_from_the_names(learning):
 
 def test_the_course_of_training_is_in_the_model_or_beside_it(tmp_path):
     expected = tuple(
-        Course(each["step"], each["alignment"], each["uniformity"]) for each in varied.RECORDS
+        Course(each["step"], each["loss"], each["alignment"], each["uniformity"])
+        for each in varied.RECORDS
     )
     (tmp_path / "model").mkdir()
     config = tmp_path / "model" / "config.json"
@@ -108,12 +109,18 @@ def test_the_course_of_training_is_in_the_model_or_beside_it(tmp_path):
     assert variants.course(tmp_path) == expected
 
 
+def test_quarters_are_means_of_the_first_and_last_points():
+    course = [Course(step, float(step), 1.0, -1.0) for step in range(8)]
+    assert variants.quarters(course, "loss") == (0.5, 6.5)
+    assert variants.quarters(course[:2], "loss") == (0.0, 1.0)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "3", "null", '[{"step": 1}]', "[1]", "[" * 100_000,
-     '[{"step": 1, "alignment": "low", "uniformity": 1}]',
-     '[{"step": 1, "alignment": NaN, "uniformity": 1}]',
-     '[{"step": true, "alignment": 1, "uniformity": 1}]'],
+     '[{"step": 1, "loss": 1, "alignment": "low", "uniformity": 1}]',
+     '[{"step": 1, "loss": 1, "alignment": NaN, "uniformity": 1}]',
+     '[{"step": true, "loss": 1, "alignment": 1, "uniformity": 1}]'],
 )  # fmt: skip
 def test_a_damaged_course_is_none(text, tmp_path):
     (tmp_path / "training.json").write_text(text)

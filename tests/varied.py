@@ -45,7 +45,7 @@ LEARNING = {
 RECORDS = [
     {
         "step": step,
-        "loss": 5.0,
+        "loss": 5 - step / 50,
         "scale": 10.0,
         "alignment": 2 - step / 100,
         "uniformity": -step / 40,

@@ -54,9 +54,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Where training stood at a step."""
+    """Where training stood at a step, by the one batch of that step."""
 
     step: int
+    loss: float
     alignment: float  # mean squared distance of two parts of a listener, smaller is nearer
     uniformity: float  # of listeners, smaller is more even
 
@@ -159,6 +160,13 @@ def course(assets: Path) -> tuple[Course, ...]:
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
     return ()
+
+
+def quarters(course: Sequence[Course], name: str) -> tuple[float, float]:
+    """Means of a figure over the first and the last quarter of the points, one or more each."""
+    values = [float(getattr(each, name)) for each in course]
+    count = max(len(values) // 4, 1)
+    return sum(values[:count]) / count, sum(values[-count:]) / count
 
 
 def _course(record: Mapping[str, object]) -> Course:

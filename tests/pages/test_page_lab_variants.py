@@ -79,8 +79,17 @@ def test_a_learning_curve_says_what_the_last_step_brought(page):
 
 
 def test_the_course_of_training_is_drawn(page):
-    assert "From step 0 to step 100, alignment went from 2.00 to 1.00" in words(page)
+    assert "loss from 5.00 to 3.00, alignment from 2.00 to 1.00, uniformity" in words(page)
+    assert "came to lie nearer to each other, and were told from others' more surely" in words(page)
     assert any(alt.startswith("Line chart of uniformity over training steps") for alt in told(page))
+
+
+def test_parts_that_moved_apart_in_training_are_said_so(app, assets):
+    records = [each | {"alignment": each["step"] / 100} for each in varied.RECORDS]
+    (assets / "training.json").write_text(json.dumps(records))
+    app.switch_page("lab.py").run()
+    assert not app.exception
+    assert "lie further from each other, and yet were told from others' more surely" in words(app)
 
 
 def test_what_is_not_there_leaves_no_empty_part(app, assets):
