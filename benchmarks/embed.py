@@ -2,7 +2,8 @@
 
     python benchmarks/embed.py [--model assets/model] [--rounds 40]
 
-Both in one run, turn about, on one thread, so that other load strikes both alike: trust the ratio.
+"Known" is the same and how much is known of the listener (`Embedder.evidence`), as a page asks.
+All in one run, turn about, on one thread, so that other load strikes all alike: trust the ratio.
 The fold-in is the closed form of `factors.fold_in` over the same artists' vectors.
 """
 
@@ -68,13 +69,18 @@ def main() -> None:
     rng = np.random.default_rng(0)
     print(f"{len(embedder.catalogue):,} artists, one thread; loaded in {min(load):.0f} ms")
     print(
-        f"{'artists':>8}{'towers p50':>12}{'p95 ms':>9}{'ALS p50':>9}{'ratio':>7}{'limit ms':>10}"
+        f"{'artists':>8}{'towers p50':>12}{'p95 ms':>9}{'known p50':>11}{'ALS p50':>9}{'ratio':>7}"
+        f"{'limit ms':>10}"
     )
     with one_blas_thread(), torch.inference_mode():
         for size in SIZES:
             profile = drawn(embedder, size, rng)
             acts: dict[str, Callable[[], object]] = {
                 "towers": lambda profile=profile: embedder.embed([profile]),
+                "known": lambda profile=profile: (
+                    embedder.embed([profile]),
+                    embedder.evidence([profile]),
+                ),
                 "ALS": lambda profile=profile: folded(embedder, profile, base),
             }
             times: dict[str, list[float]] = {name: [] for name in acts}
@@ -85,7 +91,7 @@ def main() -> None:
             p95 = np.percentile(times["towers"], 95)
             limit = f"{LIMITS[size]:10.0f}" if size in LIMITS else ""
             print(
-                f"{size:8}{p50['towers']:12.2f}{p95:9.2f}{p50['ALS']:9.2f}"
+                f"{size:8}{p50['towers']:12.2f}{p95:9.2f}{p50['known']:11.2f}{p50['ALS']:9.2f}"
                 f"{p50['towers'] / p50['ALS']:7.2f}{limit}"
             )
 

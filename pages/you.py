@@ -14,6 +14,7 @@ with artists:
     portrait.top_artists(seen)
 with genres:
     portrait.genres(seen)
+    portrait.known(seen)
     portrait.recognition(seen)
 portrait.audio(seen, session.matcher().community_audio())
 st.page_link(components.START, label="Add artists", icon=":material/add:")

@@ -341,8 +341,9 @@ def test_a_damaged_model_is_named(world: Path, tmp_path: Path):
 
 def test_neighbours_are_of_the_same_group(world: Path, env: dict[str, str]):
     found = values(["neighbours", world / "someone.jsonl", "--top", 3], env)
-    assert found.keys() == {"recognised", "evidence", "neighbours"}
+    assert found.keys() == {"recognised", "evidence", "settled", "dim", "neighbours"}
     assert found["recognised"] == 1.0 and 1 < found["evidence"] <= 12
+    assert 0 < found["settled"] < found["dim"]
     for rank, neighbour in enumerate(found["neighbours"], 1):
         assert neighbour.keys() == {
             "id",
@@ -365,6 +366,7 @@ def test_neighbours_in_words_marks_the_invented(world: Path, env: dict[str, str]
     result = run(["neighbours", world / "someone.jsonl", "--top", 2], env)
     lines = result.stdout.splitlines()
     assert lines[0].startswith("recognised 100% of the plays; evidence of ")
+    assert lines[0].endswith(" dimensions settled")
     assert len(lines) == 3 and all("(invented)" in line for line in lines[1:])
 
 

@@ -201,6 +201,8 @@ def test_a_portrait_tells_what_was_looked_at(matcher):
     ):
         assert np.array_equal(vector, matcher.embedder.embed([profile], tower)[0])
     assert 0 < portrait.seconds < 60
+    settled = matcher.embedder.evidence([portrait.profile])[0]
+    assert 0 < portrait.settled == pytest.approx(settled)
 
 
 def test_genres_are_the_listeners_own_or_else_those_of_the_artists(matcher):

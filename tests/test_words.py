@@ -1,6 +1,7 @@
 """Words on the pages: names as they are, numbers as they are said."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,10 +65,19 @@ def test_amount_knows_one_from_many():
 
 
 @pytest.mark.parametrize(
-    ("size", "word"), [(1.0, "very little"), (5, "sketch"), (15, "good"), (60, "full picture")]
+    ("settled", "word"), [(0, "very little"), (1, "sketch"), (3, "good"), (60, "full picture")]
 )
-def test_evidence_is_said_in_words(size, word):
-    assert word in words.evidence(Recognised(1.0, 0.0, size, ()))
+def test_evidence_is_said_in_words(settled, word):
+    seen = SimpleNamespace(recognised=Recognised(1.0, 0.0, 4.2, ()), settled=settled)
+    said = words.evidence(seen)
+    assert said.startswith("Rests on the equivalent of 4 equally played artists: ") and word in said
+
+
+def test_a_meter_grows_with_what_is_settled_a_quarter_a_grade():
+    assert [words.meter(each) for each in (0, *words.SETTLED)] == [0, 0.25, 0.5, 0.75]
+    found = [words.meter(each) for each in np.linspace(0, 19, 50)]
+    assert (np.diff(found) > 0).all() and words.meter(20) == words.meter(64) == 1
+    assert [words.grade(each) for each in (0.99, 1, 2, 5)] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ class PlantedMatcher:
             profile=profile,
             user_vector=vector,
             candidate_vector=vector,
+            settled=len(known) / 4,
             recognised=Recognised(
                 plays=sum(artist.plays for artist in known.values()) / total,
                 by_content=0.0,

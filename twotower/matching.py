@@ -41,6 +41,7 @@ class Portrait:
     profile: Profile
     user_vector: np.ndarray  # (D,) unit
     candidate_vector: np.ndarray  # (D,) unit
+    settled: float  # of the D dimensions, how many the profile settles; grows with what is known
     recognised: Recognised
     artists: tuple[Artist, ...]  # most played first
     genres: tuple[tuple[str, float], ...]  # shares of the listening, largest first
@@ -107,12 +108,14 @@ class Matcher:
         began = time.perf_counter()
         user = self.embedder.embed([profile], "user")[0]
         candidate = self.embedder.embed([profile], "candidate")[0]
+        settled = float(self.embedder.evidence([profile])[0])
         seconds = time.perf_counter() - began
         audio = profile.audio or self._estimated_audio(profile)
         return Portrait(
             profile=profile,
             user_vector=user,
             candidate_vector=candidate,
+            settled=settled,
             recognised=recognised,
             artists=tuple(
                 sorted(profile.artists.values(), key=lambda artist: (-artist.plays, artist.name))

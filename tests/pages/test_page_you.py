@@ -34,6 +34,7 @@ def test_it_shows_artists_genres_sound_and_what_was_not_recognised(you):
     assert [h.value for h in you.header] == [
         "Top artists",
         "Genres",
+        "How much is known of you",
         "Recognised",
         "How your music sounds",
     ]
@@ -41,6 +42,32 @@ def test_it_shows_artists_genres_sound_and_what_was_not_recognised(you):
     assert "Nobody" in you.expander(key="unknown").markdown[0].value
     assert "Estimated from your artists" in words(you)
     assert "equivalent of 3 equally played artists" in words(you)
+
+
+def meter(app):
+    """(percent, words) of how much is known."""
+    bar = app.get("progress")[0].proto
+    return bar.value, bar.text
+
+
+def test_of_little_known_it_says_what_would_help(you):
+    assert meter(you) == (18, "Very little to go on")  # .75 of a first quarter
+    assert "directions here, and your music settles 0.8 of them" in words(you)
+    assert "**What would help:** about ten artists in all, of each kind" in words(you)
+    mine = you.session_state["profile"]
+    you.session_state["profile"] = replace(
+        profile_of("Amara Jazz", "Nobody", "None"), name=mine.name
+    )
+    you.session_state["portrait"] = None
+    you.run()
+    assert "artists that the model knows; most of yours it doesn't" in words(you)
+
+
+def test_of_much_known_it_asks_for_no_more(you, monkeypatch):
+    monkeypatch.setattr(words_of, "SETTLED", (0.2, 0.5, 5.0))
+    you.run()
+    assert not you.exception
+    assert meter(you)[1] == "A good picture" and "What would help" not in words(you)
 
 
 def test_it_says_where_the_music_came_from_and_thanks_the_services(you):

@@ -12,7 +12,7 @@ from twotower.errors import MissingData
 from twotower.terminal import READING_S, Progress, plain, show_json
 
 if TYPE_CHECKING:
-    from twotower.domain import Neighbour, Profile, Recognised
+    from twotower.domain import Neighbour, Profile
     from twotower.matching import Matcher, Portrait
     from twotower.sources.reading import FileReport
 
@@ -76,11 +76,13 @@ def neighbours(
             {
                 "recognised": known.plays,
                 "evidence": known.evidence,
+                "settled": portrait.settled,
+                "dim": len(portrait.user_vector),
                 "neighbours": [_neighbour(neighbour) for neighbour in found],
             }
         )
         return
-    typer.echo(_recognised(portrait.recognised))
+    typer.echo(_recognised(portrait))
     for neighbour in found:
         listener = neighbour.listener
         shared = ", ".join(map(plain, neighbour.shared[:4])) or "no artist in common"
@@ -159,8 +161,10 @@ def _neighbour(neighbour: "Neighbour") -> dict[str, Any]:
     }
 
 
-def _recognised(known: "Recognised") -> str:
+def _recognised(portrait: "Portrait") -> str:
+    known = portrait.recognised
     text = f"recognised {known.plays:.0%} of the plays"
     if known.by_content:
         text += f", {known.by_content:.0%} of these by genres and name alone"
-    return f"{text}; evidence of {known.evidence:.1f} artists"
+    settled = f"{portrait.settled:.1f} of {len(portrait.user_vector)} dimensions settled"
+    return f"{text}; evidence of {known.evidence:.1f} artists, {settled}"

@@ -167,7 +167,7 @@ def _so_far() -> None:
             st.write(escape(str(error)))
             seen = None
         if seen is not None:
-            st.markdown(words.evidence(seen.recognised))
+            st.markdown(words.evidence(seen))
             for neighbour in session.neighbours(10)[:3]:
                 badge = " :gray-badge[invented]" if people.is_invented(neighbour.listener) else ""
                 st.markdown(

@@ -38,7 +38,7 @@ def summary(seen: "Portrait") -> None:
     called = f"“{escape(profile.name)}”: " if profile.name else ""
     st.markdown(
         f"{called}{words.amount(len(profile.artists), 'artist')} from {source}{span}. "
-        f"{words.evidence(seen.recognised)}"
+        f"{words.evidence(seen)}"
     )
     for service in services.SERVICES:
         if service.id in parts:
@@ -116,6 +116,30 @@ def recognition(seen: "Portrait", *, title: str = "Recognised") -> None:
     with st.expander(f"{words.amount(count, 'artist')} not known", key="unknown"):
         st.markdown(words.names(known.unknown, 200))
         components.note("These don't move your place. The most played come first.")
+
+
+def known(seen: "Portrait") -> None:
+    """How much the model knows of the person, and what would help where it is little."""
+    st.header("How much is known of you", anchor=False)
+    grade, dim = words.grade(seen.settled), len(seen.user_vector)
+    st.progress(words.meter(seen.settled), words.PICTURES[grade].partition(":")[0])
+    components.note(
+        f"Taste differs in {dim} directions here, and your music settles {seen.settled:.1f} of "
+        "them. Each further artist that the model knows adds to it."
+    )
+    if grade >= words.GOOD:
+        return
+    st.markdown(f"**What would help:** {_help(seen)}.")
+    st.page_link(components.START, label="Add artists", icon=":material/add:")
+
+
+def _help(seen: "Portrait") -> str:
+    """What makes the most of a small profile."""
+    if not seen.profile.artists:
+        return "some artists; genres alone say little"
+    if len(seen.recognised.unknown) > len(seen.profile.artists) / 2:
+        return "artists that the model knows; most of yours it doesn't"
+    return "about ten artists in all, of each kind of music that you hear"
 
 
 def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]]) -> None:
