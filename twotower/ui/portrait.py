@@ -122,7 +122,7 @@ def known(seen: "Portrait") -> None:
     """How much the model knows of the person, and what would help where it is little."""
     st.header("How much is known of you", anchor=False)
     grade, dim = words.grade(seen.settled), len(seen.user_vector)
-    st.progress(words.meter(seen.settled), words.PICTURES[grade].partition(":")[0])
+    st.progress(words.meter(seen.settled), words.PICTURES[grade].partition(";")[0])
     components.note(
         f"Taste differs in {dim} directions here, and your music settles {seen.settled:.1f} of "
         "them. Each further artist that the model knows adds to it."

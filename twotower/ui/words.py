@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 SETTLED, FULL = (1.0, 2.0, 5.0), 20.0
 GOOD = 2  # the grade from which nothing more is asked for
 PICTURES = (
-    "Very little to go on: a few more artists will change the picture",
-    "A sketch: more artists make it firmer",
+    "Very little to go on; a few more artists will change the picture",
+    "A sketch; more artists make it firmer",
     "A good picture",
     "A full picture",
 )
