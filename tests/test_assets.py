@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from planted import main_plane, ring
 
-from twotower import assets, projection
+from twotower import assets, projection, quality
 from twotower.assets import build_community, plays_matrix
 from twotower.card import quality_table, shape_table
 from twotower.checks import Sources
@@ -120,6 +120,5 @@ def test_a_community_is_built_of_a_model_and_listening(trained, tmp_path: Path, 
 def test_the_card_says_what_the_files_beside_it_say():
     card = (SHIPPED / "MODEL_CARD.md").read_text(encoding="utf-8")
     community = json.loads((SHIPPED / "community" / "community.json").read_text("utf-8"))
-    quality = json.loads((SHIPPED / "quality.json").read_text("utf-8"))
     assert shape_table(community["about"]) in card
-    assert quality_table(quality) in card
+    assert quality_table(quality.load(SHIPPED / quality.FILE)) in card

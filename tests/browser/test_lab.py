@@ -46,7 +46,7 @@ def test_everything_on_the_page_can_be_read_by_everyone(visit, lab, look):
     expect(page).to_have_title("Lab · Musical Neighbours")
     expect(page.get_by_role("heading", level=1)).to_have_text("How good is it, really?")
     expect(page.get_by_role("heading", name="How much of your listening it knows")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(9)
+    expect(page.locator(".js-plotly-plot")).to_have_count(10)
     for key in ("methods", "licences", "card", "made-with"):
         page.locator(f".st-key-{key} summary").click()
     expect(page.get_by_role("heading", level=3, name="Limits")).to_be_visible()
