@@ -25,12 +25,13 @@ from twotower.checks import (
     read_sources,
 )
 from twotower.corrections import LocalScaling, scaled
-from twotower.fit import OneWay, Similarity, TwoTowers
+from twotower.fit import OneWay, Similarity, TwoTowers, WithCompanions
 from twotower.methods import Fit, Method, Training, remembered
 from twotower.ranking import HUB_SHARE
 from twotower.reports import Report, Tally
 
 REFERENCE = "two towers"
+COMPANIONS = f"{REFERENCE} + companions"
 FINAL = f"{REFERENCE} + same artists"  # what the app ranks by
 COMPARED_BY = {"friends": FINAL}  # asks for the ranking that a person is shown
 
@@ -42,9 +43,14 @@ def compared(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
     """The towers in all their ways, and the baselines, by name; the towers are trained once.
 
     The headline is the mean of both ways. Beside it stand the plain cosine of one way, the mean
-    after local scaling, and what the app ranks by, which adds a share for the very same artists.
+    with a share for artists that go together, both after local scaling too, and what the app ranks
+    by, which adds a share for the very same artists.
     """
     towers = remembered(towers)
+
+    @remembered
+    def companions(training: Training) -> WithCompanions:
+        return WithCompanions(towers(training))
 
     def final(training: Training) -> Method:
         similar = Similarity(towers(training).embedder)
@@ -55,6 +61,8 @@ def compared(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
         REFERENCE: towers,
         one_way: lambda training: OneWay(towers(training).embedder, one_way),
         f"{REFERENCE} + LS": scaled(towers),
+        COMPANIONS: companions,
+        f"{COMPANIONS} + LS": scaled(companions),
         FINAL: final,
         **BASELINES,
     }
