@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     {"errors", "settings", "domain", "disk", "headers", "job"},
     {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets", "listens"},
-    {"catalogue", "content", "factors", "features", "tables", "model", "losses"},
+    {"catalogue", "companions", "content", "factors", "features", "tables", "model", "losses"},
     {
         "index",
         "methods",

@@ -1,5 +1,6 @@
 import sys
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from twotower.baselines import (
     fit_svd,
 )
 from twotower.errors import MissingData
-from twotower.methods import Training, listens
+from twotower.methods import Training, listens, summed
 from twotower.metrics import mrr, ranks_of_positives
 from twotower.splits import halves
 
@@ -135,3 +136,12 @@ def test_als_without_its_library_says_what_to_install(training, monkeypatch):
     monkeypatch.setitem(sys.modules, "implicit.cpu.als", None)
     with pytest.raises(MissingData, match=r"pip install -e \.\[dev\]"):
         fit_als(training)
+
+
+def test_two_methods_are_summed_by_their_share(training):
+    one, other = fit_popularity(training), fit_svd(training, k=4)
+    both = summed(fit_popularity, partial(fit_svd, k=4), 0.25, "both")(training)
+    profiles = training.listeners[:5]
+    expected = one.scores(profiles, profiles) + 0.25 * other.scores(profiles, profiles)
+    assert both.name == "both"
+    np.testing.assert_allclose(both.scores(profiles, profiles), expected, atol=1e-6)

@@ -24,7 +24,7 @@ from twotower.cli import app
 from twotower.datafiles import FOLDERS
 from twotower.domain import Artist, Profile
 from twotower.embedder import Embedder
-from twotower.evaluation import REFERENCE
+from twotower.evaluation import ALONE
 from twotower.fit import fit
 from twotower.methods import SCALED
 from twotower.profiles import read_profiles, write_profiles
@@ -434,7 +434,7 @@ def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
 def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
     tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    fits = {name: FITS[name] for name in (TOWERS, REFERENCE)} | BASELINES  # no training
+    fits = {name: FITS[name] for name in (TOWERS, ALONE)} | BASELINES  # no training
     monkeypatch.setattr(twotower.evaluation, "compared", lambda towers: fits)
     data, assets = tmp_path / "data", tmp_path / "assets"
     hetrec_files(data / FOLDERS["hetrec"], people(LISTENERS, 12))
@@ -446,7 +446,7 @@ def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
     found = values(["evaluate", "--quick"], env | {"TWOTOWER_ASSETS": str(assets)})
     assert found["same"]
     ranked = {figure["method"] for figure in found["figures"] if figure["way"] == "ranked"}
-    assert ranked > {TOWERS, REFERENCE}
+    assert ranked > {TOWERS, ALONE}
     assert len({name.removesuffix(SCALED) for name in ranked}) == 3
 
 

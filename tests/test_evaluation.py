@@ -2,16 +2,17 @@ import hashlib
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from planted import group_of, make_sources
 
 from twotower.baselines import BASELINES, fit_popularity
+from twotower.catalogue import Catalogue
 from twotower.checks import CHECKS, Sources
+from twotower.companions import Companions
 from twotower.datasets import read_dataset
 from twotower.errors import MissingData
 from twotower.evaluation import compared, evaluate, evaluate_model
 from twotower.fit import TwoTowers
-from twotower.ranking import People
+from twotower.ranking import ListeningReader, People
 from twotower.settings import Settings
 from twotower.splits import hashed_id
 
@@ -40,12 +41,14 @@ class Noise:
 class GroupEmbedder:
     """Vectors that know each listener's group, and nobody's artists."""
 
+    reader = ListeningReader(Catalogue((), (), np.zeros(0)), 1.0, Companions.none(0))
+
     def embed(self, profiles, side="user"):
         return np.eye(20, dtype=np.float32)[[group_of(p) for p in profiles]]
 
     def people(self, profiles):
         vectors = self.embed(profiles)
-        return People(vectors, vectors, sp.csr_matrix((len(profiles), 1), dtype=np.float32))
+        return People(vectors, vectors, self.reader.read([[] for _ in profiles]))
 
 
 KNOWS = {
@@ -118,7 +121,10 @@ def test_what_is_built_on_the_towers_trains_them_once_and_is_asked_what_it_is_fo
     asked = {check: set() for check in ("halves", "friends")}
     for row in report.rows:
         asked.setdefault(row.check, set()).add(row.method)
-    assert asked["halves"] == {"two towers", "two towers, one way", "two towers + LS"}
+    assert asked["halves"] == {
+        *("two towers", "two towers, one way", "two towers + LS"),
+        *("two towers + companions", "two towers + companions + LS"),
+    }
     assert asked["friends"] == {*asked["halves"], "two towers + same artists"}
 
 

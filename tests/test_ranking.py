@@ -7,18 +7,23 @@ from planted import people, ring
 
 from twotower.baselines import fit_idf_cosine
 from twotower.catalogue import Catalogue
+from twotower.companions import Companions
+from twotower.embedder import played
 from twotower.methods import Training
 from twotower.ranking import (
     HUB_SHARE,
     NEAREST,
     RERANKED,
+    SAME,
     TASTE,
+    TOGETHER,
+    ListeningReader,
     People,
-    RareArtists,
     nearest,
     nearness,
     similarity,
     similarity_of_pairs,
+    together,
 )
 
 
@@ -27,14 +32,28 @@ def unit(rows: int, seed: int) -> np.ndarray:
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
+def reader(companions: Companions) -> ListeningReader:
+    keys = tuple(f"a{at}" for at in range(companions.size))
+    return ListeningReader(Catalogue(keys, keys, np.arange(1, len(keys) + 1.0)), 40, companions)
+
+
+def drawn(size: int, seed: int) -> Companions:
+    """Companions of a few listeners with random artists."""
+    rows = np.random.default_rng(seed).random((60, size)) < 0.3
+    return Companions.fit(sp.csr_matrix(rows.astype(np.float32) * 5))
+
+
+READER = reader(drawn(12, 7))
+
+
 def crowd(count: int, seed: int = 0) -> People:
     """Random tastes, and three of twelve artists each."""
     rng = np.random.default_rng(seed)
-    artists = np.zeros((count, 12), np.float32)
-    for row in artists:
-        row[rng.choice(12, 3, replace=False)] = rng.random(3) + 0.1
-    artists /= np.linalg.norm(artists, axis=1, keepdims=True)
-    return People(unit(count, seed), unit(count, seed + 1), sp.csr_matrix(artists))
+    played = [
+        [(f"a{at}", float(rng.integers(1, 50))) for at in rng.choice(12, 3, replace=False)]
+        for _ in range(count)
+    ]
+    return People(unit(count, seed), unit(count, seed + 1), READER.read(played))
 
 
 EVERYONE = crowd(150)
@@ -46,7 +65,7 @@ def found(one: People, among: People, count: int, **more) -> tuple[np.ndarray, n
         one,
         among.user,
         among.candidate,
-        lambda rows: among.artists[rows],
+        among.listening.take,
         lambda rows, _: near[rows],
         count,
         **more,
@@ -66,13 +85,15 @@ def test_the_order_is_that_of_similarity_less_nearness(count):
     np.testing.assert_allclose(similar, scores[expected], atol=1e-6)
 
 
-def test_similarity_is_alike_from_both_sides_and_made_of_its_two_parts():
+def test_similarity_is_alike_from_both_sides_and_made_of_its_three_parts():
     scores = similarity(EVERYONE, EVERYONE)
     np.testing.assert_allclose(scores, scores.T, atol=1e-6)
     a, b = EVERYONE.take([4]), EVERYONE.take([9])
     taste = (a.user[0] @ b.candidate[0] + a.candidate[0] @ b.user[0]) / 2
-    same = float((a.artists @ b.artists.T).toarray()[0, 0]) ** 0.5
-    assert scores[4, 9] == pytest.approx(TASTE * taste + (1 - TASTE) * same, abs=1e-6)
+    same = float((a.listening.rare @ b.listening.rare.T).toarray()[0, 0]) ** 0.5
+    goes = float(together(a.listening, b.listening)[0, 0])
+    assert pytest.approx(1) == TASTE + SAME + TOGETHER and goes > 0
+    assert scores[4, 9] == pytest.approx(TASTE * taste + SAME * same + TOGETHER * goes, abs=1e-6)
     pairs = similarity_of_pairs(EVERYONE.take([4, 9]), EVERYONE.take([9, 30]))
     np.testing.assert_allclose(pairs, [scores[4, 9], scores[9, 30]], atol=1e-6)
 
@@ -119,7 +140,7 @@ def test_a_hub_loses_places_by_local_scaling():
     drawn[0] = 0.6 + 0.2 * drawn[0]
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     rows = drawn.astype(np.float32)
-    people = People(rows, rows, sp.csr_matrix((80, 1), dtype=np.float32))
+    people = People(rows, rows, READER.read([[]] * 80))
     plain = similarity(people, people)
     np.fill_diagonal(plain, -np.inf)
     before = sum(plain[row].argmax() == 0 for row in range(1, 80))
@@ -133,17 +154,20 @@ def test_rare_artists_are_read_as_the_idf_cosine_reads_them():
     cosine = fit_idf_cosine(Training(profiles))
     keys = tuple(sorted(cosine.counts))
     df = np.array([cosine.counts[key] for key in keys], np.float32)
-    rare = RareArtists(Catalogue(keys, keys, df), len(profiles))
-    rows = rare.rows([[(k, a.plays) for k, a in p.artists.items()] for p in profiles])
+    read = ListeningReader(
+        Catalogue(keys, keys, df), len(profiles), Companions.none(len(keys))
+    ).read
+    rows = read([played(p) for p in profiles]).rare
     np.testing.assert_allclose(
         (rows @ rows.T).toarray(), cosine.scores(profiles, profiles), atol=1e-5
     )
 
 
 def test_an_artist_that_the_model_has_never_met_counts_as_the_rarest(trained):
-    rare = trained.rare
     one = [("artist 1", 5.0), ("hit 1", 5.0), ("somebody new", 5.0)]
-    rows = rare.rows([one, [("somebody new", 9.0)], [("hit 1", 9.0)], [], [("another", 1.0)]])
+    rows = trained.reader.read(
+        [one, [("somebody new", 9.0)], [("hit 1", 9.0)], [], [("another", 1.0)]]
+    ).rare
     shared = (rows @ rows.T).toarray()
     assert shared[0, 1] > shared[0, 2] > 0
     assert not shared[3].any() and shared[4, 0] == 0
@@ -157,4 +181,19 @@ def test_all_that_ranking_needs_comes_of_profiles(trained):
     np.testing.assert_allclose(
         found_people.candidate, trained.embed(profiles, "candidate"), atol=1e-6
     )
-    assert found_people.artists.shape[0] == len(found_people) == 6
+    assert len(found_people.listening) == len(found_people) == 6
+
+
+def test_artists_that_go_together_count_by_hand():
+    """One plays a and b, another c; having a tells of c by .3, and b of a by .4."""
+    goes = Companions(
+        3,
+        np.arange(3, dtype=np.int32),
+        np.array([[2] + [0] * 19, [0] * 20, [0] * 20], np.uint16),
+        np.array([[0.3] + [0] * 19, [0.4] + [0] * 19, [0] * 20], np.float16),
+    )
+    read = reader(goes).read
+    one, other = read([[("a0", 1.0), ("a1", 1.0)]]), read([[("a2", 9.0)], [("new", 1.0)], []])
+    told = 0.3 / np.hypot(0.3, 0.4)  # c's share of what goes with a and b; nothing goes with c
+    assert together(one, other)[0] == pytest.approx([told / 2, 0, 0], abs=1e-3)
+    np.testing.assert_allclose(together(one, other), together(other, one).T, atol=1e-6)

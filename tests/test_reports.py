@@ -154,3 +154,17 @@ def test_a_check_may_have_a_reference_of_its_own_where_that_was_asked():
     assert report.difference("friends", "other").value == pytest.approx(0.6)
     assert report.difference("friends", "towers").value == pytest.approx(0.5)
     assert report.difference("halves", "other").reference == "towers"
+
+
+def test_another_of_our_methods_stands_beside_by_its_mrr_alone():
+    tally = Tally()
+    ids = tuple(f"u{at}" for at in range(40))
+    for at, name in enumerate(("ours", "other", "theirs")):
+        for metric in ("MRR", "recall@1"):
+            tally.add("halves", metric, name, 0, ids, np.full(40, 0.9 - 0.2 * at))
+    header = {"checks": ["halves"], "command": "evaluate"}
+    report = tally.report(header, reference="ours", beside="other")
+    told = {(d.reference, d.method, d.metric): round(d.value, 6) for d in report.beside}
+    assert told == {("other", "ours", "MRR"): -0.2, ("other", "theirs", "MRR"): 0.2}
+    assert {d.reference for d in report.differences} == {"ours"}
+    assert report.with_more(report).beside == report.beside

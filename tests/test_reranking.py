@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from twotower import halfvectors, quality
-from twotower.evaluation import REFERENCE
+from twotower.evaluation import ALONE
 from twotower.halfvectors import Halves
 from twotower.methods import SCALED, unit_rows
 from twotower.metrics import ranks_of_positives
@@ -61,7 +61,7 @@ def test_what_is_scaled_is_as_local_scaling_before_rounding_had_it(judged_assets
     report = quality.load(judged_assets / quality.FILE)
     halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
     scaled = [each for each in told(report, halves)[0] if each.method.endswith(SCALED)]
-    assert {each.method for each in scaled} > {REFERENCE}
+    assert {each.method for each in scaled} > {ALONE}
     for each in scaled:
         assert each.verdict == "same" and each.again == pytest.approx(each.stored, abs=0.01)
 
@@ -108,9 +108,9 @@ def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
     kept = {(check, name) for _, check, name in halves}
     kept |= {(check, name + SCALED) for check, name in kept}
     assert {(gap.check, gap.method) for gap in gaps} == {
-        (check, name) for check, name in kept if name != REFERENCE
+        (check, name) for check, name in kept if name != ALONE
     }
-    assert {gap.reference for gap in gaps} == {REFERENCE}
+    assert {gap.reference for gap in gaps} == {ALONE}
     for gap in gaps:
         assert gap.verdict == "same"
         assert gap.again.low < gap.again.mean < gap.again.high

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from planted import main_plane, ring
 
 from twotower import projection, shipped
+from twotower.catalogue import Catalogue
+from twotower.companions import Companions
 from twotower.domain import AUDIO, Profile, artist_key
 from twotower.embedder import Embedder
 from twotower.errors import IncompatibleModel, MissingData
-from twotower.ranking import TASTE, People, similarity
+from twotower.ranking import TASTE, ListeningReader, People, similarity
 from twotower.shipped import (
     LISTED_ARTISTS,
     Shipped,
@@ -88,7 +89,7 @@ def test_percentiles_are_shares_of_random_pairs(together, trained):
     listed = [
         [(artist_key(n), plays) for n, plays in listed_artists(p)] for p in together.profiles()
     ]
-    people = People(arrays["user"], arrays["candidate"], trained.rare.rows(listed))
+    people = People(arrays["user"], arrays["candidate"], trained.reader.read(listed))
     both = similarity(people, people)[~np.eye(200, dtype=bool)]
     for value in np.quantile(both, [0.1, 0.5, 0.9]):
         share = 100 * (both < value).mean()
@@ -98,7 +99,8 @@ def test_percentiles_are_shares_of_random_pairs(together, trained):
 def test_pairs_are_of_different_listeners_and_symmetric_by_hand():
     user = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
     candidate = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
-    nothing = sp.csr_matrix((2, 3), dtype=np.float32)
+    reader = ListeningReader(Catalogue((), (), np.zeros(0)), 1.0, Companions.none(0))
+    nothing = reader.read([[], []])
     pairs = pair_similarity(People(user, candidate, nothing))
     assert len(pairs) > 1000 and np.allclose(pairs, TASTE * 0.9)  # (1 + .8) / 2 both ways
 

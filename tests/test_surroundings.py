@@ -9,7 +9,7 @@ from planted import ring
 from twotower.community import Community, Member
 from twotower.domain import Listener, Profile
 from twotower.embedder import Embedder
-from twotower.ranking import nearness, similarity
+from twotower.ranking import Listening, nearness, similarity
 from twotower.surroundings import Surroundings
 
 PROFILES = ring(40, artists=16, hits=8, origin="file", seed=51)
@@ -29,14 +29,21 @@ def community(trained, tmp_path) -> Community:
     return opened
 
 
+def alike(one: Listening, other: Listening) -> bool:
+    return (
+        abs(one.rare - other.rare).max() < 1e-6
+        and abs(one.plays - other.plays).max() < 1e-6
+        and np.allclose(one.reach, other.reach, atol=1e-6)
+    )
+
+
 def told(around: Surroundings, community: Community, trained: Embedder) -> dict[str, float]:
     """Nearness of everyone, and that the artists are theirs."""
     crowd = community.crowd()
     by_id = {p.id: p for p in PROFILES} | {"new": replace(PROFILES[0], id="new")}
     people = trained.people([by_id[id] for id in crowd.ids])
     rows = np.arange(len(crowd))
-    artists = around.artists_of(crowd, rows)
-    assert abs(artists - people.artists).max() < 1e-6
+    assert alike(around.listening_of(crowd, rows), people.listening)
     return dict(zip(crowd.ids, around.nearness_of(crowd, rows, people).tolist(), strict=True))
 
 
@@ -47,12 +54,12 @@ def expected(trained: Embedder, profiles) -> dict[str, float]:
 
 
 def test_nearness_is_that_of_all_pairs(trained, community):
-    around = Surroundings(community, trained.rare)
+    around = Surroundings(community, trained.reader)
     assert told(around, community, trained) == pytest.approx(expected(trained, PROFILES), abs=1e-5)
 
 
 def test_who_joins_counts_and_who_leaves_counts_no_more(trained, community):
-    around = Surroundings(community, trained.rare)
+    around = Surroundings(community, trained.reader)
     before = told(around, community, trained)
     community.join(member(trained, replace(PROFILES[0], id="new")))
     with_new = told(around, community, trained)
@@ -68,19 +75,20 @@ def test_who_joins_counts_and_who_leaves_counts_no_more(trained, community):
 
 
 def test_who_changes_is_read_anew(trained, community):
-    around = Surroundings(community, trained.rare)
+    around = Surroundings(community, trained.reader)
     told(around, community, trained)
     crowd = community.crowd()
     other = replace(PROFILES[5], id=PROFILES[0].id)
     community.update(member(trained, other))
     crowd = community.crowd()
     row = crowd.row_of(PROFILES[0].id)
-    artists = around.artists_of(crowd, np.array([row]))
-    assert abs(artists - trained.people([PROFILES[5]]).artists).max() < 1e-6
+    assert alike(
+        around.listening_of(crowd, np.array([row])), trained.people([PROFILES[5]]).listening
+    )
 
 
 def test_in_a_large_crowd_a_sample_tells(trained, community):
-    around = Surroundings(community, trained.rare, sample=25)
+    around = Surroundings(community, trained.reader, sample=25)
     some = told(around, community, trained)
     every = expected(trained, PROFILES)
     assert all(some[id] <= every[id] + 1e-5 for id in every)

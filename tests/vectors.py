@@ -12,8 +12,8 @@ from twotower import halfvectors, quality
 from twotower.baselines import fit_popularity
 from twotower.checks import Sources
 from twotower.corrections import scaled
-from twotower.evaluation import TOWERS, evaluate
-from twotower.methods import SCALED, Fit, unit_rows
+from twotower.evaluation import COMPANIONS, REFERENCE, TOWERS, evaluate
+from twotower.methods import SCALED, Fit, Summed, unit_rows
 from twotower.reports import Report
 
 CHECKS = ("halves", "halves-head", "halves-playlists", "halves-other", "cold")
@@ -60,7 +60,14 @@ BASELINES: dict[str, Fit] = {
     name: knowing(name, noise) for name, noise in zip("ABCD", (0.9, 0.8, 0.7, 1.0), strict=True)
 }
 _PLAIN = {TOWERS: lambda training: Knows(TOWERS, 0.75, towers=True), **BASELINES}
-FITS = _PLAIN | {name + SCALED: scaled(fit) for name, fit in _PLAIN.items()} | WITHOUT
+_SCALED = {name + SCALED: scaled(fit) for name, fit in _PLAIN.items()}
+# what stands for the towers has no vectors, for it adds to their scores
+_WITH_MORE = {
+    REFERENCE: scaled(
+        lambda training: Summed(_PLAIN[TOWERS](training), Knows("more", 0.9), 0.3, COMPANIONS)
+    )
+}
+FITS = _PLAIN | _SCALED | _WITH_MORE | WITHOUT
 
 
 def write(

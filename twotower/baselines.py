@@ -25,6 +25,7 @@ from twotower.methods import (
     columns_of,
     listens,
     remembered,
+    summed,
     unit_rows,
     weighted_plays,
 )
@@ -154,6 +155,13 @@ _ease, _als = remembered(fit_ease), remembered(fit_als)
 _als_playlists = remembered(partial(fit_als, playlists=PLAYLIST_WEIGHT))
 _hybrid = remembered(fit_hybrid)
 _hybrid_playlists = remembered(partial(fit_hybrid, playlists=HYBRID_PLAYLIST_WEIGHT))
+_hybrid_ease = summed(_hybrid, _ease, 0.25, "ALS + content + EASE")
+_hybrid_ease_playlists = summed(
+    _hybrid_playlists,
+    remembered(partial(fit_ease, playlists=PLAYLIST_WEIGHT)),
+    0.5,
+    "ALS + content + EASE + playlists",
+)
 
 BASELINES: Mapping[str, Fit] = MappingProxyType(
     {
@@ -173,7 +181,9 @@ BASELINES: Mapping[str, Fit] = MappingProxyType(
         "ALS-64 + playlists + LS": scaled(_als_playlists),
         "ALS + content": _hybrid,
         "ALS + content + LS": scaled(_hybrid),
+        "ALS + content + EASE + LS": scaled(_hybrid_ease),
         "ALS + content + playlists": _hybrid_playlists,
         "ALS + content + playlists + LS": scaled(_hybrid_playlists),
+        "ALS + content + EASE + playlists + LS": scaled(_hybrid_ease_playlists),
     }
 )

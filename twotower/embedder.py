@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from twotower.catalogue import Catalogue
+from twotower.companions import Companions
 from twotower.content import ContentSpace
 from twotower.domain import Profile, Recognised
 from twotower.errors import IncompatibleModel, MissingData
@@ -37,10 +38,10 @@ from twotower.model import (
     Tower,
     TwoTower,
 )
-from twotower.ranking import People, RareArtists
+from twotower.ranking import ListeningReader, People
 from twotower.tables import Table
 
-FORMAT = 2
+FORMAT = 3
 BATCH = 256  # chunks read at once
 FILES = (
     "catalogue.json",
@@ -60,6 +61,7 @@ class Embedder:
     catalogue: Catalogue
     content: ContentMap
     items: Items  # row 0 is padding, artist row r is r + 1
+    companions: Companions  # which artists go with which
     version: str  # of the weights; vectors of different versions are never compared
     about: Mapping[str, Any]  # how it was trained
     trained_on: tuple[str, ...] = ()  # hashed ids of the listeners it has seen
@@ -70,6 +72,7 @@ class Embedder:
         model: TwoTower,
         table: Table,
         catalogue: Catalogue,
+        companions: Companions,
         *,
         about: Mapping[str, Any],
         trained_on: Sequence[str] = (),
@@ -93,23 +96,23 @@ class Embedder:
             space, genre_basis=_halved(space.genre_basis), name_basis=_halved(space.name_basis)
         )
         content = replace(table.content_map, space=space)
-        return cls(model, catalogue, content, items, "unsaved", dict(about), tuple(trained_on))
+        seen = tuple(trained_on)
+        return cls(model, catalogue, content, items, companions, "unsaved", dict(about), seen)
 
     @property
     def dim(self) -> int:
         return self.model.config.dim
 
     @property
-    def rare(self) -> RareArtists:
-        """What reads the very same artists; df was counted on so many listeners."""
+    def reader(self) -> ListeningReader:
+        """What reads the artists themselves for the ranking."""
         counted = float(self.about.get("listeners", self.catalogue.df.max(initial=0.0)))
-        return RareArtists(self.catalogue, counted)
+        return ListeningReader(self.catalogue, counted, self.companions)
 
     def people(self, profiles: Sequence[Profile]) -> People:
         """All that ranking needs of these profiles."""
-        played = [[(key, a.plays) for key, a in p.artists.items()] for p in profiles]
         user, candidate = self.embed(profiles, "user"), self.embed(profiles, "candidate")
-        return People(user, candidate, self.rare.rows(played))
+        return People(user, candidate, self.reader.read([played(p) for p in profiles]))
 
     @torch.inference_mode()
     def embed(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
@@ -267,6 +270,8 @@ class Embedder:
             space = ContentSpace(words, *(arrays[n] for n in _SPACE))
             content = ContentMap(space, *(arrays[n] for n in _MAP))
             items = Items(*(tensors[f"items.{n}"].float() for n in _ITEMS))
+            beside = (tensors[f"companions.{n}"].numpy() for n in _COMPANIONS)
+            companions = Companions(len(catalogue), *beside)
             version, about = str(document["version"]), dict(document["about"])
             if version != _version(document["files"]):
                 raise IncompatibleModel(
@@ -291,10 +296,11 @@ class Embedder:
                 f"{len(items.gates) - 1} encoded artists for {len(catalogue)} in the catalogue of "
                 f"{folder.name}: files of different training runs"
             )
-        return cls(model.eval(), catalogue, content, items, version, about, trained_on)
+        return cls(model.eval(), catalogue, content, items, companions, version, about, trained_on)
 
 
 _ITEMS = ("vectors", "gates", "df")
+_COMPANIONS = ("artists", "others", "weights")
 _SPACE = ("genre_idf", "genre_basis", "name_idf", "name_basis", "audio_mean", "audio_std")
 _MAP = ("mean", "std", "coefficients")
 
@@ -312,7 +318,14 @@ def _tensors(embedder: Embedder) -> dict[str, torch.Tensor]:
         )
     for name in _ITEMS:
         tensors[f"items.{name}"] = getattr(embedder.items, name).half().contiguous()
+    for name in _COMPANIONS:
+        tensors[f"companions.{name}"] = torch.from_numpy(getattr(embedder.companions, name))
     return tensors
+
+
+def played(profile: Profile) -> list[tuple[str, float]]:
+    """(artist key, plays) of a profile, as the ranking reads them."""
+    return [(key, artist.plays) for key, artist in profile.artists.items()]
 
 
 def _joined(items: Items, more: Items, sets: Sequence[ItemSet]) -> Items:

@@ -25,13 +25,15 @@ from twotower.checks import (
     read_sources,
 )
 from twotower.corrections import LocalScaling, scaled
-from twotower.fit import OneWay, Similarity, TwoTowers
+from twotower.fit import OneWay, Similarity, TwoTowers, WithCompanions
 from twotower.methods import SCALED, Fit, Method, Training, remembered
 from twotower.ranking import HUB_SHARE
 from twotower.reports import Report, Tally
 
 TOWERS = "two towers"
-REFERENCE = TOWERS + SCALED  # what stands for the towers, for a baseline may be scaled too
+COMPANIONS = f"{TOWERS} + companions"
+REFERENCE = COMPANIONS + SCALED  # what stands for us, for a baseline may be scaled too
+ALONE = TOWERS + SCALED  # compared with every baseline beside it
 FINAL = f"{TOWERS} + same artists"  # what the app ranks by
 COMPARED_BY = {"friends": FINAL}  # asks for the ranking that a person is shown
 
@@ -42,10 +44,15 @@ Asked = Callable[[str, int, Task, Method], None]  # of which name and split, wha
 def compared(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
     """The towers in all their ways, and the baselines, by name; the towers are trained once.
 
-    The headline is the mean of both ways after local scaling. Beside it stand that mean as it is,
-    the cosine of one way, and what the app ranks by, which adds a share for the very same artists.
+    The headline is the mean of both ways and a share for artists that go together, after local
+    scaling. Beside it stand the towers without the one or the other, the cosine of one way, and
+    what the app ranks by, which adds a share for the very same artists.
     """
     towers = remembered(towers)
+
+    @remembered
+    def companions(training: Training) -> WithCompanions:
+        return WithCompanions(towers(training))
 
     def final(training: Training) -> Method:
         similar = Similarity(towers(training).embedder)
@@ -55,7 +62,9 @@ def compared(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
     return {
         TOWERS: towers,
         one_way: lambda training: OneWay(towers(training).embedder, one_way),
-        REFERENCE: scaled(towers),
+        ALONE: scaled(towers),
+        COMPANIONS: companions,
+        REFERENCE: scaled(companions),
         FINAL: final,
         **BASELINES,
     }
@@ -93,8 +102,8 @@ def evaluate(
     if on_progress is not None:
         on_progress(1.0, "done")
     about = {"part": part, "splits": list(splits), **header(sources, checks, seed, command)}
-    by_check = COMPARED_BY if reference == REFERENCE else {}
-    return tally.report(about, reference=reference, by_check=by_check, seed=seed)
+    by_check, beside = (COMPARED_BY, ALONE) if reference == REFERENCE else ({}, "")
+    return tally.report(about, reference=reference, by_check=by_check, beside=beside, seed=seed)
 
 
 def ask(

@@ -7,17 +7,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 from twotower.artist_content import ArtistContent
 from twotower.catalogue import Catalogue
+from twotower.companions import Companions
 from twotower.datasets import Tagging
 from twotower.domain import SPOTIFY_WEB_API, Profile
-from twotower.embedder import Embedder
+from twotower.embedder import Embedder, played
 from twotower.errors import BadProfile
 from twotower.estimates import estimate_audio, estimate_genres
 from twotower.methods import Training
 from twotower.model import ModelConfig
-from twotower.ranking import similarity
+from twotower.ranking import TASTE, TOGETHER, similarity, together
 from twotower.splits import hashed_id
 from twotower.tables import Progress, World, build_world, listeners_of_artists
 from twotower.training import (
@@ -32,6 +34,7 @@ from twotower.training import (
 
 FEWEST_ARTISTS = 4  # in a profile that is trained on
 FEWEST_LISTENERS = 40  # to train on
+PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener, for the companions of an artist
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,16 @@ def fit_prepared(
         "records": [asdict(record) for record in history.records],
     }
     seen = sorted(hashed_id(p) for p in used)
-    return Embedder.from_training(model, table, catalogue, about=about, trained_on=seen)
+    return Embedder.from_training(
+        model, table, catalogue, companions_in(world), about=about, trained_on=seen
+    )
+
+
+def companions_in(world: World) -> Companions:
+    """Which artists go with which among the listeners of a training."""
+    lighter = world.source_weight < 1
+    scale = np.where(lighter, PLAYLIST_WEIGHT, 1.0) / world.source_weight
+    return Companions.fit(sp.csr_matrix(sp.diags(scale) @ world.weights))
 
 
 @dataclass(frozen=True)
@@ -174,8 +186,24 @@ class TwoTowers:
 
 
 @dataclass(frozen=True)
+class WithCompanions:
+    """Taste and artists that go together, in the shares that the app gives them."""
+
+    towers: TwoTowers
+    name: str = "two towers + companions"
+
+    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """(Q, N), symmetric, and of use for two halves of a person, who share no artist."""
+        read = self.towers.embedder.reader.read
+        sides = (read([played(p) for p in side]) for side in (queries, candidates))
+        goes = together(*sides)
+        taste = self.towers.scores(queries, candidates)
+        return np.asarray((TASTE * taste + TOGETHER * goes) / (TASTE + TOGETHER))
+
+
+@dataclass(frozen=True)
 class Similarity:
-    """What the app ranks by before it looks at hubs: taste, and the very same artists."""
+    """What the app ranks by before it looks at hubs: taste, companions, the very same artists."""
 
     embedder: Embedder
     name: str = "two towers + same artists"

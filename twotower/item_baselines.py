@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from twotower.companions import REGULARIZATION, ease
 from twotower.domain import Profile
 from twotower.methods import Method, Training, listens, unit_rows, weighted_plays
 
-EASE_REGULARIZATION = 3000.0
 EASE_LISTENERS = 3  # who play an artist that takes part; a matrix of all would not fit
 KNN_NEIGHBOURS, KNN_SHRINKAGE, KNN_OWN = 500, 2.0, 0.2
 
@@ -61,7 +61,7 @@ class ArtistToArtist:
 def fit_ease(
     training: Training,
     *,
-    regularization: float = EASE_REGULARIZATION,
+    regularization: float = REGULARIZATION,
     listeners: int = EASE_LISTENERS,
     own: float | None = None,
     playlists: float = 0.0,
@@ -71,15 +71,9 @@ def fit_ease(
     Of the artists that so many play; `playlists` scales a playlist's row, 0 leaves them out.
     """
     columns, matrix = _of_many(*weighted_plays(training, playlists), listeners)
-    gram = np.asarray((matrix.T @ matrix).toarray(), np.float64)
-    gram[np.diag_indices_from(gram)] += regularization
-    inverse = np.linalg.inv(gram)
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0)
+    weights = ease(matrix, regularization)
     name = "EASE + playlists" if playlists else "EASE"
-    return ArtistToArtist(
-        name, columns, weights.astype(np.float32), np.ones(len(columns), np.float32), own
-    )
+    return ArtistToArtist(name, columns, weights, np.ones(len(columns), np.float32), own)
 
 
 def fit_item_knn(

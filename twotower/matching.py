@@ -22,7 +22,7 @@ from twotower.domain import (
     Spread,
     artist_key,
 )
-from twotower.embedder import Embedder
+from twotower.embedder import Embedder, played
 from twotower.errors import EmptyProfile
 from twotower.index import top_k
 from twotower.ranking import People, nearest
@@ -55,8 +55,8 @@ class Matcher:
 
     def __init__(self, embedder: Embedder, community: Community, shipped: Shipped) -> None:
         self.embedder, self.community, self.shipped = embedder, community, shipped
-        self.rare = embedder.rare
-        self.around = Surroundings(community, self.rare)
+        self.reader = embedder.reader
+        self.around = Surroundings(community, self.reader)
 
     @classmethod
     def load(cls, settings: Settings) -> "Matcher":
@@ -71,7 +71,7 @@ class Matcher:
         community = Community.open(settings.community, model_version=embedder.version)
         community.seed(together.members(), digest=together.digest)
         matcher = cls(embedder, community, together)
-        matcher.around.artists_of(matcher.crowd(), np.zeros(0, np.int64))  # read before one asks
+        matcher.around.listening_of(matcher.crowd(), np.zeros(0, np.int64))  # read before one asks
         return matcher
 
     @property
@@ -129,12 +129,12 @@ class Matcher:
     def neighbours(self, portrait: Portrait, count: int = 10) -> tuple[Neighbour, ...]:
         """The nearest listeners, nearest first; the similarity is the same from both sides."""
         crowd, me = self.crowd(), portrait.profile
-        own_artists = self.rare.rows([[(key, a.plays) for key, a in me.artists.items()]])
+        listening = self.reader.read([played(me)])
         rows, similarity = nearest(
-            People(portrait.user_vector[None], portrait.candidate_vector[None], own_artists),
+            People(portrait.user_vector[None], portrait.candidate_vector[None], listening),
             crowd.user,
             crowd.candidate,
-            lambda rows: self.around.artists_of(crowd, rows),
+            lambda rows: self.around.listening_of(crowd, rows),
             lambda rows, people: self.around.nearness_of(crowd, rows, people),
             count,
             own=crowd.row_of(me.id),

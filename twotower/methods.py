@@ -73,6 +73,29 @@ def remembered(fit: Callable[[Training], _Kind]) -> Callable[[Training], _Kind]:
     return fitted
 
 
+@dataclass(frozen=True)
+class Summed:
+    """Two methods as one: the scores of the first, and a share of the second's."""
+
+    first: Method
+    second: Method
+    share: float
+    name: str
+
+    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        first = np.asarray(self.first.scores(queries, candidates))
+        return first + self.share * np.asarray(self.second.scores(queries, candidates))
+
+
+def summed(first: Fit, second: Fit, share: float, name: str) -> Fit:
+    """Both fits as one; `share` of the second's scores is added."""
+
+    def fitted(training: Training) -> Method:
+        return Summed(first(training), second(training), share, name)
+
+    return fitted
+
+
 def listens(profiles: Sequence[Profile], columns: Mapping[str, int]) -> sp.csr_matrix:
     """(listeners, artists) of log(1 + plays), moved to the same mean for each listener.
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from twotower.errors import IncompatibleModel, MissingData
-from twotower.methods import SCALED
 from twotower.reports import COMPARED, Difference, Gain, Mean, Report, Row
 
 FILE = "quality.json"
@@ -80,6 +79,7 @@ def load(path: Path) -> Report:
             tuple(_part(Mean, each) for each in told["means"]),
             tuple(_part(Difference, each) for each in told["differences"]),
             tuple(_part(Gain, each) for each in told.get("gains", ())),
+            tuple(_part(Difference, each) for each in told.get("beside", ())),
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(path) from error
@@ -138,8 +138,8 @@ def reference(report: Report) -> str:
 
 
 def towers(report: Report) -> str:
-    """What the names of all our methods begin with: the reference before its local scaling."""
-    return reference(report).removesuffix(SCALED)
+    """What the names of all our methods begin with: the reference before all that is added."""
+    return reference(report).partition(" + ")[0]
 
 
 def is_ours(report: Report, method: str) -> bool:

@@ -90,7 +90,7 @@ def _added_up(report: Report) -> Iterable[Figure]:
         yield Figure(
             "added up", mean.check, mean.method, None, mean.metric, mean.value, again, exact
         )
-    for gap in report.differences:
+    for gap in (*report.differences, *report.beside):
         one, other = (
             means.get((gap.check, name, gap.metric)) for name in (gap.reference, gap.method)
         )
@@ -115,7 +115,7 @@ def _fresh(
     from twotower.corrections import LocalScaling
     from twotower.embedder import Embedder
     from twotower.evaluation import REFERENCE, evaluate, evaluate_model
-    from twotower.fit import TwoTowers
+    from twotower.fit import TwoTowers, WithCompanions
 
     tell(0.0, "reading the data")
     sources = read_sources(data)
@@ -147,7 +147,7 @@ def _fresh(
     except MissingData as error:
         return figures, [*notes, f"The shipped model was not asked: {error}."]
     asked = evaluate_model(
-        LocalScaling(TwoTowers(embedder), REFERENCE),
+        LocalScaling(WithCompanions(TwoTowers(embedder)), REFERENCE),
         embedder.trained_on,
         sources,
         fits={},

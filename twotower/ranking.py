@@ -1,32 +1,60 @@
-"""Who is nearest: taste by the towers, the very same rare artists, and nobody near to everyone."""
+"""Who is nearest: taste by the towers, the artists themselves, and nobody near to everyone."""
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from twotower.catalogue import Catalogue
+from twotower.companions import Companions
 from twotower.index import top_k
 
 RERANKED = 200  # candidates whose similarity is computed
-TASTE = 0.45  # share of taste in the similarity; the rest is the very same artists
+TASTE, SAME, TOGETHER = 0.375, 0.46, 0.165  # shares of the three parts of a similarity
 NEAREST = 10  # others by whom it is told how near a listener is to people at all
-HUB_SHARE = 0.5  # of that nearness, of both, that is taken from a similarity for the order
+HUB_SHARE = 0.6  # of that nearness, of both, that is taken from a similarity for the order
 MEAN_WEIGHT, LEAST_WEIGHT = 5.0, 0.3  # of the artists of one listener
 HASHED = 1 << 20  # columns for artists outside the catalogue
+AT_ONCE = 1024  # listeners whose companions are looked at together
+TINY = 1e-9  # in place of a length of zero
+
+
+@dataclass(frozen=True, eq=False)
+class Listening:
+    """What ranking reads of listeners' artists; row i of all is one."""
+
+    rare: sp.csr_matrix  # (N, columns) unit rows of log plays x idf, unknown artists too
+    plays: sp.csr_matrix  # (N, catalogue) unit rows of log plays
+    reach: np.ndarray  # (N,) length of what goes with `plays`, zero where nothing does
+    companions: Companions
+
+    def __len__(self) -> int:
+        return len(self.reach)
+
+    def take(self, rows: Sequence[int] | np.ndarray | slice) -> "Listening":
+        return Listening(self.rare[rows], self.plays[rows], self.reach[rows], self.companions)
+
+    def followed_by(self, more: "Listening") -> "Listening":
+        return Listening(
+            sp.vstack([self.rare, more.rare], format="csr"),
+            sp.vstack([self.plays, more.plays], format="csr"),
+            np.concatenate([self.reach, more.reach]),
+            self.companions,
+        )
 
 
 @dataclass(frozen=True)
-class RareArtists:
-    """What a listener plays as a unit row of log plays x idf, artists unknown to the model too."""
+class ListeningReader:
+    """Reads what listeners play as rows, artists unknown to the model too."""
 
     catalogue: Catalogue
     listeners: float  # on whom the catalogue's df was counted
+    companions: Companions
 
-    def rows(self, people: Sequence[Iterable[tuple[str, float]]]) -> sp.csr_matrix:
-        """(artist key, plays) of each listener -> (n, columns) float32, of length one or zero.
+    def read(self, people: Sequence[Iterable[tuple[str, float]]]) -> Listening:
+        """(artist key, plays) of each listener -> rows of length one, or zero without artists.
 
         Log plays are moved to the same mean for everyone, so that a year and a decade of listening
         weigh the same.
@@ -39,14 +67,17 @@ class RareArtists:
             logs = np.log1p(np.array([plays for _, plays in pairs], np.float64))
             if len(pairs):
                 logs = np.maximum(logs - logs.mean() + MEAN_WEIGHT, LEAST_WEIGHT)
-            own = [self._column(key) for key, _ in pairs]
-            row = logs * self._idf(own)
-            values.append(row / max(float(np.linalg.norm(row)), 1e-12))
-            columns.extend(own)
+            values.append(logs)
+            columns.extend(self._column(key) for key, _ in pairs)
             ends.append(len(columns))
-        data = np.concatenate(values) if values else np.zeros(0)
-        shape = (len(ends) - 1, len(self.catalogue) + HASHED)
-        return sp.csr_matrix((data.astype(np.float32), columns, ends), shape=shape)
+        weights = np.concatenate(values) if values else np.zeros(0)
+        known = len(self.catalogue)
+        shape = (len(ends) - 1, known + HASHED)
+        rare = sp.csr_matrix((weights * self._idf(columns), columns, ends), shape=shape)
+        plays = sp.csr_matrix((weights, columns, ends), shape=shape)[:, :known]
+        rare, plays = _unit(rare), _unit(plays)
+        reach = [_lengths(plays[part] @ self.companions.matrix) for part in _parts(len(ends) - 1)]
+        return Listening(rare, plays, np.concatenate(reach).astype(np.float32), self.companions)
 
     def _column(self, key: str) -> int:
         row = self.catalogue.row(key)
@@ -60,41 +91,86 @@ class RareArtists:
         return np.asarray(np.log((1 + self.listeners) / (1 + df)))
 
 
+def _lengths(rows: sp.csr_matrix) -> np.ndarray:
+    return np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1), np.float64).ravel())
+
+
+def _unit(rows: sp.csr_matrix) -> sp.csr_matrix:
+    scale = sp.diags(1 / np.maximum(_lengths(rows), 1e-12))
+    return sp.csr_matrix(scale @ rows, dtype=np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class People:
     """Listeners as the ranking reads them; row i of all three is one."""
 
     user: np.ndarray  # (N, D) unit
     candidate: np.ndarray  # (N, D) unit
-    artists: sp.csr_matrix  # (N, columns) of `RareArtists`
+    listening: Listening
 
     def __len__(self) -> int:
         return len(self.user)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "People":
-        return People(self.user[rows], self.candidate[rows], self.artists[rows])
+        return People(self.user[rows], self.candidate[rows], self.listening.take(rows))
 
 
 def similarity(ones: People, others: People) -> np.ndarray:
-    """(Q, N) -0.45..1, the same from either side.
+    """(Q, N) -0.375..1, the same from either side: three parts, each alike from both.
 
-    A share of taste, the mean of both ways' cosines, and one of the very same artists: the root of
-    the cosine of their rows, for the first few in common say most.
+    A share of taste, the mean of both ways' cosines; one of the very same artists, the root of the
+    cosine of their rows, for the first few in common say most; and one of artists that go
+    together.
     """
     taste = (ones.user @ others.candidate.T + ones.candidate @ others.user.T) / 2
-    return _blended(taste, (ones.artists @ others.artists.T).toarray())
+    same = (ones.listening.rare @ others.listening.rare.T).toarray()
+    return _blended(taste, same, together(ones.listening, others.listening))
+
+
+def together(ones: Listening, others: Listening) -> np.ndarray:
+    """(Q, N) 0..1 how well the artists of two go together; the more, the more they tell.
+
+    The cosine of what goes with one's artists and what the other plays, and the mean of both ways.
+    """
+    companions, heard = ones.companions, others.plays.T
+    forth = ((ones.plays @ companions.matrix) @ heard).toarray()
+    back = ((ones.plays @ companions.backward) @ heard).toarray()
+    forth /= np.maximum(ones.reach, TINY)[:, None]
+    return np.asarray((forth + back / np.maximum(others.reach, TINY)) / 2)
 
 
 def similarity_of_pairs(ones: People, others: People) -> np.ndarray:
     """(N,) `similarity` of row i to row i."""
     forth = np.einsum("ij,ij->i", ones.user, others.candidate)
     back = np.einsum("ij,ij->i", others.user, ones.candidate)
-    same = ones.artists.multiply(others.artists).sum(axis=1)
-    return _blended((forth + back) / 2, np.asarray(same).ravel())
+    same = ones.listening.rare.multiply(others.listening.rare).sum(axis=1)
+    goes = [
+        _together_of_pairs(ones.listening.take(part), others.listening.take(part))
+        for part in _parts(len(ones))
+    ]
+    return _blended((forth + back) / 2, np.asarray(same).ravel(), np.concatenate(goes))
 
 
-def _blended(taste: np.ndarray, same: np.ndarray) -> np.ndarray:
-    return np.asarray(TASTE * taste + (1 - TASTE) * np.sqrt(np.clip(same, 0.0, 1.0)))
+def _together_of_pairs(ones: Listening, others: Listening) -> np.ndarray:
+    ways = (
+        (ones.companions.matrix, ones.reach),
+        (ones.companions.backward, others.reach),
+    )
+    parts = [
+        np.asarray((ones.plays @ matrix).multiply(others.plays).sum(axis=1)).ravel()
+        / np.maximum(reach, TINY)
+        for matrix, reach in ways
+    ]
+    return np.asarray(sum(parts) / 2)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """At least one, so that there is something to put together."""
+    yield from (slice(at, at + AT_ONCE) for at in range(0, max(count, 1), AT_ONCE))
+
+
+def _blended(taste: np.ndarray, same: np.ndarray, goes: np.ndarray) -> np.ndarray:
+    return np.asarray(TASTE * taste + SAME * np.sqrt(np.clip(same, 0.0, 1.0)) + TOGETHER * goes)
 
 
 def nearness(scores: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
@@ -112,7 +188,7 @@ def nearest(
     one: People,
     users: np.ndarray,
     candidates: np.ndarray,
-    artists_of: Callable[[np.ndarray], sp.csr_matrix],
+    listening_of: Callable[[np.ndarray], Listening],
     nearness_of: Callable[[np.ndarray, People], np.ndarray],
     count: int,
     *,
@@ -122,7 +198,7 @@ def nearest(
 
     one                one listener
     users, candidates  (N, D) everyone's unit vectors
-    artists_of         rows -> their `RareArtists`
+    listening_of       rows -> what they play
     nearness_of        rows and who they are -> (n,) how near each is to its nearest
 
     Found by cos(user, candidate of theirs); the best 200 of these, or `count` where that is more,
@@ -134,7 +210,7 @@ def nearest(
     rows, _ = top_k(candidates, one.user[0], max(count + 1, RERANKED))
     if own is not None:
         rows = rows[rows != own]
-    found = People(users[rows], candidates[rows], artists_of(rows))
+    found = People(users[rows], candidates[rows], listening_of(rows))
     similar = similarity(one, found)[0]
     scaled = similar - HUB_SHARE * nearness_of(rows, found)
     order = np.lexsort((rows, -scaled))[: max(count, 0)]

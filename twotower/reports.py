@@ -69,6 +69,7 @@ class Report:
     means: tuple[Mean, ...]
     differences: tuple[Difference, ...]
     gains: tuple[Gain, ...] = ()
+    beside: tuple[Difference, ...] = ()  # MRR of another method of ours minus each other one
 
     def mean(self, check: str, method: str, metric: str = "MRR") -> float:
         """One mean over the splits; KeyError where there is none."""
@@ -110,15 +111,17 @@ class Report:
             (*(mean for mean in self.means if mean.check not in new), *other.means),
             (*(d for d in self.differences if d.check not in new), *other.differences),
             (*(gain for gain in self.gains if gain.check not in new), *other.gains),
+            (*(d for d in self.beside if d.check not in new), *other.beside),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain values; the same run gives the same. Gains only if there are any."""
+        """All of it as plain values; the same run gives the same. Empty parts are left out."""
         parts: dict[str, Sequence[Row | Mean | Difference | Gain]] = {
             "rows": self.rows,
             "means": self.means,
             "differences": self.differences,
             **({"gains": self.gains} if self.gains else {}),
+            **({"beside": self.beside} if self.beside else {}),
         }
         told = {name: [_plain(each) for each in part] for name, part in parts.items()}
         return {"header": dict(self.header), **told}
@@ -220,11 +223,13 @@ class Tally:
         *,
         reference: str,
         by_check: Mapping[str, str] | None = None,
+        beside: str = "",
         seed: int = 0,
     ) -> Report:
         """Rows, means over splits and, where the reference is there, its paired differences.
 
-        `by_check` names another reference for some checks, which counts where it was asked.
+        `by_check` names another reference for some checks, which counts where it was asked;
+        `beside` a method of which the differences in MRR are told too.
         """
         of = {
             check: name
@@ -247,8 +252,15 @@ class Tally:
             if method != own and metric in COMPARED and (check, metric, own) in self._values
             for d in (self._difference((check, metric, own), (check, metric, method), seed),)
         )
+        also = tuple(
+            Difference(check, beside, method, metric, d.mean, d.low, d.high)
+            for (check, metric, method) in self._values
+            if metric == "MRR" and method != beside and (check, metric, beside) in self._values
+            for d in (self._difference((check, metric, beside), (check, metric, method), seed),)
+        )
         header = {**header, "reference": reference}
-        return Report(header, rows, means, differences, tuple(self._gains(reference, seed)))
+        gains = tuple(self._gains(reference, seed))
+        return Report(header, rows, means, differences, gains, also)
 
     def _gains(self, reference: str, seed: int) -> Iterator[Gain]:
         """Of the reference beside what it is when only artists are told, where both were asked."""

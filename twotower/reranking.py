@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twotower import quality
 from twotower.corrections import LOCAL_SHARE
 from twotower.halfvectors import ALIKE, Halves, Key
 from twotower.methods import SCALED
@@ -54,7 +53,8 @@ def rank_again(
             value = row.value if row is not None and same else None
             slack = (again - least + SLACK, most - again + SLACK)
             figures.append(Figure("ranked", check, method, split, metric, value, again, slack))
-    towers = quality.reference(report)
+    told = dict.fromkeys(each.reference for each in (*report.differences, *report.beside))
+    towers = next((name for name in told if any(name == method for _, method in ranks)), "")
     pairs = [(check, name) for check, name in ranks if name != towers and (check, towers) in ranks]
     gaps = []
     for done, (check, method) in enumerate(pairs):
@@ -141,10 +141,9 @@ def _gap(
         np.mean([of[at].moves() for at in splits], axis=0) for of in (one, other)
     )
     slack = float(max(down + other_up, up + other_down)) + SLACK
-    try:
-        stored = report.difference(check, method)
-    except KeyError:
-        stored = None
+    at = (check, towers, method, "MRR")
+    there = (*report.differences, *report.beside)
+    stored = next((d for d in there if (d.check, d.reference, d.method, d.metric) == at), None)
     seed = report.header.get("seed")
     again = bootstrap(values, resamples=RESAMPLES, seed=seed if isinstance(seed, int) else 0)
     return Gap(check, towers, method, "MRR", stored, again, slack)

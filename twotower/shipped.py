@@ -164,7 +164,7 @@ def build(
     kept = projection.reliability(wide, places)
     tell(0.9, "writing")
     listed = [[(artist_key(name), n) for name, n in listed_artists(p)] for p in profiles]
-    people = People(_unit(user.astype(np.float32)), wide, embedder.rare.rows(listed))
+    people = People(_unit(user.astype(np.float32)), wide, embedder.reader.read(listed))
     similarity = pair_similarity(people, seed=seed)
     audio = _audio_percentiles(profiles, embedder.catalogue)
     _write_gz(folder / "listeners.jsonl.gz", profiles)
@@ -216,7 +216,7 @@ def record(
             one,
             people.user,
             people.candidate,
-            lambda rows: people.artists[rows],
+            people.listening.take,
             lambda rows, _: near[rows],
             RECORDED,
         )

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse as sp
 
 from twotower.community import Community, Crowd
 from twotower.domain import Listener, artist_key
-from twotower.ranking import People, RareArtists, nearness, similarity
+from twotower.ranking import Listening, ListeningReader, People, nearness, similarity
 
 SAMPLE = 5000  # listeners by whom nearness is told, at most
 AT_ONCE = 256  # rows held against the sample in one product
@@ -30,18 +29,20 @@ class Surroundings:
     Nobody who has left is in it: when the crowd changes, all that was worked out is forgotten.
     """
 
-    def __init__(self, community: Community, rare: RareArtists, *, sample: int = SAMPLE) -> None:
-        self.community, self.rare = community, rare
+    def __init__(
+        self, community: Community, reader: ListeningReader, *, sample: int = SAMPLE
+    ) -> None:
+        self.community, self.reader = community, reader
         self._most = sample
         self._lock = threading.Lock()
         self._sample: _Sample | None = None
 
-    def artists_of(self, crowd: Crowd, rows: np.ndarray) -> sp.csr_matrix:
-        """The rare artists of these rows of the crowd."""
+    def listening_of(self, crowd: Crowd, rows: np.ndarray) -> Listening:
+        """What these rows of the crowd play, of what others may see."""
         sample = self._of(crowd)
-        places = [sample.row_of.get(crowd.ids[row]) for row in rows]
-        if all(place is not None for place in places):
-            return sample.people.artists[places]
+        places = [sample.row_of.get(crowd.ids[row], -1) for row in rows]
+        if all(place >= 0 for place in places):
+            return sample.people.listening.take(places)
         return self._read([crowd.ids[row] for row in rows])
 
     def nearness_of(self, crowd: Crowd, rows: np.ndarray, people: People) -> np.ndarray:
@@ -51,8 +52,7 @@ class Surroundings:
         missing = [at for at, id in enumerate(ids) if id not in sample.told]
         for start in range(0, len(missing), AT_ONCE):
             part = missing[start : start + AT_ONCE]
-            some = People(people.user[part], people.candidate[part], people.artists[part])
-            scores = similarity(some, sample.people)
+            scores = similarity(people.take(part), sample.people)
             others = np.ones(scores.shape, bool)
             for line, at in enumerate(part):
                 if (own := sample.row_of.get(ids[at])) is not None:
@@ -94,19 +94,19 @@ class Surroundings:
         new = [id for id in ids if id not in known]
         read = self._read(new)
         if before is not None and known:
-            stacked = sp.vstack([before.people.artists, read], format="csr")
+            stacked = before.people.listening.followed_by(read)
         else:
             stacked = read
-        first = stacked.shape[0] - len(new)
+        first = len(stacked) - len(new)
         place_of = known | {id: first + at for at, id in enumerate(new)}
-        artists = stacked[[place_of[id] for id in ids]]
+        listening = stacked.take([place_of[id] for id in ids])
         row_of = {id: row for row, id in enumerate(ids)}
-        return _Sample(crowd.seq, ids, row_of, People(user, candidate, artists))
+        return _Sample(crowd.seq, ids, row_of, People(user, candidate, listening))
 
-    def _read(self, ids: Sequence[str]) -> sp.csr_matrix:
+    def _read(self, ids: Sequence[str]) -> Listening:
         """Of who has just left there are no artists."""
         found = {listener.id: listener for listener in self.community.get(ids)}
-        return self.rare.rows([listed(found[id]) if id in found else () for id in ids])
+        return self.reader.read([listed(found[id]) if id in found else () for id in ids])
 
 
 def listed(listener: Listener) -> list[tuple[str, float]]:

@@ -148,7 +148,7 @@ def evaluate(
         from twotower.corrections import LocalScaling
         from twotower.evaluation import REFERENCE, compared, evaluate_model
         from twotower.evaluation import evaluate as compare
-        from twotower.fit import TwoTowers, two_towers
+        from twotower.fit import TwoTowers, WithCompanions, two_towers
 
         if model is None:
             before = quality.load(out) if add and out is not None else None
@@ -171,7 +171,7 @@ def evaluate(
             embedder = load_model(model)
             towers = TwoTowers(embedder)
             report = evaluate_model(
-                LocalScaling(towers, REFERENCE),
+                LocalScaling(WithCompanions(towers), REFERENCE),
                 embedder.trained_on,
                 folder,
                 fits=compared(lambda _: towers),
