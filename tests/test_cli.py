@@ -24,7 +24,7 @@ from twotower.cli import app
 from twotower.datafiles import FOLDERS
 from twotower.domain import Artist, Profile
 from twotower.embedder import Embedder
-from twotower.evaluation import ALONE
+from twotower.evaluation import ALONE, REFERENCE
 from twotower.fit import fit
 from twotower.methods import SCALED
 from twotower.profiles import read_profiles, write_profiles
@@ -434,7 +434,7 @@ def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
 def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
     tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    fits = {name: FITS[name] for name in (TOWERS, ALONE)} | BASELINES  # no training
+    fits = {name: FITS[name] for name in (TOWERS, ALONE, REFERENCE)} | BASELINES  # no training
     monkeypatch.setattr(twotower.evaluation, "compared", lambda towers: fits)
     data, assets = tmp_path / "data", tmp_path / "assets"
     hetrec_files(data / FOLDERS["hetrec"], people(LISTENERS, 12))

@@ -51,7 +51,8 @@ def test_a_run_is_what_its_report_says(judged_assets):
     assert {figure.way for figure in found.figures} == {"ranked", "added up"}
     assert {figure.check for figure in found.of("ranked")} == set(halfvectors.CHECKS)
     report = quality.load(judged_assets / quality.FILE)
-    assert len(found.of("added up")) == len(report.means) + len(report.differences)
+    sums = len(report.means) + len(report.differences) + len(report.beside)
+    assert len(found.of("added up")) == sums
     assert any("raw data is not here" in note for note in found.notes)
     assert found.seconds < 60
 
@@ -92,7 +93,7 @@ def test_a_mean_and_a_difference_that_were_changed_are_found_in_every_check(asse
 
 
 def test_an_interval_that_was_changed_is_found(assets):
-    change(assets, "differences", of_the_best, low=0.0, high=0.001, value=0.0005)
+    change(assets, "beside", of_the_best, low=0.0, high=0.001, value=0.0005)
     found = check_again(assets)
     assert any(each in found.gaps for each in found.differing)
 
