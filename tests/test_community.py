@@ -426,7 +426,7 @@ def test_a_page_damaged_in_the_middle_is_found_when_it_is_opened(community, url)
 def pragma(community: Community, statement: str) -> None:
     """Have every connection of the community from now on start with a statement."""
     community.close()
-    sa.event.listen(community._engine, "connect", lambda raw, _: raw.execute(statement))
+    sa.event.listen(community.database.engine, "connect", lambda raw, _: raw.execute(statement))
 
 
 def test_a_full_disk_is_told_and_loses_nothing(community: Community):
@@ -497,6 +497,6 @@ def test_a_backup_put_back_is_read_afresh(community: Community, tmp_path: Path, 
 
 
 def test_the_settings_that_keep_rows_safe_are_on(community: Community):
-    with community._engine.connect() as connection:
+    with community.database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL

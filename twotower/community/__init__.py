@@ -1,0 +1,21 @@
+"""The listeners that can be found: rows in a database are the truth, the arrays are made of them.
+
+Each change is one transaction and takes the next number `seq`, so another process sees that
+something changed by reading one number, and reads only what came after the last it knows.
+"""
+
+from twotower.community.crowd import INVENTED, Crowd, Member, Owned, Placed, Removal
+from twotower.community.schema import SCHEMA
+from twotower.community.store import Community, new_id
+
+__all__ = [
+    "INVENTED",
+    "SCHEMA",
+    "Community",
+    "Crowd",
+    "Member",
+    "Owned",
+    "Placed",
+    "Removal",
+    "new_id",
+]

@@ -1,0 +1,542 @@
+"""The one class that a program asks about a community's listeners."""
+
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from twotower.community.crowd import INVENTED, Crowd, Member, Owned, Placed, Removal
+from twotower.community.database import Database, next_seq, now_seq
+from twotower.community.rows import (
+    Row,
+    digest_of,
+    listener_of,
+    matrix_of,
+    now,
+    profile_in,
+    rows_of,
+    told_of,
+    vectors_of,
+)
+from twotower.community.schema import (
+    clock,
+    listeners,
+    meta,
+    read_meta,
+    removals,
+    vectors,
+    write_meta,
+)
+from twotower.domain import Listener, Profile
+from twotower.errors import CommunityError
+
+_Item = TypeVar("_Item")
+AT_ONCE = 500  # rows of one statement: it may have 999 values
+STREAMED = 20_000  # rows of the crowd read at a time
+
+
+def new_id() -> str:
+    """A random id that tells nothing, 16 hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+class Community:
+    """A database of listeners, and the arrays of those that this model can compare.
+
+    May be shared by threads. Whatever the database can't do is a CommunityError that says what
+    to do about it.
+    """
+
+    def __init__(self, database: Database, *, model_version: str) -> None:
+        self.model_version = model_version
+        self.database = database
+        self._lock = threading.Lock()
+        self._crowd: Crowd | None = None
+
+    @classmethod
+    def open(cls, url: str, *, model_version: str, wait_s: float = 5.0) -> "Community":
+        """The community at a database URL, made empty where there is none.
+
+        Vectors of another `model_version` stay in the database and are never in the crowd. A
+        writer waits `wait_s` seconds for another one. A damaged SQLite file is renamed, never
+        written over, and the CommunityError says to what.
+        """
+        opened = Database.open(url, community=new_id(), wait_s=wait_s)
+        return cls(opened, model_version=model_version)
+
+    def of_model(self, model_version: str) -> "Community":
+        """The same listeners as another model sees them, over the same connections."""
+        return Community(self.database, model_version=model_version)
+
+    @property
+    def where(self) -> str:
+        return self.database.where
+
+    def close(self) -> None:
+        """Let go of the database's connections."""
+        self.database.close()
+
+    # Changes
+
+    def join(self, member: Member) -> int:
+        """Add one listener, and give the seq of that change once it is safely stored."""
+        listener, placed = rows_of(member, self.model_version)
+        if listener["origin"] == INVENTED:
+            raise ValueError(f"{listener['id']} is invented: those come through seed")
+        with self.database.write() as connection:
+            self._check_length(connection, placed)
+            seq = next_seq(connection)
+            code = listener["code_hash"]
+            taken = sa.select(listeners.c.id).where(listeners.c.code_hash == code)
+            if code is not None and connection.scalar(taken) is not None:
+                raise CommunityError("that return code is taken: join again with a new one")
+            try:
+                connection.execute(sa.insert(listeners), listener | {"seq": seq})
+                connection.execute(sa.insert(vectors), placed)
+            except IntegrityError as error:
+                raise CommunityError(
+                    f"{listener['id']} is in the community already: update or leave instead"
+                ) from error
+        return seq
+
+    def update(self, member: Member) -> int:
+        """Put `member` in the place of the row with the same id, whole; gives the change's seq.
+
+        Its return code and when it was made stay; its vectors of other models go, for they tell of
+        another profile.
+        """
+        listener, placed = rows_of(member, self.model_version)
+        del listener["created"], listener["code_hash"]
+        mine = listeners.c.id == listener["id"]
+        with self.database.write() as connection:
+            self._check_length(connection, placed)
+            seq = next_seq(connection)
+            changed = connection.execute(
+                sa.update(listeners)
+                .where(mine, listeners.c.origin != INVENTED)
+                .values(listener | {"seq": seq})
+            )
+            if changed.rowcount == 0:
+                raise CommunityError(
+                    f"nobody in the community has the id {listener['id']}: join first"
+                )
+            connection.execute(sa.delete(vectors).where(vectors.c.id == listener["id"]))
+            connection.execute(sa.insert(vectors), placed)
+        return seq
+
+    def leave(self, id: str) -> Removal | None:
+        """Remove one listener with all that is stored of them; None where there was none.
+
+        What it gives holds against what the community keeps: the id, when, and a digest.
+        """
+        theirs, placed = listeners.c.id == id, vectors.c.id == id
+        with self.database.write() as connection:
+            row = connection.execute(sa.select(listeners).where(theirs)).mappings().first()
+            if row is None:
+                return None
+            of_models = sa.select(vectors).where(placed).order_by(vectors.c.model_version)
+            embedded = connection.execute(of_models).mappings().all()
+            seq = next_seq(connection)
+            connection.execute(sa.delete(vectors).where(placed))
+            connection.execute(sa.delete(listeners).where(theirs))
+            removal = Removal(
+                id=id,
+                seq=seq,
+                at=now(),
+                removed={
+                    "listeners": 1,
+                    "vectors": 2 * len(embedded),
+                    "places on a map": sum(each["x"] is not None for each in embedded),
+                    "kept profiles": int(row["profile"] is not None),
+                    "return codes": int(row["code_hash"] is not None),
+                },
+                content=digest_of([dict(row), *(dict(each) for each in embedded)]),
+                was_training=row["training"],
+                community=read_meta(connection, "community") or "",
+            )
+            connection.execute(
+                sa.insert(removals),
+                {"seq": seq, "id": id, "at": removal.at, "digest": removal.digest},
+            )
+        self.database.sweep()
+        return removal
+
+    def seed(self, members: Iterable[Member], *, digest: str | None = None) -> int:
+        """Make `members` the invented listeners; gives how many rows that wrote, 0 where it is so.
+
+        Which set is in is told by `digest`, for which a caller may give a digest of the file that
+        ships (then `members` is only read where it is needed); else it is taken from the members.
+        A set that is in already changes nothing; another one takes the place of all invented
+        rows. No row of a person is touched.
+        """
+        with self.database.read() as connection:
+            inside = read_meta(connection, "shipped")
+        if digest is not None and inside == f"{self.model_version} {digest}":
+            return 0
+        rows = [rows_of(member, self.model_version) for member in members]
+        people = sum(listener["origin"] != INVENTED for listener, _ in rows)
+        if people:
+            raise ValueError(f"{people} of {len(rows)} listeners are not invented")
+        both = [row for pair in rows for row in pair]
+        mark = f"{self.model_version} {digest or digest_of(both, without=('created', 'updated'))}"
+        if inside == mark:
+            return 0
+        with self.database.write() as connection:
+            if read_meta(connection, "shipped") == mark:  # another process was quicker
+                return 0
+            old = sa.select(listeners.c.id).where(listeners.c.origin == INVENTED)
+            gone = connection.scalars(old).all()
+            last = next_seq(connection, len(gone) + len(rows))
+            first = last - len(gone) - len(rows) + 1
+            if gone:
+                connection.execute(sa.delete(vectors).where(vectors.c.id.in_(old)))
+                connection.execute(sa.delete(listeners).where(listeners.c.origin == INVENTED))
+                connection.execute(
+                    sa.insert(removals),
+                    [{"seq": seq, "id": id} for seq, id in enumerate(gone, first)],
+                )
+            if rows:
+                start = first + len(gone)
+                try:
+                    connection.execute(
+                        sa.insert(listeners),
+                        [one | {"seq": seq} for seq, (one, _) in enumerate(rows, start)],
+                    )
+                    connection.execute(sa.insert(vectors), [placed for _, placed in rows])
+                except IntegrityError as error:
+                    raise CommunityError(
+                        "two of the listeners that ship have one id, or one has a person's id; "
+                        "none of them was added"
+                    ) from error
+            write_meta(connection, "shipped", mark)
+        return len(rows)
+
+    # Reading
+
+    def size(self) -> int:
+        """How many listeners can be found."""
+        with self.database.read() as connection:
+            count = sa.select(sa.func.count()).select_from(_joined())
+            return connection.execute(count.where(*self._in_crowd())).scalar_one()
+
+    def get(self, ids: Sequence[str]) -> list[Listener]:
+        """The listeners with these ids, in this order, without those that can't be found."""
+        names = ("id", "name", "origin", "artists", "genres")
+        columns = [*(listeners.c[name] for name in names), vectors.c.x, vectors.c.y]
+        query = sa.select(*columns).select_from(_joined()).where(*self._in_crowd())
+        found: dict[str, Listener] = {}
+        with self.database.read() as connection:
+            for part in batched(ids, AT_ONCE):
+                for row in connection.execute(query.where(listeners.c.id.in_(part))):
+                    found[row.id] = listener_of(row)
+        return [found[id] for id in ids if id in found]
+
+    def seq(self) -> int:
+        """The number of the last change; it never falls."""
+        with self.database.read() as connection:
+            return now_seq(connection)
+
+    def changed_since(self, seq: int) -> bool:
+        return self.seq() > seq
+
+    def epoch(self) -> tuple[int, str | None]:
+        """(seq, the generation that is served) in one reading; None is the model that ships."""
+        active = sa.select(meta.c.value).where(meta.c.key == "active").scalar_subquery()
+        with self.database.read() as connection:
+            seq, generation = connection.execute(sa.select(clock.c.seq, active)).one()
+        return int(seq), generation
+
+    def crowd(self) -> Crowd:
+        """Everyone who can be found, as of now; the same object until something changes."""
+        known = self._crowd
+        if known is not None and known.seq == self.seq():
+            return known
+        with self._lock:
+            known, seq = self._crowd, self.seq()
+            if known is None or known.seq != seq:
+                # a seq that fell is another database in the same place: a backup put back
+                before = known if known is not None and known.seq < seq else None
+                known = self._crowd = self._read_crowd(before)
+            return known
+
+    def _read_crowd(self, before: Crowd | None) -> Crowd:
+        """The crowd of the database; of one that is known, only what changed is read."""
+        since = -1 if before is None else before.seq
+        asked = (listeners.c.seq > since, *self._in_crowd())
+        names = ("id", "name", "origin")
+        columns = [
+            *(listeners.c[name] for name in names),
+            *(vectors.c[name] for name in ("user_vector", "candidate_vector", "x", "y")),
+        ]
+        query = sa.select(*columns).select_from(_joined()).where(*asked)
+        with self.database.read() as connection:
+            seq = now_seq(connection)
+            count = connection.execute(
+                sa.select(sa.func.count()).select_from(_joined()).where(*asked)
+            ).scalar_one()
+            rows = connection.execution_options(yield_per=STREAMED).execute(
+                query.order_by(listeners.c.seq)
+            )
+            new = self._filled(rows.partitions(), seq, count, before)
+            touched: set[str] = set()
+            if before is not None:
+                for table in (listeners, removals):
+                    changed = sa.select(table.c.id).where(table.c.seq > since)
+                    touched.update(connection.scalars(changed))
+        if before is not None and len(before):
+            new = before.without(touched, new)
+        return new.locked()
+
+    def _filled(
+        self,
+        parts: Iterable[Sequence[sa.Row[Any]]],
+        seq: int,
+        count: int,
+        before: Crowd | None,
+    ) -> Crowd:
+        """The crowd of `count` rows that come in parts; no more than one part is held beside it."""
+        dim = before.user.shape[1] if before is not None and len(before) else None
+        user = candidate = np.zeros((0, dim or 0), np.float32)
+        places = np.full((count, 2), np.nan, np.float32)
+        invented = np.zeros(count, bool)
+        ids: list[str] = []
+        names: list[str] = []
+        for rows in parts:
+            sizes = {len(b) for row in rows for b in (row.user_vector, row.candidate_vector)}
+            if dim is not None:
+                sizes.add(dim * 4)
+            if len(sizes) > 1 or any(size % 4 for size in sizes):
+                raise CommunityError(
+                    f"vectors of model {self.model_version} have "
+                    f"{' and '.join(map(str, sorted(sizes)))} bytes: put a backup of the "
+                    "community in its place",
+                    where=self.where,
+                )
+            if not ids:
+                dim = sizes.pop() // 4
+                user, candidate = (np.zeros((count, dim), np.float32) for _ in range(2))
+            here = slice(len(ids), len(ids) + len(rows))
+            user[here] = matrix_of([row.user_vector for row in rows], user.shape[1])
+            candidate[here] = matrix_of([row.candidate_vector for row in rows], user.shape[1])
+            places[here] = np.array([(row.x, row.y) for row in rows], np.float32)
+            invented[here] = [row.origin == INVENTED for row in rows]
+            ids += [row.id for row in rows]
+            names += [row.name for row in rows]
+        return Crowd(seq, tuple(ids), tuple(names), user, candidate, places, invented)
+
+    def stats(self) -> Mapping[str, Any]:
+        """Counts of what is stored, of nobody in particular."""
+        counts = {
+            "listeners": sa.true(),
+            "findable": listeners.c.findable,
+            "training": listeners.c.training,
+            "invented": listeners.c.origin == INVENTED,
+            "kept profiles": listeners.c.profile.is_not(None),
+        }
+        with self.database.read() as connection:
+            told: dict[str, Any] = {
+                name: connection.scalar(
+                    sa.select(sa.func.count()).select_from(listeners).where(which)
+                )
+                for name, which in counts.items()
+            }
+            by_model = sa.select(vectors.c.model_version, sa.func.count())
+            pairs = connection.execute(by_model.group_by(vectors.c.model_version)).all()
+            left = sa.select(sa.func.count()).select_from(removals)
+            return {
+                **told,
+                "left": connection.scalar(left),
+                "vectors by model": {str(version): int(count) for version, count in pairs},
+                "seq": now_seq(connection),
+                "schema": int(read_meta(connection, "schema") or 0),
+                "community": read_meta(connection, "community"),
+                "active": read_meta(connection, "active"),
+            }
+
+    # What owners ask
+
+    def owned(self, code_hash: str) -> Owned | None:
+        """The row whose owner has this return code."""
+        with self.database.read() as connection:
+            query = sa.select(listeners, vectors.c.x, vectors.c.y).select_from(
+                listeners.outerjoin(
+                    vectors,
+                    (vectors.c.id == listeners.c.id)
+                    & (vectors.c.model_version == self.model_version),
+                )
+            )
+            row = connection.execute(query.where(listeners.c.code_hash == code_hash)).first()
+        if row is None or not code_hash:
+            return None
+        return Owned(
+            row.id,
+            listener_of(row),
+            row.findable,
+            row.training,
+            row.profile is not None,
+            row.created,
+            row.updated,
+        )
+
+    def held(self, id: str) -> Mapping[str, Any] | None:
+        """All that is stored of one listener, as plain values; None where there is none."""
+        with self.database.read() as connection:
+            row = connection.execute(sa.select(listeners).where(listeners.c.id == id)).mappings()
+            listener = row.first()
+            query = sa.select(vectors).where(vectors.c.id == id).order_by(vectors.c.model_version)
+            embedded = connection.execute(query).mappings().all()
+        if listener is None:
+            return None
+        return {**told_of(dict(listener)), "vectors": [told_of(dict(each)) for each in embedded]}
+
+    def removal(self, id: str) -> Mapping[str, Any] | None:
+        """What is kept of one who left: seq, id, at, digest; None where nobody of that id did."""
+        query = sa.select(removals).where(removals.c.id == id).order_by(removals.c.seq.desc())
+        with self.database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else dict(row)
+
+    def traces(self, id: str) -> Mapping[str, int]:
+        """How many rows of each table are of this listener, those of who left aside."""
+        with self.database.read() as connection:
+            return {
+                table.name: int(
+                    connection.execute(
+                        sa.select(sa.func.count()).select_from(table).where(table.c.id == id)
+                    ).scalar_one()
+                )
+                for table in (listeners, vectors)
+            }
+
+    @property
+    def id(self) -> str:
+        """The community's own random id, by which a receipt says where it is from."""
+        with self.database.read() as connection:
+            return read_meta(connection, "community") or ""
+
+    # Learning on
+
+    def kept_profiles(self) -> Iterator[tuple[str, Profile]]:
+        """(id, profile) of those who help to train, by id; who leaves meanwhile is left out."""
+        yield from self._profiles(listeners.c.training, listeners.c.profile.is_not(None))
+
+    def to_embed(self, model_version: str) -> Iterator[tuple[str, Profile]]:
+        """(id, profile) of those without vectors of that model, by id.
+
+        Of one who keeps no profile here: of the artists that others see.
+        """
+        yield from self._profiles(self._lacks(model_version))
+
+    def _profiles(self, *which: sa.ColumnElement[bool]) -> Iterator[tuple[str, Profile]]:
+        names = ("id", "name", "origin", "artists", "profile")
+        query = sa.select(*(listeners.c[name] for name in names)).where(*which)
+        last = ""
+        while True:
+            with self.database.read() as connection:
+                part = query.where(listeners.c.id > last).order_by(listeners.c.id).limit(AT_ONCE)
+                rows = connection.execute(part).all()
+            for row in rows:
+                yield row.id, profile_in(row)
+            if len(rows) < AT_ONCE:
+                return
+            last = rows[-1].id
+
+    def put_vectors(self, model_version: str, placed: Iterable[Placed]) -> int:
+        """Store what another model gives these listeners beside the rest; gives how many it is.
+
+        In batches, each of them a transaction; who has left meanwhile is left out.
+        """
+        count = 0
+        for part in batched(placed, AT_ONCE):
+            rows: list[Row] = [vectors_of(each, model_version) for each in part]
+            ids = [row["id"] for row in rows]
+            with self.database.write() as connection:
+                next_seq(connection, 0)  # wait for who is leaving
+                here = set(
+                    connection.scalars(sa.select(listeners.c.id).where(listeners.c.id.in_(ids)))
+                )
+                connection.execute(
+                    sa.delete(vectors).where(
+                        vectors.c.id.in_(ids), vectors.c.model_version == model_version
+                    )
+                )
+                rows = [row for row in rows if row["id"] in here]
+                if rows:
+                    connection.execute(sa.insert(vectors), rows)
+            count += len(rows)
+        return count
+
+    def drop_vectors(self, model_version: str) -> int:
+        """Let go of what a model gave; gives how many listeners had such."""
+        with self.database.write() as connection:
+            if model_version == read_meta(connection, "active version"):
+                raise CommunityError(f"model {model_version} is served: go back to another first")
+            of_it = sa.delete(vectors).where(vectors.c.model_version == model_version)
+            count = connection.execute(of_it).rowcount
+        self.database.sweep()
+        return count
+
+    def active(self) -> str | None:
+        """The generation that is served; None is the model that ships."""
+        return self.epoch()[1]
+
+    def previous(self) -> str | None:
+        """The generation that was served before; None is the model that ships, or none was."""
+        with self.database.read() as connection:
+            return read_meta(connection, "previous")
+
+    def activate(self, generation: str | None, *, model_version: str) -> int:
+        """Serve a generation from now on, in one transaction; gives the change's seq.
+
+        A CommunityError while somebody has no vectors of its model; None is the model that ships.
+        """
+        with self.database.write() as connection:
+            seq = next_seq(connection)
+            lacking = sa.select(sa.func.count()).select_from(listeners)
+            count = connection.execute(lacking.where(self._lacks(model_version))).scalar_one()
+            if count:
+                raise CommunityError(
+                    f"{count} listeners have no vectors of model {model_version} yet: embed them, "
+                    "and switch then"
+                )
+            write_meta(connection, "previous", read_meta(connection, "active"))
+            write_meta(connection, "active", generation)
+            write_meta(connection, "active version", model_version)
+        return seq
+
+    def _lacks(self, model_version: str) -> sa.ColumnElement[bool]:
+        there = sa.select(vectors.c.id).where(
+            vectors.c.id == listeners.c.id, vectors.c.model_version == model_version
+        )
+        return ~there.exists()
+
+    def _in_crowd(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return vectors.c.model_version == self.model_version, listeners.c.findable
+
+    def _check_length(self, connection: sa.Connection, placed: Row) -> None:
+        stored = connection.scalar(
+            sa.select(vectors.c.user_vector)
+            .where(vectors.c.model_version == self.model_version)
+            .limit(1)
+        )
+        if stored is not None and len(stored) != len(placed["user_vector"]):
+            raise ValueError(
+                f"{placed['id']}: vector of {len(placed['user_vector']) // 4} among vectors of "
+                f"{len(stored) // 4} from model {self.model_version}"
+            )
+
+
+def _joined() -> sa.Join:
+    return listeners.join(vectors, vectors.c.id == listeners.c.id)
+
+
+def batched(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Lists of `size` items; the last may have fewer."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
