@@ -1,5 +1,6 @@
 """Fixtures for the tests of the pages, and a small trained model."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from vectors import write
 from world import INDEX, PlantedMatcher
 
 from twotower import projection, shipped
+from twotower.community import Community
 from twotower.embedder import Embedder
 from twotower.fit import fit
 from twotower.training import TrainConfig
@@ -57,3 +59,18 @@ def judged_assets(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("judged")
     write(folder, make_sources())
     return folder
+
+
+@pytest.fixture
+def community(url: str) -> Iterator[Community]:
+    community = Community.open(url, model_version="1", wait_s=0.05)
+    yield community
+    community.close()
+
+
+@pytest.fixture
+def other(community: Community, url: str) -> Iterator[Community]:
+    """The same community as another process has it."""
+    other = Community.open(url, model_version="1", wait_s=0.05)
+    yield other
+    other.close()

@@ -1,8 +1,5 @@
-import signal
-import sqlite3
-import subprocess
-import sys
-import threading
+"""What a community promises on SQLite, on PostgreSQL, and on three servers of it."""
+
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,66 +7,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from members import DIM, invented, member, people
+from servers import fresh, postgres
 
-from twotower.community import Community, Crowd, Member, new_id
-from twotower.domain import SPOTIFY_WEB_API, Listener
+from twotower.community import Community, Member, Placed, new_id
+from twotower.community.shards import spread
+from twotower.domain import SPOTIFY_WEB_API, Artist, Profile
 from twotower.errors import CommunityError
 
-DIM = 8
+
+@pytest.fixture(scope="session")
+def server() -> Iterator:
+    with postgres() as (one,):
+        yield one
 
 
-def member(id: str, *, origin: str = "file", seed: int | None = None, **changes) -> Member:
-    """One listener whose vectors follow from its id, or from `seed`."""
-    rng = np.random.default_rng(seed if seed is not None else list(id.encode()))
-    vectors = rng.standard_normal((2, DIM)).astype(np.float32)
-    user, candidate = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    listener = Listener(
-        id=id,
-        name=f"{id} by night",
-        origin=origin,
-        artists=(("Sigur Rós", 12.0), ("Low", 3.5)),
-        genres=("slowcore", "post-rock"),
-        place=(0.5, -1.25),
-    )
-    return replace(Member(listener, user, candidate, map_version="m1"), **changes)
+@pytest.fixture(scope="session")
+def three() -> Iterator:
+    with postgres(3) as servers:
+        yield servers
 
 
-def invented(count: int, *, seed: int = 0) -> list[Member]:
-    return [member(f"made{n}", origin="invented", seed=seed + n) for n in range(count)]
-
-
-def people(crowd: Crowd) -> dict[str, tuple]:
-    """Everything a crowd holds, by id, to compare."""
-    return {
-        id: (
-            crowd.names[row],
-            crowd.user[row].tobytes(),
-            crowd.candidate[row].tobytes(),
-            crowd.places[row].tobytes(),
-            bool(crowd.invented[row]),
-        )
-        for row, id in enumerate(crowd.ids)
-    }
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'deep' / 'down' / 'community.sqlite'}"
-
-
-@pytest.fixture
-def community(url: str) -> Iterator[Community]:
-    community = Community.open(url, model_version="1", wait_s=0.05)
-    yield community
-    community.close()
-
-
-@pytest.fixture
-def other(community: Community, url: str) -> Iterator[Community]:
-    """The same community as another process has it."""
-    other = Community.open(url, model_version="1", wait_s=0.05)
-    yield other
-    other.close()
+@pytest.fixture(params=["SQLite", "PostgreSQL", "three servers"])
+def url(request, tmp_path: Path) -> str:
+    if request.param == "SQLite":
+        return f"sqlite:///{tmp_path / 'deep' / 'down' / 'community.sqlite'}"
+    if request.param == "PostgreSQL":
+        return fresh(request.getfixturevalue("server"))
+    servers = request.getfixturevalue("three")
+    asked = fresh(servers[0])
+    spread(asked, [fresh(each) for each in servers], community=new_id())
+    return asked
 
 
 def test_a_new_community_is_empty(community: Community):
@@ -193,27 +161,14 @@ def test_arrays_of_the_crowd_can_not_be_written_to(community: Community):
             array[0] = 0
 
 
-def test_seq_rises_with_every_change_and_no_two_rows_share_one(community, url):
+def test_seq_rises_with_every_change_and_no_two_rows_share_one(community):
     seqs = [community.join(member(id)) for id in "abc"] + [community.update(member("a"))]
     community.seed(invented(5))
     assert seqs == sorted(set(seqs))
-    with sqlite3.connect(sa.make_url(url).database) as rows:
-        stored = [seq for (seq,) in rows.execute("select seq from listeners")]
+    with community.database.read() as rows:
+        stored = rows.scalars(sa.text("select seq from listeners")).all()
     assert len(stored) == len(set(stored)) == 8
     assert community.seq() == max(stored)
-
-
-def test_leave_removes_the_row_and_its_bytes_from_the_file(community, url):
-    community.join(member("a"))
-    community.join(member("b"))
-    assert community.leave("a")
-    assert not community.leave("a")
-    community.close()
-    file = Path(sa.make_url(url).database)
-    everything = b"".join(part.read_bytes() for part in file.parent.iterdir())
-    assert b"b by night" in everything
-    assert b"a by night" not in everything
-    assert member("a").candidate_vector.tobytes() not in everything
 
 
 def test_joining_twice_is_refused_and_changes_nothing(community: Community):
@@ -317,186 +272,143 @@ def test_people_can_not_be_seeded_nor_the_invented_join(community: Community):
         community.update(member("made0"))
 
 
-# Faults
+# Owners
 
 
-def together(*acts) -> list[BaseException]:
-    """Run the acts at the same moment in a thread each; gives what they raised."""
-    start, raised = threading.Barrier(len(acts)), []
-
-    def run(act) -> None:
-        start.wait()
-        try:
-            act()
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return raised
+def consenting(id: str, *, code: str = "", **changes) -> Member:
+    """One who helps to train, with a profile of more than others see."""
+    artists = {"low": Artist("Low", plays=3.5), "hidden": Artist("Hidden", plays=2.0)}
+    profile = Profile(f"{id} at home", artists=artists, name="My name", origin="file")
+    return member(id, training=True, profile=profile, code_hash=code, **changes)
 
 
-def test_many_may_make_and_seed_the_same_community_at_once(url: str):
-    def start() -> None:
-        Community.open(url, model_version="1").seed(invented(50))
-
-    assert together(*[start] * 6) == []
-    assert Community.open(url, model_version="1").size() == 50
-
-
-def test_threads_that_write_and_read_lose_nothing(url: str):
-    community = Community.open(url, model_version="1")
-
-    def work(name: str) -> None:
-        for n in range(15):
-            community.join(member(f"{name}{n}"))
-            assert community.crowd().row_of(f"{name}{n}") is not None
-            if n % 3 == 0:
-                community.leave(f"{name}{n}")
-                assert community.crowd().row_of(f"{name}{n}") is None
-
-    assert together(*[lambda name=name: work(name) for name in "abcd"]) == []
-    assert len(community.crowd()) == community.size() == 40
+def test_an_owner_is_known_by_the_code_and_told_what_is_held(community: Community):
+    community.join(consenting("a", code="c0de", findable=False))
+    owned = community.owned("c0de")
+    assert (owned.id, owned.findable, owned.training, owned.has_profile) == ("a", False, True, True)
+    assert owned.listener == member("a").listener
+    assert owned.created == owned.updated
+    assert community.owned("other") is None and community.owned("") is None
+    held = community.held("a")
+    assert held["name"] == "a by night" and "My name" not in str(held)
+    (vectors,) = held["vectors"]
+    np.testing.assert_array_equal(np.float32(vectors["user_vector"]), member("a").user_vector)
+    assert community.held("b") is None
 
 
-WRITER = """
-import sys
-sys.path[:0] = sys.argv[2:]
-from test_community import member
-from twotower.community import Community
-community = Community.open(sys.argv[1], model_version="1")
-done = community.size()
-while True:
-    community.join(member(f"r{done}"))
-    print(f"r{done}", flush=True)
-    done += 1
-"""
+def test_a_code_belongs_to_one(community: Community):
+    community.join(consenting("a", code="c0de"))
+    with pytest.raises(CommunityError, match="return code is taken"):
+        community.join(consenting("b", code="c0de"))
+    assert community.traces("b") == {"listeners": 0, "vectors": 0}
 
 
-def test_a_kill_in_mid_write_loses_nothing_that_was_acknowledged(url: str):
-    acknowledged: list[str] = []
-    for lines in (1, 23, 60):
-        tests = Path(__file__).parent
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, url, str(tests), str(tests.parent)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        with writer:
-            acknowledged += [writer.stdout.readline().strip() for _ in range(lines)]
-            writer.send_signal(signal.SIGKILL)
-            acknowledged += [line.strip() for line in writer.stdout if line.endswith("\n")]
-        community = Community.open(url, model_version="1")
-        crowd = community.crowd()
-        assert set(acknowledged) <= set(crowd.ids)
-        assert len(crowd) <= len(acknowledged) + lines  # at most one unheard a round
-        for row, id in enumerate(crowd.ids):
-            assert (crowd.candidate[row] == member(id).candidate_vector).all()
-        community.close()
-    assert len(acknowledged) >= 84
+def test_an_update_keeps_code_and_age_and_takes_both_vectors_and_the_profile(community, other):
+    community.join(consenting("a", code="c0de"))
+    community.put_vectors("2", [Placed("a", *vectors_of("x"))])
+    before = other.crowd()
+    community.update(member("a", seed=9, findable=True))
+    owned, crowd = community.owned("c0de"), other.crowd()
+    assert not owned.has_profile and not owned.training and owned.updated >= owned.created
+    assert crowd is not before and len(crowd) == 1
+    assert (crowd.user[0] == member("a", seed=9).user_vector).all()
+    assert (crowd.candidate[0] == member("a", seed=9).candidate_vector).all()
+    assert [id for id, _ in community.to_embed("2")] == ["a"]  # those told of another profile
 
 
-@pytest.mark.parametrize("content", [b"not a database " * 600, b"SQLite format 3\0" + b"\7" * 9000])
-def test_a_damaged_file_is_set_aside_and_said_so(tmp_path: Path, content: bytes):
-    file = tmp_path / "community.sqlite"
-    file.write_bytes(content)
-    with pytest.raises(CommunityError, match=r"set aside as community\.sqlite\.damaged-"):
-        Community.open(f"sqlite:///{file}", model_version="1")
-    (aside,) = tmp_path.iterdir()
-    assert aside.read_bytes() == content
-    assert Community.open(f"sqlite:///{file}", model_version="1").size() == 0
-
-
-def test_a_page_damaged_in_the_middle_is_found_when_it_is_opened(community, url):
-    community.seed(invented(400))
-    community.close()
-    file = Path(sa.make_url(url).database)
-    content = bytearray(file.read_bytes())
-    content[20_000:60_000] = bytes(range(250)) * 160
-    file.write_bytes(content)
-    with pytest.raises(CommunityError, match="damaged and was set aside"):
-        Community.open(url, model_version="1")
-    (aside,) = file.parent.glob("*.damaged-*[0-9]")
-    assert aside.read_bytes() == content
-
-
-def pragma(community: Community, statement: str) -> None:
-    """Have every connection of the community from now on start with a statement."""
-    community.close()
-    sa.event.listen(community.database.engine, "connect", lambda raw, _: raw.execute(statement))
-
-
-def test_a_full_disk_is_told_and_loses_nothing(community: Community):
-    community.seed(invented(5))
-    before = community.crowd()
-    pragma(community, "PRAGMA max_page_count=1")  # raised by SQLite to the pages there are
-    with pytest.raises(CommunityError, match="no room to write"):
-        community.seed(invented(500))
-    assert people(community.crowd()) == people(before)
-    assert community.leave("made0")
-
-
-def test_a_read_only_community_is_told_and_can_be_read(community: Community):
-    community.seed(invented(5))
-    pragma(community, "PRAGMA query_only=1")
-    with pytest.raises(CommunityError, match="can be read but not written"):
-        community.join(member("a"))
-    assert len(community.crowd()) == 5
-
-
-def test_a_locked_database_is_told_and_can_be_read(community: Community, url: str):
-    community.join(member("a"))
-    holder = sqlite3.connect(sa.make_url(url).database, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(CommunityError, match="try again in a moment"):
-        community.join(member("b"))
-    assert community.crowd().ids == ("a",)
-    holder.execute("ROLLBACK")
+def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, other: Community):
+    community.join(consenting("a", code="c0de"))
     community.join(member("b"))
-    assert community.crowd().ids == ("a", "b")
+    community.put_vectors("2", [Placed("a", *vectors_of("x"), (1.0, 2.0), "m2")])
+    removal = community.leave("a")
+    assert removal.removed == {
+        "listeners": 1,
+        "vectors": 4,
+        "places on a map": 2,
+        "kept profiles": 1,
+        "return codes": 1,
+    }
+    assert removal.was_training and removal.community == community.id == other.id
+    kept = other.removal("a")
+    assert (kept["seq"], kept["at"], kept["digest"]) == (removal.seq, removal.at, removal.digest)
+    assert set(kept) == {"id", "seq", "at", "digest"}
+    assert community.traces("a") == {"listeners": 0, "vectors": 0}
+    assert community.traces("b") == {"listeners": 1, "vectors": 1}
+    assert other.crowd().ids == ("b",) and community.owned("c0de") is None
+    assert community.leave("a") is None and community.removal("b") is None
 
 
-def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path):
-    (tmp_path / "file").touch()
-    with pytest.raises(CommunityError, match="the folder can't be made"):
-        Community.open(f"sqlite:///{tmp_path}/file/community.sqlite", model_version="1")
+def test_a_profile_is_kept_only_of_who_helps_to_train(community: Community):
+    with pytest.raises(ValueError, match="kept only of who helps"):
+        community.join(replace(consenting("a"), training=False))
+    through = replace(consenting("a").profile, origin=f"file+{SPOTIFY_WEB_API}")
+    with pytest.raises(CommunityError, match="never stored"):
+        community.join(replace(consenting("a"), profile=through))
+    assert community.seq() == 0 and community.traces("a")["listeners"] == 0
 
 
-def test_a_folder_in_the_files_place_is_told(tmp_path: Path):
-    with pytest.raises(CommunityError, match="can't be opened"):
-        Community.open(f"sqlite:///{tmp_path}", model_version="1")
-
-
-@pytest.mark.parametrize("url", ["", "nonsense", "nosuch://host/name", "sqlite://"])
-def test_an_address_that_is_none_is_told(url: str):
-    with pytest.raises(CommunityError, match="sqlite:////path/to/community"):
-        Community.open(url, model_version="1")
-
-
-def test_a_community_of_a_newer_program_is_left_alone(community: Community, url: str):
-    file = sa.make_url(url).database
-    with sqlite3.connect(file) as database:
-        database.execute("update meta set value = '99' where key = 'schema'")
-    with pytest.raises(CommunityError, match="format 99"):
-        Community.open(url, model_version="1")
-
-
-def test_a_backup_put_back_is_read_afresh(community: Community, tmp_path: Path, url: str):
-    community.join(member("a"))
-    with sqlite3.connect(sa.make_url(url).database) as now:
-        backup = sqlite3.connect(tmp_path / "backup.sqlite")
-        now.backup(backup)
+def test_counts_are_of_nobody_in_particular(community: Community):
+    community.seed(invented(3))
+    community.join(consenting("a", code="c0de", findable=False))
     community.join(member("b"))
-    assert community.crowd().ids == ("a", "b")
-    with sqlite3.connect(sa.make_url(url).database) as now:
-        backup.backup(now)
-    assert community.crowd().ids == ("a",)
+    community.leave("b")
+    stats = community.stats()
+    told = {"listeners": 4, "findable": 3, "training": 1, "invented": 3, "kept profiles": 1}
+    assert {name: stats[name] for name in told} == told
+    assert stats["left"] == 1 and stats["vectors by model"] == {"1": 4}
+    assert stats["seq"] == community.seq() and stats["schema"] == 2
 
 
-def test_the_settings_that_keep_rows_safe_are_on(community: Community):
-    with community.database.engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+# Learning on
+
+
+def vectors_of(id: str) -> tuple[np.ndarray, np.ndarray]:
+    someone = member(id, seed=77)
+    return someone.user_vector, someone.candidate_vector
+
+
+def test_profiles_come_whole_from_who_consents_and_as_shown_from_others(community: Community):
+    community.join(consenting("a"))
+    community.join(member("b"))
+    ((id, kept),) = community.kept_profiles()
+    assert id == kept.id == "a" and kept.name == "" and set(kept.artists) == {"low", "hidden"}
+    to_embed = dict(community.to_embed("2"))
+    assert to_embed["a"] == kept
+    assert {a.name: a.plays for a in to_embed["b"].artists.values()} == {
+        "Sigur Rós": 12,
+        "Low": 3.5,
+    }
+    assert list(community.to_embed("1")) == []
+
+
+def test_another_models_vectors_stand_beside_until_they_are_switched_to(community, other):
+    community.seed(invented(2))
+    community.join(member("a"))
+    before = other.crowd()
+    rows = [Placed(id, *vectors_of(id), (0.0, 1.0), "m2") for id, _ in community.to_embed("2")]
+    rows.append(Placed("gone", *vectors_of("gone")))
+    with pytest.raises(CommunityError, match="3 listeners have no vectors of model 2"):
+        community.activate("two", model_version="2")
+    assert community.put_vectors("2", rows) == 3
+    assert other.crowd() is before and community.epoch() == (before.seq, None)
+    assert community.activate("two", model_version="2") == community.seq() > before.seq
+    assert other.epoch() == (community.seq(), "two") and community.previous() is None
+    new = other.of_model("2").crowd()
+    assert set(new.ids) == set(before.ids)
+    assert (new.user[new.row_of("a")] == vectors_of("a")[0]).all()
+    with pytest.raises(CommunityError, match="is served"):
+        community.drop_vectors("2")
+    community.activate(None, model_version="1")
+    assert community.active() is None and community.previous() == "two"
+    assert community.drop_vectors("2") == 3
+    assert dict(community.stats()["vectors by model"]) == {"1": 3}
+
+
+def test_one_who_joins_meanwhile_is_embedded_before_the_switch(community: Community):
+    community.join(member("a"))
+    community.put_vectors("2", [Placed("a", *vectors_of("a"))])
+    community.join(member("b"))
+    with pytest.raises(CommunityError, match="1 listeners have no vectors"):
+        community.activate("two", model_version="2")
+    assert [id for id, _ in community.to_embed("2")] == ["b"]
+    assert community.active() is None

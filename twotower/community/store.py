@@ -89,8 +89,8 @@ class Community:
         if listener["origin"] == INVENTED:
             raise ValueError(f"{listener['id']} is invented: those come through seed")
         with self.database.write() as connection:
-            self._check_length(connection, placed)
             seq = next_seq(connection)
+            self._check_length(connection, placed)
             code = listener["code_hash"]
             taken = sa.select(listeners.c.id).where(listeners.c.code_hash == code)
             if code is not None and connection.scalar(taken) is not None:
@@ -114,8 +114,8 @@ class Community:
         del listener["created"], listener["code_hash"]
         mine = listeners.c.id == listener["id"]
         with self.database.write() as connection:
-            self._check_length(connection, placed)
             seq = next_seq(connection)
+            self._check_length(connection, placed)
             changed = connection.execute(
                 sa.update(listeners)
                 .where(mine, listeners.c.origin != INVENTED)
@@ -136,6 +136,7 @@ class Community:
         """
         theirs, placed = listeners.c.id == id, vectors.c.id == id
         with self.database.write() as connection:
+            next_seq(connection, 0)  # wait for who is writing
             row = connection.execute(sa.select(listeners).where(theirs)).mappings().first()
             if row is None:
                 return None
@@ -187,6 +188,7 @@ class Community:
         if inside == mark:
             return 0
         with self.database.write() as connection:
+            next_seq(connection, 0)  # wait for another process that does the same
             if read_meta(connection, "shipped") == mark:  # another process was quicker
                 return 0
             old = sa.select(listeners.c.id).where(listeners.c.origin == INVENTED)
@@ -472,9 +474,14 @@ class Community:
         return count
 
     def drop_vectors(self, model_version: str) -> int:
-        """Let go of what a model gave; gives how many listeners had such."""
+        """Let go of what a model gave; gives how many listeners had such.
+
+        A CommunityError where that model is served, as far as `activate` knows, or is this one.
+        """
         with self.database.write() as connection:
-            if model_version == read_meta(connection, "active version"):
+            next_seq(connection, 0)  # wait for who is switching
+            served = read_meta(connection, "active version") or self.model_version
+            if model_version == served:
                 raise CommunityError(f"model {model_version} is served: go back to another first")
             of_it = sa.delete(vectors).where(vectors.c.model_version == model_version)
             count = connection.execute(of_it).rowcount

