@@ -1,7 +1,9 @@
 """PostgreSQL servers that the tests start themselves."""
 
+import atexit
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -44,8 +46,8 @@ def postgres(count: int = 1) -> Iterator[list]:
         yield servers
     finally:
         for server in servers:
-            stop = ["stop", "-w", "-m", "immediate"]  # nothing of it is wanted any more
-            embedded.pg_ctl(stop, pgdata=server.pgdata, user=server.system_user)
+            atexit.unregister(server._cleanup)
+            server.get_postmaster_info().process.send_signal(signal.SIGQUIT)  # at once
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
 
