@@ -193,6 +193,9 @@ class PlantedMatcher:
     def crowd(self) -> Crowd:
         return self._crowd
 
+    def epoch(self) -> tuple[int, str | None]:
+        return self._crowd.seq, None
+
     def areas(self) -> tuple[Area, ...]:
         places = self._crowd.places
         means = [places[100 * g : 100 * g + 100].mean(axis=0) for g in range(len(GROUPS))]

@@ -85,6 +85,10 @@ class Matcher:
     def crowd(self) -> Crowd:
         return self.community.crowd()
 
+    def epoch(self) -> tuple[int, str | None]:
+        """The community's last change and the generation of models that it serves."""
+        return self.community.epoch()
+
     def areas(self) -> tuple[Area, ...]:
         return self.shipped.areas
 

@@ -109,11 +109,11 @@ def held(matcher: Matcher, code: str) -> Mapping[str, Any]:
     """Everything that is stored of the owner of a code."""
     found = matcher.community.held(_owned(matcher, code).id)
     if found is None:
-        raise UnknownCode(_NOBODY)
+        raise UnknownCode(NOBODY)
     return found
 
 
-_NOBODY = (
+NOBODY = (
     "nobody here has this code: compare it with what you kept, letter by letter. Who has left has "
     "no code any longer"
 )
@@ -122,7 +122,7 @@ _NOBODY = (
 def _owned(matcher: Matcher, code: str) -> Owned:
     found = find(matcher, code)
     if found is None:
-        raise UnknownCode(_NOBODY)
+        raise UnknownCode(NOBODY)
     return found
 
 
@@ -171,6 +171,13 @@ def preview(
     check_origin(portrait.profile)
     name = check_name(wish.name, matcher.community, known_as=portrait.profile.name, own=own)
     return _seen(matcher, showable(matcher, portrait), wish, name, portrait.profile.origin, own)[0]
+
+
+def preview_of(matcher: Matcher, owned: Owned, wish: Wish) -> Listener:
+    """The same for a member who changes choices without bringing any music."""
+    name = check_name(wish.name, matcher.community, own=owned.id)
+    pool = shown_before(owned)
+    return _seen(matcher, pool, wish, name, owned.listener.origin, owned.id)[0]
 
 
 def _seen(
@@ -236,7 +243,7 @@ def leave(matcher: Matcher, code: str) -> Removal:
     """Remove all that is stored of the owner of a code; the receipt says what that was."""
     receipt = matcher.community.leave(_owned(matcher, code).id)
     if receipt is None:
-        raise UnknownCode(_NOBODY)
+        raise UnknownCode(NOBODY)
     return receipt
 
 
