@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -274,7 +274,7 @@ def _stored(owned: Owned) -> None:
     who = f"“{escape(owned.listener.name)}”" if owned.findable else "nobody that others can find"
     kept = "your whole profile, for training" if owned.has_profile else "no whole profile"
     st.markdown(
-        f"You are {who}. Since {owned.created:%d %B %Y}, last changed {owned.updated:%d %B %Y}. "
+        f"You are {who}. Since {_day(owned.created)}, last changed {_day(owned.updated)}. "
         f"Stored are {amount(len(owned.listener.artists), 'artist')} that others see, with their "
         f"share; {kept}; two vectors, "
         f"{'a place on the map' if owned.listener.place else 'no place on the map'}, where your "
@@ -296,6 +296,14 @@ def _stored(owned: Owned) -> None:
             "Close", key="member-close", icon=":material/lock:", on_click=member.close,
             help="Forget the code on this page; what is stored stays",
         )  # fmt: skip
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _day(text: str) -> str:
+    return f"{_moment(text):%d %B %Y}"
 
 
 def _changes(owned: Owned) -> None:
@@ -375,7 +383,7 @@ def left() -> None:
         st.header("You have left. Your receipt", anchor=False)
         st.markdown(
             f"- **Removed:** {_removed(receipt)}\n"
-            f"- **When:** {receipt.at:%d %B %Y, %H:%M:%S} UTC, change {receipt.seq:,}\n"
+            f"- **When:** {_moment(receipt.at):%d %B %Y, %H:%M:%S} UTC, change {receipt.seq:,}\n"
             f"- **Id:** `{receipt.id}`\n- **Digest:** `{receipt.digest}`"
         )
         components.note(
@@ -399,8 +407,8 @@ def _removed(receipt: Removal) -> str:
 
 
 def receipt_json(receipt: Removal) -> str:
-    told = {**asdict(receipt), "at": receipt.at.isoformat(), "removed": dict(receipt.removed)}
-    return json.dumps(told, indent=1)
+    """What `verify-receipt` reads: all that was told, and the digest of it that is kept here."""
+    return json.dumps({**asdict(receipt), "digest": receipt.digest}, indent=1)
 
 
 def code_entry() -> None:
