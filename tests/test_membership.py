@@ -295,3 +295,16 @@ def test_another_process_sees_who_joined_and_who_left(planted_assets, tmp_path, 
 def test_a_profile_of_which_nothing_is_known_is_told_so(matcher, wish):
     with pytest.raises(EmptyProfile):
         matcher.look(replace(ME, artists={"nobody": Artist("Nobody")}))
+
+
+def test_another_model_embeds_of_a_member_what_others_see_too(matcher, portrait, wish):
+    made = join(matcher, portrait, replace(wish, training=True))
+    hidden = join(matcher, portrait, replace(wish, findable=False, training=True))
+    other = dict(matcher.community.to_embed("another"))
+    assert set(other[made.id].artists) == set(wish.shown)
+    assert set(other[hidden.id].artists) == set(ME.artists)
+    kept = dict(matcher.community.kept_profiles())
+    assert set(kept[made.id].artists) == set(ME.artists)
+    row = matcher.crowd().row_of(made.id)
+    again = matcher.look(other[made.id])
+    assert np.allclose(again.user_vector, matcher.crowd().user[row], atol=1e-6)
