@@ -27,8 +27,8 @@ WEIGHTS = (
     "A trained model may keep faint traces of what it learned from until it is next trained: that "
     "training is without you."
 )
-FINDABLE = "Others may find me, under a pseudonym, by the artists that I choose"
-TRAINING = "My whole profile may help to train the model"
+FINDABLE = "Others may find me"
+TRAINING = "My profile may help to train"
 TODAY = "Put today's music in the place of what is stored"
 
 
@@ -99,7 +99,8 @@ def _choices(seen: "Portrait | None", owned: Owned | None) -> Wish:
     _begin(list(names), owned, seen)
     findable = st.checkbox(FINDABLE, key="join-findable", persist_state="session")
     components.note(
-        "Whoever uses this server may then see you as below. You can change it or leave at any "
+        "Under a pseudonym, by artists that you choose: whoever uses this server may see you as "
+        "below. You can change it or leave at any "
         "time, with a code that you get once."
     )
     shown: list[str] = []
@@ -402,7 +403,7 @@ def left() -> None:
 
 
 def _removed(receipt: Removal) -> str:
-    parts = [f"{count} {escape(what)}" for what, count in receipt.removed.items() if count]
+    parts = [f"{escape(what)} {count}" for what, count in receipt.removed.items() if count]
     return ", ".join(parts) or "nothing was there"
 
 
