@@ -20,6 +20,7 @@ page = st.navigation(
         st.Page(HERE / "you.py", title="You", icon=":material/person:", url_path="you"),
         st.Page(HERE / "neighbours.py", title="Neighbours", icon=":material/group:"),
         st.Page(HERE / "map.py", title="Map", icon=":material/scatter_plot:"),
+        st.Page(HERE / "community.py", title="Community", icon=":material/group_add:"),
         st.Page(HERE / "lab.py", title="Lab", icon=":material/science:"),
         st.Page(HERE / "privacy.py", title="Privacy", icon=":material/shield_person:"),
     ],

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from twotower.ui import atlas
+from twotower.ui import atlas, live
 
 st.title("The map of listeners", anchor=False)
+live.keep_map()
 atlas.explorer()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from twotower.ui import people, session, spotify_playlist, takehome
+from twotower.ui import components, live, people, session, spotify_playlist, takehome
 
 st.title("Your neighbours", anchor=False)
 seen = session.require_portrait()
@@ -26,3 +26,5 @@ for neighbour in found:
     )
     with card:
         people.neighbour_card(neighbour, seen.profile)
+st.page_link(components.COMMUNITY, label="Be found by others, too", icon=":material/group_add:")
+live.keep_list(found, count)

@@ -7,6 +7,7 @@ from twotower.ui import privacy
 st.title("Privacy", anchor=False)
 privacy.in_short()
 privacy.each_door()
+privacy.of_who_joins()
 privacy.in_the_browser()
 privacy.of_the_server()
 privacy.be_rid_of_it()

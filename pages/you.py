@@ -18,4 +18,5 @@ with genres:
     portrait.recognition(seen)
 portrait.audio(seen, session.matcher().community_audio())
 st.page_link(components.START, label="Add artists", icon=":material/add:")
+st.page_link(components.COMMUNITY, label="Be found by others", icon=":material/group_add:")
 components.lead_on("See your neighbours", components.NEIGHBOURS, "edited")

@@ -161,7 +161,9 @@ class PlantedMatcher:
             seconds=perf_counter() - began,
         )
 
-    def neighbours(self, portrait: Portrait, count: int = 10) -> tuple[Neighbour, ...]:
+    def neighbours(
+        self, portrait: Portrait, count: int = 10, *, own: str | None = None
+    ) -> tuple[Neighbour, ...]:
         scores = self._crowd.candidate @ portrait.user_vector
         found = []
         for rank, row in enumerate(np.argsort(-scores, kind="stable")[:count], start=1):
@@ -183,13 +185,16 @@ class PlantedMatcher:
     def person(self, listener_id: str) -> Listener | None:
         return {person.id: person for person in self._people}.get(listener_id)
 
-    def place(self, portrait: Portrait) -> tuple[float, float]:
+    def place(self, portrait: Portrait, *, own: str | None = None) -> tuple[float, float]:
         near = [n.listener.place for n in self.neighbours(portrait, 15)]
         x, y = np.median(np.array(near), axis=0)
         return float(x), float(y)
 
     def crowd(self) -> Crowd:
         return self._crowd
+
+    def epoch(self) -> tuple[int, str | None]:
+        return self._crowd.seq, None
 
     def areas(self) -> tuple[Area, ...]:
         places = self._crowd.places

@@ -14,7 +14,11 @@ TwoTowerError
 ├─ EmptyProfile            too little is known to place the listener; says what would help
 ├─ MissingData             raw data, model or assets are not where they were looked for
 ├─ IncompatibleModel       model files are damaged or come from different training runs
-└─ CommunityError          the community could not be opened, read or written
+├─ CommunityError          the community could not be opened, read or written
+├─ BadName                 a pseudonym that can't be one; says what to change
+├─ MayNotJoin              who may not join, or with nothing to store; says what else there is
+├─ UnknownCode             no member has this return code
+└─ TooOften                too many tries in a short time; .retry_after_s says for how long to wait
 
 The message says what to do next.
 """
@@ -75,3 +79,20 @@ class IncompatibleModel(TwoTowerError): ...
 
 
 class CommunityError(TwoTowerError): ...
+
+
+class BadName(TwoTowerError): ...
+
+
+class MayNotJoin(TwoTowerError): ...
+
+
+class UnknownCode(TwoTowerError): ...
+
+
+class TooOften(TwoTowerError):
+    """`retry_after_s` is how long to wait, in seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

@@ -85,6 +85,10 @@ class Matcher:
     def crowd(self) -> Crowd:
         return self.community.crowd()
 
+    def epoch(self) -> tuple[int, str | None]:
+        """The community's last change and the generation of models that it serves."""
+        return self.community.epoch()
+
     def areas(self) -> tuple[Area, ...]:
         return self.shipped.areas
 
@@ -126,8 +130,13 @@ class Matcher:
             seconds=seconds,
         )
 
-    def neighbours(self, portrait: Portrait, count: int = 10) -> tuple[Neighbour, ...]:
-        """The nearest listeners, nearest first; the similarity is the same from both sides."""
+    def neighbours(
+        self, portrait: Portrait, count: int = 10, *, own: str | None = None
+    ) -> tuple[Neighbour, ...]:
+        """The nearest listeners, nearest first; the similarity is the same from both sides.
+
+        `own` is the id under which the person is in the community: nobody is their own neighbour.
+        """
         crowd, me = self.crowd(), portrait.profile
         listening = self.reader.read([played(me)])
         rows, similarity = nearest(
@@ -137,7 +146,7 @@ class Matcher:
             lambda rows: self.around.listening_of(crowd, rows),
             lambda rows, people: self.around.nearness_of(crowd, rows, people),
             count,
-            own=crowd.row_of(me.id),
+            own=crowd.row_of(own or me.id),
         )
         ids = [crowd.ids[row] for row in rows]
         people = {listener.id: listener for listener in self.community.get(ids)}
@@ -163,10 +172,12 @@ class Matcher:
         """Share of random pairs of the community, 0..100, that are less similar."""
         return self.shipped.percentile(similarity)
 
-    def place(self, portrait: Portrait) -> tuple[float, float]:
-        """Where the listener goes on the map; NaN where nobody has a place."""
+    def place(self, portrait: Portrait, *, own: str | None = None) -> tuple[float, float]:
+        """Where the listener goes on the map, `own` left out; NaN where nobody has a place."""
         crowd = self.crowd()
         placed = np.isfinite(crowd.places).all(axis=1)
+        if own is not None and (row := crowd.row_of(own)) is not None:
+            placed[row] = False
         rows, _ = top_k(crowd.candidate, portrait.user_vector, projection.NEIGHBOURS, mask=placed)
         x, y = projection.place(crowd.places[rows])
         return float(x), float(y)

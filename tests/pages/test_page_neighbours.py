@@ -83,7 +83,7 @@ def test_a_missing_model_is_said_with_what_to_do(app, monkeypatch):
 def test_a_community_that_is_out_of_reach_is_said_in_its_own_words(
     neighbours, planted, monkeypatch
 ):
-    def fail(portrait, count):
+    def fail(portrait, count, *, own=None):
         raise CommunityError("another program is writing: try again in a moment")
 
     neighbours.session_state["found"] = None

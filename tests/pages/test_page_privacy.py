@@ -12,9 +12,9 @@ def test_it_says_what_each_door_reads_and_how_long_it_is_kept(app):
     assert [each.value for each in app.subheader] == [
         "A demo listener, or artists you pick", "Files", "ListenBrainz and Last.fm",
         "How your tracks sound, where whoever runs the server allows it", "Spotify sign-in",
-        "A playlist in your Spotify account",
+        "Joining the community", "A playlist in your Spotify account",
     ]  # fmt: skip
-    assert words(app).count("**How long:**") == 6
+    assert words(app).count("**How long:**") == 7
 
 
 def test_it_names_everyone_whom_the_server_may_ask(app):
@@ -23,6 +23,15 @@ def test_it_names_everyone_whom_the_server_may_ask(app):
     for asked in ("ListenBrainz or Last.fm", "Spotify while you are signed in", "tracks sound"):
         assert asked in said
     assert "are invented, and marked so" in said
+
+
+def test_it_says_what_is_stored_of_who_joins_and_what_stays_of_who_left(app):
+    app.switch_page("privacy.py").run()
+    said = words(app)
+    assert "unless you join the community" in said
+    assert "leaves no trace in them" in said and "a hash of your return code" in said
+    assert "your random id, the time and a digest" in said
+    assert "may keep faint traces of it until it is trained again" in said
 
 
 def test_without_music_it_leads_to_the_start(app):

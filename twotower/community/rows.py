@@ -93,11 +93,16 @@ def listener_of(row: Any) -> Listener:
     )
 
 
-def profile_in(row: Any) -> Profile:
-    """The kept profile of a row of listeners, else one of the artists that others see."""
-    if row.profile is not None:
-        (profile,) = read_profiles(io.BytesIO(row.profile.encode()), where=row.id)
-        return profile
+def kept_in(row: Any) -> Profile:
+    """The kept profile of a row of listeners."""
+    (profile,) = read_profiles(io.BytesIO(row.profile.encode()), where=row.id)
+    return profile
+
+
+def shown_in(row: Any) -> Profile:
+    """A profile of the artists that others see; the kept one of whom nobody sees anything."""
+    if row.profile is not None and not json.loads(row.artists):
+        return kept_in(row)
     artists = {
         artist_key(name): Artist(name, plays=plays) for name, plays in json.loads(row.artists)
     }

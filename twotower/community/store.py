@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -15,11 +15,12 @@ from twotower.community.database import Database, next_seq, now_seq
 from twotower.community.rows import (
     Row,
     digest_of,
+    kept_in,
     listener_of,
     matrix_of,
     now,
-    profile_in,
     rows_of,
+    shown_in,
     told_of,
     vectors_of,
 )
@@ -425,16 +426,19 @@ class Community:
 
     def kept_profiles(self) -> Iterator[tuple[str, Profile]]:
         """(id, profile) of those who help to train, by id; who leaves meanwhile is left out."""
-        yield from self._profiles(listeners.c.training, listeners.c.profile.is_not(None))
+        yield from self._profiles(kept_in, listeners.c.training, listeners.c.profile.is_not(None))
 
     def to_embed(self, model_version: str) -> Iterator[tuple[str, Profile]]:
         """(id, profile) of those without vectors of that model, by id.
 
-        Of one who keeps no profile here: of the artists that others see.
+        Of the artists that others see, as when the listener joined: one that is hidden leaves no
+        trace in a vector. Of whom nobody sees anything, the kept profile.
         """
-        yield from self._profiles(self._lacks(model_version))
+        yield from self._profiles(shown_in, self._lacks(model_version))
 
-    def _profiles(self, *which: sa.ColumnElement[bool]) -> Iterator[tuple[str, Profile]]:
+    def _profiles(
+        self, read: Callable[[Any], Profile], *which: sa.ColumnElement[bool]
+    ) -> Iterator[tuple[str, Profile]]:
         names = ("id", "name", "origin", "artists", "profile")
         query = sa.select(*(listeners.c[name] for name in names)).where(*which)
         last = ""
@@ -443,7 +447,7 @@ class Community:
                 part = query.where(listeners.c.id > last).order_by(listeners.c.id).limit(AT_ONCE)
                 rows = connection.execute(part).all()
             for row in rows:
-                yield row.id, profile_in(row)
+                yield row.id, read(row)
             if len(rows) < AT_ONCE:
                 return
             last = rows[-1].id

@@ -1,5 +1,6 @@
 """The map page: the community as points, and one person beside it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +47,8 @@ def explorer() -> None:
             else "Click a point to meet the person; bring some music, and you are on it too."
         )
     )
+    clicked = st.session_state.get("map-ids", crowd.ids)  # of the figure that was on the page
+    st.session_state["map-ids"] = crowd.ids
     chart, beside = st.columns([7, 4], gap="medium")
     with chart:
         event = st.plotly_chart(
@@ -57,7 +60,7 @@ def explorer() -> None:
             config={"scrollZoom": True, "displaylogo": False, "displayModeBar": False},
             alt=_told(len(crowd), near),
         )
-    _obey_click(event, crowd)
+    _obey_click(event, clicked)
     with beside:
         _search(crowd)
         _nearest(near)
@@ -78,7 +81,7 @@ def _obey_link() -> None:
         _show(linked)
 
 
-def _obey_click(event: Any, crowd: "Crowd") -> None:
+def _obey_click(event: Any, ids: Sequence[str]) -> None:
     """Show the person whose point was selected since the last run."""
     row = -1
     for point in event.selection.points:
@@ -86,8 +89,8 @@ def _obey_click(event: Any, crowd: "Crowd") -> None:
         row = int(told[0] if isinstance(told, list) else told)
     new = row != st.session_state.get("map-row")
     st.session_state["map-row"] = row
-    if new and 0 <= row < len(crowd.ids):
-        _show(crowd.ids[row], ring=False)
+    if new and 0 <= row < len(ids):
+        _show(ids[row], ring=False)
 
 
 def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
@@ -96,8 +99,9 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
     crowd = matcher.crowd()
     artist = st.session_state.get("map-artist")
     focus = st.session_state.get("map-focus", "")
+    now = (crowd.seq, artist, focus, session.own_id())
     drawn, of, known = st.session_state.get("map-drawn", (None, None, None))
-    if drawn == (crowd.seq, artist, focus) and of is seen:
+    if drawn == now and of is seen:
         return known
     around: tuple[Neighbour, ...] = ()
     if artist:
@@ -105,13 +109,13 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
     figure = charts.taste_map(
         crowd.places,
         matcher.areas(),
-        you=matcher.place(seen) if seen else None,
+        you=matcher.place(seen, own=session.own_id()) if seen else None,
         neighbours=_spots([each.listener.id for each in near]),
         around=_spots([each.listener.id for each in around]),
         focus=next(iter(_spots([focus])), None),
         compact=components.is_phone(),
     )
-    st.session_state["map-drawn"] = ((crowd.seq, artist, focus), seen, figure)
+    st.session_state["map-drawn"] = (now, seen, figure)
     return figure
 
 
@@ -233,6 +237,8 @@ def _person(near: tuple[Neighbour, ...], seen: "Portrait | None") -> None:
         st.markdown(":material/person_off: This person isn't in the community, or has left it.")
         return
     match = next((each for each in near if each.listener.id == chosen), None)
+    if chosen == session.own_id():
+        components.note("This is you, as others see you.")
     people.person_card(person, mine=_shared(person, seen), match=match)
 
 

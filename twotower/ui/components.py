@@ -14,15 +14,18 @@ from twotower.ui.words import amount, capital, escape, turn
 
 PICTURE = ROOT / "assets" / "hint.svg"
 START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"
-PRIVACY = "privacy.py"
+PRIVACY, COMMUNITY = "privacy.py", "community.py"
 REFRESH_S = 0.5  # of a progress bar
 
 
 def style() -> None:
-    """Darkens the buttons that lead on: white on the dark theme's accent is too faint to read."""
+    """Darkens the buttons that lead on, and what is chosen of many.
+
+    White on the dark theme's accent is too faint to read.
+    """
     st.html(
-        "<style>[class*='st-key-go-'] button {background-image: "
-        "linear-gradient(rgb(0 0 0 / 22%), rgb(0 0 0 / 22%))}</style>"
+        "<style>[class*='st-key-go-'] button, [data-testid=stMultiSelect] [data-tag] "
+        "{background-image: linear-gradient(rgb(0 0 0 / 22%), rgb(0 0 0 / 22%))}</style>"
     )
 
 
@@ -34,7 +37,7 @@ def hero() -> None:
         st.markdown(
             "Bring your music, from anywhere. A trained model places you among "
             "thousands of listeners, and shows who is nearest, how near, and what they could "
-            "show you. No account, nothing stored."
+            "show you. No account, nothing stored unless you join."
         )
     with picture:
         st.image(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from twotower.matching import Portrait
 
 INVENTED = "invented"  # origin of listeners who are no real people
+JOINED = "joined"  # what marks the others
 SHARED, DISCOVER, AGREED = 6, 6, 8  # artists shown on a card, and above the cards
 
 
@@ -26,7 +27,7 @@ def is_invented(listener: Listener) -> bool:
 
 
 def heading_line(text: str, listener: Listener | None = None, *, level: int = 3) -> None:
-    """A heading and, for an invented listener, the badge that says so."""
+    """A heading and, of a listener, the badge that says whether there is a person behind it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if level == 3:
             st.subheader(text, anchor=False, width="content")
@@ -38,6 +39,13 @@ def heading_line(text: str, listener: Listener | None = None, *, level: int = 3)
                 color="gray",
                 help="Drawn from the model, not a real person: so that there is company from "
                 "the first minute, and nobody's data is shown.",
+            )
+        elif listener is not None:
+            st.badge(
+                JOINED,
+                color="green",
+                help="A person who joined this community, under a pseudonym, and chose what "
+                "others see.",
             )
 
 
@@ -81,10 +89,14 @@ def neighbour_card(neighbour: Neighbour, mine: Profile) -> None:
 
 
 def person_card(
-    listener: Listener, *, mine: Sequence[str] = (), match: Neighbour | None = None
+    listener: Listener,
+    *,
+    mine: Sequence[str] = (),
+    match: Neighbour | None = None,
+    key: str = "person",
 ) -> None:
     """A person of the community; `mine` are the visitor's artists that they share."""
-    with st.container(border=True, key="person", gap="xsmall"):
+    with st.container(border=True, key=key, gap="xsmall"):
         heading_line(escape(listener.name), listener, level=2)
         if match is not None:
             st.markdown(

@@ -42,6 +42,13 @@ DOORS = (
         "Until you sign out, half a day after the last use, or until the server stops",
     ),
     (
+        "Joining the community",
+        "What you choose on the page Community and say yes to: a pseudonym and artists that others "
+        "may see, or your whole profile for training",
+        "In the community's database, until you leave: see below",
+        "Until you leave with your code; then every byte of it is removed at once",
+    ),
+    (
         "A playlist in your Spotify account",
         "Nothing of yours: the names of artists are looked up there",
         "In your account, as a private playlist, when you ask for one",
@@ -52,7 +59,8 @@ DOORS = (
 
 def in_short() -> None:
     st.markdown(
-        "**Nothing you bring is stored, and nobody else sees it.** Your music is read on the "
+        "**Nothing you bring is stored, and nobody else sees it, unless you join the community.** "
+        "Your music is read on the "
         "machine that serves this app, kept in its memory while you are here, and used for one "
         "thing: finding your neighbours. There are no accounts, no counting of visitors, and no "
         "parts of other companies in these pages."
@@ -79,6 +87,35 @@ def each_door() -> None:
     )
 
 
+def of_who_joins() -> None:
+    st.header("What is stored of who joins", anchor=False)
+    st.markdown(
+        "Two questions, both no until you say yes, and each can be taken back.\n"
+        "- **To be found:** your pseudonym, the artists that you chose, each with its share of "
+        "what you hear of these in parts of a thousand, genres that follow from them, where your "
+        "music came from, two vectors and a place on the map. The vectors are made of exactly the "
+        "artists that you show: one that you hide is not stored and leaves no trace in them. "
+        "Vectors do tell much of what they are made of; here that is what everyone sees anyway.\n"
+        "- **To help to train:** all your artists with their plays, genres, and how your music "
+        "sounds. No tracks, playlists, dates or names. Nobody is shown it.\n"
+        "- **In both cases** your two answers, when you joined and last changed something, and a "
+        "hash of your return code. The code itself is shown once and stored nowhere. It is in the "
+        "memory of your session until the page is closed.\n\n"
+        "Artists are shown as the catalogue spells them, so nothing else that a file says gets to "
+        "others. How often somebody joins or tries a code is counted in memory, by a hash of the "
+        "address they come from, so that nobody can try codes without end."
+    )
+    st.markdown(
+        "**Leaving** removes the row, the vectors, the place and the kept profile in one step; "
+        "nobody is shown you at their next look. What stays is your random id, the time and a "
+        "digest, so that the receipt you get can be checked. A model that learned from your "
+        "profile may keep faint traces of it until it is trained again; that training is without "
+        "you. What was downloaded by others before, and backups that whoever runs this server "
+        "made, are beyond this program."
+    )
+    st.page_link(components.COMMUNITY, label="To the community", icon=":material/group_add:")
+
+
 def in_the_browser() -> None:
     st.header("In your browser", anchor=False)
     st.markdown(
@@ -96,7 +133,7 @@ def of_the_server() -> None:
         "Its log holds faults of the program, without music, names or keys. It asks others only "
         "for what you ask of it: ListenBrainz or Last.fm when you type a user name, Spotify while "
         "you are signed in, and a place that knows how tracks sound when you look yours up. The "
-        "listeners that ship with this app are invented, and marked so."
+        "listeners that ship with this app are invented, and marked so; who joined is marked, too."
     )
 
 

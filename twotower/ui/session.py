@@ -62,6 +62,7 @@ class _Found:
     portrait: "Portrait"
     seq: int
     count: int
+    own: str | None
     people: tuple[Neighbour, ...]
 
 
@@ -170,10 +171,23 @@ def neighbours(count: int) -> tuple[Neighbour, ...]:
         return ()
     seq = matcher().crowd().seq
     known: _Found | None = st.session_state.get("found")
-    if known is None or known.portrait is not seen or known.seq != seq or known.count < count:
-        known = _Found(seen, seq, count, matcher().neighbours(seen, count))
+    own = own_id()
+    if (
+        known is None
+        or known.portrait is not seen
+        or known.seq != seq
+        or known.own != own
+        or known.count < count
+    ):
+        known = _Found(seen, seq, count, own, matcher().neighbours(seen, count, own=own))
         st.session_state["found"] = known
     return known.people[:count]
+
+
+def own_id() -> str | None:
+    """The id under which the visitor is in the community, as far as this session knows."""
+    member = st.session_state.get("member")
+    return None if member is None else str(member.id)
 
 
 def bring(new: Profile | None, said: str, *, edited: bool = False) -> None:

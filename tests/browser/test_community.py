@@ -1,0 +1,129 @@
+"""Two people in two browsers: one joins and leaves, the other sees it without a touch."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsing import serving, settled, violations, wider_than_screen
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+ARTISTS = ("Low", "Codeine", "Bedhead", "Slint", "Red House Painters", "Galaxie 500")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[str]:
+    """A server whose community only these tests change."""
+    with serving(tmp_path_factory.mktemp("community")) as address:
+        yield address
+
+
+def address_of(address: str, page: str, artists: tuple[str, ...]) -> str:
+    """A page for a visitor who has picked these artists."""
+    return f"{address}/{page}?" + "&".join(f"artist=1+{name.lower()}" for name in artists)
+
+
+def is_good(page: Page) -> None:
+    settled(page)
+    assert violations(page) == []
+    assert wider_than_screen(page) <= 0
+
+
+def names(page: Page) -> list[str]:
+    return [
+        heading.split(". ", 1)[1]
+        for heading in page.get_by_role("heading", level=3).all_inner_texts()
+    ]
+
+
+def open_form(page: Page) -> str:
+    """Say yes to being found; gives the pseudonym that is suggested."""
+    expect(page.get_by_role("heading", level=1)).to_have_text("Community")
+    settled(page)
+    page.get_by_text("Others may find me").click()
+    field = page.get_by_role("textbox", name="Pseudonym")
+    expect(field).to_be_visible()
+    expect(page.locator(".st-key-preview")).to_be_visible()
+    return field.input_value()
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_the_page_of_who_joins_changes_and_leaves_is_for_everyone(visit, server, look, tmp_path):
+    page = visit(address_of(server, "community", ARTISTS), look)
+    name = open_form(page)
+    is_good(page)
+    page.get_by_role("button", name="Join", exact=True).click()
+    expect(page.get_by_role("heading", name="Keep this code")).to_be_visible()
+    code = page.locator(".st-key-code-once code").inner_text().strip()
+    is_good(page)
+
+    page.reload()
+    expect(page.get_by_role("heading", name="I have a code")).to_be_visible()
+    settled(page)
+    page.get_by_role("textbox", name="Return code").fill(code.lower())
+    page.get_by_role("textbox", name="Return code").press("Enter")
+    expect(page.get_by_role("heading", name="What is stored of you")).to_be_visible()
+    expect(page.locator(".st-key-stored").get_by_role("heading", name=name)).to_be_visible()
+    with page.expect_download() as held:
+        page.get_by_role("button", name="Download all of it").click()
+    assert name in Path(held.value.path()).read_text(encoding="utf-8")
+    is_good(page)
+
+    page.get_by_role("button", name="Leave the community").click()
+    page.get_by_role("button", name="Yes, leave").press("Enter")
+    expect(page.get_by_role("heading", name="You have left")).to_be_visible()
+    with page.expect_download() as receipt:
+        page.get_by_role("button", name="Download the receipt").click()
+    assert json.loads(Path(receipt.value.path()).read_text())["removed"]
+    is_good(page)
+
+
+def test_one_joins_and_leaves_and_the_other_sees_it_without_a_touch(server, visit, capsys):
+    here = visit(address_of(server, "community", ARTISTS))
+    name = open_form(here)
+    there = visit(address_of(server, "neighbours", ARTISTS[:5]))
+    expect(there.get_by_role("heading", name="Your neighbours")).to_be_visible()
+    settled(there)
+    assert name not in names(there)
+
+    here.get_by_role("button", name="Join", exact=True).click()
+    expect(here.get_by_role("heading", name="Keep this code")).to_be_visible()
+    joined = time.perf_counter()
+    card = there.get_by_role("heading", level=3, name=name)
+    expect(card).to_be_visible(timeout=10_000)
+    seen_s = time.perf_counter() - joined
+    expect(there.get_by_text("joined", exact=True).first).to_be_visible()
+
+    here.get_by_role("button", name="Leave the community").click()
+    here.get_by_role("button", name="Yes, leave").click()
+    expect(here.get_by_role("heading", name="You have left")).to_be_visible()
+    left = time.perf_counter()
+    expect(card).to_have_count(0, timeout=10_000)
+    gone_s = time.perf_counter() - left
+    there.reload()
+    expect(there.get_by_role("heading", level=3).first).to_be_visible()
+    settled(there)
+    assert name not in names(there)
+    with capsys.disabled():
+        told = f"\njoin to seen elsewhere {seen_s:.2f} s, leave to gone {gone_s:.2f} s\n"
+        sys.stdout.write(told)
+
+
+def test_the_list_that_is_drawn_anew_leaves_the_keyboard_where_it_was(server, visit):
+    there = visit(address_of(server, "neighbours", ARTISTS[:5]))
+    expect(there.get_by_role("heading", name="Your neighbours")).to_be_visible()
+    settled(there)
+    thumb = there.get_by_role("slider")
+    thumb.press("ArrowRight")
+    expect(there.get_by_role("heading", name="The nearest 15")).to_be_visible()
+    here = visit(address_of(server, "community", ARTISTS))
+    name = open_form(here)
+    here.get_by_role("button", name="Join", exact=True).click()
+    expect(there.get_by_role("heading", level=3, name=name)).to_be_visible(timeout=10_000)
+    settled(there)
+    assert thumb.evaluate("each => each === document.activeElement")
+    expect(there.get_by_role("heading", level=3)).to_have_count(15)

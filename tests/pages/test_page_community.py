@@ -1,0 +1,260 @@
+"""The page Community: join, see and change what is stored, leave."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from test_matching import opened
+from test_membership import ME, OTHER
+from world import INDEX
+
+from twotower import membership
+from twotower.domain import SPOTIFY_WEB_API, Artist, artist_key
+from twotower.limits import CODE, JOIN, Limits, Rate, Rates
+from twotower.ui import member, session
+
+
+@pytest.fixture
+def matcher(planted_assets, tmp_path):
+    return opened(planted_assets, tmp_path)
+
+
+@pytest.fixture
+def visit(matcher, monkeypatch):
+    """visit(profile) opens the page in a session of its own."""
+    monkeypatch.setattr(session, "load_matcher", lambda: matcher)
+    made = Limits()
+    monkeypatch.setattr(member, "limits", lambda: made)
+
+    def open_page(profile=ME, page: str = "community.py") -> AppTest:
+        app = AppTest.from_file(str(INDEX), default_timeout=20)
+        app.session_state["profile"] = profile
+        app.run()
+        app.switch_page(page).run()
+        assert not app.exception
+        return app
+
+    return open_page
+
+
+def words(app) -> str:
+    said = "\n".join(e.value for kind in ("markdown", "error", "warning", "info", "success")
+                     for e in getattr(app, kind))  # fmt: skip
+    return said.replace("\\", "")
+
+
+def headings(app) -> list[str]:
+    return [e.value for e in app.header]
+
+
+def press(app, key: str):
+    app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def joined(visit, **yes: bool):
+    """A session that has joined, with its code."""
+    app = visit()
+    for name in yes or {"findable": True}:
+        app.checkbox(key=f"join-{name}").check().run()
+    press(app, "go-join")
+    return app, app.code[0].value
+
+
+def open_with(visit, code: str):
+    app = visit(None)
+    app.text_input(key="code-typed").set_value(code)
+    next(b for b in app.button if b.label == "Open").click().run()
+    assert not app.exception
+    return app
+
+
+def test_without_music_it_says_what_joining_is_and_takes_a_code(visit):
+    app = visit(None)
+    assert headings(app) == ["Join", "Nothing here yet", "I have a code"]
+    assert "nothing you bring is stored, unless you join" in words(app)
+
+
+def test_both_questions_begin_with_no_and_with_no_to_both_nothing_can_be_joined(visit):
+    app = visit()
+    assert [box.value for box in app.checkbox] == [False, False]
+    assert app.button(key="go-join").disabled
+    assert "nothing to store" in words(app) and "You are on no list" in words(app)
+
+
+def test_the_preview_is_what_others_will_see(visit, matcher):
+    app, _ = visit(), None
+    app.checkbox(key="join-findable").check().run()
+    name = app.text_input(key="join-name").value
+    assert name in headings(app)
+    assert ":green-badge[joined]" in words(app)
+    app.multiselect(key="join-shown").set_value(list(ME.artists)[:4]).run()
+    card = next(m.value for m in app.markdown if "Listens to" in m.value)
+    press(app, "go-join")
+    crowd = matcher.crowd()
+    stored = matcher.person(crowd.ids[list(crowd.names).index(name)])
+    assert len(stored.artists) == 4 and all(artist in card for artist, _ in stored.artists)
+
+
+def test_artists_are_chosen_all_at_once_or_none(visit):
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    press(app, "join-none")
+    assert app.multiselect(key="join-shown").value == []
+    assert "choose at least 3" in words(app)
+    press(app, "join-all")
+    assert len(app.multiselect(key="join-shown").value) == len(ME.artists)
+
+
+def test_another_suggestion_is_another_name(visit):
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    before = app.text_input(key="join-name").value
+    press(app, "join-suggest")
+    assert app.text_input(key="join-name").value != before
+
+
+def test_a_name_that_can_not_be_one_is_told_and_joining_with_it_changes_nothing(visit, matcher):
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    app.text_input(key="join-name").set_value("me@example.com").run()
+    assert "An e-mail address tells who you are" in words(app)
+    before = matcher.community.seq()
+    press(app, "go-join")
+    assert matcher.community.seq() == before and app.error
+
+
+@pytest.mark.parametrize("name", ["*x* Otter", "<b>bold</b>", "=1+cmd()", ":red[x] $y$"])
+def test_a_hostile_name_is_shown_letter_for_letter(visit, name):
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    app.text_input(key="join-name").set_value(name).run()
+    assert name not in headings(app)
+    shown = next(h for h in headings(app) if h not in ("Join", "I have a code"))
+    assert shown.replace("\\", "").replace("\u2060", "") == name
+
+
+def test_the_code_is_shown_until_it_is_kept_and_never_again(visit):
+    app, code = joined(visit)
+    assert code.startswith("MN-") and "Keep this code" in headings(app)[0]
+    assert "nobody can give you another" in words(app)
+    press(app, "code-kept")
+    assert not app.code and "What is stored of you" in headings(app)
+    assert code not in words(app)
+
+
+def test_who_has_joined_is_not_their_own_neighbour_and_others_see_them(visit, matcher):
+    app, _ = joined(visit)
+    id = app.session_state["member"].id
+    app.switch_page("neighbours.py").run()
+    assert not app.exception
+    assert id not in {n.listener.id for n in app.session_state["found"].people}
+    other = visit(ME, "neighbours.py")
+    assert other.session_state["found"].people[0].listener.id == id
+    assert ":green-badge[joined]" in words(other)
+
+
+def test_the_code_opens_it_in_another_browser_and_choices_change_without_music(visit, matcher):
+    app, code = joined(visit)
+    there = open_with(visit, code.lower().replace("-", " "))
+    assert "What is stored of you" in headings(there) and not there.code
+    assert "bring that first" in words(there)
+    there.text_input(key="join-name").set_value("Cobalt Waltz").run()
+    kept = there.multiselect(key="join-shown").value[:5]
+    there.multiselect(key="join-shown").set_value(kept).run()
+    press(there, "change-save")
+    assert "Changed, and so it is for everyone" in words(there)
+    seen = matcher.person(app.session_state["member"].id)
+    assert seen.name == "Cobalt Waltz" and len(seen.artists) == 5
+
+
+def test_todays_music_takes_the_place_of_what_is_stored(visit, matcher):
+    app, _ = joined(visit)
+    press(app, "code-kept")
+    app.session_state["profile"] = OTHER
+    app.run()
+    app.checkbox(key="change-today").check().run()
+    press(app, "change-save")
+    shown = matcher.person(app.session_state["member"].id).artists
+    assert {artist_key(name) for name, _ in shown} <= set(OTHER.artists)
+
+
+def test_leaving_takes_one_click_and_one_confirmation_and_gives_a_receipt(visit, matcher):
+    app, code = joined(visit)
+    id = app.session_state["member"].id
+    assert "There is no way back" in words(app)
+    press(app, "leave")
+    press(app, "leave-stay")
+    assert matcher.person(id) is not None
+    press(app, "leave")
+    press(app, "go-leave")
+    assert matcher.person(id) is None
+    assert headings(app)[0] == "You have left. Your receipt"
+    assert id in words(app) and "faint traces" in words(app)
+    told = json.loads(joining_receipt(app))
+    assert told["id"] == id and told["removed"]
+    there = open_with(visit, code)
+    assert "Nobody here has this code" in words(there)
+
+
+def joining_receipt(app) -> str:
+    from twotower.ui.joining import receipt_json
+
+    return receipt_json(app.session_state["member-receipt"])
+
+
+def test_an_open_list_of_neighbours_lets_go_of_who_left_at_its_next_run(visit, matcher):
+    app, code = joined(visit)
+    id = app.session_state["member"].id
+    other = visit(ME, "neighbours.py")
+    assert id in {n.listener.id for n in other.session_state["found"].people}
+    membership.leave(matcher, code)
+    other.run()
+    assert id not in {n.listener.id for n in other.session_state["found"].people}
+
+
+def test_a_membership_that_was_left_elsewhere_has_ended_here_too(visit, matcher):
+    app, code = joined(visit)
+    membership.leave(matcher, code)
+    app.run()
+    assert "This membership has ended" in words(app) and "Join" in headings(app)
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"), [("demo", "no person"), (SPOTIFY_WEB_API, "Ask Spotify for your own")]
+)
+def test_who_may_not_join_is_told_why_and_what_else_there_is(visit, origin, said):
+    from dataclasses import replace
+
+    app = visit(replace(ME, origin=origin))
+    assert said in words(app) and not app.checkbox
+    assert "I have a code" in headings(app)
+
+
+def test_a_profile_of_which_too_little_is_known_is_told_so(visit):
+    from dataclasses import replace
+
+    app = visit(replace(ME, artists={"nobody": Artist("Nobody")}))
+    assert "Too little to tell yet" in headings(app)
+
+
+def test_codes_are_not_tried_without_end(visit, monkeypatch):
+    few = Limits({CODE: Rates(Rate(2, 60), Rate(9, 9), Rate(9, 9))})
+    monkeypatch.setattr(member, "limits", lambda: few)
+    app = visit(None)
+    for _ in range(3):
+        app.text_input(key="code-typed").set_value("MN-WRONG")
+        next(b for b in app.button if b.label == "Open").click().run()
+    assert "tried a code many times just now: try again in 60 seconds" in words(app)
+
+
+def test_joining_is_not_tried_without_end(visit, monkeypatch, matcher):
+    few = Limits({JOIN: Rates(Rate(1, 60), Rate(1, 9), Rate(1, 9))})
+    monkeypatch.setattr(member, "limits", lambda: few)
+    joined(visit)
+    before = matcher.community.seq()
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    press(app, "go-join")
+    assert "joined many times just now" in words(app) and matcher.community.seq() == before
