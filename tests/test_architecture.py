@@ -58,6 +58,7 @@ LAYERS = (
         "reranking",
         "sessions",
         "doctor",
+        "intake",
         "limits",
         "membership",
         "pseudonyms",

@@ -5,7 +5,7 @@ What takes long to import is imported in the command that needs it, so that help
 
 import typer
 
-from twotower.commands import crowds, models, operator, people
+from twotower.commands import community, crowds, models, operator, people
 from twotower.terminal import Commands
 
 app = typer.Typer(
@@ -18,6 +18,10 @@ app = typer.Typer(
 )
 map_app = typer.Typer(help="Make the map, or find a place on it.", rich_markup_mode=None)
 app.add_typer(map_app, name="map")
+community_app = typer.Typer(
+    help="The listeners that can be found: join, leave, receipts, backups.", rich_markup_mode=None
+)
+app.add_typer(community_app, name="community")
 
 app.command("import")(people.import_)
 app.command("dataset")(crowds.dataset)
@@ -32,3 +36,11 @@ app.command("card")(models.card)
 app.command("doctor")(operator.doctor)
 map_app.command("fit")(crowds.map_fit)
 map_app.command("place")(people.map_place)
+community_app.command("init")(community.init)
+community_app.command("import")(community.import_)
+community_app.command("join")(community.join)
+community_app.command("leave")(community.leave)
+community_app.command("export")(community.export)
+community_app.command("stats")(community.stats)
+community_app.command("verify-receipt")(community.verify_receipt)
+community_app.command("backup")(community.backup)

@@ -18,6 +18,7 @@ TwoTowerError
 ├─ BadName                 a pseudonym that can't be one; says what to change
 ├─ MayNotJoin              who may not join, or with nothing to store; says what else there is
 ├─ UnknownCode             no member has this return code
+├─ BadReceipt              a file is no receipt of leaving, or not a whole one
 └─ TooOften                too many tries in a short time; .retry_after_s says for how long to wait
 
 The message says what to do next.
@@ -88,6 +89,9 @@ class MayNotJoin(TwoTowerError): ...
 
 
 class UnknownCode(TwoTowerError): ...
+
+
+class BadReceipt(TwoTowerError): ...
 
 
 class TooOften(TwoTowerError):

@@ -213,11 +213,16 @@ def _seen(
 # Changes
 
 
-def join(matcher: Matcher, portrait: Portrait, wish: Wish) -> Joined:
-    """Store what was said yes to, and give the one code by which it can be changed and removed."""
+def join(
+    matcher: Matcher, portrait: Portrait, wish: Wish, *, id: str = "", code: str = ""
+) -> Joined:
+    """Store what was said yes to, and give the one code by which it can be changed and removed.
+
+    Who brings many in has `id` and `code` already; else both are made by chance.
+    """
     _check_consent(wish)
     check_origin(portrait.profile)
-    code, id = new_code(), new_id()
+    code, id = code or new_code(), id or new_id()
     with _joining:
         member = _member(matcher, id, portrait, None, wish)
         matcher.community.join(replace(member, code_hash=code_hash(code)))

@@ -36,7 +36,7 @@ def import_(
     from twotower.profiles import write_profiles
 
     writable(out)
-    profile, reports = _read_person(files, id)
+    profile, reports = read_person(files, id)
     write_profiles([profile], out)
     if json:
         show_json(
@@ -66,7 +66,7 @@ def neighbours(
     json: Json = False,
 ) -> None:
     """Find the nearest listeners to one person."""
-    person, _ = _read_person(files)
+    person, _ = read_person(files)
     with Progress() as tell:
         matcher, portrait = _look(person, tell)
         found = matcher.neighbours(portrait, top)
@@ -92,7 +92,7 @@ def neighbours(
 
 def map_place(files: Files, json: Json = False) -> None:
     """Show where one person is on the map."""
-    person, _ = _read_person(files)
+    person, _ = read_person(files)
     with Progress() as tell:
         matcher, portrait = _look(person, tell)
         x, y = matcher.place(portrait)
@@ -104,7 +104,7 @@ def map_place(files: Files, json: Json = False) -> None:
         typer.echo(f"{x:.2f} {y:.2f}" + (f"  near {plain(near)}" if near else ""))
 
 
-def _read_person(files: Sequence[Path], id: str = "me") -> "tuple[Profile, tuple[FileReport, ...]]":
+def read_person(files: Sequence[Path], id: str = "me") -> "tuple[Profile, tuple[FileReport, ...]]":
     """The one profile in these files, and what was found in each."""
     from twotower.profiles import profile_of
     from twotower.sources.files import read_files

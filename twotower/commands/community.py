@@ -1,0 +1,311 @@
+"""The community: who is in it, and what its owners and the owner of a row may do."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twotower.commands.options import Json, Tell, load_matcher, writable
+from twotower.commands.people import Files, read_person
+from twotower.disk import replacing
+from twotower.errors import MissingData
+from twotower.settings import Settings
+from twotower.terminal import DIFFERS, Progress, plain, show_json
+
+if TYPE_CHECKING:
+    from twotower.community import Community
+    from twotower.matching import Matcher
+
+NOBODY = "no-model"  # no vectors are of it: for commands that compare nobody
+CodeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--code-file",
+        help="File with the return code; without it the code is asked for, or read from a pipe.",
+    ),
+]
+Findable = Annotated[bool, typer.Option("--findable/--no-findable", help="Others may find them.")]
+Training = Annotated[
+    bool, typer.Option("--training/--no-training", help="Their listening may help to train.")
+]
+
+
+def init(
+    seeded: Annotated[
+        bool, typer.Option("--seeded/--empty", help="With the invented listeners that ship.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Make the community where there is none; one that is there stays as it is."""
+    if seeded:
+        with _matcher() as matcher:
+            told = _stats(matcher.community)
+    else:
+        with _opened() as community:
+            told = _stats(community)
+    if json:
+        show_json(told)
+    else:
+        typer.echo(f"{told['where']}: {told['listeners']:,} listeners")
+
+
+def import_(
+    profiles: Annotated[
+        Path, typer.Argument(metavar="PROFILES", help="Profile JSON Lines; also gzipped.")
+    ],
+    codes: Annotated[
+        Path, typer.Option(help="File that takes their return codes: hand each its own.")
+    ],
+    findable: Findable = False,
+    training: Training = False,
+    json: Json = False,
+) -> None:
+    """Add many listeners, to whose yes to being found or to training the flags bear witness.
+
+    After an interruption the same call goes on, and who has left is not brought back. A line that
+    can't be stored is told by its number and left out.
+    """
+    from twotower.intake import bring_in
+
+    if not (findable or training):
+        raise typer.TyperException(
+            "say what these listeners agreed to: --findable, --training or both"
+        )
+    if not profiles.exists():
+        raise MissingData("there is no such file; check the path", where=str(profiles))
+    writable(codes)
+    codes.parent.mkdir(parents=True, exist_ok=True)
+    with Progress() as tell, _matcher(tell) as matcher:
+        intake = bring_in(
+            matcher, profiles, codes=codes, findable=findable, training=training, tell=tell
+        )
+    for where, why in intake.refused[:20]:
+        typer.echo(f"line {where}: {plain(why)}", err=True)
+    if json:
+        show_json(
+            {
+                "joined": intake.joined,
+                "there before": intake.known,
+                "left before": intake.left,
+                "refused": intake.count_refused,
+                "lines": [{"line": where, "said": why} for where, why in intake.refused],
+            }
+        )
+    else:
+        typer.echo(
+            f"{intake.joined:,} joined, {intake.known:,} were there before, "
+            f"{intake.left:,} had left, {intake.count_refused:,} lines left out"
+        )
+
+
+def join(
+    files: Files,
+    name: Annotated[str, typer.Option(help="The pseudonym that others see.")] = "",
+    findable: Annotated[
+        bool | None,
+        typer.Option("--findable/--no-findable", help="Others may find me.", show_default=False),
+    ] = None,
+    training: Annotated[
+        bool | None,
+        typer.Option(
+            "--training/--no-training",
+            help="My listening may help to train.",
+            show_default=False,
+        ),
+    ] = None,
+    show: Annotated[
+        int, typer.Option(min=3, max=100, help="How many of my top artists others may see.")
+    ] = 20,
+    json: Json = False,
+) -> None:
+    """Join with one person's files. Prints the return code, once: it is stored nowhere."""
+    from twotower import membership
+    from twotower.domain import artist_key
+
+    if findable is None or training is None:
+        raise typer.TyperException(
+            "both questions need an answer: --findable or --no-findable, "
+            "and --training or --no-training"
+        )
+    if findable and not name:
+        raise typer.TyperException("who is found needs a pseudonym: --name")
+    person, _ = read_person(files)
+    with Progress() as tell, _matcher(tell) as matcher:
+        portrait = matcher.look(person)
+        pool = membership.showable(matcher, portrait)[:show] if findable else ()
+        shown = tuple(artist_key(artist.name) for artist in pool)
+        joined = membership.join(
+            matcher, portrait, membership.Wish(name, shown, findable, training)
+        )
+    artists = [artist for artist, _ in joined.listener.artists]
+    if json:
+        show_json(
+            {"id": joined.id, "code": joined.code, "name": joined.listener.name, "shown": artists}
+        )
+        return
+    typer.echo(joined.code)
+    seen = ", ".join(map(plain, artists)) or "nothing"
+    typer.echo(f"Keep this code: only with it you can leave. Others see: {seen}", err=True)
+
+
+def leave(
+    code_file: CodeFile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask again.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File for the receipt.")] = None,
+    json: Json = False,
+) -> None:
+    """Remove all that is stored of the owner of a return code, and give a receipt."""
+    from twotower import membership
+    from twotower.community import receipts
+    from twotower.errors import UnknownCode
+
+    if out is not None:
+        writable(out)
+    code = _code(code_file)
+    with _matcher() as matcher:
+        owned = membership.find(matcher, code)
+        if owned is None:
+            raise UnknownCode(membership.NOBODY)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise typer.TyperException(
+                    "nothing was removed: say --yes where nobody can be asked"
+                )
+            typer.confirm("Remove all that is stored of you, for good?", abort=True, err=True)
+        removal = membership.leave(matcher, code)
+    if json or out is None:
+        show_json(receipts.to_json(removal))
+    if out is not None:
+        try:
+            with replacing(out) as file:
+                file.write(receipts.dumps(removal).encode())
+        except OSError:
+            show_json(receipts.to_json(removal))  # it can't be made again
+            raise
+    typer.echo(receipts.in_words(removal), err=True)
+
+
+def export(
+    code_file: CodeFile = None,
+    out: Annotated[Path | None, typer.Option(help="File to write, instead of stdout.")] = None,
+) -> None:
+    """Give all that is stored of the owner of a return code, as one JSON document."""
+    import json as documents
+
+    from twotower import membership
+
+    if out is not None:
+        writable(out)
+    code = _code(code_file)
+    with _matcher() as matcher:
+        held = dict(membership.held(matcher, code))
+    for key in ("artists", "genres", "profile"):  # JSON in a text
+        if isinstance(held.get(key), str):
+            held[key] = documents.loads(held[key])
+    told = {key: value for key, value in held.items() if value is not None}
+    if out is None:
+        show_json(told)
+        return
+    with replacing(out) as file:
+        file.write(f"{documents.dumps(told, indent=2, allow_nan=False)}\n".encode())
+    typer.echo(f"{out}: all that is stored of you")
+
+
+def stats(json: Json = False) -> None:
+    """Count what is stored, of nobody in particular."""
+    with _opened() as community:
+        told = _stats(community)
+    if json:
+        show_json(told)
+        return
+    for key, value in told.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {count:,}" for name, count in value.items()) or "none"
+        typer.echo(f"{key}: {value:,}" if isinstance(value, int) else f"{key}: {plain(str(value))}")
+
+
+def verify_receipt(
+    file: Annotated[Path, typer.Argument(help="The receipt that leaving gave; - is stdin.")],
+    json: Json = False,
+) -> None:
+    """Hold a receipt against the community: exit code 1 where it doesn't hold."""
+    from twotower.community import receipts
+
+    if str(file) == "-":
+        text = sys.stdin.read(receipts.MOST_CHARS + 1)
+    elif not file.is_file():
+        raise MissingData("there is no such file; check the path", where=str(file))
+    else:
+        with file.open(encoding="utf-8", errors="replace") as opened:
+            text = opened.read(receipts.MOST_CHARS + 1)
+    removal, digest = receipts.read(text)
+    with _opened() as community:
+        check = receipts.verify(removal, digest, community)
+    if json:
+        show_json({"holds": check.holds, "said": list(check.said)})
+    else:
+        for line, said in enumerate(check.said, 1):
+            mark = "ok" if check.holds or line < len(check.said) else "!!"
+            typer.echo(f"{mark}  {plain(said)}")
+    if not check.holds:
+        raise typer.Exit(DIFFERS)
+
+
+def backup(
+    out: Annotated[Path, typer.Argument(help="The copy: a file that is not there yet.")],
+    json: Json = False,
+) -> None:
+    """Copy the community while it is in use, whole and as of one moment.
+
+    The copy keeps who leaves later: remove old copies when somebody has left.
+    """
+    from twotower.community.copies import copy_to
+
+    writable(out)
+    with _opened() as community, Progress() as tell:
+        size = copy_to(community, out, tell)
+    if json:
+        show_json({"out": str(out), "bytes": size})
+    else:
+        typer.echo(f"{out}: {size:,} bytes. It keeps who leaves later: remove it in time")
+
+
+@contextmanager
+def _matcher(tell: Tell | None = None) -> "Iterator[Matcher]":
+    matcher = load_matcher(tell or (lambda share, text: None))
+    try:
+        yield matcher
+    finally:
+        matcher.community.close()
+
+
+@contextmanager
+def _opened() -> "Iterator[Community]":
+    """The community without a model, for what compares nobody."""
+    from twotower.community import Community
+
+    community = Community.open(Settings.from_env().community, model_version=NOBODY)
+    try:
+        yield community
+    finally:
+        community.close()
+
+
+def _stats(community: "Community") -> dict[str, Any]:
+    told = {"where": community.where, **community.stats()}
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _code(file: Path | None) -> str:
+    """The return code, never from the command line, which shells and process lists keep."""
+    if file is not None:
+        if not file.is_file():
+            raise MissingData("there is no such file; check the path", where=str(file))
+        with file.open(encoding="utf-8", errors="replace") as opened:
+            return opened.read(200).strip()
+    if sys.stdin.isatty():
+        return str(typer.prompt("Return code", hide_input=True, err=True))
+    return sys.stdin.readline(200).strip()

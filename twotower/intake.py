@@ -1,0 +1,112 @@
+"""Many consenting listeners into the community at once, in a way that can be taken up again."""
+
+import gzip
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twotower import membership
+from twotower.domain import Profile, artist_key
+from twotower.errors import BadProfile, CommunityError, EmptyProfile, MayNotJoin
+from twotower.matching import Matcher
+from twotower.sources.lines import profile_from_json
+
+SHOWN = 20  # top artists of each that others see
+TOLD = 1_000  # refused lines whose reason is kept
+MOST_BYTES = 16 << 20  # of one line
+
+
+@dataclass
+class Intake:
+    """What became of the lines of a file."""
+
+    joined: int = 0
+    known: int = 0  # were there before, by the same line's id
+    left: int = 0  # left this community: nobody is brought back
+    count_refused: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)  # (line, why)
+
+    def refuse(self, line: int, why: str) -> None:
+        self.count_refused += 1
+        if len(self.refused) < TOLD:
+            self.refused.append((line, why))
+
+
+def bring_in(
+    matcher: Matcher,
+    path: Path,
+    *,
+    codes: Path,
+    findable: bool,
+    training: bool,
+    tell: Callable[[float, str], None],
+) -> Intake:
+    """Let each line's listener join; the return codes are added to the file `codes` beforehand.
+
+    A listener's id here follows from the line's id, so the same call goes on where another one
+    was broken off, and who has left since is not brought back.
+    """
+    intake, community = Intake(), matcher.community
+    size, mark = max(path.stat().st_size, 1), community.id
+    handle = os.open(codes, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "wb") as kept:
+        for number, done, line in _lines(path):
+            tell(done / size, f"line {number:,}")
+            try:
+                profile = _profile(line)
+                id = hashlib.sha256(f"{mark} {profile.id}".encode()).hexdigest()[:16]
+                if any(community.traces(id).values()):
+                    intake.known += 1
+                    continue
+                if community.removal(id) is not None:
+                    intake.left += 1
+                    continue
+                membership.check_origin(profile)
+                portrait = matcher.look(profile)
+                pool = membership.showable(matcher, portrait)[:SHOWN] if findable else ()
+                name = membership.suggest_name(int(id, 16), community) if findable else ""
+                shown = tuple(artist_key(artist.name) for artist in pool)
+                code = membership.new_code()
+                # in the file before the row is stored: nobody is ever in without a way out
+                entry = {"id": profile.id, "code": code}
+                kept.write(f"{json.dumps(entry)}\n".encode())
+                kept.flush()
+                os.fsync(kept.fileno())
+                wish = membership.Wish(name, shown, findable, training)
+                membership.join(matcher, portrait, wish, id=id, code=code)
+            except (BadProfile, EmptyProfile, MayNotJoin) as error:
+                intake.refuse(number, str(error))
+            else:
+                intake.joined += 1
+    return intake
+
+
+def _profile(line: bytes) -> Profile:
+    try:
+        return profile_from_json(json.loads(line), "")
+    except (ValueError, RecursionError) as error:
+        raise BadProfile("isn't valid JSON") from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """(number, bytes of the file read, line) of each line that isn't blank."""
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            lines = gzip.GzipFile(fileobj=raw) if packed else raw
+            number = 0
+            while line := lines.readline(MOST_BYTES + 1):
+                number += 1
+                if len(line) > MOST_BYTES:
+                    raise BadProfile(f"line {number} is longer than {MOST_BYTES:,} bytes")
+                if line.strip():
+                    yield number, raw.tell(), line
+    except (OSError, EOFError, zlib.error) as error:
+        raise CommunityError(
+            f"the file can't be read on ({error}); who was brought in stays", where=str(path)
+        ) from error
