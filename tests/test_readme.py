@@ -59,12 +59,16 @@ def test_commands_to_type_exist(document: str):
 def test_the_readme_names_every_command_and_no_other():
     _, table = read("README.md").split("## Commands")
     first = {line.split("|")[1] for line in table.splitlines() if line.startswith("| `")}
-    told = [name for cell in first for name in re.findall(r"`((?:(?:map|community) )?[a-z-]+)", cell)]
+    told = [
+        name for cell in first for name in re.findall(r"`((?:(?:map|community) )?[a-z-]+)", cell)
+    ]
     assert sorted(told) == sorted(commands())
 
 
 def test_the_page_of_commands_has_each_of_them_once():
-    headings = re.findall(r"^## ((?:(?:map|community) )?[a-z-]+)", read("docs/cli.md"), re.MULTILINE)
+    headings = re.findall(
+        r"^## ((?:(?:map|community) )?[a-z-]+)", read("docs/cli.md"), re.MULTILINE
+    )
     assert sorted(headings) == sorted(commands())
 
 
