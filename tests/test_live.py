@@ -2,7 +2,10 @@
 
 import threading
 
+from streamlit.testing.v1 import AppTest
+
 from twotower.errors import CommunityError
+from twotower.ui import live, session
 from twotower.ui.live import Pulse
 
 
@@ -67,3 +70,29 @@ def test_nobody_waits_for_who_is_reading():
     go_on.set()
     thread.join(20)
     assert made.now(store.read) == (1, None)
+
+
+def drawn_list() -> None:
+    import streamlit as st
+
+    from twotower.ui import live
+
+    st.markdown("drawn")
+    live.keep_list((), 5)
+
+
+def test_a_list_stands_where_the_community_goes_away_while_it_is_compared(monkeypatch):
+    class Going(Store):
+        def crowd(self) -> None:
+            self.asked += 1
+            raise CommunityError("away")
+
+    store = Going()
+    monkeypatch.setattr(live, "_now", store.read)
+    monkeypatch.setattr(session, "matcher", lambda: store)
+    monkeypatch.setattr(session, "portrait", object)
+    app = AppTest.from_function(drawn_list).run()
+    assert not app.exception and [each.value for each in app.markdown] == ["drawn"]
+    asked = store.asked
+    app.run()
+    assert store.asked > asked

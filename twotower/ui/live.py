@@ -61,8 +61,12 @@ def _watch_list(count: int) -> None:
     now = _now()
     if now == st.session_state.get("live-seen"):
         return
+    try:
+        same = session.neighbours(count) == st.session_state.get("live-list")
+    except TwoTowerError:
+        return  # what is drawn stands; the next look tries again
     st.session_state["live-seen"] = now
-    if session.neighbours(count) != st.session_state.get("live-list"):
+    if not same:
         st.rerun()
 
 
