@@ -1,5 +1,6 @@
 """From profiles to a model that can be used: world, tables, training and estimates in one call."""
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +20,9 @@ from twotower.errors import BadProfile
 from twotower.estimates import estimate_audio, estimate_genres
 from twotower.methods import Training
 from twotower.model import ModelConfig
+from twotower.packed import with_at_least
 from twotower.ranking import TASTE, TOGETHER, similarity, together
+from twotower.ranks import ALONE, Ranks
 from twotower.splits import hashed_id
 from twotower.tables import Progress, World, build_world, listeners_of_artists
 from twotower.training import (
@@ -41,7 +44,7 @@ PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener, for the companions of 
 class Prepared:
     """Listeners and artists as training reads them; trainings that differ elsewhere share it."""
 
-    used: tuple[Profile, ...]
+    used: Sequence[Profile]
     world: World
     tables: Tables
 
@@ -66,7 +69,7 @@ def prepare(
             f"{len(refused)} profiles came through Spotify's Web API (the first is "
             f"{refused[0]!r}): Spotify's policy forbids training on them, take them out"
         )
-    used = tuple(p for p in profiles if len(p.artists) >= FEWEST_ARTISTS)
+    used = with_at_least(profiles, FEWEST_ARTISTS)
     if len(used) < FEWEST_LISTENERS:
         raise BadProfile(
             f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
@@ -85,28 +88,34 @@ def fit(
     model_config: ModelConfig | None = None,
     estimates: bool = True,
     resume: Path | None = None,
+    ranks: Ranks = ALONE,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
 ) -> Embedder:
     """A trained model of all `profiles` with enough artists; `estimates` may be left out for tests.
 
-    BadProfile as `prepare` raises it.
+    BadProfile as `prepare` raises it. Of several `ranks` the first is given the profiles and makes
+    the tables; the others map them, and give a model without estimates, to be thrown away.
     """
     config, tell = config or TrainConfig(), progress or (lambda share, text: None)
     began = time.perf_counter()
-    prepared = prepare(
-        profiles,
-        content,
-        taggings,
-        config=config,
-        progress=lambda share, text: tell(TABLES * share, text),
+    prepared = ranks.of_first(
+        lambda: prepare(
+            profiles,
+            content,
+            taggings,
+            config=config,
+            progress=lambda share, text: tell(TABLES * share, text),
+        ),
+        resume.parent if resume is not None else Path(tempfile.gettempdir()),
     )
     return fit_prepared(
         prepared,
         config=config,
         model_config=model_config,
-        estimates=estimates,
+        estimates=estimates and ranks.first,
         resume=resume,
+        ranks=ranks,
         on_record=on_record,
         progress=lambda share, text: tell(TABLES + (1 - TABLES) * share, text),
         began=began,
@@ -120,6 +129,7 @@ def fit_prepared(
     model_config: ModelConfig | None = None,
     estimates: bool = False,
     resume: Path | None = None,
+    ranks: Ranks = ALONE,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
     began: float | None = None,
@@ -135,6 +145,7 @@ def fit_prepared(
         config=config,
         tables=prepared.tables,
         resume=resume,
+        ranks=ranks,
         on_record=on_record,
         progress=progress,
     )

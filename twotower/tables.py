@@ -4,6 +4,7 @@ For each fold of listeners the factors, counts and tags of all artists are made 
 fold, and laid onto the full solution; a listener in training only ever meets such a table.
 """
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -113,22 +114,21 @@ def build_world(
 def _matrices(
     profiles: Sequence[Profile], row_of: Mapping[str, int], weight_of: np.ndarray
 ) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    indptr = [0]
-    indices: list[int] = []
-    data: list[float] = []
-    relative: list[float] = []
+    indptr, indices, data, relative = [0], array("i"), array("f"), array("f")
     for profile, weight in zip(profiles, weight_of, strict=True):
-        rows = [row_of[key] for key in profile.artists]
+        indices.extend(row_of[key] for key in profile.artists)
         counts = np.array([a.plays for a in profile.artists.values()], np.float32)
         logs = np.log1p(counts)
-        indices.extend(rows)
-        data.extend(counts)
         mean = logs.mean() if len(logs) else 0.0
-        relative.extend(weight * np.maximum(MEAN_WEIGHT + logs - mean, 0.3))
+        data.frombytes(counts.tobytes())
+        weighted = weight * np.maximum(MEAN_WEIGHT + logs - mean, 0.3)
+        relative.frombytes(weighted.astype(np.float32).tobytes())
         indptr.append(len(indices))
     shape = (len(profiles), len(row_of))
-    plays = sp.csr_matrix((np.array(data, np.float32), indices, indptr), shape=shape)
-    weights = sp.csr_matrix((np.array(relative, np.float32), indices, indptr), shape=shape)
+    plays, weights = (
+        sp.csr_matrix((np.array(each), np.array(indices), indptr), shape=shape)
+        for each in (data, relative)
+    )  # indices of their own: scipy may sort one in place
     return plays, weights
 
 
