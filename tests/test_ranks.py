@@ -149,6 +149,7 @@ def both_sides(ranks: Ranks, folder: Path) -> dict[str, Any]:
         "each": ranks.of_each(lambda: np.full(3, ranks.rank), folder),
         "first": ranks.at_first(lambda: "made"),
         "lost": lost,
+        "kept": kept,
     }
 
 
@@ -179,6 +180,12 @@ def test_both_end_with_the_same_weights_and_go_on_to_them_when_interrupted(two):
         assert each["told"] == [12, 14, 16] and len(each["records"]) == 8
     world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
     assert not np.array_equal(weights(train(world, config=SHORT)[0]), two[0]["whole"])
+
+
+def test_one_process_goes_on_from_what_two_have_kept(two):
+    world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
+    _, _, history = train(world, config=SHORT, resume=two[0]["kept"])
+    assert [record.step for record in history.records] == [2, 4, 6, 8, 10, 16]
 
 
 def test_what_the_first_makes_all_have_and_what_each_makes_the_first_has(two):

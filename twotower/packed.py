@@ -1,6 +1,6 @@
 """Many profiles in few bytes: what training reads of them, as arrays that processes can share.
 
-A `Profile` of 50 artists takes some 10 kB of memory; packed it takes 12 bytes an artist.
+A `Profile` takes some 240 bytes of memory an artist; packed it takes 12.
 """
 
 from array import array
