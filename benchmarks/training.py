@@ -36,6 +36,7 @@ from twotower.training import TrainConfig, train
 EACH = 50  # artists of a listener
 GROUPS = 200  # tastes; nine in ten of a listener's artists are of one or two of them
 SIZES = (100_000, 1_000_000, 10_000_000)  # to calculate
+OF_ARTISTS = ("SVD of names and genres", "ridge", "rest of tables")  # who are the same at all sizes
 READ = 2000  # profiles of which reading is timed
 PARTS = ("SVD of names and genres", "rows", "ALS, all", "ALS, folds", "ridge", "rest of tables")
 
@@ -216,7 +217,7 @@ def together(asked: argparse.Namespace) -> dict[str, float]:
 
 
 def calculated(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]]:
-    """The tables at `SIZES`, on the line through two measured points."""
+    """The tables at `SIZES`, on the line through two measured points; what is of the artists stays."""
     found = []
     for listeners in SIZES:
         far = (listeners - one["listeners"]) / (other["listeners"] - one["listeners"])
@@ -225,7 +226,9 @@ def calculated(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any
             return a + far * (b - a)
 
         seconds = {part: at(one["seconds"][part], other["seconds"][part]) for part in PARTS}
-        seconds |= {name: max(seconds[name], 0.0) for name in ("ridge", PARTS[0])}
+        seconds |= {
+            part: max(each["seconds"][part] for each in (one, other)) for part in OF_ARTISTS
+        }
         peak = at(one["peak MB above the listeners"], other["peak MB above the listeners"])
         found.append(
             {

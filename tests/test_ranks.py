@@ -255,7 +255,7 @@ def test_one_of_two_is_killed_and_the_same_call_gets_as_far_as_one_process(tmp_p
     os.kill(second, signal.SIGKILL)
     _, said = training_.communicate(timeout=120)
     assert training_.returncode != 0 and not out.exists()
-    assert said.count("error: another of the processes that train together is gone: start") == 1
+    assert said.count("error: another of the processes that work together is gone: start") == 1
 
     again = torchrun(*call, "--json")
     _, said = again.communicate(timeout=240)

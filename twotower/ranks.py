@@ -180,8 +180,8 @@ def ranks_from_env() -> Iterator[Ranks]:
 
 
 _GONE = (
-    "another of the processes that train together is gone: start the same command again, it goes "
-    "on from the last state that was kept"
+    "another of the processes that work together is gone: start the same command again, a training "
+    "goes on from the last state that was kept"
 )
 
 
