@@ -11,8 +11,10 @@ from typing import Any
 from results import FOLDER
 
 from twotower.card import between
+from twotower.training import TrainConfig
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
+FOLDS = TrainConfig().folds
 FAR = 10_000_000  # listeners, calculated
 Found = Mapping[str, Any]
 
@@ -80,6 +82,23 @@ def reading(found: Found, embedding: Found) -> str:
             *(megabytes(_packed_mb(found) * size) for size in sizes),
         ],
     ]
+    return table(head, lines)
+
+
+def shares(found: Found) -> str:
+    """The tables by several processes: the jobs of ALS in turn, the rest by one."""
+    counts = (1, 2, 5)
+    lines = []
+    for each in (*found["measured"], *found["calculated"]):
+        if any(line[0] == f"{each['listeners']:,}" for line in lines):
+            continue
+        part = each["seconds"]
+        jobs = [part["ALS, all"], *[part["ALS, folds"] / FOLDS] * FOLDS]
+        rest = sum(part.values()) - sum(jobs)
+        each_takes = (max(sum(jobs[r::count]) for r in range(count)) for count in counts)
+        lines.append([f"{each['listeners']:,}", *(seconds(rest + most) for most in each_takes)])
+    head = ["tables, calculated", *(f"{count} processes" for count in counts)]
+    head[1] = "1 process, as above"
     return table(head, lines)
 
 
@@ -158,6 +177,7 @@ def filled(text: str, folder: Path = FOLDER) -> str:
     parts = {
         "tables": tables_of_artists(found["training"]),
         "reading": reading(found["training"], found["embedding"]),
+        "shares": shares(found["training"]),
         "processes": processes(found["processes"]),
         "community": community(found["community"]),
         "search": search(found["search"]),

@@ -217,7 +217,7 @@ def together(asked: argparse.Namespace) -> dict[str, float]:
 
 
 def calculated(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]]:
-    """The tables at `SIZES`, on the line through two measured points; what is of the artists stays."""
+    """The tables at `SIZES`, on the line through two points; what is of the artists stays."""
     found = []
     for listeners in SIZES:
         far = (listeners - one["listeners"]) / (other["listeners"] - one["listeners"])

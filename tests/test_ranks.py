@@ -108,7 +108,7 @@ class Interrupted(Exception): ...
 def both_sides(ranks: Ranks, folder: Path) -> dict[str, Any]:
     """All that two processes are asked about, in one start of them."""
     world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
-    tables = tables_for(world, SHORT)
+    tables = tables_for(world, SHORT, ranks=ranks, folder=folder)
     step = one_step(ranks, drawn(world, tables[2])[ranks.rank])
 
     training.KEEP_EVERY, training.RECORD_EVERY = 10, 2
@@ -141,6 +141,7 @@ def both_sides(ranks: Ranks, folder: Path) -> dict[str, Any]:
         lost = str(error)
     return {
         "step": step,
+        "tables": [tables[1].inputs, *(each.inputs for each in tables[2])],
         "whole": whole,
         "again": weights(again),
         "records": history.records,
@@ -171,6 +172,14 @@ def test_a_step_of_two_has_the_loss_and_the_gradient_of_one_with_all_their_views
             assert each["step"][name][0] == pytest.approx(loss, abs=1e-5 * largest)
             assert each["step"][name][1] == pytest.approx(slope, abs=1e-5 * largest)
         assert np.abs(slope).max() > 0.1
+
+
+def test_jobs_that_two_share_out_give_the_tables_of_one(two):
+    world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
+    _, whole, parts = tables_for(world, SHORT)
+    for each in two:
+        for table, shared in zip([whole, *parts], each["tables"], strict=True):
+            assert np.array_equal(table.inputs, shared)
 
 
 def test_both_end_with_the_same_weights_and_go_on_to_them_when_interrupted(two):

@@ -55,14 +55,29 @@ def prepare(
     taggings: Sequence[Tagging] = (),
     *,
     config: TrainConfig | None = None,
+    ranks: Ranks = ALONE,
+    folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """What `fit` does first, with those `profiles` that have enough artists.
 
     BadProfile where there are too few, or where one came through Spotify's Web API: such profiles
-    are never trained on.
+    are never trained on. Of several `ranks` only the first is given something; through `folder` it
+    lets the others have it.
     """
     config = config or TrainConfig()
+    folder = folder or Path(tempfile.gettempdir())
+
+    def read() -> tuple[Sequence[Profile], World]:
+        used = _usable(profiles)
+        return used, build_world(used, content, taggings, seed=config.seed)
+
+    used, world = ranks.of_first(read, folder)
+    tables = tables_for(world, config, ranks=ranks, folder=folder, progress=progress)
+    return Prepared(used, world, tables)
+
+
+def _usable(profiles: Sequence[Profile]) -> Sequence[Profile]:
     refused = [p.id for p in profiles if p.origin == SPOTIFY_WEB_API]
     if refused:
         raise BadProfile(
@@ -75,8 +90,7 @@ def prepare(
             f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
             f"training needs {FEWEST_LISTENERS}"
         )
-    world = build_world(used, content, taggings, seed=config.seed)
-    return Prepared(used, world, tables_for(world, config, progress=progress))
+    return used
 
 
 def fit(
@@ -94,20 +108,19 @@ def fit(
 ) -> Embedder:
     """A trained model of all `profiles` with enough artists; `estimates` may be left out for tests.
 
-    BadProfile as `prepare` raises it. Of several `ranks` the first is given the profiles and makes
-    the tables; the others map them, and give a model without estimates, to be thrown away.
+    BadProfile as `prepare` raises it. Of several `ranks` the first is given the profiles; the
+    others give a model without estimates, to be thrown away.
     """
     config, tell = config or TrainConfig(), progress or (lambda share, text: None)
     began = time.perf_counter()
-    prepared = ranks.of_first(
-        lambda: prepare(
-            profiles,
-            content,
-            taggings,
-            config=config,
-            progress=lambda share, text: tell(TABLES * share, text),
-        ),
-        resume.parent if resume is not None else Path(tempfile.gettempdir()),
+    prepared = prepare(
+        profiles,
+        content,
+        taggings,
+        config=config,
+        ranks=ranks,
+        folder=resume.parent if resume is not None else None,
+        progress=lambda share, text: tell(TABLES * share, text),
     )
     return fit_prepared(
         prepared,

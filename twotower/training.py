@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -40,7 +41,7 @@ from twotower.model import (
     TwoTower,
 )
 from twotower.ranks import ALONE, Ranks
-from twotower.tables import Progress, Table, World, build_tables, folds_of
+from twotower.tables import Progress, Table, World, factor_jobs, folds_of, tables_of
 
 logger = logging.getLogger(__name__)
 
@@ -276,10 +277,28 @@ class Step(nn.Module):
 Tables = tuple[np.ndarray, Table, list[Table]]  # each listener's fold, the whole, one a fold
 
 
-def tables_for(world: World, config: TrainConfig, *, progress: Progress | None = None) -> Tables:
-    """The folds of a training and their tables: the same for each that has this seed."""
-    fold = folds_of(world.source, config.folds, seed=config.seed)
-    return fold, *build_tables(world, fold, seed=config.seed, progress=progress)
+def tables_for(
+    world: World,
+    config: TrainConfig,
+    *,
+    ranks: Ranks = ALONE,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> Tables:
+    """The folds of a training and their tables: the same for each that has this seed.
+
+    Several `ranks` share the jobs out, and hand their outcome over through `folder`.
+    """
+    fold, seed = folds_of(world.source, config.folds, seed=config.seed), config.seed
+    folder = folder or Path(tempfile.gettempdir())
+    jobs = factor_jobs(world, fold, seed=seed, progress=progress)
+    shares = ranks.of_each(lambda: [solve() for solve in jobs[ranks.rank :: ranks.count]], folder)
+
+    def whole() -> Tables:
+        solved = [shares[job % ranks.count][job // ranks.count] for job in range(len(jobs))]
+        return fold, *tables_of(world, fold, solved, seed=seed)
+
+    return ranks.of_first(whole, folder)
 
 
 def together(batches: Sequence[Drawn]) -> Drawn:
