@@ -353,8 +353,16 @@ def embed(
         share = Shard(ranks.rank, ranks.count)
         try:
             part = parts[ranks.rank]
-            ranks.of_each(lambda: _embedded(profiles, tower, part, model, share, tell), out.parent)
-            done = ranks.at_first(lambda: vectorfiles.join(parts, out))
+            found = ranks.of_each(
+                lambda: _embedded(profiles, tower, part, model, share, tell), out.parent
+            )
+
+            def join() -> "tuple[Made, int, int, float]":
+                if not sum(rows for _, rows, _, _ in found):
+                    raise nobody(profiles)
+                return vectorfiles.join(parts, out)
+
+            done = ranks.at_first(join)
         finally:
             parts[ranks.rank].unlink(missing_ok=True)
     if done is not None:
