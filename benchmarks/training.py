@@ -25,7 +25,7 @@ from results import peak_mb, resident_mb, write
 
 from twotower import factors
 from twotower.content import ContentSpace
-from twotower.fit import prepare
+from twotower.fit import companions_in, prepare
 from twotower.packed import Packed, pack
 from twotower.profiles import write_profiles
 from twotower.ranks import Ranks, ranks_from_env
@@ -38,7 +38,15 @@ GROUPS = 200  # tastes; nine in ten of a listener's artists are of one or two of
 SIZES = (100_000, 1_000_000, 10_000_000)  # to calculate
 OF_ARTISTS = ("SVD of names and genres", "ridge", "rest of tables")  # who are the same at all sizes
 READ = 2000  # profiles of which reading is timed
-PARTS = ("SVD of names and genres", "rows", "ALS, all", "ALS, folds", "ridge", "rest of tables")
+PARTS = (
+    "SVD of names and genres",
+    "rows",
+    "ALS, all",
+    "ALS, folds",
+    "ridge",
+    "rest of tables",
+    "companions",
+)
 
 
 def drawn(listeners: int, artists: int, seed: int) -> Packed:
@@ -114,6 +122,9 @@ def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) ->
         ready = prepare(people, config=config)
     whole = time.perf_counter() - start
     svd, world, als, ridge = (spent[name] for name in ("svd", "world", "als", "ridge"))
+    start = time.perf_counter()
+    companions_in(ready.world)
+    companions = time.perf_counter() - start
     parts = {
         "SVD of names and genres": sum(svd),
         "rows": sum(world) - sum(svd),
@@ -121,6 +132,7 @@ def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) ->
         "ALS, folds": sum(als[1:]),
         "ridge": sum(ridge),
         "rest of tables": whole - sum(world) - sum(als) - sum(ridge),
+        "companions": companions,
     }
     start = time.perf_counter()
     train(ready.world, config=config, tables=ready.tables)
@@ -131,7 +143,7 @@ def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) ->
             "plays": int(people.indptr[-1]),
             "artists": int((ready.world.plays.getnnz(0) > 0).sum()),
             "seconds": parts,
-            "tables s": whole,
+            "tables s": whole + companions,
             "towers s": step * TrainConfig().steps,
             "ms a step": 1e3 * step,
             "packed MB": packed_mb(people),

@@ -109,7 +109,7 @@ def fit(
     """A trained model of all `profiles` with enough artists; `estimates` may be left out for tests.
 
     BadProfile as `prepare` raises it. Of several `ranks` the first is given the profiles; the
-    others give a model without estimates, to be thrown away.
+    others give a model without estimates and companions, to be thrown away.
     """
     config, tell = config or TrainConfig(), progress or (lambda share, text: None)
     began = time.perf_counter()
@@ -178,9 +178,8 @@ def fit_prepared(
         "records": [asdict(record) for record in history.records],
     }
     seen = sorted(hashed_id(p) for p in used)
-    return Embedder.from_training(
-        model, table, catalogue, companions_in(world), about=about, trained_on=seen
-    )
+    beside = companions_in(world) if ranks.first else Companions.none(len(world.keys))
+    return Embedder.from_training(model, table, catalogue, beside, about=about, trained_on=seen)
 
 
 def companions_in(world: World) -> Companions:
