@@ -121,12 +121,11 @@ def processes(found: Found) -> str:
     return f"{table(head, lines)}\n\n{asked}, {found['steps']:,} steps. {where(found)}"
 
 
-def community(found: Found) -> str:
-    """Measured, and beyond that on the line through the two largest."""
-    few, many = found["SQLite"][-2:]
-    rows: dict[str, Any] = {
+def community_rows(file: str) -> dict[str, Any]:
+    """What is told of a community -> (how it is read, how it is written)."""
+    return {
         "loading": (lambda each: each["load"]["seconds"], seconds),
-        "the file": (lambda each: each["file MB"], megabytes),
+        "on disk": (lambda each: each[file], megabytes),
         "start": (lambda each: each["start"]["seconds"], seconds),
         "memory of a server": (lambda each: each["start"]["resident MB"], megabytes),
         "at its most": (lambda each: each["start"]["peak MB"], megabytes),
@@ -143,6 +142,12 @@ def community(found: Found) -> str:
         "join, until another process sees it, p50": (_change("seen"), seconds),
         "leave, until it is gone there, p50": (_change("gone"), seconds),
     }
+
+
+def community(found: Found) -> str:
+    """Measured, and beyond that on the line through the two largest."""
+    few, many = found["SQLite"][-2:]
+    rows = community_rows("file MB")
     measured = found["SQLite"]
     far = (FAR - few["listeners"]) / (many["listeners"] - few["listeners"])
     lines = [
