@@ -12,8 +12,28 @@ ROOT = Path(__file__).resolve().parents[1]
 # turning in a circle; a folder counts as one module. A new module takes its place here.
 LAYERS = (
     {"errors", "settings", "domain", "disk", "headers", "job"},
-    {"sources", "profiles", "datafiles", "jsonlines", "artist_content", "datasets", "listens"},
-    {"catalogue", "companions", "content", "factors", "features", "tables", "model", "losses"},
+    {
+        "sources",
+        "profiles",
+        "datafiles",
+        "jsonlines",
+        "artist_content",
+        "datasets",
+        "listens",
+        "shards",
+        "packed",
+    },
+    {
+        "catalogue",
+        "companions",
+        "content",
+        "factors",
+        "features",
+        "tables",
+        "model",
+        "losses",
+        "ranks",
+    },
     {
         "index",
         "methods",
@@ -29,6 +49,7 @@ LAYERS = (
         "quality_charts",
         "variant_charts",
         "variants",
+        "vectorfiles",
         "verdicts",
     },
     {
@@ -80,6 +101,7 @@ HOMES = {
         "losses",
         "matching",  # only to say how many threads
         "model",
+        "ranks",
         "training",
     },
     "safetensors": {"embedder", "training"},

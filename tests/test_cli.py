@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from vectors import FITS, TOWERS
 
 import twotower.evaluation
-from twotower import shipped
+from twotower import shards, shipped
 from twotower.baselines import BASELINES
 from twotower.cli import app
 from twotower.datafiles import FOLDERS
@@ -38,6 +38,7 @@ COMMANDS = [
     "train",
     "evaluate",
     "embed",
+    "embed-join",
     "neighbours",
     "map fit",
     "map place",
@@ -324,6 +325,23 @@ def test_embed_refuses_another_tower_and_another_folder(world: Path, tmp_path: P
     args = ["embed", world / "listeners.jsonl", "--out", tmp_path / "v.npz", "--tower"]
     assert "'user', 'candidate'" in refusal([*args, "leaning"])
     assert "no model in" in refusal([*args, "user", "--model", tmp_path])
+
+
+def test_shares_are_embedded_apart_and_joined(world: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(shards, "BLOCK", 100)
+    usual = ["--tower", "user", "--model", world / "assets" / "model", "--out"]
+    call = ["embed", world / "listeners.jsonl", *usual]
+    values([*call, tmp_path / "whole.npz"])
+    parts = [tmp_path / f"{number}.npz" for number in range(3)]
+    for number, part in enumerate(parts):
+        found = values([*call, part, "--shard", f"{number}/3"])
+        assert found["shard"] == f"{number}/3" and 0 < found["listeners"] < LISTENERS
+    found = values(["embed-join", *parts, "--out", tmp_path / "joined.npz"])
+    assert found["listeners"] == LISTENERS and "shard" not in found
+    assert (tmp_path / "joined.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+    assert "'3/3' is no share" in refusal([*call, parts[0], "--shard", "3/3"])
+    (tmp_path / "none.jsonl").write_text("")
+    assert "no listener in it" in refusal(["embed", tmp_path / "none.jsonl", *usual, parts[0]])
 
 
 def test_a_damaged_model_is_named(world: Path, tmp_path: Path):

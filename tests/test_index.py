@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from twotower import index
 from twotower.index import NeighbourIndex, _blas, one_blas_thread, top_k
 
 
@@ -128,3 +129,11 @@ def test_the_index_names_the_nearest_by_id():
 def test_ids_and_vectors_must_be_as_many():
     with pytest.raises(ValueError, match="2 ids for 3 vectors"):
         NeighbourIndex(["a", "b"], np.eye(3, dtype=np.float32))
+
+
+def test_a_matrix_beyond_the_caches_is_searched_as_any_other(monkeypatch):
+    monkeypatch.setattr(index, "_BEYOND_CACHES", 0)
+    matrix, query = whole_numbers(3000, 5), whole_numbers(1, 6)[0]
+    rows, scores = top_k(matrix, query, 20)
+    assert rows.tolist() == plain_sort(matrix @ query, 20, np.ones(3000, bool))
+    assert scores.tolist() == (matrix @ query)[rows].tolist()

@@ -26,8 +26,9 @@ def fill(assets: Path) -> Path:
     path = assets / CARD
     text = _read(path)
     community = json.loads(_read(assets / FOLDER / "community.json"))
-    text = _between(text, "shapes", shape_table(community["about"]))
-    text = _between(text, "quality", quality_table(quality.load(assets / quality.FILE)))
+    text = between(text, "shapes", shape_table(community["about"]), where=CARD)
+    shown = quality_table(quality.load(assets / quality.FILE))
+    text = between(text, "quality", shown, where=CARD)
     with replacing(path) as file:
         file.write(text.encode())
     return path
@@ -60,10 +61,11 @@ def quality_table(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _between(text: str, mark: str, table: str) -> str:
+def between(text: str, mark: str, table: str, *, where: str) -> str:
+    """The text of the page `where` with the table in the place that is marked for it."""
     opening, closing = f"<!-- {mark} -->", f"<!-- /{mark} -->"
     if opening not in text or closing not in text:
-        raise MissingData(f"{CARD} has no place for its {mark}: put {opening} and {closing} back")
+        raise MissingData(f"{where} has no place for its {mark}: put {opening} and {closing} back")
     before, rest = text.split(opening, 1)
     _, after = rest.split(closing, 1)
     return f"{before}{opening}\n{table}\n{closing}{after}"

@@ -14,6 +14,7 @@ TwoTowerError
 ├─ EmptyProfile            too little is known to place the listener; says what would help
 ├─ MissingData             raw data, model or assets are not where they were looked for
 ├─ IncompatibleModel       model files are damaged or come from different training runs
+├─ LostProcess             one of the processes that train together is gone, or sees other files
 ├─ CommunityError          the community could not be opened, read or written
 ├─ BadName                 a pseudonym that can't be one; says what to change
 ├─ MayNotJoin              who may not join, or with nothing to store; says what else there is
@@ -77,6 +78,9 @@ class MissingData(TwoTowerError): ...
 
 
 class IncompatibleModel(TwoTowerError): ...
+
+
+class LostProcess(TwoTowerError): ...
 
 
 class CommunityError(TwoTowerError): ...

@@ -1,5 +1,6 @@
 """From profiles to a model that can be used: world, tables, training and estimates in one call."""
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +20,9 @@ from twotower.errors import BadProfile
 from twotower.estimates import estimate_audio, estimate_genres
 from twotower.methods import Training
 from twotower.model import ModelConfig
+from twotower.packed import with_at_least
 from twotower.ranking import TASTE, TOGETHER, similarity, together
+from twotower.ranks import ALONE, Ranks
 from twotower.splits import hashed_id
 from twotower.tables import Progress, World, build_world, listeners_of_artists
 from twotower.training import (
@@ -41,7 +44,7 @@ PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener, for the companions of 
 class Prepared:
     """Listeners and artists as training reads them; trainings that differ elsewhere share it."""
 
-    used: tuple[Profile, ...]
+    used: Sequence[Profile]
     world: World
     tables: Tables
 
@@ -52,28 +55,42 @@ def prepare(
     taggings: Sequence[Tagging] = (),
     *,
     config: TrainConfig | None = None,
+    ranks: Ranks = ALONE,
+    folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """What `fit` does first, with those `profiles` that have enough artists.
 
     BadProfile where there are too few, or where one came through Spotify's Web API: such profiles
-    are never trained on.
+    are never trained on. Of several `ranks` only the first is given something; through `folder` it
+    lets the others have it.
     """
     config = config or TrainConfig()
+    folder = folder or Path(tempfile.gettempdir())
+
+    def read() -> tuple[Sequence[Profile], World]:
+        used = _usable(profiles)
+        return used, build_world(used, content, taggings, seed=config.seed)
+
+    used, world = ranks.of_first(read, folder)
+    tables = tables_for(world, config, ranks=ranks, folder=folder, progress=progress)
+    return Prepared(used, world, tables)
+
+
+def _usable(profiles: Sequence[Profile]) -> Sequence[Profile]:
     refused = [p.id for p in profiles if p.origin == SPOTIFY_WEB_API]
     if refused:
         raise BadProfile(
             f"{len(refused)} profiles came through Spotify's Web API (the first is "
             f"{refused[0]!r}): Spotify's policy forbids training on them, take them out"
         )
-    used = tuple(p for p in profiles if len(p.artists) >= FEWEST_ARTISTS)
+    used = with_at_least(profiles, FEWEST_ARTISTS)
     if len(used) < FEWEST_LISTENERS:
         raise BadProfile(
             f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
             f"training needs {FEWEST_LISTENERS}"
         )
-    world = build_world(used, content, taggings, seed=config.seed)
-    return Prepared(used, world, tables_for(world, config, progress=progress))
+    return used
 
 
 def fit(
@@ -85,12 +102,14 @@ def fit(
     model_config: ModelConfig | None = None,
     estimates: bool = True,
     resume: Path | None = None,
+    ranks: Ranks = ALONE,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
 ) -> Embedder:
     """A trained model of all `profiles` with enough artists; `estimates` may be left out for tests.
 
-    BadProfile as `prepare` raises it.
+    BadProfile as `prepare` raises it. Of several `ranks` the first is given the profiles; the
+    others give a model without estimates and companions, to be thrown away.
     """
     config, tell = config or TrainConfig(), progress or (lambda share, text: None)
     began = time.perf_counter()
@@ -99,14 +118,17 @@ def fit(
         content,
         taggings,
         config=config,
+        ranks=ranks,
+        folder=resume.parent if resume is not None else None,
         progress=lambda share, text: tell(TABLES * share, text),
     )
     return fit_prepared(
         prepared,
         config=config,
         model_config=model_config,
-        estimates=estimates,
+        estimates=estimates and ranks.first,
         resume=resume,
+        ranks=ranks,
         on_record=on_record,
         progress=lambda share, text: tell(TABLES + (1 - TABLES) * share, text),
         began=began,
@@ -120,6 +142,7 @@ def fit_prepared(
     model_config: ModelConfig | None = None,
     estimates: bool = False,
     resume: Path | None = None,
+    ranks: Ranks = ALONE,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
     began: float | None = None,
@@ -135,6 +158,7 @@ def fit_prepared(
         config=config,
         tables=prepared.tables,
         resume=resume,
+        ranks=ranks,
         on_record=on_record,
         progress=progress,
     )
@@ -154,9 +178,8 @@ def fit_prepared(
         "records": [asdict(record) for record in history.records],
     }
     seen = sorted(hashed_id(p) for p in used)
-    return Embedder.from_training(
-        model, table, catalogue, companions_in(world), about=about, trained_on=seen
-    )
+    beside = companions_in(world) if ranks.first else Companions.none(len(world.keys))
+    return Embedder.from_training(model, table, catalogue, beside, about=about, trained_on=seen)
 
 
 def companions_in(world: World) -> Companions:

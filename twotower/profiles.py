@@ -27,7 +27,7 @@ from twotower.domain import (
 from twotower.errors import BadProfile, EmptyProfile, MissingData
 from twotower.jsonlines import write_lines
 from twotower.sources.files import read_files
-from twotower.sources.lines import VERSION, profile_from_json, read_profiles
+from twotower.sources.lines import VERSION, profile_from_json, read_numbered, read_profiles
 from twotower.sources.reading import Reading
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "profile_from_json",
     "profile_of",
     "profile_to_json",
+    "read_numbered",
     "read_profiles",
     "write_profiles",
 ]

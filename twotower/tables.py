@@ -4,8 +4,10 @@ For each fold of listeners the factors, counts and tags of all artists are made 
 fold, and laid onto the full solution; a listener in training only ever meets such a table.
 """
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -113,22 +115,21 @@ def build_world(
 def _matrices(
     profiles: Sequence[Profile], row_of: Mapping[str, int], weight_of: np.ndarray
 ) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    indptr = [0]
-    indices: list[int] = []
-    data: list[float] = []
-    relative: list[float] = []
+    indptr, indices, data, relative = [0], array("i"), array("f"), array("f")
     for profile, weight in zip(profiles, weight_of, strict=True):
-        rows = [row_of[key] for key in profile.artists]
+        indices.extend(row_of[key] for key in profile.artists)
         counts = np.array([a.plays for a in profile.artists.values()], np.float32)
         logs = np.log1p(counts)
-        indices.extend(rows)
-        data.extend(counts)
         mean = logs.mean() if len(logs) else 0.0
-        relative.extend(weight * np.maximum(MEAN_WEIGHT + logs - mean, 0.3))
+        data.frombytes(counts.tobytes())
+        weighted = weight * np.maximum(MEAN_WEIGHT + logs - mean, 0.3)
+        relative.frombytes(weighted.astype(np.float32).tobytes())
         indptr.append(len(indices))
     shape = (len(profiles), len(row_of))
-    plays = sp.csr_matrix((np.array(data, np.float32), indices, indptr), shape=shape)
-    weights = sp.csr_matrix((np.array(relative, np.float32), indices, indptr), shape=shape)
+    plays, weights = (
+        sp.csr_matrix((np.array(each), np.array(indices), indptr), shape=shape)
+        for each in (data, relative)
+    )  # indices of their own: scipy may sort one in place
     return plays, weights
 
 
@@ -150,39 +151,56 @@ def build_tables(
     A fold's table knows its listeners only by the common scale, the tags' basis and the rotation
     that lays its factors onto those of all; how its artists stand to one another owes them nothing.
     """
+    solved = [solve() for solve in factor_jobs(world, fold, seed=seed, progress=progress)]
+    return tables_of(world, fold, solved, seed=seed)
+
+
+def factor_jobs(
+    world: World, fold: np.ndarray, *, seed: int = 0, progress: Progress | None = None
+) -> list[Callable[[], np.ndarray]]:
+    """What takes most of the time, in jobs that know nothing of one another.
+
+    Each gives (artists, FACTOR_DIM): the factors by all listeners, then by those outside of each
+    fold.
+    """
     rounds = 15
-    count = int(fold.max()) + 1 if len(fold) else 0
-    total = rounds * (1 + count)
-
-    def tell(done: int) -> None:
-        if progress is not None:
-            progress(done / total, "artist factors")
-
     noise = _noise(world.keys, seed)
-    full = factors.als(world.weights, start=noise, iterations=rounds, on_iteration=tell)
-    scale = 1 / np.sqrt(
-        max(1e-9, float(np.square(full.artists).sum(1)[_played(world)].mean()) / 64)
-    )
+    jobs = 1 + (int(fold.max()) + 1 if len(fold) else 0)
+
+    def solve(job: int) -> np.ndarray:
+        def tell(done: int) -> None:
+            if progress is not None:
+                progress((rounds * job + done) / (rounds * jobs), "artist factors")
+
+        weights = world.weights
+        if job:
+            others = (fold != job - 1).astype(np.float32)
+            weights = sp.csr_matrix(sp.diags(others) @ weights)
+            weights.eliminate_zeros()
+        # from the same noise: the full solution has seen every fold
+        return factors.als(weights, start=noise, iterations=rounds, on_iteration=tell).artists
+
+    return [partial(solve, job) for job in range(jobs)]
+
+
+def tables_of(
+    world: World, fold: np.ndarray, solved: Sequence[np.ndarray], *, seed: int = 0
+) -> tuple[Table, list[Table]]:
+    """The tables of `build_tables`, from what its jobs gave."""
+    full, *parts = solved
+    scale = 1 / np.sqrt(max(1e-9, float(np.square(full).sum(1)[_played(world)].mean()) / 64))
     kept = _tags_that_count(world)
     everyone = np.ones(world.weights.shape[0], bool)
     space = None
     if len(kept):
         counts = _tag_matrix(world, everyone, kept)
         space = fit_tags(counts, [world.tags[t] for t in kept], seed=seed)
-    whole = _table(world, full.artists, scale, everyone, kept, space)
+    whole = _table(world, full, scale, everyone, kept, space)
     tables = []
-    for f in range(count):
+    for f, part in enumerate(parts):
         others = fold != f
-        part = sp.csr_matrix(sp.diags(others.astype(np.float32)) @ world.weights)
-        part.eliminate_zeros()
-        moved = factors.als(  # from the same noise: the full solution has seen this fold
-            part,
-            start=noise,
-            iterations=rounds,
-            on_iteration=lambda i, f=f: tell(rounds * (1 + f) + i),  # type: ignore[misc]
-        ).artists
         weight = np.minimum(_df(world, others), RIDGE_CAP)
-        moved = moved @ factors.procrustes(moved, full.artists, weight)
+        moved = part @ factors.procrustes(part, full, weight)
         tables.append(_table(world, moved, scale, others, kept, space))
     return whole, tables
 

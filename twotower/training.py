@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from twotower import losses
 from twotower.domain import AUDIO as ATTRIBUTES
@@ -36,9 +37,11 @@ from twotower.model import (
     PLAYLIST_GROUP,
     TAGS,
     ModelConfig,
+    ProfileBatch,
     TwoTower,
 )
-from twotower.tables import Progress, Table, World, build_tables, folds_of
+from twotower.ranks import ALONE, Ranks
+from twotower.tables import Progress, Table, World, factor_jobs, folds_of, tables_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ class TrainConfig:
     """Good values; the command's flags have the same names."""
 
     steps: int = 800
-    batch: int = 384  # listeners, all of one fold and one source
+    batch: int = 384  # listeners, all of one fold and one source, of all processes together
     folds: int = 4
     rate: float = 2e-3
     decay: float = 0.02  # on matrices of the encoder and the small networks
@@ -114,14 +117,20 @@ class Views:
         self.df = np.expm1(table.inputs[:, DF.start] * 2)
         self.audio = world.audio[:, : len(ATTRIBUTES)]
 
-    def draw(self, listeners: np.ndarray, config: TrainConfig, rng: np.random.Generator) -> Drawn:
+    def draw(
+        self,
+        listeners: np.ndarray,
+        config: TrainConfig,
+        rng: np.random.Generator,
+        *,
+        least: int | None = None,
+    ) -> Drawn:
         """(user views, candidate views, encoder inputs, extra inputs); row 0 is padding.
 
-        Where too few listeners know enough of the artists that count, all artists count.
+        Artists count that `least` listeners play, drawn unless it is given. Where too few
+        listeners know enough of the artists that count, all artists count.
         """
-        least = 0
-        if rng.random() < 0.5 and config.thresholds:
-            least = int(rng.choice(config.thresholds))
+        least = threshold(config, rng) if least is None else least
         pairs = self._pairs(listeners, least, config, rng)
         if len(pairs) < FEWEST_PAIRS and least:
             pairs = self._pairs(listeners, 0, config, rng)
@@ -243,13 +252,53 @@ class Views:
         return block, audio_extra(spread, self.world.space)
 
 
+def threshold(config: TrainConfig, rng: np.random.Generator) -> int:
+    """How many listeners an artist needs to count in a step, 0 half the time."""
+    if rng.random() < 0.5 and config.thresholds:
+        return int(rng.choice(config.thresholds))
+    return 0
+
+
+class Step(nn.Module):
+    """A batch's way through both towers as one call, which is what processes can share."""
+
+    def __init__(self, model: TwoTower) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, inputs: Tensor, extra: Tensor, users: ProfileBatch, candidates: ProfileBatch
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit vectors (B, D) of both sides, and the scale of their products."""
+        model, items = self.model, self.model.encoder(inputs, extra)
+        return model.user(items, users), model.candidate(items, candidates), model.log_scale.exp()
+
+
 Tables = tuple[np.ndarray, Table, list[Table]]  # each listener's fold, the whole, one a fold
 
 
-def tables_for(world: World, config: TrainConfig, *, progress: Progress | None = None) -> Tables:
-    """The folds of a training and their tables: the same for each that has this seed."""
-    fold = folds_of(world.source, config.folds, seed=config.seed)
-    return fold, *build_tables(world, fold, seed=config.seed, progress=progress)
+def tables_for(
+    world: World,
+    config: TrainConfig,
+    *,
+    ranks: Ranks = ALONE,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> Tables:
+    """The folds of a training and their tables: the same for each that has this seed.
+
+    Several `ranks` share the jobs out, and hand their outcome over through `folder`.
+    """
+    fold, seed = folds_of(world.source, config.folds, seed=config.seed), config.seed
+    folder = folder or Path(tempfile.gettempdir())
+    jobs = factor_jobs(world, fold, seed=seed, progress=progress)
+    shares = ranks.of_each(lambda: [solve() for solve in jobs[ranks.rank :: ranks.count]], folder)
+
+    def whole() -> Tables:
+        solved = [shares[job % ranks.count][job // ranks.count] for job in range(len(jobs))]
+        return fold, *tables_of(world, fold, solved, seed=seed)
+
+    return ranks.of_first(whole, folder)
 
 
 def together(batches: Sequence[Drawn]) -> Drawn:
@@ -273,6 +322,7 @@ def train(
     config: TrainConfig | None = None,
     tables: Tables | None = None,
     resume: Path | None = None,
+    ranks: Ranks = ALONE,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
 ) -> tuple[TwoTower, Table, History]:
@@ -282,6 +332,9 @@ def train(
     `tables_for` gives for this world, folds and seed, where it is at hand; `resume` is a file in
     which the state is kept every hundred steps, and from which an interrupted training goes on to
     the very same result; one that is damaged or of other data is begun anew.
+
+    Each of several `ranks` draws an even part of every batch from listeners of its own, and the
+    others' vectors are its negatives too. All must be given the same world and tables.
     """
     config = config or TrainConfig()
     model_config = model_config or ModelConfig()
@@ -300,11 +353,14 @@ def train(
     key = json.dumps([asdict(config), asdict(model_config), _digest(world, titles)])
     if resume is not None and resume.exists():
         first, history.records = _restore(resume, key, model, optimiser, average)
+    ranks.agree(first)
+    run = ranks.wrapped(Step(model))
     playlists = np.char.startswith(world.source.astype(str), "mpd")
     model.train()
     for step in range(first, config.steps):
         rng = np.random.default_rng([config.seed, 2, step])
-        torch.manual_seed(config.seed * 1_000_003 + step)
+        own = rng if ranks.count == 1 else np.random.default_rng([config.seed, 2, step, ranks.rank])
+        torch.manual_seed((config.seed * 1_000_003 + step) * ranks.count + ranks.rank)
         on_playlists = bool(playlists.any()) and (
             playlists.all() or rng.random() < config.playlist_steps
         )
@@ -317,21 +373,24 @@ def train(
             members = np.flatnonzero((fold == f) & (playlists == on_playlists))
             if len(members) < FEWEST_PAIRS:  # few playlists: the others of the fold
                 members = np.flatnonzero((fold == f) & (playlists != on_playlists))
-            if len(members) > config.batch // len(drawn):
-                members = rng.choice(members, config.batch // len(drawn), replace=False)
-            batches.append(views[f].draw(members, config, rng))
+            members = members[ranks.rank :: ranks.count]
+            most = config.batch // len(drawn) // ranks.count
+            if len(members) > most:
+                members = own.choice(members, most, replace=False)
+            batches.append(views[f].draw(members, config, own, least=threshold(config, rng)))
         user_sets, candidate_sets, inputs, extra = together(batches)
-        if len(user_sets) < FEWEST_PAIRS:
+        sizes = ranks.sizes(len(user_sets))
+        if min(sizes) < FEWEST_PAIRS:
             continue
         for group in optimiser.param_groups:
             group["lr"] = config.rate * _schedule(step, config)
-        items = model.encoder(inputs, extra)
         relative = model_config.relative_plays
-        users = model.user(items, collate(user_sets, relative=relative))
-        candidates = model.candidate(items, collate(candidate_sets, relative=relative))
-        loss = losses.BY_NAME[config.loss](users, candidates, scale=model.log_scale.exp())
+        sides = [collate(sets, relative=relative) for sets in (user_sets, candidate_sets)]
+        users, candidates, scale = run(inputs, extra, *sides)
+        users, candidates = ranks.gathered(users, sizes), ranks.gathered(candidates, sizes)
+        loss = losses.BY_NAME[config.loss](users, candidates, scale=ranks.once(scale))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * ranks.count).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         if not torch.isfinite(norm):  # one bad step would spoil every weight
             continue
@@ -357,7 +416,7 @@ def train(
             )
             if on_record is not None:
                 on_record(record)
-        if resume is not None and (step + 1) % KEEP_EVERY == 0:
+        if resume is not None and ranks.first and (step + 1) % KEEP_EVERY == 0:
             _keep(resume, key, step + 1, model, optimiser, average, history)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,11 +14,11 @@ from twotower.commands.options import (
     Json,
     Profiles,
     Seed,
+    Tell,
     load_model,
-    read_many,
-    texts,
+    nobody,
+    read_blocks,
     writable,
-    write_arrays,
 )
 from twotower.disk import replacing
 from twotower.errors import MissingData
@@ -26,9 +26,12 @@ from twotower.settings import Settings
 from twotower.terminal import DIFFERS, Progress, show_json
 
 if TYPE_CHECKING:
+    from twotower.artist_content import ArtistContent
+    from twotower.datasets import Tagging
+    from twotower.packed import Packed
     from twotower.reports import Report
-
-BATCH = 1024  # profiles embedded at once
+    from twotower.shards import Shard
+    from twotower.vectorfiles import Made
 
 
 class Side(StrEnum):
@@ -53,30 +56,47 @@ def train(
 ) -> None:
     """Train a model on listeners.
 
-    The same call goes on where an interrupted one stopped.
+    The same call goes on where an interrupted one stopped. Several processes share the work where
+    torchrun starts them: torchrun --nproc-per-node 2 -m twotower train ...
     """
-    from twotower.artist_content import read_content_file
-    from twotower.datasets import read_tags_file
-
     _model_folder(out)
-    with Progress() as tell:
-        listeners = read_many(profiles, tell)
-        about = read_content_file(content) if content is not None else []
-        taggings = read_tags_file(tags) if tags is not None else []
+    from twotower.ranks import ranks_from_env
+
+    with Progress() as told, ranks_from_env() as ranks:
+        tell = told if ranks.first else _silent
+        from twotower.artist_content import read_content_file
+        from twotower.datasets import read_tags_file
         from twotower.fit import fit
+        from twotower.packed import join, pack
+        from twotower.shards import Shard
         from twotower.training import TrainConfig
 
+        share = Shard(ranks.rank, ranks.count)
+        unfinished = out.with_name(f"{out.name}.unfinished")
+        shares = ranks.of_each(lambda: pack(read_blocks(profiles, share, tell)), out.parent)
+
+        def read() -> "tuple[Packed, list[ArtistContent], list[Tagging]]":
+            listeners = join(shares)
+            if not listeners:
+                raise nobody(profiles)
+            about = read_content_file(content) if content is not None else []
+            return listeners, about, read_tags_file(tags) if tags is not None else []
+
+        listeners, about, taggings = ranks.at_first(read) or ((), [], [])
         config = TrainConfig(seed=seed)
         config = replace(config, steps=steps) if steps is not None else config
-        unfinished = out.with_name(f"{out.name}.unfinished")
         embedder = fit(
             listeners,
             about,
             taggings,
             config=config,
             resume=unfinished,
+            ranks=ranks,
             progress=tell,
-        ).save(out)
+        )
+        if not ranks.first:
+            return
+        embedder = embedder.save(out)
         unfinished.unlink(missing_ok=True)
     known = len(embedder.catalogue)
     if json:
@@ -305,38 +325,123 @@ def embed(
     model: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A trained model; else the shipped one.")
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only share I of N, for `embed-join`.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Give the vectors of listeners.
 
     They stand in the order of the lines; coverage is the share of plays whose artist is known.
+    Several processes share the work where torchrun starts them, or each is given a --shard.
     """
     writable(out)
-    with Progress() as tell:
-        listeners = read_many(profiles, tell)
-        embedder = load_model(model)
-        import numpy as np
+    if shard is not None:
+        _embed_share(profiles, tower, out, model, shard, json)
+        return
+    from twotower.ranks import ranks_from_env
 
-        parts = []
-        for at in range(0, len(listeners), BATCH):
-            tell(at / len(listeners), f"listener {at:,} of {len(listeners):,}")
-            parts.append(embedder.embed(listeners[at : at + BATCH], tower.value))
-        vectors = np.concatenate(parts)
-        coverage = np.array([embedder.recognise(p).plays for p in listeners], np.float32)
-    write_arrays(out, ids=texts([p.id for p in listeners]), vectors=vectors, coverage=coverage)
+    with Progress() as told, ranks_from_env() as ranks:
+        tell = told if ranks.first else _silent
+        from twotower import vectorfiles
+        from twotower.shards import Shard
+
+        if ranks.count == 1:
+            _show(out, *_embedded(profiles, tower, out, model, None, tell), json=json)
+            return
+        parts = [out.with_name(f".{out.name}.{n}-of-{ranks.count}") for n in range(ranks.count)]
+        share = Shard(ranks.rank, ranks.count)
+        try:
+            part = parts[ranks.rank]
+            found = ranks.of_each(
+                lambda: _embedded(profiles, tower, part, model, share, tell), out.parent
+            )
+
+            def join() -> "tuple[Made, int, int, float]":
+                if not sum(rows for _, rows, _, _ in found):
+                    raise nobody(profiles)
+                return vectorfiles.join(parts, out)
+
+            done = ranks.at_first(join)
+        finally:
+            parts[ranks.rank].unlink(missing_ok=True)
+    if done is not None:
+        _show(out, *done, json=json)
+
+
+def _embed_share(
+    profiles: Sequence[Path], tower: Side, out: Path, model: Path | None, shard: str, json: bool
+) -> None:
+    from twotower.shards import Shard
+
+    try:
+        share = Shard.parse(shard)
+    except ValueError as error:
+        raise typer.TyperException(str(error)) from error
+    with Progress() as tell:
+        done = _embedded(profiles, tower, out, model, share, tell)
+    _show(out, *done, json=json)
+
+
+def _embedded(
+    profiles: Sequence[Path],
+    tower: Side,
+    out: Path,
+    model: Path | None,
+    shard: "Shard | None",
+    tell: Tell,
+) -> "tuple[Made, int, int, float]":
+    """Write the vectors of a share, a block of lines at a time, and say what `_show` shows."""
+    import numpy as np
+
+    from twotower.shards import WHOLE
+    from twotower.vectorfiles import Made, VectorWriter
+
+    embedder = load_model(model)
+    made = Made(embedder.version, tower.value, shard)
+    with VectorWriter(out, made, dim=embedder.dim) as write:
+        for place, block in read_blocks(profiles, shard or WHOLE, tell):
+            known = np.array([embedder.recognise(p).plays for p in block], np.float32)
+            write(place, [p.id for p in block], embedder.embed(block, tower.value), known)
+        if not write.rows and shard is None:
+            raise nobody(profiles)
+    return made, write.rows, embedder.dim, write.covered / max(1, write.rows)
+
+
+def embed_join(
+    parts: Annotated[
+        list[Path], typer.Argument(metavar="SHARES...", help="All that `embed --shard` wrote.")
+    ],
+    out: Annotated[Path, typer.Option(help="NumPy file to write: ids, vectors, coverage.")],
+    json: Json = False,
+) -> None:
+    """Join the vectors of all shares, in the order of the lines."""
+    writable(out)
+    from twotower.vectorfiles import join
+
+    _show(out, *join(parts, out), json=json)
+
+
+def _show(out: Path, made: "Made", rows: int, dim: int, coverage: float, *, json: bool) -> None:
     if json:
+        shard = {"shard": f"{made.shard.number}/{made.shard.count}"} if made.shard else {}
         show_json(
             {
                 "out": str(out),
-                "model": embedder.version,
-                "tower": tower.value,
-                "listeners": len(listeners),
-                "dim": vectors.shape[1],
-                "coverage": float(coverage.mean()),
+                "model": made.model,
+                "tower": made.tower,
+                **shard,
+                "listeners": rows,
+                "dim": dim,
+                "coverage": coverage,
             }
         )
     else:
-        typer.echo(f"{out}: {len(listeners):,} vectors, {coverage.mean():.0%} of the plays known")
+        typer.echo(f"{out}: {rows:,} vectors, {coverage:.0%} of the plays known")
+
+
+def _silent(share: float, text: str) -> None:
+    """What the other processes say of their progress."""
 
 
 def assets(

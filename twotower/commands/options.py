@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twotower.disk import replacing
-from twotower.errors import BadProfile, MissingData
+from twotower.errors import BadProfile
 from twotower.settings import Settings
 
 if TYPE_CHECKING:
     from twotower.domain import Profile
     from twotower.embedder import Embedder
     from twotower.matching import Matcher
+    from twotower.shards import Shard
 
 Tell = Callable[[float, str], None]  # share done, 0..1; what is being done
 Json = Annotated[bool, typer.Option("--json", help="Give the values as one JSON document.")]
@@ -40,17 +41,22 @@ def counted(
         yield profile
 
 
-def read_many(paths: Sequence[Path], tell: Tell) -> "list[Profile]":
-    from twotower.profiles import read_profiles
+def read_blocks(
+    paths: Sequence[Path], shard: "Shard", tell: Tell
+) -> "Iterator[tuple[int, tuple[Profile, ...]]]":
+    """(place, profiles) of each block of lines in the share, with progress."""
+    from twotower.shards import LINES, read_shard
 
-    listeners: list[Profile] = []
-    for path in paths:
-        if not path.exists():
-            raise MissingData("there is no such file; check the path", where=str(path))
-        listeners += counted(read_profiles(path, where=path.name), tell, path.name)
-    if not listeners:
-        raise BadProfile("no listener in it", where=", ".join(path.name for path in paths))
-    return listeners
+    read = 0
+    for place, profiles in read_shard(paths, shard):
+        tell(place // LINES / len(paths), f"{paths[place // LINES].name}, {read:,} read")
+        read += len(profiles)
+        yield place, profiles
+
+
+def nobody(paths: Sequence[Path]) -> BadProfile:
+    """What to say where no file has a listener."""
+    return BadProfile("no listener in it", where=", ".join(path.name for path in paths))
 
 
 def load_model(folder: Path | None) -> "Embedder":

@@ -46,21 +46,37 @@ def read_profiles(
     BadProfile names `where`, the line and the field. Keys that we don't know are counted in
     `ignored`. A path may lead to a file packed with gzip.
     """
+    for _, profile in read_numbered(file, where=where, ignored=ignored):
+        yield profile
+
+
+def read_numbered(
+    file: IO[bytes] | IO[str] | Path,
+    *,
+    where: str = "",
+    ignored: Counter[str] | None = None,
+    wanted: Callable[[int], bool] | None = None,
+) -> Iterator[tuple[int, Profile]]:
+    """The same with the numbers of the lines, 1 for the first, and only those that are `wanted`.
+
+    Other lines are passed over unread, which takes next to no time.
+    """
     if isinstance(file, Path):
         try:
             with file.open("rb") as opened:
                 packed = opened.read(2) == b"\x1f\x8b"
                 opened.seek(0)
                 if not packed:
-                    yield from read_profiles(opened, where=where, ignored=ignored)
+                    yield from read_numbered(opened, where=where, ignored=ignored, wanted=wanted)
                     return
                 with closing(gzip.GzipFile(fileobj=opened)) as unpacked:
-                    yield from read_profiles(unpacked, where=where, ignored=ignored)  # type: ignore[arg-type]
+                    whole = cast(IO[bytes], unpacked)
+                    yield from read_numbered(whole, where=where, ignored=ignored, wanted=wanted)
         except (OSError, EOFError) as fault:
             raise BadProfile(f"the file can't be read ({fault})", where=where) from fault
         return
     for number, line in enumerate(_lines(file, where), 1):
-        if not line.strip():
+        if (wanted is not None and not wanted(number)) or not line.strip():
             continue
         place = f"{where}, line {number}" if where else f"line {number}"
         try:
@@ -69,7 +85,7 @@ def read_profiles(
             raise BadProfile("is nested too deeply", where=place) from deep
         except ValueError as fault:
             raise BadProfile(f"isn't valid JSON ({fault})", where=place) from fault
-        yield profile_from_json(data, place, ignored=ignored)
+        yield number, profile_from_json(data, place, ignored=ignored)
 
 
 def profile_from_json(data: object, where: str, *, ignored: Counter[str] | None = None) -> Profile:

@@ -1,6 +1,6 @@
-"""How long does it take to embed one listener live, beside plain ALS fold-in?
+"""How long does it take to embed one listener live, beside plain ALS fold-in? And ten thousand?
 
-    python benchmarks/embed.py [--model assets/model] [--rounds 40]
+    python benchmarks/embedding.py [--model assets/model] [--rounds 40] [--crowd 10000]
 
 "Known" is the same and how much is known of the listener (`Embedder.evidence`), as a page asks.
 All in one run, turn about, on one thread, so that other load strikes all alike: trust the ratio.
@@ -15,20 +15,17 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 import torch
+from results import milliseconds, peak_mb, turn_about, write
 
 from twotower.domain import Artist, Profile
 from twotower.embedder import Embedder
 from twotower.factors import fold_in
 from twotower.index import one_blas_thread
+from twotower.shards import BLOCK
 
 SIZES = (1, 10, 50, 200, 1000, 2000)  # artists in a profile
 LIMITS = {50: 5.0, 1000: 25.0}  # milliseconds
-
-
-def milliseconds(act: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    act()
-    return (time.perf_counter() - start) * 1e3
+CROWD_LIMIT_S = 60.0  # for 10,000 profiles
 
 
 def drawn(embedder: Embedder, artists: int, rng: np.random.Generator) -> Profile:
@@ -55,10 +52,29 @@ def folded(embedder: Embedder, profile: Profile, base: torch.Tensor) -> torch.Te
     return fold_in(row, embedder.items.vectors[1:], base=base)
 
 
+def embedded(embedder: Embedder, count: int, rng: np.random.Generator) -> dict[str, float]:
+    """How long a crowd takes by one tower, block by block as `embed` does, after it is read."""
+    seconds = 0.0
+    for at in range(0, count, BLOCK):
+        block = [drawn(embedder, 50, rng) for _ in range(min(BLOCK, count - at))]
+        start = time.perf_counter()
+        embedder.embed(block, "candidate")
+        seconds += time.perf_counter() - start
+    return {
+        "profiles": count,
+        "seconds": seconds,
+        "allowed s": CROWD_LIMIT_S * count / 10_000,
+        "a second": count / seconds,
+        "peak MB": peak_mb(),
+    }
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--model", type=Path, default=Path("assets/model"))
     options.add_argument("--rounds", type=int, default=40)
+    options.add_argument("--crowd", type=int, default=10_000)
+    options.add_argument("--seed", type=int, default=0)
     asked = options.parse_args()
 
     torch.set_num_threads(1)
@@ -66,12 +82,13 @@ def main() -> None:
     embedder = Embedder.load(asked.model)
     vectors = embedder.items.vectors[1:]
     base = vectors.T @ vectors + 200 * torch.eye(vectors.shape[1])  # once, not for each listener
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(asked.seed)
     print(f"{len(embedder.catalogue):,} artists, one thread; loaded in {min(load):.0f} ms")
     print(
         f"{'artists':>8}{'towers p50':>12}{'p95 ms':>9}{'known p50':>11}{'ALS p50':>9}{'ratio':>7}"
         f"{'limit ms':>10}"
     )
+    lives = []
     with one_blas_thread(), torch.inference_mode():
         for size in SIZES:
             profile = drawn(embedder, size, rng)
@@ -83,17 +100,19 @@ def main() -> None:
                 ),
                 "ALS": lambda profile=profile: folded(embedder, profile, base),
             }
-            times: dict[str, list[float]] = {name: [] for name in acts}
-            for _ in range(asked.rounds):
-                for name, act in acts.items():
-                    times[name].append(milliseconds(act))
-            p50 = {name: float(np.median(each)) for name, each in times.items()}
-            p95 = np.percentile(times["towers"], 95)
+            ms = turn_about(acts, asked.rounds)
+            towers, als = ms["towers"], ms["ALS"]["p50"]
             limit = f"{LIMITS[size]:10.0f}" if size in LIMITS else ""
             print(
-                f"{size:8}{p50['towers']:12.2f}{p95:9.2f}{p50['known']:11.2f}{p50['ALS']:9.2f}"
-                f"{p50['towers'] / p50['ALS']:7.2f}{limit}"
+                f"{size:8}{towers['p50']:12.2f}{towers['p95']:9.2f}{ms['known']['p50']:11.2f}"
+                f"{als:9.2f}{towers['p50'] / als:7.2f}{limit}"
             )
+            found = {"artists": size, "ms": ms, "times ALS": towers["p50"] / als}
+            lives.append(found | ({"allowed ms": LIMITS[size]} if size in LIMITS else {}))
+    crowd = embedded(embedder, asked.crowd, rng)
+    print(f"{asked.crowd:,} profiles of 50 artists in {crowd['seconds']:.1f} s, one thread")
+    found = {"artists": len(embedder.catalogue), "load ms": min(load), "live": lives}
+    print(write("embedding", found | {"crowd": crowd}))
 
 
 if __name__ == "__main__":

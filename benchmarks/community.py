@@ -1,0 +1,219 @@
+"""What does a community of so many cost: to load, hold, search, join and leave?
+
+    python benchmarks/community.py [--listeners 10000 100000 1000000] [--postgres 10000 100000]
+
+Invented listeners are drawn from a seed. Loading, serving and the other side that joins and leaves
+are processes of their own, so that memory is each one's own and a change has to travel. The search
+stands beside faiss and the least time that reading the vectors takes, turn about on one thread.
+"""
+
+import argparse
+import gc
+import itertools
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from results import peak_mb, percentiles, resident_mb, turn_about, write
+
+from twotower.community import INVENTED, Community, Member
+from twotower.domain import Listener
+from twotower.index import one_blas_thread, top_k
+from twotower.listeners import pseudonyms
+
+MODEL = "benchmark"
+DIM, CENTRES = 64, 400
+ROUNDS, CHANGES = 30, 12
+MEMORY_LIMIT_MB = 1200  # for a million
+SEARCH_LIMIT = 1.5  # x the time of reading
+GENRES = ("indie rock", "hip hop", "techno", "jazz", "folk", "metal", "ambient", "soul")
+
+
+def vectors(count: int, seed: int) -> np.ndarray:
+    """(count, DIM) unit float32 around some centres, as tastes are."""
+    rng = np.random.default_rng([seed, 5])
+    centres = rng.standard_normal((CENTRES, DIM), dtype=np.float32)
+    drawn = centres[rng.integers(CENTRES, size=count)]
+    drawn += rng.standard_normal((count, DIM), dtype=np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+def members(count: int, seed: int) -> Iterator[Member]:
+    """Invented listeners who each show ten artists; of both towers, the vectors differ a little."""
+    rng = np.random.default_rng([seed, 6])
+    names = pseudonyms(count, seed=seed)
+    user, rows = vectors(count, seed), rng.integers(5000, size=(count, 10))
+    places = rng.standard_normal((count, 2)) * 4
+    for at in range(count):
+        shown = tuple((f"Artist {row}", float(100 - 9 * n)) for n, row in enumerate(rows[at]))
+        genres = (GENRES[at % 8], GENRES[at // 8 % 8])
+        place = (float(places[at, 0]), float(places[at, 1]))
+        who = Listener(f"i{seed}-{at:07d}", names[at], INVENTED, shown, genres, place)
+        turned = np.roll(user[at], 1)
+        yield Member(who, user[at], turned)
+
+
+def newcomer(number: int) -> Member:
+    vector = vectors(1, 1000 + number)[0]
+    who = Listener(f"newcomer-{number}", "Quiet Heron", "file", (("Low", 3.0),), ("indie rock",))
+    return Member(who, vector, vector)
+
+
+def load(url: str, count: int, seed: int, answer: Any) -> None:
+    """Fill the community, in this process."""
+    start = time.perf_counter()
+    community = Community.open(url, model_version=MODEL)
+    community.seed(members(count, seed), digest=f"{count} {seed}")
+    seconds = time.perf_counter() - start
+    community.close()
+    answer.send({"seconds": seconds, "peak MB": peak_mb()})
+
+
+def start(url: str, answer: Any) -> None:
+    """Open and read everyone, in this process; how long until it can be searched."""
+    gc.freeze()
+    before, began = resident_mb(), time.perf_counter()
+    community = Community.open(url, model_version=MODEL)
+    crowd = community.crowd()
+    seconds = time.perf_counter() - began
+    resident, peak = resident_mb(), peak_mb()
+    community.close()
+    answer.send(
+        {
+            "seconds": seconds,
+            "listeners": len(crowd),
+            "resident MB": resident,
+            "resident MB above an empty one": resident - before,
+            "peak MB": peak,
+        }
+    )
+
+
+def serve(url: str, seed: int, pipe: Any) -> None:
+    """Search, then watch what the other process changes."""
+    community = Community.open(url, model_version=MODEL)
+    crowd = community.crowd()
+    pipe.send({"search": searched(crowd.candidate, seed), "changes": []})
+    while (wanted := pipe.recv()) is not None:
+        id, inside = wanted
+        while (community.crowd().row_of(id) is not None) != inside:
+            time.sleep(0.002)
+        pipe.send(time.time())
+    pipe.send({"resident MB": resident_mb(), "peak MB": peak_mb()})
+    community.close()
+
+
+def searched(matrix: np.ndarray, seed: int) -> dict[str, Any]:
+    """The exact top 10 beside faiss and the reading of the matrix."""
+    faiss.omp_set_num_threads(1)
+    index = faiss.IndexFlatIP(matrix.shape[1])
+    index.add(matrix)
+    queries = vectors(ROUNDS, seed + 1)
+    for query in queries[:5]:
+        theirs, ours = index.search(query[None], 10)[1][0], top_k(matrix, query, 10)[0]
+        assert set(theirs.tolist()) == set(ours.tolist())
+    flat, turn = matrix.reshape(-1), itertools.count()
+    acts: dict[str, Callable[[], object]] = {
+        "read": lambda: flat @ flat,
+        "top 10": lambda: top_k(matrix, queries[next(turn) % ROUNDS], 10),
+        "faiss IndexFlatIP": lambda: index.search(queries[next(turn) % ROUNDS][None], 10),
+    }
+    with one_blas_thread():
+        ms = turn_about(acts, ROUNDS)
+    ours = ms["top 10"]["p50"]
+    return {
+        "ms": ms,
+        "times the limit": ours / ms["read"]["p50"],
+        "times faiss": ours / ms["faiss IndexFlatIP"]["p50"],
+    }
+
+
+def changed(url: str, pipe: Any) -> dict[str, dict[str, float]]:
+    """Newcomers join and leave from here, and the process at the other end of the pipe says when
+    it saw that; each figure is ms since the call returned, and the call itself beside it."""
+    community = Community.open(url, model_version=MODEL)
+    times: dict[str, list[float]] = {name: [] for name in ("join", "seen", "leave", "gone")}
+    for number in range(CHANGES):
+        member = newcomer(number)
+        for act, seen, inside in (("join", "seen", True), ("leave", "gone", False)):
+            pipe.send((member.listener.id, inside))
+            began = time.time()
+            if inside:
+                community.join(member)
+            else:
+                community.leave(member.listener.id)
+            done = time.time()
+            times[act].append(1e3 * (done - began))
+            times[seen].append(1e3 * max(0.0, pipe.recv() - began))
+    community.close()
+    return {name: percentiles(each) for name, each in times.items()}
+
+
+def apart(act: Callable[..., None], *args: object) -> Any:
+    """What `act` sends from a process of its own."""
+    process, pipe = begun(act, *args)
+    found = pipe.recv()
+    process.join()
+    return found
+
+
+def begun(act: Callable[..., None], *args: object) -> tuple[Any, Any]:
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=act, args=(*args, theirs))
+    process.start()
+    theirs.close()  # so that a process that fails is the end of it
+    return process, ours
+
+
+def on_sqlite(count: int, seed: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "community.sqlite"
+        url = f"sqlite:///{file}"
+        found: dict[str, Any] = {"listeners": count, "load": apart(load, url, count, seed)}
+        found["file MB"] = megabytes(Path(folder))
+        found["first start"] = apart(start, url)  # makes what is derived, where there is any
+        found["start"] = apart(start, url)
+        found["derived MB"] = megabytes(Path(folder)) - found["file MB"]
+        found |= served(url, seed)
+        return found
+
+
+def served(url: str, seed: int) -> dict[str, Any]:
+    process, pipe = begun(serve, url, seed)
+    search = pipe.recv()["search"]
+    changes = changed(url, pipe)
+    pipe.send(None)
+    after = pipe.recv()
+    process.join()
+    return {"search": search, "changes ms": changes, "served": after}
+
+
+def megabytes(folder: Path) -> float:
+    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 2**20
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--listeners", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    options.add_argument("--seed", type=int, default=0)
+    asked = options.parse_args()
+    sqlite = []
+    for count in asked.listeners:
+        sqlite.append(found := on_sqlite(count, asked.seed))
+        print(f"{count:10,} on SQLite: loaded in {found['load']['seconds']:.1f} s, ", end="")
+        print(f"{found['file MB']:.0f} MB, started in {found['start']['seconds']:.2f} s, ", end="")
+        print(f"{found['start']['resident MB']:.0f} MB held, ", end="")
+        print(f"top 10 {found['search']['ms']['top 10']['p50']:.2f} ms, changes ", end="")
+        print({name: round(each["p50"], 1) for name, each in found["changes ms"].items()})
+    found = {"dim": DIM, "allowed MB": MEMORY_LIMIT_MB, "allowed times": SEARCH_LIMIT}
+    print(write("community", found | {"SQLite": sqlite}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Do two processes that train together find as well as one, and how much sooner?
+
+    TWOTOWER_DATA=DIR python benchmarks/processes.py [--steps 800]
+
+The listeners of HetRec, but for those held out of split 0, are trained on twice by the command
+`train`, alone and under torchrun, the same batch in all. Both models are asked for the other half
+of those held out; the difference has a paired interval over them.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from results import write
+
+from twotower.datafiles import FOLDERS
+from twotower.datasets import read_dataset
+from twotower.embedder import Embedder
+from twotower.fit import TwoTowers
+from twotower.metrics import bootstrap, ranks_of_positives
+from twotower.profiles import write_profiles
+from twotower.settings import Settings
+from twotower.splits import halves, split_listeners
+
+TORCHRUN = "-m torch.distributed.run --standalone --nproc-per-node 2"
+
+
+def trained(folder: Path, out: str, steps: int, before: str = "") -> tuple[Embedder, float]:
+    """The model of one call of `train`, and the seconds that it took."""
+    files = sorted(folder.glob("*.jsonl"))
+    call = [sys.executable, *before.split(), "-m", "twotower", "train", *map(str, files)]
+    call += ["--steps", str(steps), "--out", str(folder / out)]
+    start = time.perf_counter()
+    subprocess.run(call, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return Embedder.load(folder / out), time.perf_counter() - start
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--data", type=Path, default=Settings.from_env().data)
+    options.add_argument("--steps", type=int, default=800)
+    asked = options.parse_args()
+    split = split_listeners(read_dataset("hetrec", asked.data / FOLDERS["hetrec"]), 0)
+    queries, candidates = halves(split.test, 0)
+    ranks, seconds = {}, {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in range(2):
+            write_profiles(split.training[part::2], folder / f"{part}.jsonl")
+        for out, before in (("1 process", ""), ("2 processes", TORCHRUN)):
+            model, seconds[out] = trained(folder, out, asked.steps, before)
+            scores = TwoTowers(model).scores(queries, candidates)
+            ranks[out] = 1 / ranks_of_positives(scores, np.arange(len(scores)))
+    one, two = ranks.values()
+    gap = bootstrap((two - one)[:, None])
+    found = {
+        "listeners": len(split.training),
+        "held out": len(split.test),
+        "steps": asked.steps,
+        "MRR": {out: float(each.mean()) for out, each in ranks.items()},
+        "two minus one": {"value": gap.mean, "low": gap.low, "high": gap.high},
+        "seconds": seconds,
+    }
+    print(found)
+    print(write("processes", found))
+
+
+if __name__ == "__main__":
+    main()

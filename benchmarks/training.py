@@ -1,0 +1,284 @@
+"""What do the tables of artists cost, by listeners, beside the towers that are trained on them?
+
+    python benchmarks/training.py [--listeners 2000 10000 50000] [--artists 78906] [--steps 40]
+
+Invented listeners of 50 artists each are drawn from a seed. Each size has a process of its own with
+one thread, so that its memory is its own. What is beyond the sizes is calculated from the slope
+between the two largest, and said to be.
+"""
+
+import argparse
+import multiprocessing
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from results import peak_mb, resident_mb, write
+
+from twotower import factors
+from twotower.content import ContentSpace
+from twotower.fit import companions_in, prepare
+from twotower.packed import Packed, pack
+from twotower.profiles import write_profiles
+from twotower.ranks import Ranks, ranks_from_env
+from twotower.shards import read_shard
+from twotower.tables import build_world
+from twotower.training import TrainConfig, train
+
+EACH = 50  # artists of a listener
+GROUPS = 200  # tastes; nine in ten of a listener's artists are of one or two of them
+SIZES = (100_000, 1_000_000, 10_000_000)  # to calculate
+OF_ARTISTS = ("SVD of names and genres", "ridge", "rest of tables")  # who are the same at all sizes
+READ = 2000  # profiles of which reading is timed
+PARTS = (
+    "SVD of names and genres",
+    "rows",
+    "ALS, all",
+    "ALS, folds",
+    "ridge",
+    "rest of tables",
+    "companions",
+)
+
+
+def drawn(listeners: int, artists: int, seed: int) -> Packed:
+    """Listeners on Zipf's curve of artists: each in one or two groups, with one in ten at large."""
+    rng = np.random.default_rng([seed, listeners])
+    fame = 1 / (np.arange(artists) + 30.0)
+    groups = rng.integers(GROUPS, size=(listeners, 2))
+    of_group = [np.arange(g, artists, GROUPS) for g in range(GROUPS)]
+    shares = [np.cumsum(fame[rows]) / fame[rows].sum() for rows in of_group]
+    whole = np.cumsum(fame) / fame.sum()
+    rows = np.searchsorted(whole, rng.random((listeners, EACH))).astype(np.int32)
+    group = np.take_along_axis(groups, rng.integers(2, size=(listeners, EACH)), axis=1)
+    inside = rng.random((listeners, EACH)) < 0.9
+    place = rng.random((listeners, EACH))
+    for g in range(GROUPS):
+        here = inside & (group == g)
+        rows[here] = of_group[g][np.searchsorted(shares[g], place[here])]
+    rows.sort(axis=1)
+    new = np.concatenate([np.ones((listeners, 1), bool), np.diff(rows, axis=1) > 0], axis=1)
+    indptr = np.concatenate([[0], np.cumsum(new.sum(1))])
+    names = tuple(f"{_name(row)} {row}" for row in range(artists))
+    return Packed(
+        names,
+        names,
+        np.zeros(artists, np.int64),
+        indptr,
+        rows[new],
+        np.ceil(rng.exponential(60, indptr[-1])),
+        np.arange(listeners),
+        tuple(f"i{n}" for n in range(listeners)),
+        ("invented",) * listeners,
+        ((),) * listeners,
+    )
+
+
+def _name(row: int) -> str:
+    """A word that a few artists share, of which the n-grams of names have something to learn."""
+    return "".join("aeiou"[row // 5**at % 5] + "bdfglmnprst"[row // 11**at % 11] for at in range(3))
+
+
+@contextmanager
+def clocked(spent: dict[str, list[float]]) -> Iterator[None]:
+    """Times each call of what tables are made by."""
+
+    def timed(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: object, **kwargs: object) -> Any:
+            start = time.perf_counter()
+            try:
+                return act(*args, **kwargs)
+            finally:
+                spent.setdefault(name, []).append(time.perf_counter() - start)
+
+        return call
+
+    with (
+        mock.patch.object(factors, "als", timed("als", factors.als)),
+        mock.patch.object(factors, "ridge", timed("ridge", factors.ridge)),
+        mock.patch.object(ContentSpace, "fit", timed("svd", ContentSpace.fit)),
+        mock.patch("twotower.fit.build_world", timed("world", build_world)),
+    ):
+        yield
+
+
+def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) -> None:
+    """Seconds of each part and memory for so many listeners, in this process."""
+    torch.set_num_threads(1)
+    people = drawn(listeners, artists, seed)
+    before = resident_mb()
+    spent: dict[str, list[float]] = {}
+    config = TrainConfig(steps=steps, seed=seed)
+    start = time.perf_counter()
+    with clocked(spent):
+        ready = prepare(people, config=config)
+    whole = time.perf_counter() - start
+    svd, world, als, ridge = (spent[name] for name in ("svd", "world", "als", "ridge"))
+    start = time.perf_counter()
+    companions_in(ready.world)
+    companions = time.perf_counter() - start
+    parts = {
+        "SVD of names and genres": sum(svd),
+        "rows": sum(world) - sum(svd),
+        "ALS, all": als[0],
+        "ALS, folds": sum(als[1:]),
+        "ridge": sum(ridge),
+        "rest of tables": whole - sum(world) - sum(als) - sum(ridge),
+        "companions": companions,
+    }
+    start = time.perf_counter()
+    train(ready.world, config=config, tables=ready.tables)
+    step = (time.perf_counter() - start) / steps
+    answer.send(
+        {
+            "listeners": listeners,
+            "plays": int(people.indptr[-1]),
+            "artists": int((ready.world.plays.getnnz(0) > 0).sum()),
+            "seconds": parts,
+            "tables s": whole + companions,
+            "towers s": step * TrainConfig().steps,
+            "ms a step": 1e3 * step,
+            "packed MB": packed_mb(people),
+            "peak MB": peak_mb(),
+            "peak MB above the listeners": peak_mb() - before,
+        }
+    )
+
+
+def packed_mb(people: Packed) -> float:
+    arrays = (people.indptr, people.artists, people.plays, people.places)
+    return sum(each.nbytes for each in arrays) / 2**20
+
+
+def apart(act: Callable[..., None], *args: object) -> Any:
+    """What `act` sends from a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=act, args=(*args, theirs))
+    process.start()
+    theirs.close()  # so that a process that fails is the end of it
+    found = ours.recv()
+    process.join()
+    return found
+
+
+def reading(artists: int, seed: int, answer: Any) -> None:
+    """How long profile JSON Lines take to read and pack, a listener."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "profiles.jsonl"
+        write_profiles(drawn(READ, artists, seed), path)
+        start = time.perf_counter()
+        assert len(pack(read_shard([path]))) == READ
+        seconds = time.perf_counter() - start
+        found = {"us a listener": 1e6 * seconds / READ, "bytes a listener": path.stat().st_size}
+    found["bytes a listener"] /= READ
+    answer.send(found)
+
+
+def side(rank: int, count: int, port: int, asked: argparse.Namespace, answer: Any) -> None:
+    """One of `count` processes that train together on the smallest size; the first tells."""
+    torch.set_num_threads(1)
+    told = {"RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in told.items()}
+    config = TrainConfig(steps=asked.steps, seed=asked.seed)
+    with ranks_from_env() as ranks:
+        ready = ranks.of_first(
+            lambda: prepare(drawn(min(asked.listeners), asked.artists, asked.seed), config=config),
+            Path(tempfile.gettempdir()),
+        )
+        seconds = stepping(ranks, ready, config)
+    if rank == 0:
+        answer.send(1e3 * seconds / asked.steps)
+
+
+def stepping(ranks: Ranks, ready: Any, config: TrainConfig) -> float:
+    ranks.wait()
+    start = time.perf_counter()
+    train(ready.world, config=config, tables=ready.tables, ranks=ranks)
+    return time.perf_counter() - start
+
+
+def together(asked: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds a step of one process, and of two with the same batch."""
+    spawn = multiprocessing.get_context("spawn")
+    found = {}
+    for count in (1, 2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        ours, theirs = spawn.Pipe()
+        all_ = [
+            spawn.Process(target=side, args=(rank, count, port, asked, theirs))
+            for rank in range(count)
+        ]
+        for each in all_:
+            each.start()
+        theirs.close()
+        found[f"{count} processes" if count > 1 else "1 process"] = ours.recv()
+        for each in all_:
+            each.join()
+    return found
+
+
+def calculated(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tables at `SIZES`, on the line through two points; what is of the artists stays."""
+    found = []
+    for listeners in SIZES:
+        far = (listeners - one["listeners"]) / (other["listeners"] - one["listeners"])
+
+        def at(a: float, b: float, far: float = far) -> float:
+            return a + far * (b - a)
+
+        seconds = {part: at(one["seconds"][part], other["seconds"][part]) for part in PARTS}
+        seconds |= {
+            part: max(each["seconds"][part] for each in (one, other)) for part in OF_ARTISTS
+        }
+        peak = at(one["peak MB above the listeners"], other["peak MB above the listeners"])
+        found.append(
+            {
+                "listeners": listeners,
+                "seconds": seconds,
+                "tables s": sum(seconds.values()),
+                "packed MB": at(one["packed MB"], other["packed MB"]),
+                "peak MB above the listeners": peak,
+            }
+        )
+    return found
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--listeners", type=int, nargs="+", default=[2_000, 10_000, 50_000])
+    options.add_argument("--artists", type=int, default=78_906)
+    options.add_argument("--steps", type=int, default=40)
+    options.add_argument("--seed", type=int, default=0)
+    asked = options.parse_args()
+    measured = []
+    for listeners in sorted(asked.listeners):
+        found = apart(measure, listeners, asked.artists, asked.steps, asked.seed)
+        measured.append(found)
+        parts = ", ".join(f"{name} {s:.1f}" for name, s in found["seconds"].items())
+        print(f"{listeners:10,}: tables {found['tables s']:.1f} s ({parts}); ", end="")
+        print(f"towers {found['towers s']:.0f} s, {found['peak MB']:.0f} MB at most", flush=True)
+    found = {
+        "artists of a listener": EACH,
+        "default steps": TrainConfig().steps,
+        "measured": measured,
+        "calculated": calculated(*measured[-2:]),
+        "reading": apart(reading, asked.artists, asked.seed),
+        "ms a step": together(asked),
+    }
+    print(found["ms a step"], found["reading"])
+    print(write("training", found))
+
+
+if __name__ == "__main__":
+    main()
