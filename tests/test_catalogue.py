@@ -1,5 +1,6 @@
 """The catalogue: rows, what is shown of artists, and search as one types."""
 
+import gzip
 import json
 import time
 from pathlib import Path
@@ -113,8 +114,9 @@ def _garble(folder: Path) -> None:
 
 def _rewrite(**changed: object):
     def act(folder: Path) -> None:
-        path = folder / "catalogue.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+        path = folder / "catalogue.json.gz"
+        told = json.loads(gzip.decompress(path.read_bytes())) | changed
+        path.write_bytes(gzip.compress(json.dumps(told).encode()))
 
     return act
 
@@ -126,9 +128,9 @@ def _rewrite(**changed: object):
         _garble,
         _rewrite(names=["one"]),
         _rewrite(keys=None),
-        lambda folder: (folder / "catalogue.json").unlink(),
-        lambda folder: (folder / "catalogue.json").write_text("{"),
-        lambda folder: (folder / "catalogue.json").write_text("[]"),
+        lambda folder: (folder / "catalogue.json.gz").unlink(),
+        lambda folder: (folder / "catalogue.json.gz").write_bytes(gzip.compress(b"{")),
+        lambda folder: (folder / "catalogue.json.gz").write_bytes(b"[]"),
         lambda folder: (folder / "catalogue.npz").write_bytes(b""),
         lambda folder: np.savez(folder / "catalogue.npz", df=np.array([{}], dtype=object)),
     ],

@@ -1,5 +1,6 @@
 """The artists that a model knows, most played first, and what is shown of them."""
 
+import gzip
 import json
 import zipfile
 import zlib
@@ -84,10 +85,10 @@ class Catalogue:
         return "".join(f"\n{key}" for key in self.keys), starts
 
     def save(self, folder: Path) -> None:
-        """`catalogue.json` with names and words, `catalogue.npz` with numbers."""
+        """`catalogue.json.gz` with names and words, `catalogue.npz` with numbers."""
         document = {"names": self.names, "keys": self.keys, "genres": self.genre_words}
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        (folder / "catalogue.json").write_text(text, encoding="utf-8")
+        (folder / "catalogue.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
         np.savez_compressed(
             folder / "catalogue.npz",
             df=self.df.astype(np.float32),
@@ -99,7 +100,7 @@ class Catalogue:
     def load(cls, folder: Path) -> "Catalogue":
         """IncompatibleModel where the files are damaged or don't fit together."""
         try:
-            document = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
+            document = json.loads(gzip.decompress((folder / "catalogue.json.gz").read_bytes()))
             with np.load(folder / "catalogue.npz", allow_pickle=False) as arrays:
                 catalogue = cls(
                     tuple(document["keys"]),

@@ -44,7 +44,7 @@ from twotower.tables import Table
 FORMAT = 3
 BATCH = 256  # chunks read at once
 FILES = (
-    "catalogue.json",
+    "catalogue.json.gz",
     "catalogue.npz",
     "weights.safetensors",
     "words.json",
