@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -96,17 +97,26 @@ class Crowd:
         return self._rows.get(id)
 
     def without(self, gone: set[str], new: "Crowd") -> "Crowd":
-        """This one less the rows of `gone`, then `new`."""
-        kept = np.array([id not in gone for id in self.ids], bool)
-        rows = np.flatnonzero(kept)
+        """This one less the rows of `gone`, then `new`; each array is copied once."""
+        ends = [row for row, id in enumerate(self.ids) if id in gone]
+        parts = [
+            slice(first, last)
+            for first, last in zip([0, *(row + 1 for row in ends)], [*ends, len(self)], strict=True)
+            if first < last
+        ]
+
+        def put(name: str) -> np.ndarray:
+            old = getattr(self, name)
+            return np.concatenate([*(old[part] for part in parts), getattr(new, name)])
+
         return replace(
             new,
-            ids=tuple(self.ids[row] for row in rows) + new.ids,
-            names=tuple(self.names[row] for row in rows) + new.names,
-            user=np.concatenate([self.user[kept], new.user]),
-            candidate=np.concatenate([self.candidate[kept], new.candidate]),
-            places=np.concatenate([self.places[kept], new.places]),
-            invented=np.concatenate([self.invented[kept], new.invented]),
+            ids=tuple(chain(*(self.ids[part] for part in parts), new.ids)),
+            names=tuple(chain(*(self.names[part] for part in parts), new.names)),
+            user=put("user"),
+            candidate=put("candidate"),
+            places=put("places"),
+            invented=put("invented"),
         )
 
     def locked(self) -> "Crowd":

@@ -17,8 +17,9 @@ METHODS = """
 - **two towers**: the model of this app, the mean of both ways between two people. *one way*: who
   asks by the one tower, who is found by the other, and no more. *+ LS*: after local scaling, which
   holds back people who are near to everyone; nothing is trained for it, and baselines stand with it
-  too. *+ same artists*: what the app ranks by; it adds “the very same rare artists” and holds back
-  the same people. It is for whole profiles only.
+  too. *+ companions*: with a share for artists that go together. *+ same artists*: what the app
+  ranks by; it adds “the very same rare artists” and holds back the same people. It is for whole
+  profiles only.
 - **popularity**: nearness in how well known the artists are, and nothing else.
 - **idf cosine**: the very same artists, rare ones count more. Two halves of a person share no
   artist, so it can't find one from the other; between whole profiles it is strong.

@@ -50,9 +50,9 @@ def heading_line(text: str, listener: Listener | None = None, *, level: int = 3)
 
 
 SIMILARITY = (
-    "Made of taste (the mean of both ways' cosines between your vectors) and of the very same rare "
-    "artists; alike from either side. The order takes a little off for people who are near to "
-    "everyone, so a lower similarity may stand first."
+    "Made of taste (the mean of both ways' cosines between your vectors), of the very same rare "
+    "artists, and of artists that go together; alike from either side. The order takes a little "
+    "off for people who are near to everyone, so a lower similarity may stand first."
 )
 
 
