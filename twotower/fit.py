@@ -12,16 +12,17 @@ import scipy.sparse as sp
 from twotower.artist_content import ArtistContent
 from twotower.catalogue import Catalogue
 from twotower.companions import Companions
+from twotower.content import ContentSpace
 from twotower.datasets import Tagging
 from twotower.domain import SPOTIFY_WEB_API, Profile
 from twotower.embedder import Embedder, played
 from twotower.errors import BadProfile
 from twotower.estimates import estimate_audio, estimate_genres
 from twotower.methods import Training
-from twotower.model import ModelConfig
+from twotower.model import ModelConfig, TwoTower
 from twotower.ranking import TASTE, TOGETHER, similarity, together
 from twotower.splits import hashed_id
-from twotower.tables import Progress, World, build_world, listeners_of_artists
+from twotower.tables import Onto, Progress, World, build_world, listeners_of_artists
 from twotower.training import (
     TABLES,
     Record,
@@ -52,9 +53,13 @@ def prepare(
     taggings: Sequence[Tagging] = (),
     *,
     config: TrainConfig | None = None,
+    space: ContentSpace | None = None,
+    onto: Onto | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """What `fit` does first, with those `profiles` that have enough artists.
+
+    To go on with a model, `space` and `onto` bring what is new into the bases that it knows.
 
     BadProfile where there are too few, or where one came through Spotify's Web API: such profiles
     are never trained on.
@@ -72,8 +77,8 @@ def prepare(
             f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
             f"training needs {FEWEST_LISTENERS}"
         )
-    world = build_world(used, content, taggings, seed=config.seed)
-    return Prepared(used, world, tables_for(world, config, progress=progress))
+    world = build_world(used, content, taggings, seed=config.seed, space=space)
+    return Prepared(used, world, tables_for(world, config, onto=onto, progress=progress))
 
 
 def fit(
@@ -119,12 +124,16 @@ def fit_prepared(
     config: TrainConfig | None = None,
     model_config: ModelConfig | None = None,
     estimates: bool = False,
+    start: TwoTower | None = None,
     resume: Path | None = None,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
     began: float | None = None,
 ) -> Embedder:
-    """The training itself; folds and seed of `config` are those that were prepared with."""
+    """The training itself; folds and seed of `config` are those that were prepared with.
+
+    From `start` it goes on, in place of beginning anew.
+    """
     config = config or TrainConfig()
     began = time.perf_counter() if began is None else began
     used, world = prepared.used, prepared.world
@@ -134,6 +143,7 @@ def fit_prepared(
         model_config=model_config,
         config=config,
         tables=prepared.tables,
+        start=start,
         resume=resume,
         on_record=on_record,
         progress=progress,

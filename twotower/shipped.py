@@ -146,10 +146,14 @@ def build(
     profiles: Sequence[Profile],
     *,
     seed: int = 0,
+    places: np.ndarray | None = None,
     about: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Shipped:
-    """Write the community of these invented profiles for this model, and give it as loaded."""
+    """Write the community of these invented profiles for this model, and give it as loaded.
+
+    Where `places` (n, 2) are given, the map is theirs and none is fitted.
+    """
     tell = progress or (lambda share, text: None)
     folder = assets / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +162,8 @@ def build(
     candidate = embedder.embed(profiles, "candidate").astype(np.float16)
     wide = _unit(candidate.astype(np.float32))
     tell(0.2, "fitting the map")
-    places = projection.fit_map(wide, seed=seed)
+    if places is None:
+        places = projection.fit_map(wide, seed=seed)
     tags = [genre_weights(profile, embedder.catalogue) for profile in profiles]
     named = projection.areas(places, tags, seed=seed)
     kept = projection.reliability(wide, places)

@@ -56,6 +56,11 @@ class Table:
     prior: np.ndarray  # (FACTOR_DIM, FACTOR_DIM) precision of a listener's vector
 
 
+Onto = Callable[
+    [Sequence[str], Table], np.ndarray
+]  # keys, and a table of them -> a rotation (k, k)
+
+
 def build_world(
     profiles: Sequence[Profile],
     content: Sequence[ArtistContent] = (),
@@ -143,12 +148,18 @@ def folds_of(source: np.ndarray, count: int, *, seed: int) -> np.ndarray:
 
 
 def build_tables(
-    world: World, fold: np.ndarray, *, seed: int = 0, progress: Progress | None = None
+    world: World,
+    fold: np.ndarray,
+    *,
+    seed: int = 0,
+    onto: Onto | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Table, list[Table]]:
     """(the table of all, for use) and (one a fold, for training): artists as `world` has them.
 
     A fold's table knows its listeners only by the common scale, the tags' basis and the rotation
     that lays its factors onto those of all; how its artists stand to one another owes them nothing.
+    `onto` turns all of them into a basis that is known from before.
     """
     rounds = 15
     count = int(fold.max()) + 1 if len(fold) else 0
@@ -169,7 +180,11 @@ def build_tables(
     if len(kept):
         counts = _tag_matrix(world, everyone, kept)
         space = fit_tags(counts, [world.tags[t] for t in kept], seed=seed)
-    whole = _table(world, full.artists, scale, everyone, kept, space)
+    artists = full.artists
+    whole = _table(world, artists, scale, everyone, kept, space)
+    if onto is not None:
+        artists = artists @ onto(world.keys, whole)
+        whole = _table(world, artists, scale, everyone, kept, space)
     tables = []
     for f in range(count):
         others = fold != f
@@ -182,7 +197,7 @@ def build_tables(
             on_iteration=lambda i, f=f: tell(rounds * (1 + f) + i),  # type: ignore[misc]
         ).artists
         weight = np.minimum(_df(world, others), RIDGE_CAP)
-        moved = moved @ factors.procrustes(moved, full.artists, weight)
+        moved = moved @ factors.procrustes(moved, artists, weight)
         tables.append(_table(world, moved, scale, others, kept, space))
     return whole, tables
 
