@@ -43,7 +43,7 @@ LAYERS = (
         "community",
     },
     {"checks", "embedder", "estimates", "halfvectors"},
-    {"fit", "evaluation"},
+    {"fit", "evaluation", "generations"},
     {
         "listeners",
         "shipped",
@@ -55,6 +55,7 @@ LAYERS = (
         "auth",
         "ablation",
         "quick",
+        "refresh",
         "reranking",
         "sessions",
         "doctor",
@@ -76,6 +77,7 @@ HOMES = {
         "losses",
         "matching",  # only to say how many threads
         "model",
+        "refresh",
         "training",
     },
     "safetensors": {"embedder", "training"},

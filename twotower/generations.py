@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from twotower.community import Community, Placed
-from twotower.embedder import Embedder
 from twotower.domain import Profile
+from twotower.embedder import Embedder
 from twotower.errors import CommunityError, IncompatibleModel
 from twotower.projection import place_all
 from twotower.settings import Settings
@@ -48,8 +48,7 @@ class Generations:
         if not (folder / ABOUT).is_file():
             raise IncompatibleModel(
                 f"the community is served by model {name}, which is not in {self.folder}: name the "
-                "folder that has it in TWOTOWER_MODELS, or go back with "
-                "`python -m twotower refresh --back`"
+                "folder that has it in TWOTOWER_MODELS, or put a backup of it there"
             )
         return folder
 
@@ -90,11 +89,11 @@ class Generations:
         return target
 
     def names(self) -> list[str]:
-        """The generations that are whole, but for a refused one."""
+        """All that are there, whole or not, but for what is worked on and a refused one."""
         if not self.folder.is_dir():
             return []
-        whole = (each.name for each in self.folder.iterdir() if (each / ABOUT).is_file())
-        return sorted(name for name in whole if name != REFUSED)
+        there = (each.name for each in self.folder.iterdir() if each.is_dir())
+        return sorted(set(there) - {WORK, REFUSED})
 
     def drop(self, name: str) -> None:
         """First it is no longer whole, then it is gone."""
@@ -118,15 +117,6 @@ class Generations:
                     "another refresh is at work on this community: wait for it"
                 ) from error
             yield
-
-
-def served(settings: Settings) -> str | None:
-    """The generation that the community names; None is what ships."""
-    community = Community.open(settings.community, model_version="")
-    try:
-        return community.active()
-    finally:
-        community.close()
 
 
 def embed_missing(

@@ -31,7 +31,8 @@ def consented(
 
     An artist unknown so far enters where at least `share` of those who are trained on have it.
     """
-    training, held = [], []
+    training: list[Profile] = []
+    held: list[Profile] = []
     for id, profile in profiles:
         (held if is_held(id) else training).append(replace(profile, id=id))
     having = Counter(key for p in training for key in p.artists if key not in known)
