@@ -21,6 +21,7 @@ from twotower.generations import BATCH, REFUSED, Generations, batched, embed_mis
 from twotower.refresh.consented import SHARE_OF, Consented, consented
 from twotower.refresh.judging import Check, judged
 from twotower.refresh.laying import laid_out
+from twotower.refresh.members import learned_on_members
 from twotower.refresh.whole import STEPS, learned_on_all
 from twotower.settings import Settings
 from twotower.shipped import Shipped
@@ -103,13 +104,14 @@ def refresh(
     steps: int = STEPS,
     share: int = SHARE_OF,
     seed: int = 0,
+    data: Sources | None = None,
     learn: Learn | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Learn on, and serve the outcome where no check fell; else it is kept aside.
 
-    `learn` makes a model in another way than from those who consent and what data there is.
-    CommunityError where too few consent.
+    Without `data` it is that of the settings, or none. `learn` makes a model in another way than
+    from those who consent and the data there is. CommunityError where too few consent.
     """
     generations = Generations.of(settings)
     with generations.alone():
@@ -117,14 +119,15 @@ def refresh(
         try:
             _clear(now)
             embed_missing(now.community, now.embedder)
-            return _refresh(now, settings, steps, share, seed, learn, progress)
+            sources = data if data is not None else _sources(settings.data)
+            return _refresh(now, sources, steps, share, seed, learn, progress)
         finally:
             now.community.close()
 
 
 def _refresh(
     now: Now,
-    settings: Settings,
+    sources: Sources | None,
     steps: int,
     share: int,
     seed: int,
@@ -143,7 +146,6 @@ def _refresh(
                 f"{len(said_yes.training)} listeners who help to train have enough artists: a "
                 f"refresh needs {FEWEST}, come back when more have joined"
             )
-        sources = _sources(settings.data)
         base = _base(sources, now.embedder)
         invented = tuple(now.shipped.profiles())
     with clock.of("learning"):
@@ -161,7 +163,14 @@ def _refresh(
                 progress=lambda part, text: tell(0.02 + 0.68 * part, text),
             )
         else:
-            raise MissingData("no base data")
+            learned = learned_on_members(
+                now.embedder,
+                invented,
+                said_yes,
+                steps=steps,
+                seed=seed,
+                progress=lambda part, text: tell(0.02 + 0.68 * part, text),
+            )
         work = now.generations.begin()
         learned = _described(learned, now, said_yes).save(work / "model")
     with clock.of("checks"):
