@@ -10,7 +10,7 @@ import torch
 from learning import CONSENTING, JOINED, SHARED, base, by_model, joining, member, settle
 from planted import main_plane, ring, ring_content, ring_tags
 
-from twotower import projection
+from twotower import projection, shipped
 from twotower.community import Community
 from twotower.embedder import Embedder
 from twotower.errors import CommunityError
@@ -38,6 +38,7 @@ def quick_map(vectors, *, seed=0, start=None, progress=None, **_):
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(projection, "fit_map", quick_map)
+    monkeypatch.setattr(shipped, "PAIRS", 2000)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from twotower.refresh.consented import Consented
 from twotower.splits import hashed_id
 from twotower.tables import PRIOR_LISTENERS, RIDGE_CAP, Progress
 
-RATE = 3e-4
+RATE = 1e-3
 BATCH, REPLAYED = 256, 128  # listeners of each kind in a step
 HELD_NEAR = 20.0  # weight of 1 - cosine to the vector before, beside the loss
 MOST_SCALE = 60.0

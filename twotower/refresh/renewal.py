@@ -248,6 +248,9 @@ def _switch(
             places=places[: len(own)],
             about=_kept_about(now.shipped),
         )
+        vectors = together.vectors  # as they ship, in half precision
+        user[: len(own)] = shipped.unit(vectors["user"])
+        candidate[: len(own)] = shipped.unit(vectors["candidate"])
     outcome = replace(outcome, moved=laid.moved, embedded=len(ids))
     with clock.of("switching"):
         tell(0.96, "storing what was embedded")
@@ -255,9 +258,6 @@ def _switch(
         now.generations.finish(learned.version, about)
         after = now.community.of_model(learned.version)
         mark = together.digest[:12]
-        vectors = together.vectors  # as they ship, in half precision
-        shown = shipped.unit(vectors["user"]), shipped.unit(vectors["candidate"])
-        user[: len(own)], candidate[: len(own)] = shown
         after.put_vectors(
             learned.version,
             (
