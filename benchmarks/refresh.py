@@ -1,6 +1,6 @@
 """Does a model get better by learning on from listeners who join, and what does a refresh cost?
 
-    TWOTOWER_DATA=DIR python benchmarks/refresh.py [--base 700] [--join 800] [--steps 400] [--more 200]
+    TWOTOWER_DATA=DIR python benchmarks/refresh.py [--base 700] [--join 800] [--more 200]
 
 A model is trained on part of the training listeners of HetRec (split 0); of the others so many join
 its community, in a temporary folder, and let it learn. One refresh is made with the base data, then

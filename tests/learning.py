@@ -15,7 +15,8 @@ from twotower.settings import Settings
 from twotower.shipped import listed_artists
 
 JOINED, CONSENTING = 90, 70
-SHARED, RARE = 8, 3  # who have "the new one", and who have "the rare one"
+NEW, SELDOM = "newly found", "seldom found"  # artists that no model knows
+SHARED, RARE = 8, 3  # who have them
 
 
 def base() -> Sources:
@@ -33,9 +34,9 @@ def joining() -> list[Profile]:
     for n, p in enumerate(ring(JOINED, artists=16, hits=8, origin="file", seed=5)):
         artists = dict(p.artists)
         if n < SHARED:
-            artists["the new one"] = Artist("The New One", 50.0, genres=("metal", "jazz"))
+            artists[NEW] = Artist("Newly Found", 50.0, genres=("metal", "jazz"))
         if n < RARE:
-            artists["the rare one"] = Artist("The Rare One", 50.0)
+            artists[SELDOM] = Artist("Seldom Found", 50.0)
         found.append(replace(p, id=f"m{n}", artists=artists))
     return found
 
