@@ -91,7 +91,8 @@ def main() -> None:
         build_community(known, embedder, settings.assets, listeners=asked.invented)
         matcher = Matcher.load(settings)
         for profile in joining:
-            joined(matcher, profile)
+            if matcher.embedder.knows(profile):
+                joined(matcher, profile)
         matcher.community.close()
         asks = {"others": sources.others}
         both = replace(known, listeners=(*base, *split.test), **asks)
