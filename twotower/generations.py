@@ -66,6 +66,18 @@ class Generations:
         """The generation that this one came from; None is what ships."""
         return self.about(name).get("before")
 
+    def version(self, name: str | None) -> str:
+        """Of the model of a generation, which is its name, but for the one that ships."""
+        if name is not None:
+            return name
+        try:
+            document = json.loads((self.assets / "model" / "config.json").read_text("utf-8"))
+            return str(document["version"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise IncompatibleModel(
+                f"the model that ships can't be read ({error}): restore {self.assets.name}/model"
+            ) from error
+
     @property
     def work(self) -> Path:
         return self.folder / WORK
@@ -145,6 +157,19 @@ def embed_missing(
         community.put_vectors(embedder.version, rows)
         done += len(rows)
     return done
+
+
+def catch_up(community: Community, embedder: Embedder, generations: Generations, mark: str) -> int:
+    """Embed who joined by a server that was not yet switched over to this generation's model.
+
+    They get a place on the map `mark` if they can be found by the model before.
+    """
+    if next(iter(community.to_embed(embedder.version)), None) is None:
+        return 0
+    before = generations.version(generations.before(embedder.version))
+    placed = set(community.of_model(before).crowd().ids)
+    now = community.of_model(embedder.version)  # of its own: its crowd lacks them
+    return embed_missing(now, embedder, placed=placed, map_version=mark)
 
 
 def batched(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:

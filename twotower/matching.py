@@ -24,7 +24,7 @@ from twotower.domain import (
 )
 from twotower.embedder import Embedder, played
 from twotower.errors import CommunityError, EmptyProfile
-from twotower.generations import Generations, embed_missing
+from twotower.generations import Generations, catch_up
 from twotower.index import top_k
 from twotower.ranking import People, nearest
 from twotower.settings import Settings
@@ -79,14 +79,15 @@ class Matcher:
         opened = Community.open(settings.community, model_version="")
         try:
             generation = opened.active()
-            folder = Generations.of(settings).at(generation)
+            generations = Generations.of(settings)
+            folder = generations.at(generation)
             embedder = Embedder.load(folder / "model")
             together = Shipped.load(folder, model_version=embedder.version)
             community = opened.of_model(embedder.version)
             if generation is None:
                 community.seed(together.members(), digest=together.digest)
-            else:  # who joined by a server that was not yet switched over
-                embed_missing(community, embedder, map_version=together.digest[:12])
+            else:
+                catch_up(community, embedder, generations, together.digest[:12])
         except BaseException:
             opened.close()
             raise

@@ -324,16 +324,10 @@ def _clear(now: Now, *, served: str | None = None, before: str | None = None) ->
             now.generations.drop(name)
     needed = {*kept, now.embedder.version}
     if served is None or before is None:
-        needed.add(_shipped_version(now))
+        needed.add(now.generations.version(None))
     for version in now.community.stats()["vectors by model"]:
         if version not in needed:
             now.community.drop_vectors(version)
-
-
-def _shipped_version(now: Now) -> str:
-    if now.name is None:
-        return now.embedder.version
-    return Embedder.load(now.generations.assets / "model").version
 
 
 def _sources(data: Path) -> Sources | None:
