@@ -96,19 +96,24 @@ def main() -> None:
         matcher.community.close()
         asks = {"others": sources.others}
         both = replace(known, listeners=(*base, *split.test), **asks)
+        with_base = refresh(settings, steps=asked.more, data=both)
         found: dict[str, Any] = {
             "base listeners": len(base),
             "joined": len(joining),
             "steps at the beginning": asked.steps,
             "seconds at the beginning": trained_s,
             "steps of a refresh": asked.more,
-            "with base data": told(refresh(settings, steps=asked.more, data=both)),
+            "with base data": told(with_base),
         }
         print(found, flush=True)
-        back(settings)
+        if with_base.switched:
+            back(settings)
         alone = Sources(split.test, **asks)
-        found["without base data"] = told(refresh(settings, steps=asked.more, data=alone))
-        back(settings)
+        without = refresh(settings, steps=asked.more, data=alone)
+        found["without base data"] = told(without)
+        print(found["without base data"], flush=True)
+        if without.switched:
+            back(settings)
         found["spoilt"] = told(refresh(settings, data=alone, learn=spoilt))
     print(found)
     print(write("refresh", found))

@@ -249,6 +249,8 @@ def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(setting
 def test_a_check_falls_only_beyond_its_interval():
     assert Check("x", 9, 0.5, 0.4, -0.2, -0.01).fell
     assert not Check("x", 9, 0.5, 0.4, -0.2, 0.01).fell
+    assert not Check("x", 9, 0.5, 0.4, -0.2, -0.01, allowed=0.1).fell
+    assert Check("x", 9, 0.5, 0.3, -0.3, -0.11, allowed=0.1).fell
 
 
 def test_back_serves_the_model_before_to_who_joined_since_too(settings):

@@ -17,6 +17,10 @@ METRIC = "MRR"
 COLD = 5  # artists
 FEWEST_ASKED = 5  # fewer tell nothing
 POOL = 500  # invented listeners among whom others are looked for, and who are asked for
+# Invented listeners were drawn from the space of the model that ships, which is so at home with
+# them; one that has learned of real people says less of them without being worse.
+ALLOWED = 0.1
+INVENTED = "invented listeners"
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,12 @@ class Check:
     after: float
     low: float
     high: float
+    allowed: float = 0.0  # by so much it may be worse
 
     @property
     def fell(self) -> bool:
-        """Whether the new model is worse, and that by more than chance."""
-        return self.high < 0
+        """Whether the new model is worse than it may be, and that by more than chance."""
+        return self.high < -self.allowed
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "metric": METRIC, "fell": self.fell}
@@ -67,7 +72,8 @@ def judged(
         one, other = (task.measure(TwoTowers(model))[METRIC] for model in (before, after))
         gap = bootstrap((other - one)[:, None], seed=seed)
         means = float(one.mean()), float(other.mean())
-        found.append(Check(task.check, len(task.ids), *means, gap.low, gap.high))
+        allowed = ALLOWED if task.check.startswith(INVENTED) else 0.0
+        found.append(Check(task.check, len(task.ids), *means, gap.low, gap.high, allowed))
     return tuple(found)
 
 
@@ -86,7 +92,7 @@ def questions(
     among = halves(strangers, seed)[1]
     tasks = [
         *_pair("held-out members", held, among, seed),
-        *_pair("invented listeners", strangers, [], seed),
+        *_pair(INVENTED, strangers, [], seed),
     ]
     if sources is not None:
         left, unseen = hold_out_unseen(sources, trained_on, known=known, seed=seed)
