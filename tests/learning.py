@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from planted import ring, ring_content, ring_tags
+import numpy as np
+import torch
+from planted import main_plane, ring, ring_content, ring_tags
 
+from twotower import projection
 from twotower.checks import Sources
 from twotower.community import Community, Member
 from twotower.domain import Artist, Listener, Profile
@@ -69,3 +72,20 @@ def by_model(settings: Settings) -> Mapping[str, int]:
     counts: Mapping[str, int] = community.stats()["vectors by model"]
     community.close()
     return counts
+
+
+def shaken(embedder: Embedder, strength: float = 1e-3) -> Embedder:
+    """The same model, moved by a little, or by much."""
+    model = type(embedder.model)(embedder.model.config)
+    model.load_state_dict(embedder.model.state_dict())
+    drawn = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for tower in (model.user, model.candidate):
+            tower.turn.add_(strength * torch.randn(tower.turn.shape, generator=drawn))
+    return replace(embedder, model=model.eval(), version="unsaved")
+
+
+def quick_map(vectors: np.ndarray, *, seed: int = 0, start=None, progress=None) -> np.ndarray:
+    """A map made at once; umap takes ten seconds, and has tests of its own."""
+    places = main_plane(vectors, seed=seed)
+    return places if start is None else projection.laid_onto(places, start)

@@ -1,12 +1,10 @@
 """Learning on: what enters a model, when it is served, and how it is gone back from."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from learning import (
     CONSENTING,
     JOINED,
@@ -17,9 +15,10 @@ from learning import (
     by_model,
     joining,
     member,
-    settle,
+    quick_map,
+    shaken,
 )
-from planted import main_plane, ring, ring_content, ring_tags
+from planted import ring, ring_content, ring_tags
 
 from twotower import projection, shipped
 from twotower.community import Community
@@ -40,28 +39,10 @@ from twotower.tables import RIDGE_CAP
 from twotower.training import TrainConfig
 
 
-def quick_map(vectors, *, seed=0, start=None, progress=None, **_):
-    """A map made at once; umap takes ten seconds, and has tests of its own."""
-    places = main_plane(vectors, seed=seed)
-    return places if start is None else projection.laid_onto(places, start)
-
-
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(projection, "fit_map", quick_map)
     monkeypatch.setattr(shipped, "PAIRS", 2000)
-
-
-@pytest.fixture(scope="session")
-def settled(planted_assets, tmp_path_factory) -> Settings:
-    return settle(tmp_path_factory.mktemp("settled"), planted_assets)
-
-
-@pytest.fixture
-def settings(settled, tmp_path) -> Settings:
-    """A copy of that community, which a test may change."""
-    shutil.copy(settled.community.removeprefix("sqlite:///"), tmp_path / "community.sqlite")
-    return replace(settled, community=f"sqlite:///{tmp_path / 'community.sqlite'}")
 
 
 @pytest.fixture
@@ -73,17 +54,6 @@ def embedder(planted_assets) -> Embedder:
 def said_yes(embedder):
     pairs = [(p.id, p) for p in joining()[:CONSENTING]]
     return consented(pairs, embedder.catalogue.row_of)
-
-
-def shaken(embedder: Embedder, strength: float = 1e-3) -> Embedder:
-    """The same model, moved by a little, or by much."""
-    model = type(embedder.model)(embedder.model.config)
-    model.load_state_dict(embedder.model.state_dict())
-    drawn = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for tower in (model.user, model.candidate):
-            tower.turn.add_(strength * torch.randn(tower.turn.shape, generator=drawn))
-    return replace(embedder, model=model.eval(), version="unsaved")
 
 
 def mrr(embedder: Embedder, people) -> float:

@@ -8,8 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-from learning import by_model, settle
+from learning import by_model
 
 from twotower.community import Community
 from twotower.generations import Generations
@@ -22,7 +21,7 @@ import os, sys
 import torch
 torch.set_num_threads(1)
 from pathlib import Path
-from test_refresh import quick_map, shaken
+from learning import quick_map, shaken
 from twotower import projection, shipped
 from twotower.refresh.renewal import refresh
 from twotower.settings import Settings
@@ -45,15 +44,10 @@ for line in sys.stdin:
 """
 
 
-@pytest.fixture
-def settled(planted_assets, tmp_path):
-    return settle(tmp_path, planted_assets)
-
-
-def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(settled, tmp_path):
+def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(settings, tmp_path):
     tests = Path(__file__).parent
     program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(tmp_path), str(settled.assets), settled.community],
+        [sys.executable, "-c", PROGRAM, str(tmp_path), str(settings.assets), settings.community],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -86,12 +80,12 @@ def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(
             time.sleep(drawn.uniform(0.05, 1.0) * takes)
             os.kill(child, signal.SIGKILL)
             finished += any(line.startswith("done") for line in hear_to_the_end())
-            community = Community.open(settled.community, model_version="")
+            community = Community.open(settings.community, model_version="")
             name = community.active()
             everyone = community.stats()["listeners"]
-            assert by_model(settled)[name] == everyone, "the served model lacks somebody's vectors"
+            assert by_model(settings)[name] == everyone, "the served model lacks somebody's vectors"
             community.close()
-            matcher = Matcher.load(settled)
+            matcher = Matcher.load(settings)
             assert matcher.version == name and len(matcher.crowd()) == everyone
             matcher.community.close()
         assert finished < ROUNDS
@@ -100,9 +94,9 @@ def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(
     finally:
         program.stdin.close()
         program.wait(30)
-    generations = Generations.of(settled)
-    community = Community.open(settled.community, model_version="")
+    generations = Generations.of(settings)
+    community = Community.open(settings.community, model_version="")
     served = community.active()
     assert set(generations.names()) == {served, generations.before(served)}
-    assert set(by_model(settled)) == {served, generations.before(served)}
+    assert set(by_model(settings)) == {served, generations.before(served)}
     assert not generations.work.exists()
