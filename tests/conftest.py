@@ -1,10 +1,12 @@
 """Fixtures for the tests of the pages, and a small trained model."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from learning import settle
 from planted import main_plane, make_sources, ring, ring_content, ring_tags
 from streamlit.testing.v1 import AppTest
 from vectors import write
@@ -14,6 +16,7 @@ from twotower import projection, shipped
 from twotower.community import Community
 from twotower.embedder import Embedder
 from twotower.fit import fit
+from twotower.settings import Settings
 from twotower.training import TrainConfig
 from twotower.ui import session
 
@@ -74,3 +77,15 @@ def other(community: Community, url: str) -> Iterator[Community]:
     other = Community.open(url, model_version="1", wait_s=0.05)
     yield other
     other.close()
+
+
+@pytest.fixture(scope="session")
+def settled(planted_assets, tmp_path_factory) -> Settings:
+    return settle(tmp_path_factory.mktemp("settled"), planted_assets)
+
+
+@pytest.fixture
+def settings(settled, tmp_path) -> Settings:
+    """Of a small community, some of whom help to train, which a test may change."""
+    shutil.copy(settled.community.removeprefix("sqlite:///"), tmp_path / "community.sqlite")
+    return replace(settled, community=f"sqlite:///{tmp_path / 'community.sqlite'}")

@@ -64,7 +64,7 @@ LAYERS = (
         "community",
     },
     {"checks", "embedder", "estimates", "halfvectors"},
-    {"fit", "evaluation"},
+    {"fit", "evaluation", "generations"},
     {
         "listeners",
         "shipped",
@@ -76,6 +76,7 @@ LAYERS = (
         "auth",
         "ablation",
         "quick",
+        "refresh",
         "reranking",
         "sessions",
         "doctor",
@@ -102,6 +103,7 @@ HOMES = {
         "matching",  # only to say how many threads
         "model",
         "ranks",
+        "refresh",
         "training",
     },
     "safetensors": {"embedder", "training"},

@@ -43,6 +43,7 @@ COMMANDS = [
     "map fit",
     "map place",
     "assets",
+    "refresh",
     "doctor",
 ]
 LISTENERS, UNSEEN = 440, 40  # in the world; of these, not in the model's training

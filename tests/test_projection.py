@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twotower.projection import areas, fit_map, place, place_all, reliability
+from twotower.projection import areas, drift, fit_map, laid_onto, place, place_all, reliability
 
 GROUPS, EACH = 4, 50
 GROUP = np.repeat(np.arange(GROUPS), EACH)
@@ -60,6 +60,30 @@ def test_a_fit_tells_how_far_it_is(vectors):
     fit_map(vectors, progress=lambda share, doing: told.append(share))
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0.0, 1.0)
+
+
+def test_a_map_goes_on_from_the_one_before(vectors, places):
+    changed = unit(vectors + 0.03 * np.random.default_rng(5).standard_normal(vectors.shape))
+    moved = drift(fit_map(changed, seed=9, start=places), places)
+    anew = drift(laid_onto(fit_map(changed, seed=9), places), places)
+    assert np.median(moved) < 0.5 * np.median(anew)
+    with pytest.raises(ValueError, match="7 places to start from for 200 vectors"):
+        fit_map(vectors, start=places[:7])
+
+
+def test_a_turned_mirrored_moved_and_scaled_map_is_laid_onto_the_one_before(places):
+    turn = np.array([[0.6, 0.8], [0.8, -0.6]])
+    other = (3 * places @ turn + [5, -2]).astype(np.float32)
+    other[3] = np.nan
+    laid = laid_onto(other, places)
+    assert np.isnan(laid[3]).all()
+    assert drift(laid, places) == pytest.approx(np.zeros(len(places) - 1), abs=1e-5)
+
+
+def test_drift_is_told_in_standard_deviations_of_the_map_before():
+    before = np.array([[1, 0], [-1, 0], [0, 1], [0, -1], [np.nan, np.nan]], np.float32)
+    moved = drift(before + np.array([0.5, 0], np.float32), before)  # the spread is 1
+    assert moved == pytest.approx([0.5] * 4)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 12])

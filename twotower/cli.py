@@ -5,7 +5,7 @@ What takes long to import is imported in the command that needs it, so that help
 
 import typer
 
-from twotower.commands import community, crowds, models, operator, people
+from twotower.commands import community, crowds, learning, models, operator, people
 from twotower.terminal import Commands
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command("embed-join")(models.embed_join)
 app.command("neighbours")(people.neighbours)
 app.command("assets")(models.assets)
 app.command("card")(models.card)
+app.command("refresh")(learning.refresh)
 app.command("doctor")(operator.doctor)
 map_app.command("fit")(crowds.map_fit)
 map_app.command("place")(people.map_place)

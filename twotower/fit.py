@@ -13,18 +13,19 @@ import scipy.sparse as sp
 from twotower.artist_content import ArtistContent
 from twotower.catalogue import Catalogue
 from twotower.companions import Companions
+from twotower.content import ContentSpace
 from twotower.datasets import Tagging
 from twotower.domain import SPOTIFY_WEB_API, Profile
 from twotower.embedder import Embedder, played
 from twotower.errors import BadProfile
 from twotower.estimates import estimate_audio, estimate_genres
 from twotower.methods import Training
-from twotower.model import ModelConfig
+from twotower.model import ModelConfig, TwoTower
 from twotower.packed import with_at_least
 from twotower.ranking import TASTE, TOGETHER, similarity, together
 from twotower.ranks import ALONE, Ranks
 from twotower.splits import hashed_id
-from twotower.tables import Progress, World, build_world, listeners_of_artists
+from twotower.tables import Onto, Progress, World, build_world, listeners_of_artists
 from twotower.training import (
     TABLES,
     Record,
@@ -55,11 +56,15 @@ def prepare(
     taggings: Sequence[Tagging] = (),
     *,
     config: TrainConfig | None = None,
+    space: ContentSpace | None = None,
+    onto: Onto | None = None,
     ranks: Ranks = ALONE,
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """What `fit` does first, with those `profiles` that have enough artists.
+
+    To go on with a model, `space` and `onto` bring what is new into the bases that it knows.
 
     BadProfile where there are too few, or where one came through Spotify's Web API: such profiles
     are never trained on. Of several `ranks` only the first is given something; through `folder` it
@@ -70,10 +75,10 @@ def prepare(
 
     def read() -> tuple[Sequence[Profile], World]:
         used = _usable(profiles)
-        return used, build_world(used, content, taggings, seed=config.seed)
+        return used, build_world(used, content, taggings, seed=config.seed, space=space)
 
     used, world = ranks.of_first(read, folder)
-    tables = tables_for(world, config, ranks=ranks, folder=folder, progress=progress)
+    tables = tables_for(world, config, onto=onto, ranks=ranks, folder=folder, progress=progress)
     return Prepared(used, world, tables)
 
 
@@ -141,13 +146,17 @@ def fit_prepared(
     config: TrainConfig | None = None,
     model_config: ModelConfig | None = None,
     estimates: bool = False,
+    start: TwoTower | None = None,
     resume: Path | None = None,
     ranks: Ranks = ALONE,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
     began: float | None = None,
 ) -> Embedder:
-    """The training itself; folds and seed of `config` are those that were prepared with."""
+    """The training itself; folds and seed of `config` are those that were prepared with.
+
+    From `start` it goes on, in place of beginning anew.
+    """
     config = config or TrainConfig()
     began = time.perf_counter() if began is None else began
     used, world = prepared.used, prepared.world
@@ -157,6 +166,7 @@ def fit_prepared(
         model_config=model_config,
         config=config,
         tables=prepared.tables,
+        start=start,
         resume=resume,
         ranks=ranks,
         on_record=on_record,

@@ -23,7 +23,8 @@ from twotower.domain import (
     artist_key,
 )
 from twotower.embedder import Embedder, played
-from twotower.errors import EmptyProfile
+from twotower.errors import CommunityError, EmptyProfile
+from twotower.generations import Generations, catch_up
 from twotower.index import top_k
 from twotower.ranking import People, nearest
 from twotower.settings import Settings
@@ -53,26 +54,58 @@ class Portrait:
 class Matcher:
     """The model and the community together. Safe to share between threads."""
 
-    def __init__(self, embedder: Embedder, community: Community, shipped: Shipped) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        community: Community,
+        shipped: Shipped,
+        *,
+        generation: str | None = None,
+    ) -> None:
         self.embedder, self.community, self.shipped = embedder, community, shipped
+        self.generation = generation  # None is what ships
         self.reader = embedder.reader
         self.around = Surroundings(community, self.reader)
 
     @classmethod
     def load(cls, settings: Settings) -> "Matcher":
-        """The shipped model and the community, seeded with the invented listeners at first use.
+        """The model that the community names, or else the shipped one, and the community.
 
-        MissingData or IncompatibleModel where assets are absent or don't belong together,
-        CommunityError where the database can't be opened.
+        At first use it is seeded with the invented listeners. MissingData or IncompatibleModel
+        where assets are absent or don't belong together, CommunityError where the database can't
+        be opened.
         """
         torch.set_num_threads(1)
-        embedder = Embedder.load(settings.model)
-        together = Shipped.load(settings.assets, model_version=embedder.version)
-        community = Community.open(settings.community, model_version=embedder.version)
-        community.seed(together.members(), digest=together.digest)
-        matcher = cls(embedder, community, together)
+        opened = Community.open(settings.community, model_version="")
+        try:
+            generation = opened.active()
+            generations = Generations.of(settings)
+            folder = generations.at(generation)
+            embedder = Embedder.load(folder / "model")
+            together = Shipped.load(folder, model_version=embedder.version)
+            community = opened.of_model(embedder.version)
+            if generation is None:
+                community.seed(together.members(), digest=together.digest)
+            else:
+                catch_up(community, embedder, generations, together.digest[:12])
+        except BaseException:
+            opened.close()
+            raise
+        matcher = cls(embedder, community, together, generation=generation)
         matcher.around.listening_of(matcher.crowd(), np.zeros(0, np.int64))  # read before one asks
         return matcher
+
+    @property
+    def version(self) -> str:
+        """Of the model; vectors of another are never compared with its own."""
+        return self.embedder.version
+
+    def is_current(self) -> bool:
+        """Whether the community is still served by this model, as far as can be told."""
+        try:
+            return self.community.epoch()[1] == self.generation
+        except CommunityError:
+            return True
 
     @property
     def catalogue(self) -> Catalogue:

@@ -32,19 +32,24 @@ def fit_map(
     seed: int = 0,
     n_neighbors: int = NEIGHBOURS,
     min_dist: float = 0.1,
+    start: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Places (N, 2) float32 on a map that keeps cosine neighbours of vectors (N, D) together.
 
     Centred, with half of the listeners within 1 of the middle. The same seed and vectors give
-    the same places. `n_neighbors` and `min_dist` are UMAP's.
+    the same places. `n_neighbors` and `min_dist` are UMAP's. From the places `start` (N, 2) of a
+    map before, all finite, it goes on, and what comes out is laid onto them.
     """
     if vectors.ndim != 2 or not np.isfinite(vectors).all():
         raise ValueError(f"vectors of shape {vectors.shape}: (N, D), finite, are needed")
     report = progress or _silent
     n = len(vectors)
+    if start is not None and start.shape != (n, 2):
+        raise ValueError(f"{len(start)} places to start from for {n} vectors")
     if n < 2 * NEIGHBOURS:  # too few for a graph of neighbours: the plane they differ most in
-        return _standardised(_main_plane(vectors))
+        places = _standardised(_main_plane(vectors))
+        return places if start is None else laid_onto(places, start)
     report(0.0, "loading UMAP")
     try:
         import umap
@@ -55,12 +60,40 @@ def fit_map(
         metric="cosine",
         n_neighbors=min(n_neighbors, n - 1),
         min_dist=min_dist,
+        init="spectral" if start is None else np.array(start, np.float32),
         random_state=seed,
         n_jobs=1,  # what a seed needs
     )
     places = _standardised(reducer.fit_transform(np.asarray(vectors, np.float32)))
     report(1.0, "done")
-    return places
+    return places if start is None else laid_onto(places, start)
+
+
+def laid_onto(places: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """places (N, 2) brought to the spread of `before`, and moved, turned or mirrored as a whole so
+    as to be nearest to it.
+
+    Only those with places on both (NaN without one) say how.
+    """
+    known = np.isfinite(places).all(axis=1) & np.isfinite(before).all(axis=1)
+    if known.sum() < 2:
+        return np.asarray(places, np.float32)
+    here, there = places[known].astype(np.float64), before[known].astype(np.float64)
+    middle, target = here.mean(axis=0), there.mean(axis=0)
+    left, _, right = np.linalg.svd((here - middle).T @ (there - target))
+    spread = np.square(here - middle).sum()
+    scale = np.sqrt(np.square(there - target).sum() / spread) if spread > 0 else 1.0
+    return np.asarray((places - middle) @ (scale * left @ right) + target, np.float32)
+
+
+def drift(places: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """How far (K,) each of those who have places (N, 2) on both maps moved, in standard deviations
+    of the one before."""
+    known = np.isfinite(places).all(axis=1) & np.isfinite(before).all(axis=1)
+    there = before[known].astype(np.float64)
+    spread = np.sqrt(there.var(axis=0).sum()) if len(there) else 0.0
+    moved = np.linalg.norm(places[known] - there, axis=1)
+    return np.asarray(moved / (spread if spread > 0 else 1.0))
 
 
 def place(neighbour_places: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ class Settings:
     data: Path  # raw public data sets, for training and evaluation only
     assets: Path  # what ships: model, catalogue, invented listeners
     community: str  # database URL
+    models: Path | None = None  # of this community's own models; else beside its file
     lastfm_key: str = field(default="", repr=False)  # of the operator; without it no Last.fm
     contact: str = NO_CONTACT  # mail or web address that services get to see
     listenbrainz_api: str = LISTENBRAINZ_API  # another place is for tests
@@ -37,6 +38,17 @@ class Settings:
     def model(self) -> Path:
         return self.assets / "model"
 
+    @property
+    def generations(self) -> Path:
+        """The folder of the models that learned on from this community."""
+        if self.models is not None:
+            return self.models
+        scheme, _, rest = self.community.partition("///")
+        file = rest.partition("?")[0]
+        if scheme.startswith("sqlite") and file and file != ":memory:":
+            return Path(f"{file}.models")
+        return Path(platformdirs.user_data_dir("musical-neighbours", appauthor=False)) / "models"
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Each variable has a default that works; docs/spotify.md tells those of Spotify."""
@@ -45,6 +57,7 @@ class Settings:
             data=Path(env.get("TWOTOWER_DATA") or ROOT / "data"),
             assets=Path(env.get("TWOTOWER_ASSETS") or ROOT / "assets"),
             community=env.get("TWOTOWER_COMMUNITY") or f"sqlite:///{home / 'community.sqlite'}",
+            models=Path(env["TWOTOWER_MODELS"]) if env.get("TWOTOWER_MODELS") else None,
             lastfm_key=env.get("LASTFM_API_KEY", "").strip(),
             contact=env.get("TWOTOWER_CONTACT", "").strip() or NO_CONTACT,
             listenbrainz_api=env.get("TWOTOWER_LISTENBRAINZ_API") or LISTENBRAINZ_API,

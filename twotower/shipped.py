@@ -134,8 +134,8 @@ class Shipped:
                     tuple(genres[row]),
                     (float(x), float(y)),
                 ),
-                _unit(vectors["user"][row]),
-                _unit(vectors["candidate"][row]),
+                unit(vectors["user"][row]),
+                unit(vectors["candidate"][row]),
                 map_version=self.digest[:12],
             )
 
@@ -146,25 +146,30 @@ def build(
     profiles: Sequence[Profile],
     *,
     seed: int = 0,
+    places: np.ndarray | None = None,
     about: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Shipped:
-    """Write the community of these invented profiles for this model, and give it as loaded."""
+    """Write the community of these invented profiles for this model, and give it as loaded.
+
+    Where `places` (n, 2) are given, the map is theirs and none is fitted.
+    """
     tell = progress or (lambda share, text: None)
     folder = assets / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     tell(0.0, "embedding the listeners")
     user = embedder.embed(profiles, "user").astype(np.float16)
     candidate = embedder.embed(profiles, "candidate").astype(np.float16)
-    wide = _unit(candidate.astype(np.float32))
+    wide = unit(candidate.astype(np.float32))
     tell(0.2, "fitting the map")
-    places = projection.fit_map(wide, seed=seed)
+    if places is None:
+        places = projection.fit_map(wide, seed=seed)
     tags = [genre_weights(profile, embedder.catalogue) for profile in profiles]
     named = projection.areas(places, tags, seed=seed)
     kept = projection.reliability(wide, places)
     tell(0.9, "writing")
     listed = [[(artist_key(name), n) for name, n in listed_artists(p)] for p in profiles]
-    people = People(_unit(user.astype(np.float32)), wide, embedder.reader.read(listed))
+    people = People(unit(user.astype(np.float32)), wide, embedder.reader.read(listed))
     similarity = pair_similarity(people, seed=seed)
     audio = _audio_percentiles(profiles, embedder.catalogue)
     _write_gz(folder / "listeners.jsonl.gz", profiles)
@@ -283,7 +288,8 @@ def _write_gz(path: Path, profiles: Sequence[Profile]) -> None:
             file.write(line.encode() + b"\n")
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The same of length one, as float32."""
     norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(norm, 1e-9), dtype=np.float32)
 

@@ -58,6 +58,11 @@ class Table:
     prior: np.ndarray  # (FACTOR_DIM, FACTOR_DIM) precision of a listener's vector
 
 
+Onto = Callable[
+    [Sequence[str], Table], np.ndarray
+]  # keys, and a table of them -> a rotation (k, k)
+
+
 def build_world(
     profiles: Sequence[Profile],
     content: Sequence[ArtistContent] = (),
@@ -144,15 +149,21 @@ def folds_of(source: np.ndarray, count: int, *, seed: int) -> np.ndarray:
 
 
 def build_tables(
-    world: World, fold: np.ndarray, *, seed: int = 0, progress: Progress | None = None
+    world: World,
+    fold: np.ndarray,
+    *,
+    seed: int = 0,
+    onto: Onto | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Table, list[Table]]:
     """(the table of all, for use) and (one a fold, for training): artists as `world` has them.
 
     A fold's table knows its listeners only by the common scale, the tags' basis and the rotation
     that lays its factors onto those of all; how its artists stand to one another owes them nothing.
+    `onto` turns all of them into a basis that is known from before.
     """
     solved = [solve() for solve in factor_jobs(world, fold, seed=seed, progress=progress)]
-    return tables_of(world, fold, solved, seed=seed)
+    return tables_of(world, fold, solved, seed=seed, onto=onto)
 
 
 def factor_jobs(
@@ -184,7 +195,12 @@ def factor_jobs(
 
 
 def tables_of(
-    world: World, fold: np.ndarray, solved: Sequence[np.ndarray], *, seed: int = 0
+    world: World,
+    fold: np.ndarray,
+    solved: Sequence[np.ndarray],
+    *,
+    seed: int = 0,
+    onto: Onto | None = None,
 ) -> tuple[Table, list[Table]]:
     """The tables of `build_tables`, from what its jobs gave."""
     full, *parts = solved
@@ -195,12 +211,16 @@ def tables_of(
     if len(kept):
         counts = _tag_matrix(world, everyone, kept)
         space = fit_tags(counts, [world.tags[t] for t in kept], seed=seed)
-    whole = _table(world, full, scale, everyone, kept, space)
+    artists = full
+    whole = _table(world, artists, scale, everyone, kept, space)
+    if onto is not None:
+        artists = artists @ onto(world.keys, whole)
+        whole = _table(world, artists, scale, everyone, kept, space)
     tables = []
     for f, part in enumerate(parts):
         others = fold != f
         weight = np.minimum(_df(world, others), RIDGE_CAP)
-        moved = part @ factors.procrustes(part, full, weight)
+        moved = part @ factors.procrustes(part, artists, weight)
         tables.append(_table(world, moved, scale, others, kept, space))
     return whole, tables
 

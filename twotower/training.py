@@ -41,7 +41,7 @@ from twotower.model import (
     TwoTower,
 )
 from twotower.ranks import ALONE, Ranks
-from twotower.tables import Progress, Table, World, factor_jobs, folds_of, tables_of
+from twotower.tables import Onto, Progress, Table, World, factor_jobs, folds_of, tables_of
 
 logger = logging.getLogger(__name__)
 
@@ -281,6 +281,7 @@ def tables_for(
     world: World,
     config: TrainConfig,
     *,
+    onto: Onto | None = None,
     ranks: Ranks = ALONE,
     folder: Path | None = None,
     progress: Progress | None = None,
@@ -296,7 +297,7 @@ def tables_for(
 
     def whole() -> Tables:
         solved = [shares[job % ranks.count][job // ranks.count] for job in range(len(jobs))]
-        return fold, *tables_of(world, fold, solved, seed=seed)
+        return fold, *tables_of(world, fold, solved, seed=seed, onto=onto)
 
     return ranks.of_first(whole, folder)
 
@@ -321,6 +322,7 @@ def train(
     model_config: ModelConfig | None = None,
     config: TrainConfig | None = None,
     tables: Tables | None = None,
+    start: TwoTower | None = None,
     resume: Path | None = None,
     ranks: Ranks = ALONE,
     on_record: Callable[[Record], None] | None = None,
@@ -329,7 +331,8 @@ def train(
     """A trained model, the table to use it with, and how the training went.
 
     `titles` holds, per listener, the genre words of the playlist titles; `tables` what
-    `tables_for` gives for this world, folds and seed, where it is at hand; `resume` is a file in
+    `tables_for` gives for this world, folds and seed, where it is at hand; `start` a model to go on
+    from, whose config is then kept, with tables in the basis that it knows; `resume` is a file in
     which the state is kept every hundred steps, and from which an interrupted training goes on to
     the very same result; one that is damaged or of other data is begun anew.
 
@@ -337,7 +340,7 @@ def train(
     others' vectors are its negatives too. All must be given the same world and tables.
     """
     config = config or TrainConfig()
-    model_config = model_config or ModelConfig()
+    model_config = model_config or (ModelConfig() if start is None else start.config)
     titles = titles if titles is not None else [{}] * world.plays.shape[0]
     torch.manual_seed(config.seed)
     tell = progress or (lambda share, text: None)
@@ -346,11 +349,15 @@ def train(
         parts = [whole] * config.folds
     views = [Views(world, table, titles) for table in parts]
     model = TwoTower(model_config)
-    model.start_from(torch.from_numpy(whole.prior))
+    if start is None:
+        model.start_from(torch.from_numpy(whole.prior))
+    else:
+        model.load_state_dict(start.state_dict())
     optimiser = torch.optim.AdamW(_parameter_groups(model, config.decay), lr=config.rate)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
     history, first = History(), 0
-    key = json.dumps([asdict(config), asdict(model_config), _digest(world, titles)])
+    begun = None if start is None else _digest_of(start)
+    key = json.dumps([asdict(config), asdict(model_config), _digest(world, titles), begun])
     if resume is not None and resume.exists():
         first, history.records = _restore(resume, key, model, optimiser, average)
     ranks.agree(first)
@@ -496,6 +503,13 @@ def _restore(
                 if f"adam.{part}.{n}" in tensors
             }
     return int(about["step"]), [Record(**record) for record in json.loads(about["records"])]
+
+
+def _digest_of(model: TwoTower) -> str:
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _digest(world: World, titles: Sequence[Mapping[str, float]]) -> str:

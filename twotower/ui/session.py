@@ -5,6 +5,7 @@ community and other things that are the same for everyone are in the caches.
 """
 
 import gc
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,11 +31,14 @@ if TYPE_CHECKING:
 
 MOST_UNDONE = 30
 LEFT_BEHIND = (
-    *("steps", "portrait", "found", "left", "upload"),
+    *("steps", "portrait", "portrait-of", "found", "left", "upload"),
     *("services-kept", "sound-found", "sound-failed"),
 )
 AT_ONCE_S = 1.0  # what takes no longer is read without a word
 _loading = Lock()
+_swapping = Lock()
+_next: "list[Matcher]" = []  # at most one, that takes the place of the one before
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ def warm_up() -> None:
 @cache
 def _load() -> "Matcher":
     """Load the matcher; afterwards the garbage collector leaves all that is there alone."""
+    if _next:
+        return _next.pop()
     from twotower.matching import Matcher  # torch: the page says what it is for before that
 
     matcher = Matcher.load(Settings.from_env())
@@ -91,12 +97,41 @@ def _load() -> "Matcher":
 
 
 def matcher() -> "Matcher":
-    """The matcher; where it can't be loaded, the page says why and ends."""
+    """The matcher; where it can't be loaded, the page says why and ends.
+
+    Once the community is served by another model, it is of that one.
+    """
     try:
-        return load_matcher()
+        now = load_matcher()
     except TwoTowerError as error:
         components.failed(error)
         st.stop()
+    return now if now.is_current() else _swapped(now)
+
+
+def _swapped(old: "Matcher") -> "Matcher":
+    """The matcher that takes the place of `old`; while one visitor's rerun loads it, and where it
+    can't be loaded, the others stay with the old one."""
+    if not _swapping.acquire(blocking=False):
+        return old
+    try:
+        now = load_matcher()
+        if now is not old:  # another was quicker
+            return now
+        from twotower.matching import Matcher
+
+        fresh = Matcher.load(Settings.from_env())
+        with _loading:
+            _next.append(fresh)
+            _load.cache_clear()
+            load_matcher.clear()
+            _load()
+        return load_matcher()
+    except TwoTowerError as error:
+        logger.warning("the model before is served on, for the new one can't be loaded: %s", error)
+        return old
+    finally:
+        _swapping.release()
 
 
 def profile() -> Profile | None:
@@ -140,10 +175,12 @@ def portrait() -> "Portrait | None":
     brought = profile()
     if brought is None:
         return None
+    now = matcher()
     seen: Portrait | None = st.session_state.get("portrait")
-    if seen is None or seen.profile is not brought:
-        seen = matcher().look(brought)
-        st.session_state["portrait"] = seen
+    of = st.session_state.get("portrait-of")  # vectors of two models are never compared
+    if seen is None or seen.profile is not brought or of != now.version:
+        seen = now.look(brought)
+        st.session_state["portrait"], st.session_state["portrait-of"] = seen, now.version
     return seen
 
 

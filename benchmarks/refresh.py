@@ -1,0 +1,123 @@
+"""Does a model get better by learning on from listeners who join, and what does a refresh cost?
+
+    TWOTOWER_DATA=DIR python benchmarks/refresh.py [--base 700] [--join 800] [--more 200]
+
+A model is trained on part of the training listeners of HetRec (split 0); of the others so many join
+its community, in a temporary folder, and let it learn. One refresh is made with the base data, then
+gone back from; one without it, and gone back from; one whose model is spoilt must be refused. The
+figures are the refresh's own checks: the same questions to both models, paired intervals. The
+listeners held out of the split were seen by neither.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from results import write
+
+from twotower.assets import build_community
+from twotower.checks import Sources, read_sources
+from twotower.community import Member, new_id
+from twotower.domain import Listener, Profile
+from twotower.embedder import Embedder
+from twotower.fit import fit
+from twotower.matching import Matcher
+from twotower.refresh.consented import Consented
+from twotower.refresh.renewal import Outcome, back, refresh
+from twotower.settings import Settings
+from twotower.shipped import listed_artists
+from twotower.splits import split_listeners
+from twotower.training import TrainConfig
+
+
+def spoilt(embedder: Embedder, _: Consented) -> Embedder:
+    """The same model with noise on one tower: what a check must not let through."""
+    model = type(embedder.model)(embedder.model.config)
+    model.load_state_dict(embedder.model.state_dict())
+    noise = torch.randn(model.user.turn.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        model.user.turn.add_(0.5 * noise)
+    return replace(embedder, model=model.eval(), version="unsaved")
+
+
+def joined(matcher: Matcher, profile: Profile) -> None:
+    profile = replace(profile, id=new_id(), origin="file", tracks=(), playlists=())
+    user, candidate = (matcher.embedder.embed([profile], side)[0] for side in ("user", "candidate"))
+    place = matcher.place(matcher.look(profile))
+    listener = Listener(profile.id, "someone", "file", listed_artists(profile), (), place)
+    matcher.community.join(Member(listener, user, candidate, training=True, profile=profile))
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    names = ("switched", "reason", "consenting", "held", "new_artists", "left_out", "embedded")
+    return {
+        **{name: getattr(outcome, name) for name in names},
+        "map, moved by": dict(outcome.moved),
+        "seconds": dict(outcome.seconds),
+        "checks": [check.to_dict() for check in outcome.checks],
+    }
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--data", type=Path, default=Settings.from_env().data)
+    options.add_argument("--base", type=int, default=700, help="listeners the model begins with")
+    options.add_argument("--join", type=int, default=800, help="others who join and let it learn")
+    options.add_argument("--steps", type=int, default=400, help="of the model at the beginning")
+    options.add_argument("--more", type=int, default=200, help="steps of each refresh")
+    options.add_argument("--invented", type=int, default=1500)
+    asked = options.parse_args()
+    torch.set_num_threads(1)
+    sources = read_sources(asked.data)
+    split = split_listeners(sources.listeners, 0)
+    others = (*split.validation, *split.training)
+    base, joining = others[: asked.base], others[asked.base :][: asked.join]
+    played = {key for p in sources.listeners for key in p.artists}
+    content = tuple(each for each in sources.content if each.key in played)
+    known = Sources(base, sources.tags, content=content)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = Settings(
+            folder / "none", folder / "assets", f"sqlite:///{folder / 'community.sqlite'}"
+        )
+        start = time.perf_counter()
+        embedder = fit(base, content, known.tags, config=TrainConfig(steps=asked.steps))
+        trained_s = time.perf_counter() - start
+        embedder = embedder.save(settings.model)
+        build_community(known, embedder, settings.assets, listeners=asked.invented)
+        matcher = Matcher.load(settings)
+        for profile in joining:
+            if matcher.embedder.knows(profile):
+                joined(matcher, profile)
+        matcher.community.close()
+        asks = {"others": sources.others}
+        both = replace(known, listeners=(*base, *split.test), **asks)
+        with_base = refresh(settings, steps=asked.more, data=both)
+        found: dict[str, Any] = {
+            "base listeners": len(base),
+            "joined": len(joining),
+            "steps at the beginning": asked.steps,
+            "seconds at the beginning": trained_s,
+            "steps of a refresh": asked.more,
+            "with base data": told(with_base),
+        }
+        print(found, flush=True)
+        if with_base.switched:
+            back(settings)
+        alone = Sources(split.test, **asks)
+        without = refresh(settings, steps=asked.more, data=alone)
+        found["without base data"] = told(without)
+        print(found["without base data"], flush=True)
+        if without.switched:
+            back(settings)
+        found["spoilt"] = told(refresh(settings, data=alone, learn=spoilt))
+    print(found)
+    print(write("refresh", found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""Learning on: what enters a model, when it is served, and how it is gone back from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from learning import (
+    CONSENTING,
+    JOINED,
+    NEW,
+    SELDOM,
+    SHARED,
+    base,
+    by_model,
+    joining,
+    member,
+    quick_map,
+    shaken,
+)
+from planted import ring, ring_content, ring_tags
+
+from twotower import projection, shipped
+from twotower.community import Community
+from twotower.embedder import Embedder
+from twotower.errors import CommunityError
+from twotower.fit import TwoTowers, fit, prepare
+from twotower.generations import REFUSED, Generations
+from twotower.matching import Matcher
+from twotower.metrics import ranks_of_positives
+from twotower.refresh.consented import consented, is_held
+from twotower.refresh.judging import Check
+from twotower.refresh.members import learned_on_members, with_new_artists
+from twotower.refresh.renewal import back, refresh
+from twotower.refresh.whole import learned_on_all, rotation_onto
+from twotower.settings import Settings
+from twotower.splits import halves
+from twotower.tables import RIDGE_CAP
+from twotower.training import TrainConfig
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(projection, "fit_map", quick_map)
+    monkeypatch.setattr(shipped, "PAIRS", 2000)
+
+
+@pytest.fixture
+def embedder(planted_assets) -> Embedder:
+    return Embedder.load(planted_assets / "model")
+
+
+@pytest.fixture
+def said_yes(embedder):
+    pairs = [(p.id, p) for p in joining()[:CONSENTING]]
+    return consented(pairs, embedder.catalogue.row_of)
+
+
+def mrr(embedder: Embedder, people) -> float:
+    queries, candidates = halves(people, 0)
+    scores = TwoTowers(embedder).scores(queries, candidates)
+    return float((1 / ranks_of_positives(scores, np.arange(len(scores)))).mean())
+
+
+# Who and what is learned from
+
+
+def test_an_artist_that_few_share_never_enters_and_one_of_enough_does(embedder, said_yes):
+    having = [p for p in said_yes.training if NEW in p.artists]
+    assert 5 <= len(having) <= SHARED
+    assert [each.key for each in said_yes.new] == [NEW]
+    assert said_yes.new[0].name == "Newly Found"
+    assert set(said_yes.new[0].genres) == {"metal", "jazz"}
+    assert said_yes.left_out == 1
+    everyone = (*said_yes.training, *said_yes.held)
+    assert not any(SELDOM in p.artists for p in everyone)
+    strict = consented(
+        [(p.id, p) for p in joining()[:CONSENTING]], embedder.catalogue.row_of, share=SHARED + 1
+    )
+    assert strict.new == () and strict.left_out == 2
+
+
+def test_a_tenth_is_held_out_and_always_the_same(said_yes):
+    held = {p.id for p in said_yes.held}
+    assert held == {f"m{n}" for n in range(CONSENTING) if is_held(f"m{n}")}
+    assert held.isdisjoint(p.id for p in said_yes.training)
+    share = np.mean([is_held(f"someone {n}") for n in range(5000)])
+    assert share == pytest.approx(0.1, abs=0.02)
+
+
+# Learning with the base data
+
+
+def test_new_tables_are_turned_into_the_basis_that_the_weights_know(embedder, said_yes):
+    listeners = ring(160, artists=16, hits=16)
+    more = [*listeners, *said_yes.training]
+    space = embedder.content.space
+    before = prepare(listeners, ring_content(), ring_tags(listeners), space=space)
+    now = prepare(more, ring_content(), ring_tags(listeners), space=space)
+    row = {key: at for at, key in enumerate(before.world.keys)}
+    here, there = np.array([(at, row[k]) for at, k in enumerate(now.world.keys) if k in row]).T
+    old = before.tables[1].inputs[there, :64]
+    new = now.tables[1].inputs[here, :64]
+    turn = rotation_onto(embedder, now.world.keys, now.tables[1])
+    np.testing.assert_allclose(turn @ turn.T, np.eye(64), atol=1e-4)
+
+    def off(factors: np.ndarray) -> float:
+        weight = np.minimum(embedder.catalogue.df[there], RIDGE_CAP)[:, None]
+        return float(np.linalg.norm(weight * (factors - old)) / np.linalg.norm(weight * old))
+
+    assert off(new @ turn) < 0.75 * off(new)
+
+
+def test_training_goes_on_from_the_weights_there_are(embedder, said_yes):
+    sources = base()
+    args = (list(sources.listeners), sources.content, sources.tags, said_yes)
+    learned = learned_on_all(embedder, *args, steps=25)
+    people = ring(150, artists=16, hits=8, seed=9)
+    near = (embedder.embed(people) * learned.embed(people)).sum(1)
+    assert near.mean() > 0.9
+    fresh = fit(
+        [*sources.listeners, *said_yes.training],
+        sources.content,
+        sources.tags,
+        config=TrainConfig(steps=25),
+    )
+    assert (embedder.embed(people) * fresh.embed(people)).sum(1).mean() < near.mean() - 0.05
+    assert mrr(learned, people) > mrr(embedder, people) - 0.01
+    assert NEW in learned.catalogue.row_of
+    assert SELDOM not in learned.catalogue.row_of
+
+
+# Learning without the base data
+
+
+def test_a_new_artist_is_put_where_its_listeners_are(embedder, said_yes):
+    invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
+    moved = "artist 20"  # of the first quarter
+    assert embedder.catalogue.row(moved) is not None
+    renamed = [
+        replace(p, artists={("novel" if k == moved else k): a for k, a in p.artists.items()})
+        for p in said_yes.training
+    ]
+    new = consented([(p.id, p) for p in renamed], embedder.catalogue.row_of)
+    assert "novel" in [each.key for each in new.new]
+    wider = with_new_artists(embedder, new, invented)
+    row = wider.catalogue.row("novel")
+    assert row >= len(embedder.catalogue)
+    vectors = wider.items.vectors[1:].numpy()
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    to_all = vectors[: len(embedder.catalogue)] @ vectors[row]
+    nearest = np.argsort(-to_all)[:10]
+    near = [embedder.catalogue.keys[at] for at in nearest]
+    on_ring = [int(key.split()[1]) for key in near if key.startswith("artist")]
+    assert len(on_ring) >= 7 and np.mean([number < 60 for number in on_ring]) >= 0.8
+    np.testing.assert_array_equal(
+        wider.items.vectors[: len(embedder.catalogue) + 1], embedder.items.vectors
+    )
+
+
+def test_without_base_data_the_towers_learn_and_the_invented_stay(embedder):
+    invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
+    joined = ring(250, artists=16, hits=8, origin="file", seed=5)
+    said_yes = consented([(p.id, p) for p in joined], embedder.catalogue.row_of)
+    learned = learned_on_members(embedder, invented, said_yes, steps=60)
+    assert (embedder.embed(invented) * learned.embed(invented)).sum(1).mean() > 0.99
+    people = ring(400, artists=16, hits=8, seed=9)
+    assert mrr(learned, people) > mrr(embedder, people)
+
+
+# The whole of it
+
+
+def test_a_refresh_serves_the_new_model_with_everyone_in_it(settings):
+    old = Matcher.load(settings)
+    outcome = refresh(settings, steps=25, data=base())
+    assert outcome.switched and outcome.base, outcome.reason
+    assert outcome.new_artists == 1 and outcome.left_out == 1
+    names = [check.name for check in outcome.checks]
+    assert "invented listeners, halves" in names and "halves-other, germany" in names
+    assert not any(check.fell for check in outcome.checks)
+    assert outcome.embedded == 200 + JOINED
+    assert outcome.moved["listeners"] == 200 + JOINED
+    assert 0 < outcome.moved["median"] <= outcome.moved["p90"]
+    assert set(outcome.seconds) == {
+        "reading", "learning", "checks", "embedding", "map", "switching"
+    }  # fmt: skip
+    new = Matcher.load(settings)
+    assert (new.version, new.generation) == (outcome.model, outcome.model)
+    assert old.version == outcome.before and not old.is_current() and new.is_current()
+    assert set(new.crowd().ids) == set(old.crowd().ids)
+    assert np.isfinite(new.crowd().places).all()
+    assert new.catalogue.row(NEW) is not None
+    assert by_model(settings) == {outcome.before: 200 + JOINED, outcome.model: 200 + JOINED}
+    profile = joining()[0]
+    user = new.embedder.embed([profile], "user")[0]
+    assert user @ new.crowd().user[new.crowd().row_of("m0")] > 0.98
+    old.community.close()
+    new.community.close()
+
+
+def test_without_base_data_a_refresh_goes_through_too(settings):
+    outcome = refresh(settings, steps=10)
+    assert outcome.switched and not outcome.base, outcome.reason
+    assert Matcher.load(settings).catalogue.row(NEW) is not None
+
+
+def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(settings):
+    outcome = refresh(settings, learn=lambda embedder, _: shaken(embedder, 3.0))
+    assert not outcome.switched
+    assert "invented listeners, halves fell" in outcome.reason
+    matcher = Matcher.load(settings)
+    assert (matcher.version, matcher.generation) == (outcome.before, None)
+    assert set(by_model(settings)) == {outcome.before}
+    aside = Generations.of(settings).folder / REFUSED
+    assert Embedder.load(aside / "model").version == outcome.model
+
+
+def test_a_check_falls_only_beyond_its_interval():
+    assert Check("x", 9, 0.5, 0.4, -0.2, -0.01).fell
+    assert not Check("x", 9, 0.5, 0.4, -0.2, 0.01).fell
+    assert not Check("x", 9, 0.5, 0.4, -0.2, -0.01, allowed=0.1).fell
+    assert Check("x", 9, 0.5, 0.3, -0.3, -0.11, allowed=0.1).fell
+
+
+def test_back_serves_the_model_before_to_who_joined_since_too(settings):
+    outcome = refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    new = Matcher.load(settings)
+    late = replace(ring(1, origin="file", seed=77)[0], id="late")
+    new.community.join(member(new.embedder, late, training=False))
+    assert back(settings) == (outcome.model, outcome.before)
+    old = Matcher.load(settings)
+    assert (old.version, old.generation) == (outcome.before, None)
+    assert old.crowd().row_of("late") is not None
+    assert np.isfinite(old.crowd().places[old.crowd().row_of("late")]).all()
+    with pytest.raises(CommunityError, match="none before"):
+        back(settings)
+
+
+def test_older_generations_go_with_their_vectors(settings):
+    versions = [
+        refresh(settings, seed=n, learn=lambda e, _, n=n: shaken(e, 1e-3 * (n + 1))).model
+        for n in range(3)
+    ]
+    assert len(set(versions)) == 3
+    assert set(by_model(settings)) == set(versions[1:])
+    assert Generations.of(settings).names() == sorted(versions[1:])
+    assert back(settings) == (versions[2], versions[1])
+
+
+def test_too_few_who_consent_are_told(planted_assets, tmp_path):
+    settings = Settings(tmp_path, planted_assets, f"sqlite:///{tmp_path / 'c.sqlite'}")
+    with pytest.raises(CommunityError, match="needs 20"):
+        refresh(settings)
+
+
+def test_only_one_refresh_is_at_work(settings):
+    with Generations.of(settings).alone(), pytest.raises(CommunityError, match="wait for it"):
+        refresh(settings)
+
+
+def test_who_joins_by_a_server_that_is_not_switched_over_is_found_too(settings):
+    old = Matcher.load(settings)
+    refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    late = replace(ring(1, origin="file", seed=78)[0], id="late")
+    old.community.join(member(old.embedder, late, training=False))
+    crowd = Matcher.load(settings).crowd()
+    assert np.isfinite(crowd.places[crowd.row_of("late")]).all()
+    assert Community.open(settings.community, model_version="").active() is not None
+
+
+def test_generations_stand_beside_the_file_or_where_they_are_named(tmp_path):
+    beside = Settings(tmp_path, tmp_path, "sqlite:////data/c.sqlite?timeout=3")
+    assert beside.generations == Path("/data/c.sqlite.models")
+    named = Settings.from_env({"TWOTOWER_MODELS": "/models"})
+    assert named.generations == Path("/models")
+    elsewhere = Settings(tmp_path, tmp_path, "postgresql://host/c")
+    assert elsewhere.generations.name == "models"

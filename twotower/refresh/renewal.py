@@ -1,0 +1,391 @@
+"""One refresh from end to end: learn on, ask, embed, lay out, switch; and the way back."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twotower import shipped
+from twotower.checks import Sources, read_sources
+from twotower.community import Community, Placed
+from twotower.domain import Profile
+from twotower.embedder import Embedder
+from twotower.errors import CommunityError, MissingData
+from twotower.fit import FEWEST_LISTENERS
+from twotower.generations import BATCH, REFUSED, Generations, batched, embed_missing
+from twotower.refresh.consented import SHARE_OF, Consented, consented
+from twotower.refresh.judging import Check, judged
+from twotower.refresh.laying import laid_out
+from twotower.refresh.members import learned_on_members
+from twotower.refresh.whole import STEPS, learned_on_all
+from twotower.settings import Settings
+from twotower.shipped import Shipped
+from twotower.splits import hashed_id
+from twotower.tables import Progress
+
+BASE_KNOWN = 0.95  # share of those trained on before who must be in the data to train on them again
+TRIES = 5  # of switching while others join
+FEWEST = 20  # consenting listeners to learn from
+
+Learn = Callable[[Embedder, Consented], Embedder]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a refresh did, and why it did no more."""
+
+    model: str  # the version that was made
+    before: str  # the version that it began from
+    switched: bool
+    reason: str
+    base: bool  # whether the base data was trained on again
+    consenting: int  # listeners trained on
+    held: int  # who consent and were only asked
+    new_artists: int
+    left_out: int  # artists that too few share
+    checks: tuple[Check, ...]
+    moved: Mapping[str, float]  # on the map, in standard deviations
+    embedded: int
+    seconds: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "checks": [check.to_dict() for check in self.checks]}
+
+
+class Clock:
+    """Seconds of each part."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, part: str) -> Any:
+        began = time.perf_counter()
+        yield
+        self.seconds[part] = round(time.perf_counter() - began, 2)
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is served when a refresh begins."""
+
+    generations: Generations
+    name: str | None
+    embedder: Embedder
+    shipped: Shipped
+    community: Community
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Now":
+        generations = Generations.of(settings)
+        opened = Community.open(settings.community, model_version="")
+        try:
+            name = opened.active()
+            folder = generations.at(name)
+            embedder = Embedder.load(folder / "model")
+            together = Shipped.load(folder, model_version=embedder.version)
+        except BaseException:
+            opened.close()
+            raise
+        community = opened.of_model(embedder.version)
+        if name is None:
+            community.seed(together.members(), digest=together.digest)
+        return cls(generations, name, embedder, together, community)
+
+
+def refresh(
+    settings: Settings,
+    *,
+    steps: int = STEPS,
+    share: int = SHARE_OF,
+    seed: int = 0,
+    data: Sources | None = None,
+    learn: Learn | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Learn on, and serve the outcome where no check fell; else it is kept aside.
+
+    Without `data` it is that of the settings, or none. `learn` makes a model in another way than
+    from those who consent and the data there is. CommunityError where too few consent.
+    """
+    generations = Generations.of(settings)
+    with generations.alone():
+        now = Now.open(settings)
+        try:
+            _clear(now)
+            embed_missing(now.community, now.embedder)
+            sources = data if data is not None else _sources(settings.data)
+            return _refresh(now, sources, steps, share, seed, learn, progress)
+        finally:
+            now.community.close()
+
+
+def _refresh(
+    now: Now,
+    sources: Sources | None,
+    steps: int,
+    share: int,
+    seed: int,
+    learn: Learn | None,
+    progress: Progress | None,
+) -> Outcome:
+    tell = progress or (lambda share, text: None)
+    clock = Clock()
+    tell(0.0, "reading the community and the data")
+    with clock.of("reading"):
+        said_yes = consented(
+            now.community.kept_profiles(), now.embedder.catalogue.row_of, share=share
+        )
+        if len(said_yes.training) < FEWEST:
+            raise CommunityError(
+                f"{len(said_yes.training)} listeners who help to train have enough artists: a "
+                f"refresh needs {FEWEST}, come back when more have joined"
+            )
+        base = _base(sources, now.embedder)
+        invented = tuple(now.shipped.profiles())
+    with clock.of("learning"):
+        if learn is not None:
+            learned = learn(now.embedder, said_yes)
+        elif sources is not None and base:
+            learned = learned_on_all(
+                now.embedder,
+                base,
+                sources.content,
+                sources.tags,
+                said_yes,
+                steps=steps,
+                seed=seed,
+                progress=lambda part, text: tell(0.02 + 0.68 * part, text),
+            )
+        else:
+            learned = learned_on_members(
+                now.embedder,
+                invented,
+                said_yes,
+                steps=steps,
+                seed=seed,
+                progress=lambda part, text: tell(0.02 + 0.68 * part, text),
+            )
+        work = now.generations.begin()
+        learned = _described(learned, now, said_yes).save(work / "model")
+    with clock.of("checks"):
+        checks = judged(
+            now.embedder,
+            learned,
+            held=said_yes.held,
+            invented=invented,
+            sources=sources,
+            seed=seed,
+            progress=lambda part, text: tell(0.7 + 0.1 * part, text),
+        )
+    fallen = [check for check in checks if check.fell]
+    outcome = Outcome(
+        model=learned.version,
+        before=now.embedder.version,
+        switched=False,
+        reason=_reason(fallen),
+        base=bool(base) and learn is None,
+        consenting=len(said_yes.training),
+        held=len(said_yes.held),
+        new_artists=len(said_yes.new),
+        left_out=said_yes.left_out,
+        checks=checks,
+        moved={},
+        embedded=0,
+        seconds=clock.seconds,
+    )
+    if learned.version == now.embedder.version:
+        outcome = replace(outcome, reason="nothing was learned: the model is the one before")
+    if fallen or learned.version == now.embedder.version:
+        now.generations.finish(REFUSED, outcome.to_dict())
+        return outcome
+    outcome = replace(outcome, switched=True)
+    return _switch(now, learned, invented, outcome, clock, seed, tell)
+
+
+def _switch(
+    now: Now,
+    learned: Embedder,
+    invented: Sequence[Profile],
+    outcome: Outcome,
+    clock: Clock,
+    seed: int,
+    tell: Progress,
+) -> Outcome:
+    """Embed everyone beside what is there, lay the map out, and serve the new model."""
+    crowd = now.community.crowd()
+    tell(0.8, "embedding everyone")
+    with clock.of("embedding"):
+        own = [p.id for p in invented]
+        ids, user, candidate = _embedded(
+            learned, chain(((p.id, p) for p in invented), _people(now, learned, set(own)))
+        )
+    with clock.of("map"):
+        findable = np.array(
+            [at < len(own) or crowd.row_of(id) is not None for at, id in enumerate(ids)]
+        )
+        rows = np.flatnonzero(findable)
+        laid = laid_out(
+            [ids[row] for row in rows],
+            candidate[rows],
+            crowd,
+            first=len(own),
+            seed=seed,
+            progress=lambda part, text: tell(0.85 + 0.1 * part, text),
+        )
+        places = np.full((len(ids), 2), np.nan, np.float32)
+        places[rows] = laid.places
+        together = shipped.build(
+            now.generations.work,
+            learned,
+            invented,
+            seed=seed,
+            places=places[: len(own)],
+            about=_kept_about(now.shipped),
+        )
+        vectors = together.vectors  # as they ship, in half precision
+        user[: len(own)] = shipped.unit(vectors["user"])
+        candidate[: len(own)] = shipped.unit(vectors["candidate"])
+    outcome = replace(outcome, moved=laid.moved, embedded=len(ids))
+    with clock.of("switching"):
+        tell(0.96, "storing what was embedded")
+        about = {**outcome.to_dict(), "before": now.name, "of": outcome.before}
+        now.generations.finish(learned.version, about)
+        after = now.community.of_model(learned.version)
+        mark = together.digest[:12]
+        after.put_vectors(
+            learned.version,
+            (
+                Placed(id, user[at], candidate[at], _place(places[at]), mark)
+                for at, id in enumerate(ids)
+            ),
+        )
+        activate(now.community, after, learned, learned.version, mark)
+    _clear(now, served=learned.version, before=now.name)
+    return replace(outcome, seconds=dict(clock.seconds))
+
+
+def activate(
+    before: Community, after: Community, embedder: Embedder, name: str | None, mark: str
+) -> None:
+    """Serve `name`; who joined or changed meanwhile is embedded first, and placed if they were."""
+    for left in reversed(range(TRIES)):
+        embed_missing(after, embedder, placed=set(before.crowd().ids), map_version=mark)
+        try:
+            after.activate(name, model_version=embedder.version)
+            return
+        except CommunityError:
+            if not left or not any(True for _ in after.to_embed(embedder.version)):
+                raise
+
+
+def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, str]:
+    """Serve the generation before again; gives the versions before and now.
+
+    Who joined since is embedded with it first. CommunityError where there is none before.
+    """
+    tell = progress or (lambda share, text: None)
+    generations = Generations.of(settings)
+    with generations.alone():
+        opened = Community.open(settings.community, model_version="")
+        try:
+            name = opened.active()
+            if name is None:
+                raise CommunityError("the model that ships is served: there is none before it")
+            target = generations.before(name)
+            folder = generations.at(target)
+            tell(0.1, "loading the model before")
+            embedder = Embedder.load(folder / "model")
+            together = Shipped.load(folder, model_version=embedder.version)
+            tell(0.3, "embedding who joined since")
+            now, then = opened.of_model(name), opened.of_model(embedder.version)
+            activate(now, then, embedder, target, together.digest[:12])
+            return name, embedder.version
+        finally:
+            opened.close()
+
+
+def _clear(now: Now, *, served: str | None = None, before: str | None = None) -> None:
+    """Let go of models and vectors that are neither served nor the ones before.
+
+    Those are what a refresh that was killed left behind, and what is two generations old.
+    """
+    if served is None:
+        served = now.name
+        before = None if served is None else now.generations.before(served)
+    kept = {served, before} - {None}
+    for name in now.generations.names():
+        if name not in kept:
+            now.generations.drop(name)
+    needed = {*kept, now.embedder.version}
+    if served is None or before is None:
+        needed.add(now.generations.version(None))
+    for version in now.community.stats()["vectors by model"]:
+        if version not in needed:
+            now.community.drop_vectors(version)
+
+
+def _sources(data: Path) -> Sources | None:
+    try:
+        return read_sources(data)
+    except MissingData:
+        return None
+
+
+def _base(sources: Sources | None, embedder: Embedder) -> list[Profile]:
+    """Those of the public data that the model was trained on; none where too many are missing."""
+    if sources is None:
+        return []
+    seen = frozenset(embedder.trained_on)
+    public = chain(sources.listeners, sources.playlists, *sources.others.values())
+    found = [p for p in public if hashed_id(p) in seen]
+    wanted = len(seen) - int(embedder.about.get("members", 0))
+    return found if len(found) >= max(FEWEST_LISTENERS, BASE_KNOWN * wanted) else []
+
+
+def _described(learned: Embedder, now: Now, said_yes: Consented) -> Embedder:
+    about = {
+        **learned.about,
+        "members": len(said_yes.training),
+        "learned on from": now.embedder.version,
+        "new artists": len(said_yes.new),
+    }
+    return replace(learned, about=about)
+
+
+def _people(now: Now, learned: Embedder, invented: set[str]) -> Iterable[tuple[str, Profile]]:
+    return (pair for pair in now.community.to_embed(learned.version) if pair[0] not in invented)
+
+
+def _embedded(
+    embedder: Embedder, pairs: Iterable[tuple[str, Profile]]
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    ids: list[str] = []
+    user, candidate = [], []
+    for batch in batched(pairs, BATCH):
+        profiles = [profile for _, profile in batch]
+        ids += [id for id, _ in batch]
+        user.append(embedder.embed(profiles, "user"))
+        candidate.append(embedder.embed(profiles, "candidate"))
+    return ids, np.concatenate(user), np.concatenate(candidate)
+
+
+def _place(at: np.ndarray) -> tuple[float, float] | None:
+    return (float(at[0]), float(at[1])) if np.isfinite(at).all() else None
+
+
+def _kept_about(before: Shipped) -> dict[str, Any]:
+    """What was said of the invented listeners and holds for every model."""
+    made = {"seed", "listeners", "map reliability", "genres", "recorded"}
+    return {name: value for name, value in before.about.items() if name not in made}
+
+
+def _reason(fallen: Sequence[Check]) -> str:
+    if not fallen:
+        return "no check fell"
+    return "; ".join(f"{check.name} fell" for check in fallen)
