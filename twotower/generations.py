@@ -142,7 +142,7 @@ def embed_missing(
 
     Those who are `placed` get a place too, among the crowd that there is.
     """
-    crowd = community.crowd()
+    crowd, since = community.crowd(), community.seq()
     done = 0
     for batch in batched(community.to_embed(embedder.version), BATCH):
         profiles = [profile for _, profile in batch]
@@ -154,7 +154,7 @@ def embed_missing(
             if places is not None and id in placed and np.isfinite(places[at]).all():
                 place = (float(places[at, 0]), float(places[at, 1]))
             rows.append(Placed(id, users[at], candidates[at], place, map_version))
-        community.put_vectors(embedder.version, rows)
+        community.put_vectors(embedder.version, rows, since=since)
         done += len(rows)
     return done
 

@@ -452,10 +452,13 @@ class Community:
                 return
             last = rows[-1].id
 
-    def put_vectors(self, model_version: str, placed: Iterable[Placed]) -> int:
-        """Store what another model gives these listeners beside the rest; gives how many it is.
+    def put_vectors(
+        self, model_version: str, placed: Iterable[Placed], *, since: int | None = None
+    ) -> int:
+        """Store what a model gives these listeners beside the rest; gives how many it is.
 
-        In batches, each of them a transaction; who has left meanwhile is left out.
+        In batches, each of them a transaction. Left out is who has left meanwhile and who has
+        changed after the change `since`, as of which their profiles were read.
         """
         count = 0
         for part in batched(placed, AT_ONCE):
@@ -463,17 +466,20 @@ class Community:
             ids = [row["id"] for row in rows]
             with self.database.write() as connection:
                 next_seq(connection, 0)  # wait for who is leaving
-                here = set(
-                    connection.scalars(sa.select(listeners.c.id).where(listeners.c.id.in_(ids)))
-                )
-                connection.execute(
-                    sa.delete(vectors).where(
-                        vectors.c.id.in_(ids), vectors.c.model_version == model_version
-                    )
-                )
+                same = sa.select(listeners.c.id).where(listeners.c.id.in_(ids))
+                if since is not None:
+                    same = same.where(listeners.c.seq <= since)
+                here = set(connection.scalars(same))
                 rows = [row for row in rows if row["id"] in here]
                 if rows:
+                    old = vectors.c.id.in_([row["id"] for row in rows])
+                    of_it = vectors.c.model_version == model_version
+                    connection.execute(sa.delete(vectors).where(old, of_it))
                     connection.execute(sa.insert(vectors), rows)
+                if model_version == read_meta(connection, "active version"):
+                    for row in rows:  # so that a crowd which is served learns of it
+                        mine = sa.update(listeners).where(listeners.c.id == row["id"])
+                        connection.execute(mine.values(seq=next_seq(connection)))
             count += len(rows)
         return count
 

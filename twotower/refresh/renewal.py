@@ -221,6 +221,7 @@ def _switch(
     crowd = now.community.crowd()
     tell(0.8, "embedding everyone")
     with clock.of("embedding"):
+        since = now.community.seq()  # who changes after this is embedded once more
         own = [p.id for p in invented]
         ids, user, candidate = _embedded(
             learned, chain(((p.id, p) for p in invented), _people(now, learned, set(own)))
@@ -264,6 +265,7 @@ def _switch(
                 Placed(id, user[at], candidate[at], _place(places[at]), mark)
                 for at, id in enumerate(ids)
             ),
+            since=since,
         )
         activate(now.community, after, learned, learned.version, mark)
     _clear(now, served=learned.version, before=now.name)
