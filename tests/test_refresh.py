@@ -208,6 +208,7 @@ def test_without_base_data_a_refresh_goes_through_too(settings):
 def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(settings):
     outcome = refresh(settings, learn=lambda embedder, _: shaken(embedder, 3.0))
     assert not outcome.switched
+    assert "held-out members, halves fell" in outcome.reason
     assert "invented listeners, halves fell" in outcome.reason
     matcher = Matcher.load(settings)
     assert (matcher.version, matcher.generation) == (outcome.before, None)

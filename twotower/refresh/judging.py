@@ -19,7 +19,7 @@ FEWEST_ASKED = 5  # fewer tell nothing
 POOL = 500  # invented listeners among whom others are looked for, and who are asked for
 # Invented listeners were drawn from the space of the model that ships, which is so at home with
 # them; one that has learned of real people says less of them without being worse.
-ALLOWED = 0.1
+ALLOWED = 0.15  # of the MRR before
 INVENTED = "invented listeners"
 
 
@@ -72,7 +72,7 @@ def judged(
         one, other = (task.measure(TwoTowers(model))[METRIC] for model in (before, after))
         gap = bootstrap((other - one)[:, None], seed=seed)
         means = float(one.mean()), float(other.mean())
-        allowed = ALLOWED if task.check.startswith(INVENTED) else 0.0
+        allowed = ALLOWED * means[0] if task.check.startswith(INVENTED) else 0.0
         found.append(Check(task.check, len(task.ids), *means, gap.low, gap.high, allowed))
     return tuple(found)
 
