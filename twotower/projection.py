@@ -22,7 +22,7 @@ AREAS = (9, 36)  # at most, in each zoom level, from afar to near
 _AT_ONCE = 2048  # queries between two reports of progress
 _TELLING = 1.3  # times as much of a tag as everywhere, for it to name an area
 _FEWEST = 5  # listeners in an area with a name
-_GOING_ON = {"n_epochs": 60, "learning_rate": 0.3}  # of UMAP, from a map that is there
+_GOING_ON = {"n_epochs": 200, "learning_rate": 0.3}  # of UMAP, from a map that is there
 
 Progress = Callable[[float, str], None]  # share done, what is being done
 
