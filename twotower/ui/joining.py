@@ -3,14 +3,13 @@
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from twotower import membership as members
-from twotower.community import Owned, Removal
+from twotower.community import Owned, Removal, receipts
 from twotower.domain import Artist, artist_key
 from twotower.errors import EmptyProfile, TwoTowerError
 from twotower.membership import MOST_SHOWN, Wish
@@ -229,7 +228,7 @@ def membership() -> bool:
         _code_once(now.code)
     _stored(owned)
     _changes(owned)
-    _leaving()
+    _leaving(owned)
     return True
 
 
@@ -343,12 +342,13 @@ def _todays() -> "Portrait | None":
     return seen
 
 
-def _leaving() -> None:
+def _leaving(owned: Owned) -> None:
     """One click and one confirmation; before it is said that there is no way back."""
     st.header("Leave", anchor=False)
     st.markdown(
         "All that is stored of you is removed at once, from every list and the map. You get a "
         "receipt. **There is no way back:** to return is to join anew, with another code."
+        + (f" {WEIGHTS}" if owned.training else "")
     )
     if not st.session_state.get("leave-asked"):
         st.button(
@@ -389,7 +389,8 @@ def left() -> None:
         )
         components.note(
             "The id, which tells nothing, the time and the digest stay, so that the receipt can "
-            f"be checked: `python -m twotower community verify-receipt FILE`. {WEIGHTS}"
+            "be checked: `python -m twotower community verify-receipt FILE`."
+            + (f" {WEIGHTS}" if receipt.was_training else "")
         )
         st.download_button(
             "Download the receipt",
@@ -408,8 +409,8 @@ def _removed(receipt: Removal) -> str:
 
 
 def receipt_json(receipt: Removal) -> str:
-    """What `verify-receipt` reads: all that was told, and the digest of it that is kept here."""
-    return json.dumps({**asdict(receipt), "digest": receipt.digest}, indent=1)
+    """What `verify-receipt` reads."""
+    return receipts.dumps(receipt)
 
 
 def code_entry() -> None:
