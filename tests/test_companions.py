@@ -53,3 +53,12 @@ def test_of_very_many_artists_the_most_played_take_part(monkeypatch):
 def test_without_artists_that_many_play_there_are_none(matrix):
     found = Companions.fit(sp.csr_matrix(matrix, dtype=np.float32))
     assert found.matrix.shape == (4, 4) and found.matrix.nnz == 0
+
+
+def test_a_smaller_catalogue_keeps_those_of_its_own_artists():
+    found = Companions.fit(plays(80, 12))
+    rows = np.array([0, 2, 3, 7, 11])
+    smaller = found.of_rows(rows)
+    expected = found.matrix.toarray()[np.ix_(rows, rows)]
+    np.testing.assert_array_equal(smaller.matrix.toarray(), expected)
+    assert expected.any() and Companions.none(12).of_rows(rows).matrix.nnz == 0

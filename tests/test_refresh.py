@@ -1,5 +1,6 @@
 """Learning on: what enters a model, when it is served, and how it is gone back from."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +24,12 @@ from planted import ring, ring_content, ring_tags
 from twotower import projection, shipped
 from twotower.community import Community
 from twotower.embedder import Embedder
-from twotower.errors import CommunityError
+from twotower.errors import CommunityError, IncompatibleModel
 from twotower.fit import TwoTowers, fit, prepare
 from twotower.generations import REFUSED, Generations
 from twotower.matching import Matcher
 from twotower.metrics import ranks_of_positives
+from twotower.refresh import renewal
 from twotower.refresh.consented import consented, is_held
 from twotower.refresh.judging import Check
 from twotower.refresh.members import learned_on_members, with_new_artists
@@ -162,7 +164,9 @@ def test_without_base_data_the_towers_learn_and_the_invented_stay(embedder):
     invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
     joined = ring(250, artists=16, hits=8, origin="file", seed=5)
     said_yes = consented([(p.id, p) for p in joined], embedder.catalogue.row_of)
-    learned = learned_on_members(embedder, invented, said_yes, steps=60)
+    learned = learned_on_members(
+        embedder, invented, said_yes, known=embedder.catalogue.row_of, steps=60
+    )
     assert (embedder.embed(invented) * learned.embed(invented)).sum(1).mean() > 0.99
     people = ring(400, artists=16, hits=8, seed=9)
     assert mrr(learned, people) > mrr(embedder, people)
@@ -277,3 +281,45 @@ def test_generations_stand_beside_the_file_or_where_they_are_named(tmp_path):
     assert named.generations == Path("/models")
     elsewhere = Settings(tmp_path, tmp_path, "postgresql://host/c")
     assert elsewhere.generations.name == "models"
+
+
+def test_what_one_changes_during_a_refresh_is_what_is_served(settings, monkeypatch):
+    changed = replace(ring(1, artists=16, hits=8, origin="file", seed=991)[0], id="m5")
+    before = renewal.laid_out
+
+    def meanwhile(*args, **more):
+        now = Matcher.load(settings)
+        now.community.update(member(now.embedder, changed, training=True))
+        now.community.close()
+        return before(*args, **more)
+
+    monkeypatch.setattr(renewal, "laid_out", meanwhile)
+    assert refresh(settings, learn=lambda model, _: shaken(model)).switched
+    now = Matcher.load(settings)
+    crowd = now.crowd()
+    served = crowd.user[crowd.row_of("m5")]
+    assert served @ now.embedder.embed([changed], "user")[0] > 0.99
+
+
+@pytest.mark.parametrize("with_base", [False, True])
+def test_an_artist_goes_when_those_who_shared_it_have_left(settings, with_base):
+    data = base() if with_base else None
+    first = refresh(settings, steps=5, data=data)
+    opened = Community.open(settings.community, model_version=first.model)
+    having = [f"m{n}" for n in range(SHARED)]
+    for id in having[1:]:
+        opened.leave(id)
+    opened.close()
+    second = refresh(settings, steps=5, data=data)
+    folder = Generations.of(settings).folder
+    known = [Embedder.load(folder / each.model / "model").catalogue for each in (first, second)]
+    assert known[0].row(NEW) is not None and known[1].row(NEW) is None
+
+
+def test_without_the_folder_of_the_model_that_is_served_one_can_go_back(settings):
+    made = refresh(settings, learn=lambda model, _: shaken(model))
+    shutil.rmtree(Generations.of(settings).folder / made.model)
+    with pytest.raises(IncompatibleModel, match="refresh --back"):
+        Matcher.load(settings)
+    assert back(settings)[0] == made.model
+    assert len(Matcher.load(settings).crowd()) > JOINED - CONSENTING

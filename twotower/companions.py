@@ -66,6 +66,21 @@ class Companions:
         best[:, :count] = np.take_along_axis(weights, others[:, :count].astype(np.int64), axis=1)
         return cls(plays.shape[1], kept.astype(np.int32), others, best)
 
+    def of_rows(self, rows: np.ndarray) -> "Companions":
+        """Those of a catalogue that has these rows of this one, ascending, and no others."""
+        place = np.full(self.size, -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        kept = place[self.artists] >= 0
+        among = np.cumsum(kept) - 1  # where one that stays is among those that stay
+        others = self.others[kept].astype(np.int64)
+        stays = kept[others]
+        return Companions(
+            len(rows),
+            place[self.artists[kept]].astype(np.int32),
+            np.where(stays, among[others], 0).astype(np.uint16),
+            np.where(stays, self.weights[kept], 0).astype(np.float16),
+        )
+
     @cached_property
     def matrix(self) -> sp.csr_matrix:
         """(catalogue, catalogue) float32: row a holds the weights of a's companions."""

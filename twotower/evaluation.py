@@ -35,7 +35,7 @@ COMPANIONS = f"{TOWERS} + companions"
 REFERENCE = COMPANIONS + SCALED  # what stands for us, for a baseline may be scaled too
 ALONE = TOWERS + SCALED  # compared with every baseline beside it
 FINAL = f"{TOWERS} + same artists"  # what the app ranks by
-COMPARED_BY = {"friends": FINAL}  # asks for the ranking that a person is shown
+COMPARED_BY = {"friends": FINAL, "discover": FINAL}  # ask whole profiles, as a person is ranked
 
 Progress = Callable[[float, str], None]  # share done 0..1, what is being done
 Asked = Callable[[str, int, Task, Method], None]  # of which name and split, what, and whom

@@ -48,7 +48,8 @@ class Generations:
         if not (folder / ABOUT).is_file():
             raise IncompatibleModel(
                 f"the community is served by model {name}, which is not in {self.folder}: name the "
-                "folder that has it in TWOTOWER_MODELS, or put a backup of it there"
+                "folder that has it in TWOTOWER_MODELS, put a backup of it there, or go back to "
+                "the model before with `refresh --back`"
             )
         return folder
 

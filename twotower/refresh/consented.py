@@ -20,16 +20,17 @@ class Consented:
 
     training: tuple[Profile, ...]
     held: tuple[Profile, ...]  # for the checks; never trained on by any refresh
-    new: tuple[ArtistContent, ...]  # artists that enter the catalogue, with genres of the profiles
-    left_out: int  # artists unknown so far that too few share
+    new: tuple[ArtistContent, ...]  # artists beside those that ship, with genres of the profiles
+    left_out: int  # artists unknown to the model that ships that too few share
 
 
 def consented(
     profiles: Iterable[tuple[str, Profile]], known: Collection[str], *, share: int = SHARE_OF
 ) -> Consented:
-    """(id, profile) of those who consent; `known` are the keys of the artists in the catalogue.
+    """(id, profile) of those who consent; `known` are the artists of the model that ships.
 
-    An artist unknown so far enters where at least `share` of those who are trained on have it.
+    Another enters, or stays from the refresh before, where at least `share` of those who are
+    trained on have it.
     """
     training: list[Profile] = []
     held: list[Profile] = []

@@ -5,7 +5,7 @@ play it; the towers learn from those who consent, and what they say of the inven
 whom everyone before has shaped, is held near to what it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,15 +37,42 @@ def learned_on_members(
     invented: Sequence[Profile],
     consented: Consented,
     *,
+    known: Collection[str],
     steps: int,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Embedder:
-    """A model whose towers have learned from those who consent, with their new artists."""
-    wider = with_new_artists(embedder, consented, invented)
+    """A model whose towers have learned from those who consent, with their new artists.
+
+    Of the artists that it knew, those stay that are `known` from what ships or that enough still
+    share.
+    """
+    allowed = {each.key for each in consented.new} | set(known)
+    wider = with_new_artists(of_artists(embedder, allowed), consented, invented)
     model = _trained(wider, invented, consented.training, steps, seed, progress)
     seen = sorted({*embedder.trained_on, *(hashed_id(p) for p in consented.training)})
     return replace(wider, model=model, version="unsaved", trained_on=tuple(seen))
+
+
+def of_artists(embedder: Embedder, allowed: Collection[str]) -> Embedder:
+    """The same model without the artists that are not allowed, as if it had never met them."""
+    old = embedder.catalogue
+    rows = np.array([at for at, key in enumerate(old.keys) if key in allowed], np.int64)
+    if len(rows) == len(old):
+        return embedder
+    catalogue = Catalogue(
+        tuple(old.keys[row] for row in rows),
+        tuple(old.names[row] for row in rows),
+        old.df[rows],
+        old.genre_words,
+        old.genre_ids[rows] if len(old.genre_ids) else old.genre_ids,
+        old.audio[rows] if len(old.audio) else old.audio,
+    )
+    padded = torch.from_numpy(np.append(0, rows + 1))
+    of = embedder.items
+    items = Items(of.vectors[padded], of.gates[padded], of.df[padded])
+    companions = embedder.companions.of_rows(rows)
+    return replace(embedder, catalogue=catalogue, items=items, companions=companions)
 
 
 def with_new_artists(
@@ -56,9 +83,11 @@ def with_new_artists(
     Where an artist is follows from where its listeners are by a ridge that is fitted on the
     artists that are known, each without itself, and from its genres and name.
     """
-    if not consented.new:
+    new = tuple(each for each in consented.new if embedder.catalogue.row(each.key) is None)
+    if not new:
         return embedder
-    keys = [*embedder.catalogue.keys, *(each.key for each in consented.new)]
+    consented = replace(consented, new=new)
+    keys = [*embedder.catalogue.keys, *(each.key for each in new)]
     known = len(embedder.catalogue)
     weights = _weights([*consented.training, *invented], {key: at for at, key in enumerate(keys)})
     items = embedder.items.vectors[1:].numpy()

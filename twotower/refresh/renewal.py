@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from twotower import shipped
+from twotower.catalogue import Catalogue
 from twotower.checks import Sources, read_sources
 from twotower.community import Community, Placed
 from twotower.domain import Profile
 from twotower.embedder import Embedder
-from twotower.errors import CommunityError, MissingData
+from twotower.errors import CommunityError, IncompatibleModel, MissingData
 from twotower.fit import FEWEST_LISTENERS
 from twotower.generations import BATCH, REFUSED, Generations, batched, embed_missing
 from twotower.refresh.consented import SHARE_OF, Consented, consented
@@ -138,9 +139,8 @@ def _refresh(
     clock = Clock()
     tell(0.0, "reading the community and the data")
     with clock.of("reading"):
-        said_yes = consented(
-            now.community.kept_profiles(), now.embedder.catalogue.row_of, share=share
-        )
+        ships = Catalogue.load(now.generations.assets / "model")
+        said_yes = consented(now.community.kept_profiles(), ships.row_of, share=share)
         if len(said_yes.training) < FEWEST:
             raise CommunityError(
                 f"{len(said_yes.training)} listeners who help to train have enough artists: a "
@@ -167,6 +167,7 @@ def _refresh(
                 now.embedder,
                 invented,
                 said_yes,
+                known=ships.row_of,
                 steps=steps,
                 seed=seed,
                 progress=lambda part, text: tell(0.02 + 0.68 * part, text),
@@ -299,7 +300,7 @@ def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, 
             name = opened.active()
             if name is None:
                 raise CommunityError("the model that ships is served: there is none before it")
-            target = generations.before(name)
+            target = _before(generations, opened, name)
             folder = generations.at(target)
             tell(0.1, "loading the model before")
             embedder = Embedder.load(folder / "model")
@@ -310,6 +311,14 @@ def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, 
             return name, embedder.version
         finally:
             opened.close()
+
+
+def _before(generations: Generations, opened: Community, name: str) -> str | None:
+    """What was served before; the community knows it too, where the folder of `name` is gone."""
+    try:
+        return generations.before(name)
+    except IncompatibleModel:
+        return opened.previous()
 
 
 def _clear(now: Now, *, served: str | None = None, before: str | None = None) -> None:
