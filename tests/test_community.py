@@ -1,5 +1,6 @@
 """What a community promises on SQLite, on PostgreSQL, and on three servers of it."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -428,3 +429,24 @@ def test_a_crowd_that_is_served_learns_of_vectors_that_come_later(community, oth
     assert len(later.crowd()) == 0
     community.put_vectors("2", [Placed("a", *vectors_of("a"))])
     assert later.crowd().ids == ("a",) and other.crowd().ids == ("a",)
+
+
+def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
+    with postgres() as (server,):
+        server.psql("ALTER SYSTEM RESET ALL;")  # what is acknowledged is written
+        server.psql("SELECT pg_reload_conf();")
+        url = fresh(server)
+        community = Community.open(url, model_version="1")
+        community.join(member("a"))
+        assert community.crowd().ids == ("a",)
+        process = server.get_postmaster_info().process
+        process.send_signal(signal.SIGQUIT)
+        process.wait(20)
+        with pytest.raises(CommunityError, match="can't be reached: try again"):
+            community.join(member("b"))
+        with pytest.raises(CommunityError, match="can't be reached: try again"):
+            community.seq()
+        server.ensure_postgres_running()
+        community.join(member("b"))
+        assert community.crowd().ids == ("a", "b")
+        community.close()

@@ -16,6 +16,10 @@ DOCUMENTS = [
     "docs/data.md",
     "docs/cli.md",
     "docs/spotify.md",
+    "docs/community.md",
+    "docs/learning-on.md",
+    "docs/postgresql.md",
+    "docs/scale.md",
 ]
 
 
