@@ -56,7 +56,7 @@ def test_make_targets_exist(document: str):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_to_type_exist(document: str):
-    typed = re.findall(r"python -m twotower (map [a-z]+|[a-z-]+)", read(document))
+    typed = re.findall(r"python -m twotower ((?:map|community) [a-z-]+|[a-z-]+)", read(document))
     assert set(typed) <= commands()
 
 
