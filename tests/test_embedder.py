@@ -132,7 +132,7 @@ def test_nothing_in_the_folder_is_pickled_and_everyone_may_read_it(saved):
     _, folder = saved
     assert {path.name for path in folder.iterdir()} == {*FILES, "config.json"}
     for path in folder.iterdir():
-        assert path.suffix in (".json", ".npz", ".safetensors")
+        assert path.suffix in (".gz", ".json", ".npz", ".safetensors")
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
     with np.load(folder / "catalogue.npz", allow_pickle=False) as arrays:
         assert {array.dtype.kind for array in arrays.values()} == {"f", "i"}
