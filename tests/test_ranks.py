@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,10 @@ def side_by_side(act: Callable[[Ranks, Path], Any], folder: Path) -> list[Any]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_process, (act, port, folder), nprocs=2)
+    with pytest.MonkeyPatch.context() as patch:
+        # a page that was tested before is the main module still: new processes would run it
+        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        torch.multiprocessing.spawn(_process, (act, port, folder), nprocs=2)
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(2)]
 
 
