@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from members import DIM, invented, member, people
-from servers import fresh, postgres
+from servers import as_url, fresh, postgres
 
 from twotower.community import Community, Member, Placed, new_id
 from twotower.community.shards import spread
@@ -450,3 +450,8 @@ def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
         community.join(member("b"))
         assert community.crowd().ids == ("a", "b")
         community.close()
+
+
+def test_a_database_that_is_not_there_is_told(server):
+    with pytest.raises(CommunityError, match="has no such database: make it first"):
+        Community.open(as_url(server.get_uri(), "nowhere"), model_version="1")

@@ -183,7 +183,9 @@ def test_a_folder_in_the_files_place_is_told(tmp_path: Path):
         Community.open(f"sqlite:///{tmp_path}", model_version="1")
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "nosuch://host/name", "sqlite://"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "nosuch://host/name", "sqlite://", "postgresql://h:port/n"]
+)
 def test_an_address_that_is_none_is_told(url: str):
     with pytest.raises(CommunityError, match="sqlite:////path/to/community"):
         Community.open(url, model_version="1")

@@ -7,7 +7,7 @@ process works on the folders at a time; what a killed one left behind the next o
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from twotower.community import Community, Placed
-from twotower.domain import Profile
+from twotower.community.store import batched
 from twotower.embedder import Embedder
 from twotower.errors import CommunityError, IncompatibleModel
 from twotower.projection import place_all
@@ -26,7 +26,6 @@ ABOUT = "generation.json"
 WORK = ".work"  # a generation that isn't whole yet
 REFUSED = "refused"  # the last that fell in a check
 BATCH = 512  # listeners embedded and stored at once
-Pair = tuple[str, Profile]
 
 
 @dataclass(frozen=True)
@@ -171,14 +170,3 @@ def catch_up(community: Community, embedder: Embedder, generations: Generations,
     placed = set(community.of_model(before).crowd().ids)
     now = community.of_model(embedder.version)  # of its own: its crowd lacks them
     return embed_missing(now, embedder, placed=placed, map_version=mark)
-
-
-def batched(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:
-    batch: list[Pair] = []
-    for pair in pairs:
-        batch.append(pair)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

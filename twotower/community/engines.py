@@ -29,7 +29,7 @@ def engine_for(url: str, wait_s: float) -> sa.Engine:
             return _sqlite(address, wait_s)
         if address.get_backend_name() == "postgresql":
             return _postgresql(address, wait_s)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise _unusable(str(error)) from error
     raise _unusable(f"{address.get_backend_name()} is not supported")
 
@@ -66,6 +66,10 @@ def _advice(error: DBAPIError) -> str:
         return "the community's file is damaged: start the program again, and it is set aside"
     if "password authentication" in text or "no password supplied" in text:
         return "the database server refuses the user or the password in TWOTOWER_COMMUNITY"
+    if 'database "' in text and "does not exist" in text:
+        return "the database server has no such database: make it first, with `createdb`"
+    if "permission denied" in text:
+        return "the database's user may not do that: give it rights on the database and its tables"
     if 'extension "vector"' in text:
         return "the database server has no pgvector: install it, or ask who runs the server to"
     if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):

@@ -14,11 +14,12 @@ from twotower import shipped
 from twotower.catalogue import Catalogue
 from twotower.checks import Sources, read_sources
 from twotower.community import Community, Placed
+from twotower.community.store import batched
 from twotower.domain import Profile
 from twotower.embedder import Embedder
 from twotower.errors import CommunityError, IncompatibleModel, MissingData
 from twotower.fit import FEWEST_LISTENERS
-from twotower.generations import BATCH, REFUSED, Generations, batched, embed_missing
+from twotower.generations import BATCH, REFUSED, Generations, embed_missing
 from twotower.refresh.consented import SHARE_OF, Consented, consented
 from twotower.refresh.judging import Check, judged
 from twotower.refresh.laying import laid_out
