@@ -34,7 +34,6 @@ def people(crowd: Crowd) -> dict[str, tuple]:
     """Everything a crowd holds, by id, to compare."""
     return {
         id: (
-            crowd.names[row],
             crowd.user[row].tobytes(),
             crowd.candidate[row].tobytes(),
             crowd.places[row].tobytes(),

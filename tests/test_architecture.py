@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from the layers below its own, and from its own without
 # turning in a circle; a folder counts as one module. A new module takes its place here.
 LAYERS = (
-    {"errors", "settings", "domain", "disk", "headers", "job"},
+    {"errors", "settings", "domain", "disk", "headers", "job", "looks"},
     {
         "sources",
         "profiles",

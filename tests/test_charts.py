@@ -23,7 +23,7 @@ def test_each_area_has_its_points_and_nobody_without_a_place_is_drawn():
 
 def test_the_map_is_byte_for_byte_the_same_for_the_same_values():
     def drawn():
-        near = [Spot(1, 1.0, 0.0, "Amber Otter")]
+        near = [Spot("b", 1.0, 0.0, "Amber Otter")]
         return charts.taste_map(PLACES, AREAS, you=(0.5, 0.1), neighbours=near).to_json()
 
     assert drawn() == drawn()
@@ -37,7 +37,7 @@ def test_points_are_clickable_and_silent():
 
 
 def test_lines_lead_from_you_to_each_neighbour():
-    near = [Spot(0, 0.0, 0.0, "A"), Spot(2, 10.0, 10.0, "B")]
+    near = [Spot("a", 0.0, 0.0, "A"), Spot("c", 10.0, 10.0, "B")]
     figure = charts.taste_map(PLACES, AREAS, you=(5.0, 5.0), neighbours=near)
     lines = next(trace for trace in figure.data if trace.mode == "lines")
     assert lines.x == (5.0, 0.0, None, 5.0, 10.0, None)
@@ -45,7 +45,7 @@ def test_lines_lead_from_you_to_each_neighbour():
 
 
 def test_names_on_the_map_are_text_not_markup():
-    near = [Spot(0, 0.0, 0.0, "<b>bold</b> & <a href='x'>y</a>")]
+    near = [Spot("a", 0.0, 0.0, "<b>bold</b> & <a href='x'>y</a>")]
     areas = (Area("<i>folk</i>", 0.0, 0.0, 3),)
     figure = charts.taste_map(PLACES, areas, you=(9.0, 9.0), neighbours=near, focus=near[0])
     assert figure.layout.annotations[0].text == "&lt;i&gt;folk&lt;/i&gt;"

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from members import DIM, invented, member, people
 from servers import as_url, fresh, postgres
 
-from twotower.community import Community, Member, Placed, new_id
+from twotower.community import SCHEMA, Community, Member, Placed, new_id
 from twotower.community.shards import spread
 from twotower.domain import SPOTIFY_WEB_API, Artist, Profile
-from twotower.errors import CommunityError
+from twotower.errors import BadName, CommunityError
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def test_who_joins_is_in_the_crowd_as_given(community: Community):
     someone = member("a")
     seq = community.join(someone)
     crowd = community.crowd()
-    assert (crowd.ids, crowd.names, crowd.seq) == (("a",), ("a by night",), seq)
+    assert (crowd.ids, crowd.seq) == (("a",), seq)
     assert (crowd.user[0] == someone.user_vector).all()
     assert (crowd.candidate[0] == someone.candidate_vector).all()
     assert crowd.places.tolist() == [[0.5, -1.25]]
@@ -132,6 +132,57 @@ def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url)
     assert community.size() == len(fresh) > 20
 
 
+def test_a_name_is_given_once_however_it_is_written(community: Community, other: Community):
+    named = replace(member("a"), listener=replace(member("a").listener, name="Amber Otter"))
+    community.join(named)
+    again = replace(member("b"), listener=replace(member("b").listener, name="AMBER-0TTER"))
+    with pytest.raises(BadName, match="looks like it"):
+        other.join(again)
+    assert other.traces("b") == {"listeners": 0, "vectors": 0}
+    other.join(member("b"))
+    with pytest.raises(BadName, match="looks like it"):
+        other.update(again)
+    community.update(replace(named, listener=replace(named.listener, name="amber otter")))
+    community.join(replace(again, listener=replace(again.listener, id="c"), findable=False))
+    assert community.is_named("amberotter") and not community.is_named("amberotter", but="a")
+    community.leave("a")
+    assert not community.is_named("amberotter")
+    other.update(again)
+
+
+def test_people_are_found_by_a_part_of_their_names(community: Community):
+    for id, name in (("a", "Amber Otter"), ("b", "Brisk Otter"), ("c", "\u00c4mber Lynx")):
+        community.join(replace(member(id), listener=replace(member(id).listener, name=name)))
+    community.join(member("d", findable=False))
+    found = [person.id for person in community.named_like("amber", 5)]
+    assert sorted(found) == ["a", "c"]
+    assert len(community.named_like("otter", 1)) == 1
+    assert community.named_like("", 5) == community.named_like("dbynight", 5) == []
+
+
+def test_several_join_together_or_none_does(community: Community):
+    community.join(member("a"))
+    with pytest.raises(CommunityError, match="already"):
+        community.join_all([member("b"), member("a")])
+    assert community.crowd().ids == ("a",) and community.seq() == 1
+    assert community.join_all([member("b"), member("c")]) == 3
+    assert community.crowd().ids == ("a", "b", "c")
+
+
+def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
+    community.seed(invented(300))
+    asked, crowd = member("q").user_vector, community.crowd()
+    found = community.nearest(asked, 7)
+    order = np.argsort(-(crowd.candidate[:] @ asked), kind="stable")[:7]
+    assert found.ids == tuple(crowd.ids[row] for row in order)
+    assert (found.user == crowd.user[order]).all() and (found.places == crowd.places[order]).all()
+    assert found.without(found.ids[2]).ids == found.ids[:2] + found.ids[3:]
+    nowhere = replace(member("q"), listener=replace(member("q").listener, place=None))
+    community.join(replace(nowhere, candidate_vector=asked))
+    assert community.nearest(asked, 1).ids == ("q",)
+    assert community.nearest(asked, 1, placed=True).ids == found.ids[:1]
+
+
 def test_who_may_not_be_found_is_nowhere(community: Community):
     community.join(member("a", findable=False))
     assert (len(community.crowd()), community.size(), community.get(["a"])) == (0, 0, [])
@@ -157,7 +208,7 @@ def test_arrays_of_the_crowd_can_not_be_written_to(community: Community):
     community.crowd()
     community.join(member("b"))
     crowd = community.crowd()
-    for array in (crowd.user, crowd.candidate, crowd.places, crowd.invented):
+    for array in (crowd.user[:], crowd.candidate[:], crowd.places, crowd.invented):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
 
@@ -357,7 +408,7 @@ def test_counts_are_of_nobody_in_particular(community: Community):
     told = {"listeners": 4, "findable": 3, "training": 1, "invented": 3, "kept profiles": 1}
     assert {name: stats[name] for name in told} == told
     assert stats["left"] == 1 and stats["vectors by model"] == {"1": 4}
-    assert stats["seq"] == community.seq() and stats["schema"] == 2
+    assert stats["seq"] == community.seq() and stats["schema"] == SCHEMA
 
 
 # Learning on

@@ -20,7 +20,7 @@ def of_turn(id: str, turn: int) -> Member:
     candidate = user.copy()
     user[turn], candidate[turn + 8] = 1, 1
     profile = Profile("", {"a": Artist("A", turn + 1.0)}, origin="file")
-    listener = Listener(id, f"{id} {turn}", "file", (("A", turn + 1.0),))
+    listener = Listener(id, f"{int(id, 16)} {turn}", "file", (("A", turn + 1.0),))
     return Member(listener, user, candidate, training=True, profile=profile, code_hash=f"h{id}")
 
 

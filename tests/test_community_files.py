@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from members import invented, member, people
 
-from twotower.community import Community
+from twotower.community import SCHEMA, Community
+from twotower.community.schema import lot_of
 from twotower.errors import CommunityError
 
 
@@ -244,6 +245,47 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date_with_every_row(url: st
     upgraded.join(member("new"))
     assert upgraded.leave("a").removed["vectors"] == 2
     assert set(upgraded.crowd().ids) == {"b", "new"}
+
+
+V2 = """
+CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE clock (id INTEGER NOT NULL PRIMARY KEY, seq BIGINT NOT NULL);
+CREATE TABLE listeners (
+    id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, origin TEXT NOT NULL, artists TEXT NOT NULL,
+    genres TEXT NOT NULL, findable BOOLEAN NOT NULL, training BOOLEAN NOT NULL, code_hash TEXT,
+    profile TEXT, created TEXT NOT NULL, updated TEXT NOT NULL, seq BIGINT NOT NULL
+);
+CREATE TABLE vectors (
+    id TEXT NOT NULL, model_version TEXT NOT NULL, user_vector BLOB NOT NULL,
+    candidate_vector BLOB NOT NULL, x FLOAT, y FLOAT, map_version TEXT NOT NULL,
+    PRIMARY KEY (id, model_version)
+);
+CREATE TABLE removals (seq BIGINT NOT NULL PRIMARY KEY, id TEXT NOT NULL,
+    at TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '');
+INSERT INTO meta VALUES ('schema', '2'), ('community', 'c0ffee');
+INSERT INTO clock VALUES (1, 7);
+"""
+
+
+def test_a_file_of_the_second_schema_learns_looks_lots_and_who_may_be_found(url: str):
+    file = Path(sa.make_url(url).database)
+    file.parent.mkdir(parents=True)
+    with sqlite3.connect(file) as old:
+        old.executescript(V2)
+        for seq, (id, findable) in enumerate((("a", True), ("b", False)), 6):
+            row = (id, "Amber Otter", "file", '[["Low", 3.5]]', "[]", findable, True, id, None)
+            old.execute(
+                f"INSERT INTO listeners VALUES ({', '.join('?' * 12)})", (*row, "then", "then", seq)
+            )
+            both = member(id).user_vector.tobytes(), member(id).candidate_vector.tobytes()
+            old.execute("INSERT INTO vectors VALUES (?, '1', ?, ?, 0.5, -1.25, 'm1')", (id, *both))
+    old.close()
+    upgraded = Community.open(url, model_version="1")
+    assert upgraded.crowd().ids == ("a",) and upgraded.id == "c0ffee" and upgraded.seq() == 7
+    assert (upgraded.crowd().user[0] == member("a").user_vector).all()
+    assert upgraded.is_named("amberotter") and not upgraded.is_named("amberotter", but="a")
+    assert upgraded.held("b")["lot"] == lot_of("b") and upgraded.stats()["schema"] == SCHEMA
+    assert not upgraded.held("b")["vectors"][0]["findable"]
 
 
 @pytest.fixture

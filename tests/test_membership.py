@@ -177,7 +177,7 @@ def test_a_name_that_is_there_is_refused_and_ones_own_is_not(matcher, portrait, 
     with pytest.raises(BadName):
         join(matcher, portrait, replace(wish, name="AMBER CADENCE"))
     with pytest.raises(BadName):
-        check_name(matcher.crowd().names[0], matcher.community)
+        check_name(matcher.person(matcher.crowd().ids[0]).name, matcher.community)
     assert update(matcher, joined.code, portrait, wish).listener.name == wish.name
 
 

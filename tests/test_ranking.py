@@ -9,6 +9,7 @@ from twotower.baselines import fit_idf_cosine
 from twotower.catalogue import Catalogue
 from twotower.companions import Companions
 from twotower.embedder import played
+from twotower.index import top_k
 from twotower.methods import Training
 from twotower.ranking import (
     HUB_SHARE,
@@ -19,11 +20,12 @@ from twotower.ranking import (
     TOGETHER,
     ListeningReader,
     People,
-    nearest,
     nearness,
+    order,
     similarity,
     similarity_of_pairs,
     together,
+    wanted,
 )
 
 
@@ -59,17 +61,14 @@ def crowd(count: int, seed: int = 0) -> People:
 EVERYONE = crowd(150)
 
 
-def found(one: People, among: People, count: int, **more) -> tuple[np.ndarray, np.ndarray]:
+def found(
+    one: People, among: People, count: int, own: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     near = nearness(similarity(among, among), ~np.eye(len(among), dtype=bool))
-    return nearest(
-        one,
-        among.user,
-        among.candidate,
-        among.listening.take,
-        lambda rows, _: near[rows],
-        count,
-        **more,
-    )
+    rows, _ = top_k(among.candidate, one.user[0], wanted(count))
+    rows = rows[rows != own]
+    placed, similar = order(one, among.take(rows), near[rows], count)
+    return rows[placed], similar
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 149, 150, 1000])

@@ -42,9 +42,8 @@ def told(around: Surroundings, community: Community, trained: Embedder) -> dict[
     crowd = community.crowd()
     by_id = {p.id: p for p in PROFILES} | {"new": replace(PROFILES[0], id="new")}
     people = trained.people([by_id[id] for id in crowd.ids])
-    rows = np.arange(len(crowd))
-    assert alike(around.listening_of(crowd, rows), people.listening)
-    return dict(zip(crowd.ids, around.nearness_of(crowd, rows, people).tolist(), strict=True))
+    assert alike(around.listening_of(crowd, crowd.ids), people.listening)
+    return dict(zip(crowd.ids, around.nearness_of(crowd, crowd.ids, people).tolist(), strict=True))
 
 
 def expected(trained: Embedder, profiles) -> dict[str, float]:
@@ -81,10 +80,8 @@ def test_who_changes_is_read_anew(trained, community):
     other = replace(PROFILES[5], id=PROFILES[0].id)
     community.update(member(trained, other))
     crowd = community.crowd()
-    row = crowd.row_of(PROFILES[0].id)
-    assert alike(
-        around.listening_of(crowd, np.array([row])), trained.people([PROFILES[5]]).listening
-    )
+    changed = around.listening_of(crowd, [PROFILES[0].id])
+    assert alike(changed, trained.people([PROFILES[5]]).listening)
 
 
 def test_in_a_large_crowd_a_sample_tells(trained, community):

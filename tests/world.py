@@ -24,6 +24,7 @@ from twotower.domain import (
     artist_key,
 )
 from twotower.errors import EmptyProfile
+from twotower.looks import look
 from twotower.matching import Portrait
 
 INDEX = Path(__file__).resolve().parents[1] / "pages" / "index.py"  # the script that is run
@@ -104,9 +105,8 @@ class PlantedMatcher:
         unit = np.array(vectors)
         unit /= np.linalg.norm(unit, axis=1, keepdims=True)
         matrix = unit.astype(np.float32)
-        self._crowd = Crowd(
+        self._crowd = Crowd.of(
             seq=1,
-            names=tuple(person.name for person in self._people),
             ids=tuple(person.id for person in self._people),
             user=matrix,
             candidate=matrix,
@@ -186,6 +186,12 @@ class PlantedMatcher:
                 )
             )
         return tuple(found)
+
+    def people(self, ids: list[str]) -> list[Listener]:
+        return [person for id in ids if (person := self.person(id)) is not None]
+
+    def named_like(self, text: str, count: int) -> list[Listener]:
+        return [p for p in self._people if look(text) in look(p.name)][:count]
 
     def person(self, listener_id: str) -> Listener | None:
         return {person.id: person for person in self._people}.get(listener_id)

@@ -48,7 +48,7 @@ UNITS = {"loudness": "dB", "tempo": "BPM"}
 class Spot:
     """One person who stands out on the map."""
 
-    row: int  # in the crowd
+    id: str
     x: float
     y: float
     name: str
@@ -70,8 +70,8 @@ def taste_map(
     fewer and smaller names.
 
     places  (N, 2) float32; a row without a place is NaN and isn't drawn. Each point's
-            `customdata` is its row. The same arguments give the same bytes, so that the browser
-            keeps what it has.
+            `customdata` is its row, or a spot's id. The same arguments give the same bytes, so
+            that the browser keeps what it has.
     """
     figure = go.Figure()
     kept_free = [(spot.x, spot.y) for spot in (*neighbours, *around, *([focus] if focus else []))]
@@ -133,7 +133,7 @@ def _rings(spots: Sequence[Spot], size: int, colour: str) -> go.Scattergl:
     return go.Scattergl(
         x=[spot.x for spot in spots],
         y=[spot.y for spot in spots],
-        customdata=[spot.row for spot in spots],
+        customdata=[spot.id for spot in spots],
         text=[_plain(spot.name) for spot in spots],
         mode="markers",
         marker={"size": size, "symbol": "circle-open", "color": colour, "line": {"width": 2}},
@@ -161,7 +161,7 @@ def _draw_you(figure: go.Figure, you: tuple[float, float], neighbours: Sequence[
         go.Scattergl(
             x=[spot.x for spot in neighbours],
             y=[spot.y for spot in neighbours],
-            customdata=[spot.row for spot in neighbours],
+            customdata=[spot.id for spot in neighbours],
             text=[_plain(spot.name) for spot in neighbours],
             mode="markers",
             marker={"size": 11, "color": YOU, "line": {"color": PAGE, "width": 1.5}},

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -40,8 +41,59 @@ def one_blas_thread() -> Iterator[None]:
                     library.set_num_threads(threads)
 
 
+class Stacked:
+    """A matrix (N, D) whose rows lie in several arrays, so that one of these can be replaced.
+
+    Rows are asked for as of an array; numpy itself gets it as one array, which is a copy.
+    """
+
+    ndim = 2
+
+    def __init__(self, parts: Sequence[np.ndarray]) -> None:
+        """`parts` (n, D) float32 each, at least one, without a copy."""
+        self.parts = tuple(parts)
+        self._ends = np.cumsum([len(part) for part in self.parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self), self.parts[0].shape[1]
+
+    @property
+    def size(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.parts[0].dtype
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        whole = self.parts[0] if len(self.parts) == 1 else np.concatenate(self.parts)
+        return np.array(whole, dtype) if copy else np.asarray(whole, dtype)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """(D,) of one row, (n, D) of several, in their order."""
+        if len(self.parts) == 1:
+            return np.asarray(self.parts[0][rows])
+        wanted = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
+        wanted = np.where(wanted < 0, wanted + len(self), wanted)
+        if wanted.size and not (wanted.min() >= 0 and wanted.max() < len(self)):
+            raise IndexError(f"a row of {rows} is not among {len(self)}")
+        where = np.searchsorted(self._ends, wanted, side="right")
+        inside = wanted - np.concatenate([[0], self._ends])[where]
+        if wanted.ndim == 0:
+            return np.asarray(self.parts[int(where)][int(inside)])
+        found = np.empty((len(wanted), self.shape[1]), self.dtype)
+        for number in np.unique(where):
+            here = where == number
+            found[here] = self.parts[number][inside[here]]
+        return found
+
+
 def top_k(
-    matrix: np.ndarray, query: np.ndarray, k: int, *, mask: np.ndarray | None = None
+    matrix: "np.ndarray | Stacked", query: np.ndarray, k: int, *, mask: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the k largest dot products and these, largest first; equal scores by row.
 
@@ -78,7 +130,7 @@ def top_k(
     for start in range(0, len(queries), step):
         part = queries[start : start + step]
         with one_blas_thread():
-            scores = _scores(matrix, part[0])[None] if len(part) == 1 else part @ matrix.T  # (q, N)
+            scores = _scores(matrix, part)  # (q, N)
         if hidden is not None:
             np.copyto(scores, -np.inf, where=hidden)
         for number, line in enumerate(scores, start):
@@ -87,15 +139,26 @@ def top_k(
     return (rows, best) if query.ndim == 2 else (rows[0], best[0])
 
 
-def _scores(matrix: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """(N,) dot products of the rows (N, D) with one query (D,).
+def _scores(matrix: "np.ndarray | Stacked", queries: np.ndarray) -> np.ndarray:
+    """(q, N) dot products of queries (q, D) with the rows (N, D).
 
     Where the matrix comes from memory, row by row keeps up with it: `benchmarks/search.py` has a
     million rows a sixth faster by it than by BLAS. In the caches BLAS is the faster one.
     """
-    if matrix.size < _BEYOND_CACHES:
-        return np.asarray(matrix @ query)
-    return np.asarray(np.vecdot(matrix, query))
+    parts = matrix.parts if isinstance(matrix, Stacked) else (matrix,)
+    one_by_one = len(queries) == 1 and matrix.size >= _BEYOND_CACHES
+    scores = np.empty((len(queries), len(matrix)), matrix.dtype)
+    start = 0
+    for part in parts:
+        here = scores[:, start : start + len(part)]
+        if one_by_one:
+            np.vecdot(part, queries[0], out=here[0])
+        elif len(queries) == 1:
+            np.matmul(part, queries[0], out=here[0])
+        else:
+            np.matmul(queries, part.T, out=here)
+        start += len(part)
+    return scores
 
 
 def _largest(scores: np.ndarray, k: int) -> np.ndarray:

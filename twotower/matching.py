@@ -25,8 +25,8 @@ from twotower.domain import (
 from twotower.embedder import Embedder, played
 from twotower.errors import CommunityError, EmptyProfile
 from twotower.generations import Generations, catch_up
-from twotower.index import top_k
-from twotower.ranking import People, nearest
+from twotower.looks import look
+from twotower.ranking import People, order, wanted
 from twotower.settings import Settings
 from twotower.shipped import Shipped
 from twotower.surroundings import Surroundings
@@ -92,7 +92,7 @@ class Matcher:
             opened.close()
             raise
         matcher = cls(embedder, community, together, generation=generation)
-        matcher.around.listening_of(matcher.crowd(), np.zeros(0, np.int64))  # read before one asks
+        matcher.around.ready(matcher.crowd())
         return matcher
 
     @property
@@ -133,6 +133,14 @@ class Matcher:
         """Attribute -> 10th, 50th and 90th percentile of the invented listeners' means."""
         return self.shipped.audio
 
+    def people(self, ids: Sequence[str]) -> list[Listener]:
+        """Those of them who can be found, in this order."""
+        return self.community.get(ids)
+
+    def named_like(self, text: str, count: int) -> list[Listener]:
+        """Some of those whose pseudonyms have a text in them, as it looks at a glance."""
+        return self.community.named_like(look(text), count)
+
     def person(self, listener_id: str) -> Listener | None:
         found = self.community.get([listener_id])
         return found[0] if found else None
@@ -171,17 +179,16 @@ class Matcher:
         `own` is the id under which the person is in the community: nobody is their own neighbour.
         """
         crowd, me = self.crowd(), portrait.profile
-        listening = self.reader.read([played(me)])
-        rows, similarity = nearest(
-            People(portrait.user_vector[None], portrait.candidate_vector[None], listening),
-            crowd.user,
-            crowd.candidate,
-            lambda rows: self.around.listening_of(crowd, rows),
-            lambda rows, people: self.around.nearness_of(crowd, rows, people),
-            count,
-            own=crowd.row_of(own or me.id),
+        near = self.community.nearest(portrait.user_vector, wanted(count), crowd=crowd)
+        near = near.without(own or me.id)
+        one = People(
+            portrait.user_vector[None],
+            portrait.candidate_vector[None],
+            self.reader.read([played(me)]),
         )
-        ids = [crowd.ids[row] for row in rows]
+        among = People(near.user, near.candidate, self.around.listening_of(crowd, near.ids))
+        rows, similarity = order(one, among, self.around.nearness_of(crowd, near.ids, among), count)
+        ids = [near.ids[row] for row in rows]
         people = {listener.id: listener for listener in self.community.get(ids)}
         found = [
             (people[id], float(value))
@@ -207,12 +214,9 @@ class Matcher:
 
     def place(self, portrait: Portrait, *, own: str | None = None) -> tuple[float, float]:
         """Where the listener goes on the map, `own` left out; NaN where nobody has a place."""
-        crowd = self.crowd()
-        placed = np.isfinite(crowd.places).all(axis=1)
-        if own is not None and (row := crowd.row_of(own)) is not None:
-            placed[row] = False
-        rows, _ = top_k(crowd.candidate, portrait.user_vector, projection.NEIGHBOURS, mask=placed)
-        x, y = projection.place(crowd.places[rows])
+        count = projection.NEIGHBOURS + (own is not None)
+        near = self.community.nearest(portrait.user_vector, count, placed=True).without(own)
+        x, y = projection.place(near.places[: projection.NEIGHBOURS])
         return float(x), float(y)
 
     def _genres(self, profile: Profile) -> tuple[tuple[str, float], ...]:

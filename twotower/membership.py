@@ -11,14 +11,14 @@ import hashlib
 import json
 import re
 import secrets
-import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from twotower import pseudonyms
-from twotower.community import INVENTED, Community, Crowd, Member, Owned, Removal, new_id
+from twotower.community import INVENTED, Community, Member, Owned, Removal, new_id
 from twotower.domain import SPOTIFY_WEB_API, Artist, Listener, Profile, artist_key
 from twotower.errors import EmptyProfile, MayNotJoin, UnknownCode
 from twotower.matching import Matcher, Portrait
@@ -32,7 +32,6 @@ PREFIX = "MN"
 LEAST_SHOWN = 3
 MOST_SHOWN = LISTED_ARTISTS
 PARTS = 1000  # that the listening to the artists shown is told in
-_joining = threading.Lock()  # so that two who choose one name at once don't both get it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +56,14 @@ class Joined:
 
 def suggest_name(seed: int, community: Community | None = None) -> str:
     """A pseudonym that nobody who can be found has."""
-    return pseudonyms.suggest(seed, _taken(community.crowd()) if community else ())
+    return pseudonyms.suggest(seed, community.is_named if community else pseudonyms.nobody)
 
 
 def check_name(
     name: str, community: Community, *, known_as: str = "", own: str | None = None
 ) -> str:
     """`name` as it is kept; BadName says what to change. `own` may keep the name that it has."""
-    taken: frozenset[str] | set[str] = _taken(community.crowd())
-    row = None if own is None else community.crowd().row_of(own)
-    if row is not None:
-        taken = taken - {pseudonyms.look(community.crowd().names[row])}
-    return pseudonyms.check(name, taken, known_as=known_as)
-
-
-_known: tuple[Crowd, frozenset[str]] | None = None
-
-
-def _taken(crowd: Crowd) -> frozenset[str]:
-    """The looks of everyone's names; of one crowd they are made once."""
-    global _known
-    known = _known
-    if known is None or known[0] is not crowd:
-        known = _known = crowd, pseudonyms.looks(crowd.names)
-    return known[1]
+    return pseudonyms.check(name, partial(community.is_named, but=own), known_as=known_as)
 
 
 # Codes
@@ -223,9 +206,8 @@ def join(
     _check_consent(wish)
     check_origin(portrait.profile)
     code, id = code or new_code(), id or new_id()
-    with _joining:
-        member = _member(matcher, id, portrait, None, wish)
-        matcher.community.join(replace(member, code_hash=code_hash(code)))
+    member = _member(matcher, id, portrait, None, wish)
+    matcher.community.join(replace(member, code_hash=code_hash(code)))
     return Joined(id, code, member.listener)
 
 
@@ -239,8 +221,7 @@ def update(matcher: Matcher, code: str, portrait: Portrait | None, wish: Wish) -
     owned = _owned(matcher, code)
     if portrait is not None:
         check_origin(portrait.profile)
-    with _joining:
-        matcher.community.update(_member(matcher, owned.id, portrait, owned, wish))
+    matcher.community.update(_member(matcher, owned.id, portrait, owned, wish))
     return _owned(matcher, code)
 
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from twotower.domain import Area
 from twotower.errors import MissingData
-from twotower.index import top_k
+from twotower.index import Stacked, top_k
 
 NEIGHBOURS = 15  # that the map keeps together, that place a newcomer and that tell reliability
 AREAS = (9, 36)  # at most, in each zoom level, from afar to near
@@ -112,7 +112,7 @@ def place(neighbour_places: np.ndarray) -> np.ndarray:
 
 def place_all(
     vectors: np.ndarray,
-    known_vectors: np.ndarray,
+    known_vectors: np.ndarray | Stacked,
     known_places: np.ndarray,
     *,
     k: int = NEIGHBOURS,

@@ -8,10 +8,11 @@ are refused, each with the word what to do instead.
 import random
 import re
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Callable
 
 from twotower.errors import BadName
 from twotower.listeners import FIRST
+from twotower.looks import NOT_WORD, TAKEN, look
 
 SHORTEST, LONGEST = 2, 30  # characters
 MOST_DIGITS = 4  # a longer number may be somebody's
@@ -38,18 +39,7 @@ ALONE = (
     "anonymous", "deleted", "removed", "joined", "spotify", "lastfm", "listenbrainz",
 )  # fmt: skip
 
-# Letters that look like others. Capitals are looked up before they are made small: H is Greek Eta.
-_CAPITALS = str.maketrans(
-    "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹАВЕКМНОРСТУХІЈЅҮԚԜӀѴ", "abezhikmnoptyxcabekmhopctyxijsyqwlv"
-)
-_SMALL = str.maketrans(
-    "αβγεηικνορστυχωϲавгекмнопрстухіјѕьһԁԛԝӏѵґүօոսհıɩɪɑɡʟłøđħŧƅƒᴀʙᴄᴅᴇꜰɢʜᴊᴋᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ",
-    "abyenikvopotuxwcabrekmhonpctyxijsbhdqwlvryonuhiiiagllodhtbfabcdefghjkmnoprstuvwyz",
-)
-_SIGNS = str.maketrans("01i|345$7€", "ollleasste")  # digits and signs that stand in for letters
-_WIDE = {"æ": "ae", "œ": "oe", "rn": "m", "vv": "w"}
 _SPACES = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-_NOT_WORD = re.compile(r"[\W_]+")
 # Format characters, and letters and marks that have no look.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -59,26 +49,33 @@ _MAIL = re.compile(r"\S@\S+\.\S")
 _BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
-def suggest(seed: int, taken: Container[str] = ()) -> str:
-    """Two plain words, and a number where all that were tried look like one of `taken`.
+IsTaken = Callable[[str], bool]  # whether there is a name of that look, as `look` gives it
 
-    The same for the same seed; `taken` holds looks, as `look` gives them.
+
+def nobody(look: str) -> bool:
+    """Where no name is taken."""
+    return False
+
+
+def suggest(seed: int, is_taken: IsTaken = nobody) -> str:
+    """Two plain words, and a number where all that were tried look like names that are taken.
+
+    The same for the same seed.
     """
     rng = random.Random(seed)
     for tried in range(100 * DRAWN):
         name = f"{rng.choice(FIRST)} {rng.choice(SECOND)}"
         if tried >= DRAWN:
             name += f" {rng.randint(2, 9999)}"
-        if look(name) not in taken:
+        if not is_taken(look(name)):
             break
     return name
 
 
-def check(name: str, taken: Container[str] = (), *, known_as: str = "") -> str:
+def check(name: str, is_taken: IsTaken = nobody, *, known_as: str = "") -> str:
     """`name` as it is kept: in NFC, with single spaces; BadName where it can't be one.
 
-    `taken` holds the looks of the names that are there. `known_as` is a name by which its owner is
-    known elsewhere, which would tell who it is.
+    `known_as` is a name by which its owner is known elsewhere, which would tell who it is.
     """
     name = unicodedata.normalize("NFC", _SPACES.sub(" ", name).strip())
     _check_characters(name)
@@ -91,13 +88,13 @@ def check(name: str, taken: Container[str] = (), *, known_as: str = "") -> str:
         raise BadName(
             "that is the name that came with your music, and would tell who you are: take another"
         )
-    words = [look(word) for word in _NOT_WORD.split(unicodedata.normalize("NFKC", name))]
+    words = [look(word) for word in NOT_WORD.split(unicodedata.normalize("NFKC", name))]
     if any(part in mine for part in _ANYWHERE) or any(word in _ALONE for word in words):
         raise BadName(
             "that could be taken for the program, or for whoever runs it, speaking: take another"
         )
-    if mine in taken:
-        raise BadName("somebody here has this name, or one that looks like it: change a word of it")
+    if is_taken(mine):
+        raise BadName(TAKEN)
     return name
 
 
@@ -150,41 +147,5 @@ def _check_telling(name: str) -> None:
         )
 
 
-def look(name: str) -> str:
-    """What a name looks like at a glance: the same for "Amber Otter", "AMBER-0TTER", "Αmber Ottеr".
-
-    Made of small letters; digits and letters of other scripts are what they look like, accents,
-    spaces and signs are away.
-    """
-    if name.isascii():
-        text = name.lower()
-    else:
-        text = unicodedata.normalize("NFKC", name.translate(_CAPITALS)).translate(_CAPITALS)
-        text = _without_accents(text.casefold()).translate(_SMALL)
-    text = _NOT_WORD.sub("", text.translate(_SIGNS))
-    for wide, narrow in _WIDE.items():
-        text = text.replace(wide, narrow)
-    return text
-
-
-def looks(names: Iterable[str]) -> frozenset[str]:
-    """The looks of many names."""
-    return frozenset(map(look, names))
-
-
-def _without_accents(text: str) -> str:
-    """`text` less the marks on Latin, Greek and Cyrillic letters."""
-    kept: list[str] = []
-    plain = False  # whether the letter before is of those
-    for char in unicodedata.normalize("NFKD", text):
-        if unicodedata.combining(char):
-            if plain:
-                continue
-        else:
-            plain = unicodedata.name(char, "").startswith(("LATIN", "GREEK", "CYRILLIC"))
-        kept.append(char)
-    return unicodedata.normalize("NFC", "".join(kept))
-
-
 _ANYWHERE = tuple(map(look, ANYWHERE))
-_ALONE = looks(ALONE)
+_ALONE = frozenset(map(look, ALONE))

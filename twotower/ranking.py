@@ -1,7 +1,7 @@
 """Who is nearest: taste by the towers, the artists themselves, and nobody near to everyone."""
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,6 @@ import scipy.sparse as sp
 
 from twotower.catalogue import Catalogue
 from twotower.companions import Companions
-from twotower.index import top_k
 
 RERANKED = 200  # candidates whose similarity is computed
 TASTE, SAME, TOGETHER = 0.375, 0.46, 0.165  # shares of the three parts of a similarity
@@ -184,34 +183,25 @@ def nearness(scores: np.ndarray, counted: np.ndarray | None = None) -> np.ndarra
     return np.asarray(np.where(there, best, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
 
 
-def nearest(
-    one: People,
-    users: np.ndarray,
-    candidates: np.ndarray,
-    listening_of: Callable[[np.ndarray], Listening],
-    nearness_of: Callable[[np.ndarray, People], np.ndarray],
-    count: int,
-    *,
-    own: int | None = None,
+def order(
+    one: People, found: People, near: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, similarities) of the nearest, nearest first; equal ones by row; `own` is left out.
+    """(rows, similarities) of the `count` nearest of those found, nearest first; equal ones by row.
 
-    one                one listener
-    users, candidates  (N, D) everyone's unit vectors
-    listening_of       rows -> what they play
-    nearness_of        rows and who they are -> (n,) how near each is to its nearest
+    one    one listener
+    found  those whose candidate vectors are nearest to their user vector, `RERANKED` or more
+    near   (n,) how near each of them is to its own nearest
 
-    Found by cos(user, candidate of theirs); the best 200 of these, or `count` where that is more,
-    are ordered by similarity less a share of their nearness: local scaling (CSLS, Conneau and
-    others, 2018), of which the listener's own part is the same for all and left out.
+    By similarity less a share of that nearness: local scaling (CSLS, Conneau and others, 2018), of
+    which the listener's own part is the same for all and left out.
     """
-    if not len(candidates):
+    if not len(found):
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    rows, _ = top_k(candidates, one.user[0], max(count + 1, RERANKED))
-    if own is not None:
-        rows = rows[rows != own]
-    found = People(users[rows], candidates[rows], listening_of(rows))
     similar = similarity(one, found)[0]
-    scaled = similar - HUB_SHARE * nearness_of(rows, found)
-    order = np.lexsort((rows, -scaled))[: max(count, 0)]
-    return rows[order], similar[order]
+    rows = np.argsort(-(similar - HUB_SHARE * near), kind="stable")[: max(count, 0)]
+    return rows, similar[rows]
+
+
+def wanted(count: int) -> int:
+    """How many to find by their vectors, of whom `count` are to be given, and one is oneself."""
+    return max(count + 1, RERANKED)

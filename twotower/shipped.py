@@ -24,8 +24,9 @@ from twotower.demos import DEMOS
 from twotower.domain import AUDIO, Area, Listener, Profile, artist_key
 from twotower.embedder import Embedder
 from twotower.errors import IncompatibleModel, MissingData
+from twotower.index import top_k
 from twotower.profiles import profile_to_json, read_profiles
-from twotower.ranking import People, nearest, nearness, similarity_of_pairs
+from twotower.ranking import People, nearness, order, similarity_of_pairs, wanted
 from twotower.ranking import similarity as similarity_of
 
 FORMAT = 1
@@ -210,22 +211,16 @@ def record(
 
     A demo of which the model knows nothing is left out.
     """
-    among = similarity_of(people, people)
-    near = nearness(among, ~np.eye(len(among), dtype=bool))
+    scores = similarity_of(people, people)
+    near = nearness(scores, ~np.eye(len(scores), dtype=bool))
     found = {}
     for demo in DEMOS:
         if not embedder.knows(demo):
             continue
         one = embedder.people([demo])
-        rows, similarity = nearest(
-            one,
-            people.user,
-            people.candidate,
-            people.listening.take,
-            lambda rows, _: near[rows],
-            RECORDED,
-        )
-        nearby = zip(rows.tolist(), similarity.tolist(), strict=True)
+        among, _ = top_k(people.candidate, one.user[0], wanted(RECORDED))
+        rows, similarity = order(one, people.take(among), near[among], RECORDED)
+        nearby = zip(among[rows].tolist(), similarity.tolist(), strict=True)
         found[demo.id] = [(ids[row], round(value, 4)) for row, value in nearby]
     return found
 

@@ -37,18 +37,21 @@ class Surroundings:
         self._lock = threading.Lock()
         self._sample: _Sample | None = None
 
-    def listening_of(self, crowd: Crowd, rows: np.ndarray) -> Listening:
-        """What these rows of the crowd play, of what others may see."""
+    def ready(self, crowd: Crowd) -> None:
+        """Read what is needed of a crowd before somebody waits for it."""
+        self._of(crowd)
+
+    def listening_of(self, crowd: Crowd, ids: Sequence[str]) -> Listening:
+        """What these listeners play, of what others may see."""
         sample = self._of(crowd)
-        places = [sample.row_of.get(crowd.ids[row], -1) for row in rows]
+        places = [sample.row_of.get(id, -1) for id in ids]
         if all(place >= 0 for place in places):
             return sample.people.listening.take(places)
-        return self._read([crowd.ids[row] for row in rows])
+        return self._read(ids)
 
-    def nearness_of(self, crowd: Crowd, rows: np.ndarray, people: People) -> np.ndarray:
-        """(n,) mean similarity to the nearest ten of the sample, for rows of the crowd."""
+    def nearness_of(self, crowd: Crowd, ids: Sequence[str], people: People) -> np.ndarray:
+        """(n,) mean similarity of each listener to the nearest ten of the sample."""
         sample = self._of(crowd)
-        ids = [crowd.ids[row] for row in rows]
         missing = [at for at, id in enumerate(ids) if id not in sample.told]
         for start in range(0, len(missing), AT_ONCE):
             part = missing[start : start + AT_ONCE]
@@ -75,11 +78,12 @@ class Surroundings:
         if len(crowd) <= self._most:
             rows = np.arange(len(crowd))
         else:
-            stay = () if before is None else before.ids
-            kept = [row for id in stay if (row := crowd.row_of(id)) is not None][: self._most]
-            rest = np.setdiff1d(np.arange(len(crowd)), kept)
-            more = np.random.default_rng(0).permutation(rest)[: self._most - len(kept)]
-            rows = np.concatenate([np.array(kept, np.int64), more])
+            rows = crowd.rows_of(() if before is None else before.ids)
+            rows = rows[rows >= 0][: self._most]
+            if len(rows) < self._most:
+                rest = np.setdiff1d(np.arange(len(crowd)), rows)
+                more = np.random.default_rng(0).permutation(rest)[: self._most - len(rows)]
+                rows = np.concatenate([rows, more])
         ids = tuple(crowd.ids[row] for row in rows)
         user, candidate = crowd.user[rows], crowd.candidate[rows]
         known: dict[str, int] = {}

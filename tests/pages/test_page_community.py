@@ -91,8 +91,7 @@ def test_the_preview_is_what_others_will_see(visit, matcher):
     app.multiselect(key="join-shown").set_value(list(ME.artists)[:4]).run()
     card = next(m.value for m in app.markdown if "Listens to" in m.value)
     press(app, "go-join")
-    crowd = matcher.crowd()
-    stored = matcher.person(crowd.ids[list(crowd.names).index(name)])
+    (stored,) = matcher.named_like(name, 5)
     assert len(stored.artists) == 4 and all(artist in card for artist, _ in stored.artists)
 
 

@@ -100,9 +100,9 @@ def test_people_and_artists_are_found_by_name(app, planted):
         for trace in figure(app)["data"]
         if trace.get("marker", {}).get("symbol") == "circle-open"
     ]
-    rows = rings[0]["customdata"]
-    assert len(rows) == 40
-    assert {planted.person(f"p{row}").genres for row in rows} == {("jazz",)}
+    ids = rings[0]["customdata"]
+    assert len(ids) == 40
+    assert {planted.person(id).genres for id in ids} == {("jazz",)}
     app.button(key="map-clear").click().run()
     assert "Rings" not in words(app)
 

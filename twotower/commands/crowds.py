@@ -95,7 +95,7 @@ def map_fit(
             ids, points = _read_vectors(vectors)
         else:
             crowd = load_matcher(tell).crowd()
-            ids, points = crowd.ids, crowd.candidate
+            ids, points = tuple(crowd.ids), crowd.candidate.__array__()
         if len(ids) < 3:
             raise MissingData(f"{len(ids)} listeners make no map: at least 3 are needed")
         places = projection.fit_map(points, seed=seed, progress=tell)

@@ -4,7 +4,8 @@ Each change is one transaction and takes the next number `seq`, so another proce
 something changed by reading one number, and reads only what came after the last it knows.
 """
 
-from twotower.community.crowd import INVENTED, Crowd, Member, Owned, Placed, Removal
+from twotower.community.crowd import Crowd, Found
+from twotower.community.members import INVENTED, Member, Owned, Placed, Removal
 from twotower.community.schema import SCHEMA
 from twotower.community.store import Community, new_id
 
@@ -13,6 +14,7 @@ __all__ = [
     "SCHEMA",
     "Community",
     "Crowd",
+    "Found",
     "Member",
     "Owned",
     "Placed",

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from twotower.community.receipts import file_of
 from twotower.community.store import Community
 from twotower.errors import CommunityError
 
@@ -17,7 +16,7 @@ def copy_to(community: Community, out: Path, tell: Callable[[float, str], None])
 
     A copy that isn't whole never has the name `out`.
     """
-    file = file_of(community)
+    file = community.database.file
     if file is None:
         raise CommunityError(
             "a PostgreSQL community is copied by PostgreSQL's own program: "

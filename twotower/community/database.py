@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from twotower.community.engines import engine_for, sweep, told
 from twotower.community.schema import SCHEMA, clock, create, meta, read_meta, upgrade
+from twotower.community.snapshots import Snapshots
 from twotower.errors import CommunityError
 
 SWEEPS, SWEEP_WAIT_S = 20, 0.05  # tries to let go of what was removed, and the time between
@@ -21,6 +23,8 @@ class Database:
         self.engine = engine
         self.where = engine.url.render_as_string(hide_password=True)
         self._unswept = threading.Event()
+        file = self.file
+        self.snapshots = None if file is None else Snapshots(file.with_name(f"{file.name}-crowd"))
 
     @classmethod
     def open(cls, url: str, *, community: str, wait_s: float) -> "Database":
@@ -32,6 +36,12 @@ class Database:
             database.close()
             raise
         return database
+
+    @property
+    def file(self) -> Path | None:
+        """Of an embedded database."""
+        url = self.engine.url
+        return Path(url.database) if self.engine.name == "sqlite" and url.database else None
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -7,9 +7,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
-from twotower.community.crowd import Removal
+from twotower.community.members import Removal
 from twotower.community.store import Community
 from twotower.errors import BadReceipt
 
@@ -101,19 +99,13 @@ def verify(removal: Removal, digest: str, community: Community) -> Check:
         where = ", ".join(f"{count} in {table}" for table, count in found.items())
         return Check(False, (*said, f"rows of that id are still there: {where}"))
     said.append("no row of that id is in any table")
-    file = file_of(community)
+    file = community.database.file
     if file is None:
         return Check(True, (*said, "free pages are the database server's own: its vacuum sees to"))
     left = sorted({path.name for path in _beside(file) if _remains(path, removal)})
     if left:
         return Check(False, (*said, f"bytes of that id's rows are still in {', '.join(left)}"))
     return Check(True, (*said, "no byte of that id's rows is in the file or beside it"))
-
-
-def file_of(community: Community) -> Path | None:
-    """The file of an embedded community."""
-    url: sa.URL = community.database.engine.url
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _beside(file: Path) -> Iterator[Path]:

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from twotower.community.crowd import Member, Placed
+from twotower.community.members import Member, Placed
+from twotower.community.schema import lot_of
 from twotower.domain import SPOTIFY_WEB_API, Artist, Listener, Profile, artist_key
 from twotower.errors import CommunityError
+from twotower.looks import look
 from twotower.profiles import profile_to_json, read_profiles
 
 Row = dict[str, Any]
@@ -44,6 +46,8 @@ def rows_of(member: Member, model_version: str) -> tuple[Row, Row]:
     listener = {
         "id": who.id,
         "name": who.name,
+        "look": look(who.name),
+        "lot": lot_of(who.id),
         "origin": who.origin,
         "artists": json.dumps(who.artists, allow_nan=False),
         "genres": json.dumps(who.genres),
@@ -57,10 +61,10 @@ def rows_of(member: Member, model_version: str) -> tuple[Row, Row]:
     placed = Placed(
         who.id, member.user_vector, member.candidate_vector, who.place, member.map_version
     )
-    return listener, vectors_of(placed, model_version)
+    return listener, vectors_of(placed, model_version, findable=member.findable)
 
 
-def vectors_of(placed: Placed, model_version: str) -> Row:
+def vectors_of(placed: Placed, model_version: str, *, findable: bool) -> Row:
     """Columns of vectors; a ValueError unless both are finite unit vectors of one length."""
     user, candidate = (_unit(vector, placed.id) for vector in (placed.user, placed.candidate))
     if len(user) != len(candidate):
@@ -78,6 +82,7 @@ def vectors_of(placed: Placed, model_version: str) -> Row:
         "x": None if x is None else float(x),
         "y": None if y is None else float(y),
         "map_version": placed.map_version,
+        "findable": findable,
     }
 
 

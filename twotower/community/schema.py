@@ -4,6 +4,7 @@ No foreign keys: the rows of one listener may lie in partitions on several serve
 together is written and removed in one transaction.
 """
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA = 2
+from twotower.looks import look
+
+SCHEMA = 3
+LOTS = 1 << 32
 
 
 class Vector(TypeDecorator[bytes]):
@@ -58,6 +62,8 @@ listeners = sa.Table(
     tables,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("look", sa.Text, nullable=False, server_default=""),  # of the name, at a glance
+    sa.Column("lot", sa.BigInteger, nullable=False, server_default="0"),  # 0..LOTS - 1, of the id
     sa.Column("origin", sa.Text, nullable=False),
     sa.Column("artists", sa.Text, nullable=False),  # JSON [[name, plays], ...] that others see
     sa.Column("genres", sa.Text, nullable=False),  # JSON [tag, ...] that others see
@@ -70,6 +76,8 @@ listeners = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Index("listeners_seq", "seq"),
     sa.Index("listeners_code", "code_hash"),
+    sa.Index("listeners_look", "look"),
+    sa.Index("listeners_lot", "lot"),
 )
 vectors = sa.Table(  # those of a new model stand beside those of the one before
     "vectors",
@@ -81,6 +89,8 @@ vectors = sa.Table(  # those of a new model stand beside those of the one before
     sa.Column("x", sa.Float),
     sa.Column("y", sa.Float),
     sa.Column("map_version", sa.Text, nullable=False),
+    # as in listeners, so that an index of vectors can leave the others out
+    sa.Column("findable", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 removals = sa.Table(  # so that other processes learn of those who left, and receipts hold
     "removals",
@@ -91,6 +101,11 @@ removals = sa.Table(  # so that other processes learn of those who left, and rec
     sa.Column("digest", sa.Text, nullable=False, server_default=""),
     sa.Index("removals_id", "id"),
 )
+
+
+def lot_of(id: str) -> int:
+    """By which a sample of the listeners is drawn that stays the same."""
+    return zlib.crc32(id.encode("utf-8", "surrogatepass"))
 
 
 def read_meta(connection: sa.Connection, key: str) -> str | None:
@@ -136,9 +151,42 @@ def _vectors_of_their_own(connection: sa.Connection, community: str) -> None:
     ]
     for statement in statements:
         connection.exec_driver_sql(statement)
-    for index in (*listeners.indexes, *removals.indexes):
-        index.create(connection, checkfirst=True)
+    _index(connection, "listeners_seq", "listeners_code", "removals_id")
     write_meta(connection, "community", community)
 
 
-_STEPS: tuple[Callable[[sa.Connection, str], None], ...] = (_vectors_of_their_own,)
+def _looks_and_lots(connection: sa.Connection, community: str) -> None:
+    """2 to 3: listeners know what their names look like, and vectors who may be found."""
+    columns = {column["name"] for column in sa.inspect(connection).get_columns("vectors")}
+    statements = [
+        "ALTER TABLE listeners ADD COLUMN look TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE listeners ADD COLUMN lot BIGINT NOT NULL DEFAULT 0",
+    ]
+    if "findable" not in columns:  # made by the step before as it is today
+        no = "false" if connection.dialect.name == "postgresql" else "0"
+        statements.append(f"ALTER TABLE vectors ADD COLUMN findable BOOLEAN NOT NULL DEFAULT {no}")
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+    of_them = sa.select(listeners.c.findable).where(listeners.c.id == vectors.c.id)
+    found = sa.func.coalesce(of_them.scalar_subquery(), sa.false())
+    connection.execute(sa.update(vectors).values(findable=found))
+    told = connection.execute(sa.select(listeners.c.id, listeners.c.name)).all()
+    mine = sa.update(listeners).where(listeners.c.id == sa.bindparam("whose"))
+    if told:
+        connection.execute(
+            mine.values(look=sa.bindparam("seen"), lot=sa.bindparam("drawn")),
+            [{"whose": id, "seen": look(name), "drawn": lot_of(id)} for id, name in told],
+        )
+    _index(connection, "listeners_look", "listeners_lot")
+
+
+def _index(connection: sa.Connection, *names: str) -> None:
+    for index in (*listeners.indexes, *removals.indexes):
+        if index.name in names:
+            index.create(connection, checkfirst=True)
+
+
+_STEPS: tuple[Callable[[sa.Connection, str], None], ...] = (
+    _vectors_of_their_own,
+    _looks_and_lots,
+)

@@ -1,7 +1,6 @@
 """The one class that a program asks about a community's listeners."""
 
 import secrets
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -10,14 +9,15 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from twotower.community.crowd import INVENTED, Crowd, Member, Owned, Placed, Removal
+from twotower.community.crowd import Crowd, Found
 from twotower.community.database import Database, next_seq, now_seq
+from twotower.community.members import INVENTED, Member, Owned, Placed, Removal
+from twotower.community.reading import CrowdReader
 from twotower.community.rows import (
     Row,
     digest_of,
     kept_in,
     listener_of,
-    matrix_of,
     now,
     rows_of,
     shown_in,
@@ -34,11 +34,12 @@ from twotower.community.schema import (
     write_meta,
 )
 from twotower.domain import Listener, Profile
-from twotower.errors import CommunityError
+from twotower.errors import BadName, CommunityError
+from twotower.looks import TAKEN
 
 _Item = TypeVar("_Item")
 AT_ONCE = 500  # rows of one statement: it may have 999 values
-STREAMED = 20_000  # rows of the crowd read at a time
+SEEDED = 5000  # invented listeners written at a time
 
 
 def new_id() -> str:
@@ -56,8 +57,7 @@ class Community:
     def __init__(self, database: Database, *, model_version: str) -> None:
         self.model_version = model_version
         self.database = database
-        self._lock = threading.Lock()
-        self._crowd: Crowd | None = None
+        self._reader = CrowdReader(database, model_version, None)
 
     @classmethod
     def open(cls, url: str, *, model_version: str, wait_s: float = 5.0) -> "Community":
@@ -85,24 +85,35 @@ class Community:
     # Changes
 
     def join(self, member: Member) -> int:
-        """Add one listener, and give the seq of that change once it is safely stored."""
-        listener, placed = rows_of(member, self.model_version)
-        if listener["origin"] == INVENTED:
-            raise ValueError(f"{listener['id']} is invented: those come through seed")
+        """Add one listener, and give the seq of that change once it is safely stored.
+
+        BadName where another who can be found has that name, or one that looks like it.
+        """
+        return self.join_all([member])
+
+    def join_all(self, members: Sequence[Member]) -> int:
+        """Add several listeners, all or none; gives the seq of the last."""
+        rows = [rows_of(member, self.model_version) for member in members]
+        for listener, _ in rows:
+            if listener["origin"] == INVENTED:
+                raise ValueError(f"{listener['id']} is invented: those come through seed")
         with self.database.write() as connection:
-            seq = next_seq(connection)
-            self._check_length(connection, placed)
-            code = listener["code_hash"]
-            taken = sa.select(listeners.c.id).where(listeners.c.code_hash == code)
-            if code is not None and connection.scalar(taken) is not None:
-                raise CommunityError("that return code is taken: join again with a new one")
-            try:
-                connection.execute(sa.insert(listeners), listener | {"seq": seq})
-                connection.execute(sa.insert(vectors), placed)
-            except IntegrityError as error:
-                raise CommunityError(
-                    f"{listener['id']} is in the community already: update or leave instead"
-                ) from error
+            seq = next_seq(connection, 0)  # wait for who is writing
+            for listener, placed in rows:
+                seq = next_seq(connection)
+                self._check_length(connection, placed)
+                code = listener["code_hash"]
+                taken = sa.select(listeners.c.id).where(listeners.c.code_hash == code)
+                if code is not None and connection.scalar(taken) is not None:
+                    raise CommunityError("that return code is taken: join again with a new one")
+                _check_name(connection, listener)
+                try:
+                    connection.execute(sa.insert(listeners), listener | {"seq": seq})
+                    connection.execute(sa.insert(vectors), placed)
+                except IntegrityError as error:
+                    raise CommunityError(
+                        f"{listener['id']} is in the community already: update or leave instead"
+                    ) from error
         return seq
 
     def update(self, member: Member) -> int:
@@ -117,6 +128,8 @@ class Community:
         with self.database.write() as connection:
             seq = next_seq(connection)
             self._check_length(connection, placed)
+            _check_name(connection, listener)
+            before = connection.scalar(sa.select(listeners.c.seq).where(mine))
             changed = connection.execute(
                 sa.update(listeners)
                 .where(mine, listeners.c.origin != INVENTED)
@@ -128,6 +141,7 @@ class Community:
                 )
             connection.execute(sa.delete(vectors).where(vectors.c.id == listener["id"]))
             connection.execute(sa.insert(vectors), placed)
+        self._forget(before)
         return seq
 
     def leave(self, id: str) -> Removal | None:
@@ -166,6 +180,7 @@ class Community:
                 {"seq": seq, "id": id, "at": removal.at, "digest": removal.digest},
             )
         self.database.sweep()
+        self._forget(row["seq"])
         return removal
 
     def seed(self, members: Iterable[Member], *, digest: str | None = None) -> int:
@@ -178,46 +193,56 @@ class Community:
         """
         with self.database.read() as connection:
             inside = read_meta(connection, "shipped")
-        if digest is not None and inside == f"{self.model_version} {digest}":
-            return 0
-        rows = [rows_of(member, self.model_version) for member in members]
-        people = sum(listener["origin"] != INVENTED for listener, _ in rows)
-        if people:
-            raise ValueError(f"{people} of {len(rows)} listeners are not invented")
-        both = [row for pair in rows for row in pair]
-        mark = f"{self.model_version} {digest or digest_of(both, without=('created', 'updated'))}"
+        if digest is None:
+            members = list(members)
+            both = [row for member in members for row in rows_of(member, self.model_version)]
+            digest = digest_of(both, without=("created", "updated"))
+        mark = f"{self.model_version} {digest}"
         if inside == mark:
             return 0
         with self.database.write() as connection:
-            next_seq(connection, 0)  # wait for another process that does the same
+            before = next_seq(connection, 0)  # wait for another process that does the same
             if read_meta(connection, "shipped") == mark:  # another process was quicker
                 return 0
             old = sa.select(listeners.c.id).where(listeners.c.origin == INVENTED)
             gone = connection.scalars(old).all()
-            last = next_seq(connection, len(gone) + len(rows))
-            first = last - len(gone) - len(rows) + 1
+            seq = before
             if gone:
                 connection.execute(sa.delete(vectors).where(vectors.c.id.in_(old)))
                 connection.execute(sa.delete(listeners).where(listeners.c.origin == INVENTED))
                 connection.execute(
                     sa.insert(removals),
-                    [{"seq": seq, "id": id} for seq, id in enumerate(gone, first)],
+                    [{"seq": seq, "id": id} for seq, id in enumerate(gone, before + 1)],
                 )
-            if rows:
-                start = first + len(gone)
-                try:
-                    connection.execute(
-                        sa.insert(listeners),
-                        [one | {"seq": seq} for seq, (one, _) in enumerate(rows, start)],
-                    )
-                    connection.execute(sa.insert(vectors), [placed for _, placed in rows])
-                except IntegrityError as error:
-                    raise CommunityError(
-                        "two of the listeners that ship have one id, or one has a person's id; "
-                        "none of them was added"
-                    ) from error
+                seq += len(gone)
+            for part in batched(members, SEEDED):
+                rows = [rows_of(member, self.model_version) for member in part]
+                self._insert_invented(connection, rows, seq + 1)
+                seq += len(rows)
+            next_seq(connection, seq - before)
             write_meta(connection, "shipped", mark)
-        return len(rows)
+        if gone and self.database.snapshots is not None:
+            self.database.snapshots.forget_all()
+        return seq - before - len(gone)
+
+    @staticmethod
+    def _insert_invented(
+        connection: sa.Connection, rows: Sequence[tuple[Row, Row]], first: int
+    ) -> None:
+        people = sum(listener["origin"] != INVENTED for listener, _ in rows)
+        if people:
+            raise ValueError(f"{people} of {len(rows)} listeners are not invented")
+        try:
+            connection.execute(
+                sa.insert(listeners),
+                [one | {"seq": seq} for seq, (one, _) in enumerate(rows, first)],
+            )
+            connection.execute(sa.insert(vectors), [placed for _, placed in rows])
+        except IntegrityError as error:
+            raise CommunityError(
+                "two of the listeners that ship have one id, or one has a person's id; "
+                "none of them was added"
+            ) from error
 
     # Reading
 
@@ -239,6 +264,35 @@ class Community:
                     found[row.id] = listener_of(row)
         return [found[id] for id in ids if id in found]
 
+    def is_named(self, look: str, *, but: str | None = None) -> bool:
+        """Whether one who can be found, other than `but`, has a name that looks so."""
+        same = sa.select(listeners.c.id).where(listeners.c.look == look, listeners.c.findable)
+        if but is not None:
+            same = same.where(listeners.c.id != but)
+        with self.database.read() as connection:
+            return connection.scalar(same.limit(1)) is not None
+
+    def named_like(self, look: str, count: int) -> list[Listener]:
+        """Some of those who can be found whose names have this look in them; by look, then id."""
+        query = sa.select(listeners.c.id).select_from(_joined()).where(*self._in_crowd())
+        query = query.where(listeners.c.look.contains(look, autoescape=True))
+        with self.database.read() as connection:
+            ids = connection.scalars(
+                query.order_by(listeners.c.look, listeners.c.id).limit(count)
+            ).all()
+        return self.get(ids) if look else []
+
+    def nearest(
+        self, vector: np.ndarray, count: int, *, placed: bool = False, crowd: Crowd | None = None
+    ) -> Found:
+        """Those who can be found whose candidate vectors are nearest to a unit vector (D,).
+
+        Of the `crowd` that one has, else as of now. Of equally near ones who changed first;
+        `placed` leaves out who has no place on the map.
+        """
+        among = self.crowd() if crowd is None else crowd
+        return among.nearest(vector, count, placed=placed)
+
     def seq(self) -> int:
         """The number of the last change; it never falls."""
         with self.database.read() as connection:
@@ -256,81 +310,7 @@ class Community:
 
     def crowd(self) -> Crowd:
         """Everyone who can be found, as of now; the same object until something changes."""
-        known = self._crowd
-        if known is not None and known.seq == self.seq():
-            return known
-        with self._lock:
-            known, seq = self._crowd, self.seq()
-            if known is None or known.seq != seq:
-                # a seq that fell is another database in the same place: a backup put back
-                before = known if known is not None and known.seq < seq else None
-                known = self._crowd = self._read_crowd(before)
-            return known
-
-    def _read_crowd(self, before: Crowd | None) -> Crowd:
-        """The crowd of the database; of one that is known, only what changed is read."""
-        since = -1 if before is None else before.seq
-        asked = (listeners.c.seq > since, *self._in_crowd())
-        names = ("id", "name", "origin")
-        columns = [
-            *(listeners.c[name] for name in names),
-            *(vectors.c[name] for name in ("user_vector", "candidate_vector", "x", "y")),
-        ]
-        query = sa.select(*columns).select_from(_joined()).where(*asked)
-        with self.database.read() as connection:
-            seq = now_seq(connection)
-            count = connection.execute(
-                sa.select(sa.func.count()).select_from(_joined()).where(*asked)
-            ).scalar_one()
-            rows = connection.execution_options(yield_per=STREAMED).execute(
-                query.order_by(listeners.c.seq)
-            )
-            new = self._filled(rows.partitions(), seq, count, before)
-            touched: set[str] = set()
-            if before is not None:
-                for table in (listeners, removals):
-                    changed = sa.select(table.c.id).where(table.c.seq > since)
-                    touched.update(connection.scalars(changed))
-        if before is not None and len(before):
-            new = before.without(touched, new)
-        return new.locked()
-
-    def _filled(
-        self,
-        parts: Iterable[Sequence[sa.Row[Any]]],
-        seq: int,
-        count: int,
-        before: Crowd | None,
-    ) -> Crowd:
-        """The crowd of `count` rows that come in parts; no more than one part is held beside it."""
-        dim = before.user.shape[1] if before is not None and len(before) else None
-        user = candidate = np.zeros((0, dim or 0), np.float32)
-        places = np.full((count, 2), np.nan, np.float32)
-        invented = np.zeros(count, bool)
-        ids: list[str] = []
-        names: list[str] = []
-        for rows in parts:
-            sizes = {len(b) for row in rows for b in (row.user_vector, row.candidate_vector)}
-            if dim is not None:
-                sizes.add(dim * 4)
-            if len(sizes) > 1 or any(size % 4 for size in sizes):
-                raise CommunityError(
-                    f"vectors of model {self.model_version} have "
-                    f"{' and '.join(map(str, sorted(sizes)))} bytes: put a backup of the "
-                    "community in its place",
-                    where=self.where,
-                )
-            if not ids:
-                dim = sizes.pop() // 4
-                user, candidate = (np.zeros((count, dim), np.float32) for _ in range(2))
-            here = slice(len(ids), len(ids) + len(rows))
-            user[here] = matrix_of([row.user_vector for row in rows], user.shape[1])
-            candidate[here] = matrix_of([row.candidate_vector for row in rows], user.shape[1])
-            places[here] = np.array([(row.x, row.y) for row in rows], np.float32)
-            invented[here] = [row.origin == INVENTED for row in rows]
-            ids += [row.id for row in rows]
-            names += [row.name for row in rows]
-        return Crowd(seq, tuple(ids), tuple(names), user, candidate, places, invented)
+        return self._reader.crowd()
 
     def stats(self) -> Mapping[str, Any]:
         """Counts of what is stored, of nobody in particular."""
@@ -462,15 +442,19 @@ class Community:
         """
         count = 0
         for part in batched(placed, AT_ONCE):
-            rows: list[Row] = [vectors_of(each, model_version) for each in part]
-            ids = [row["id"] for row in rows]
+            ids = [each.id for each in part]
             with self.database.write() as connection:
                 next_seq(connection, 0)  # wait for who is leaving
-                same = sa.select(listeners.c.id).where(listeners.c.id.in_(ids))
+                same = sa.select(listeners.c.id, listeners.c.findable)
+                same = same.where(listeners.c.id.in_(ids))
                 if since is not None:
                     same = same.where(listeners.c.seq <= since)
-                here = set(connection.scalars(same))
-                rows = [row for row in rows if row["id"] in here]
+                here = {row.id: row.findable for row in connection.execute(same)}
+                rows: list[Row] = [
+                    vectors_of(each, model_version, findable=here[each.id])
+                    for each in part
+                    if each.id in here
+                ]
                 if rows:
                     old = vectors.c.id.in_([row["id"] for row in rows])
                     of_it = vectors.c.model_version == model_version
@@ -496,6 +480,8 @@ class Community:
             of_it = sa.delete(vectors).where(vectors.c.model_version == model_version)
             count = connection.execute(of_it).rowcount
         self.database.sweep()
+        if self.database.snapshots is not None:
+            self.database.snapshots.forget_all(model_version)
         return count
 
     def active(self) -> str | None:
@@ -533,7 +519,12 @@ class Community:
         return ~there.exists()
 
     def _in_crowd(self) -> tuple[sa.ColumnElement[bool], ...]:
-        return vectors.c.model_version == self.model_version, listeners.c.findable
+        return vectors.c.model_version == self.model_version, vectors.c.findable
+
+    def _forget(self, seq: int | None) -> None:
+        """Let no derived file have the row whose last change was `seq`."""
+        if self.database.snapshots is not None and seq is not None:
+            self.database.snapshots.forget(seq)
 
     def _check_length(self, connection: sa.Connection, placed: Row) -> None:
         stored = connection.scalar(
@@ -546,6 +537,17 @@ class Community:
                 f"{placed['id']}: vector of {len(placed['user_vector']) // 4} among vectors of "
                 f"{len(stored) // 4} from model {self.model_version}"
             )
+
+
+def _check_name(connection: sa.Connection, listener: Row) -> None:
+    """BadName where another who can be found has a name that looks like it."""
+    if not listener["findable"] or not listener["look"]:
+        return
+    same = sa.select(listeners.c.id).where(
+        listeners.c.look == listener["look"], listeners.c.findable, listeners.c.id != listener["id"]
+    )
+    if connection.scalar(same.limit(1)) is not None:
+        raise BadName(TAKEN)
 
 
 def _joined() -> sa.Join:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
 
 from twotower import charts
@@ -13,7 +12,6 @@ from twotower.ui import components, edits, people, session, words
 from twotower.ui.words import escape
 
 if TYPE_CHECKING:
-    from twotower.community import Crowd
     from twotower.matching import Portrait
 
 LINES = 10  # neighbours joined to you
@@ -23,7 +21,8 @@ LETTERS = 120  # of a search that are read
 HEIGHT, LOW = 580, 480  # pixels; the latter leaves room to scroll past it on a phone
 
 # In the session: "map-person" the id of the person beside the map, "map-focus" of the one that has
-# a ring on it, "map-artist" a name, "map-row" and "map-link" the click and the link last obeyed.
+# a ring on it, "map-artist" a name, "map-clicked" and "map-link" the click and the link that were
+# last obeyed.
 
 
 @st.fragment
@@ -62,7 +61,7 @@ def explorer() -> None:
         )
     _obey_click(event, clicked)
     with beside:
-        _search(crowd)
+        _search()
         _nearest(near)
         _person(near, seen)
 
@@ -83,14 +82,16 @@ def _obey_link() -> None:
 
 def _obey_click(event: Any, ids: Sequence[str]) -> None:
     """Show the person whose point was selected since the last run."""
-    row = -1
+    told: Any = -1
     for point in event.selection.points:
         told = point.get("customdata", -1)
-        row = int(told[0] if isinstance(told, list) else told)
-    new = row != st.session_state.get("map-row")
-    st.session_state["map-row"] = row
-    if new and 0 <= row < len(ids):
-        _show(ids[row], ring=False)
+        told = told[0] if isinstance(told, list) else told
+    new = told != st.session_state.get("map-clicked")
+    st.session_state["map-clicked"] = told
+    if new and isinstance(told, str):
+        _show(told, ring=False)
+    elif new and 0 <= int(told) < len(ids):
+        _show(ids[int(told)], ring=False)
 
 
 def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
@@ -121,19 +122,16 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
 
 def _spots(ids: list[str]) -> list[charts.Spot]:
     """Those of `ids` who are on the map."""
-    crowd = session.matcher().crowd()
-    rows = [row for id in ids if (row := crowd.row_of(id)) is not None]
     return [
-        charts.Spot(row, float(crowd.places[row, 0]), float(crowd.places[row, 1]), _named(row))
-        for row in rows
-        if np.isfinite(crowd.places[row]).all()
+        charts.Spot(each.id, *each.place, _named(each))
+        for each in session.matcher().people(ids)
+        if each.place is not None
     ]
 
 
-def _named(row: int) -> str:
-    """The pseudonym in a row of the crowd, and whether there is a real person behind it."""
-    crowd = session.matcher().crowd()
-    return f"{crowd.names[row]} (invented)" if crowd.invented[row] else crowd.names[row]
+def _named(person: Listener) -> str:
+    """The pseudonym, and whether there is no real person behind it."""
+    return f"{person.name} (invented)" if people.is_invented(person) else person.name
 
 
 def _told(size: int, near: tuple[Neighbour, ...]) -> str:
@@ -143,7 +141,7 @@ def _told(size: int, near: tuple[Neighbour, ...]) -> str:
     return told
 
 
-def _search(crowd: "Crowd") -> None:
+def _search() -> None:
     """People by pseudonym, and artists, whose listeners then stand out."""
     text = st.text_input(
         "Find a person or an artist",
@@ -154,9 +152,7 @@ def _search(crowd: "Crowd") -> None:
     )
     wanted = (text or "").strip()[:LETTERS]
     if wanted:
-        found = [
-            row for row, name in enumerate(crowd.names) if wanted.casefold() in name.casefold()
-        ]
+        found = session.matcher().named_like(wanted, FOUND)
         artists = session.matcher().catalogue.search(wanted, FOUND)
         with st.container(horizontal=True, gap="xsmall", key="map-found"):
             for artist in artists:
@@ -167,13 +163,13 @@ def _search(crowd: "Crowd") -> None:
                     on_click=_choose_artist,
                     args=(artist,),
                 )
-            for row in found[:FOUND]:
+            for person in found:
                 st.button(
-                    escape(_named(row)),
-                    key=f"map-person-{crowd.ids[row]}",
+                    escape(_named(person)),
+                    key=f"map-person-{person.id}",
                     icon=":material/person:",
                     on_click=_choose_person,
-                    args=(crowd.ids[row],),
+                    args=(person.id,),
                 )
         if not artists and not found:
             components.note(f"Nobody and nothing like “{escape(wanted)}”.")
