@@ -61,7 +61,7 @@ def test_the_order_is_that_of_the_symmetric_similarity_to_all(matcher):
     portrait, crowd = matcher.look(STRANGERS[1]), matcher.crowd()
     profiles = {p.id: p for p in matcher.shipped.profiles()}
     listening = matcher.embedder.people([profiles[id] for id in crowd.ids]).listening
-    everyone = People(crowd.user, crowd.candidate, listening)
+    everyone = People(crowd.user[:], crowd.candidate[:], listening)
     scores = similarity(matcher.embedder.people([STRANGERS[1]]), everyone)[0]
     near = nearness(similarity(everyone, everyone), ~np.eye(len(crowd), dtype=bool))
     expected = [crowd.ids[row] for row in np.argsort(HUB_SHARE * near - scores, kind="stable")]

@@ -254,7 +254,7 @@ def test_an_update_puts_both_vectors_and_the_list_in_step(matcher, portrait, wis
     assert owned.id == joined.id and owned.listener == matcher.person(joined.id)
     assert not np.allclose(before.user[row], after.user[now])
     assert not np.allclose(before.candidate[row], after.candidate[now])
-    assert after.names[now] == "Cobalt Waltz"
+    assert owned.listener.name == "Cobalt Waltz"
     assert find(matcher, joined.code).created == owned.created
 
 

@@ -8,8 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from twotower.cli import app
-from twotower.community import Community, Member, receipts
-from twotower.community.crowd import Removal
+from twotower.community import Community, Member, Removal, receipts
 from twotower.domain import Artist, Listener, Profile
 from twotower.errors import BadReceipt
 
