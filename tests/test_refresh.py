@@ -17,12 +17,15 @@ from learning import (
     joining,
     member,
     quick_map,
+    settle,
     shaken,
 )
 from planted import ring, ring_content, ring_tags
+from servers import fresh, postgres
 
 from twotower import projection, shipped
-from twotower.community import Community
+from twotower.community import Community, new_id
+from twotower.community.shards import spread
 from twotower.embedder import Embedder
 from twotower.errors import CommunityError, IncompatibleModel
 from twotower.fit import TwoTowers, fit, prepare
@@ -207,6 +210,43 @@ def test_without_base_data_a_refresh_goes_through_too(settings):
     outcome = refresh(settings, steps=10)
     assert outcome.switched and not outcome.base, outcome.reason
     assert Matcher.load(settings).catalogue.row(NEW) is not None
+
+
+@pytest.mark.parametrize("servers", [1, 3])
+def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
+    planted_assets, tmp_path, servers
+):
+    with postgres(servers) as running:
+        url = fresh(running[0])
+        if servers > 1:
+            spread(url, [fresh(each) for each in running], community=new_id())
+        settings = settle(tmp_path, planted_assets, url)
+        served = Matcher.load(settings)
+        everyone = set(served.crowd().ids)
+        assert len(everyone) == 200 + JOINED and served.is_current()
+        outcome = refresh(settings, steps=5)
+        assert outcome.switched and outcome.new_artists == 1, outcome.reason
+        assert outcome.embedded == 200 + JOINED
+
+        assert not served.is_current()
+        late = replace(ring(1, origin="file", seed=78)[0], id="late")
+        served.community.join(member(served.embedder, late, training=False))  # not switched over
+        now = Matcher.load(settings)
+        assert (now.version, now.generation) == (outcome.model, outcome.model)
+        crowd = now.crowd()
+        assert set(crowd.ids) == {*everyone, "late"} and np.isfinite(crowd.places).all()
+        user = now.embedder.embed([joining()[0]], "user")[0]
+        assert user @ crowd.user[crowd.row_of("m0")] > 0.98
+        assert now.catalogue.row(NEW) is not None
+
+        assert back(settings) == (outcome.model, outcome.before)
+        assert not now.is_current() and served.is_current()
+        then = Matcher.load(settings)
+        assert (then.version, then.generation) == (outcome.before, None)
+        assert set(then.crowd().ids) == {*everyone, "late"} == set(served.crowd().ids)
+        assert by_model(settings) == {outcome.before: 201 + JOINED, outcome.model: 201 + JOINED}
+        for each in (served, now, then):
+            each.community.close()
 
 
 def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(settings):
