@@ -261,6 +261,45 @@ def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(setting
     assert Embedder.load(aside / "model").version == outcome.model
 
 
+@pytest.mark.parametrize("strength", [1e-3, 3.0])
+def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
+    first = refresh(settings, learn=lambda embedder, _: shaken(embedder, 1e-2))
+    folder = Generations.of(settings).folder
+
+    def state():
+        files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        community = Community.open(settings.community, model_version=first.model)
+        told = community.stats(), community.epoch(), community.previous()
+        community.close()
+        return files.keys(), {p: t for p, t in files.items() if p.name != ".lock"}, told
+
+    before = state()
+    dry = refresh(settings, dry_run=True, learn=lambda embedder, _: shaken(embedder, strength))
+    assert dry.dry_run and not dry.switched and dry.good == (strength < 1)
+    assert state() == before and not Generations.of(settings).work.exists()
+    meant = refresh(settings, learn=lambda embedder, _: shaken(embedder, strength))
+    assert (meant.model, meant.checks, meant.reason) == (dry.model, dry.checks, dry.reason)
+    assert meant.switched == dry.good
+
+
+def test_a_dry_run_of_the_whole_gives_the_model_that_is_served_when_it_is_meant(settings):
+    dry = refresh(settings, steps=5, data=base(), dry_run=True)
+    assert (dry.base, dry.switched, dry.embedded, dict(dry.moved)) == (True, False, 0, {})
+    assert set(dry.seconds) == {"reading", "learning", "checks"}
+    assert refresh(settings, steps=5, data=base()).model == dry.model
+
+
+def test_a_refresh_that_fails_leaves_nothing_half_made(settings, monkeypatch):
+    def broken(*args, **more):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(renewal, "laid_out", broken)
+    with pytest.raises(OSError, match="No space"):
+        refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    assert not Generations.of(settings).work.exists()
+    assert Generations.of(settings).names() == []
+
+
 def test_a_check_falls_only_beyond_its_interval():
     assert Check("x", 9, 0.5, 0.4, -0.2, -0.01).fell
     assert not Check("x", 9, 0.5, 0.4, -0.2, 0.01).fell

@@ -84,9 +84,13 @@ class Generations:
 
     def begin(self) -> Path:
         """An empty folder to make a generation in."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        self.discard()
         self.work.mkdir(parents=True)
         return self.work
+
+    def discard(self) -> None:
+        """Let go of what is worked on; nothing where it has become a generation."""
+        shutil.rmtree(self.work, ignore_errors=True)
 
     def finish(self, name: str, about: Mapping[str, Any]) -> Path:
         """What was worked on becomes the generation `name`, whole or not at all."""
