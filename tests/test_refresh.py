@@ -332,6 +332,24 @@ def test_older_generations_go_with_their_vectors(settings):
     assert back(settings) == (versions[2], versions[1])
 
 
+def test_communities_that_share_a_folder_of_models_leave_each_others_alone(
+    planted_assets, tmp_path
+):
+    both = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        settings = settle(tmp_path / name, planted_assets)
+        both.append(replace(settings, models=tmp_path / "models"))
+    one, other = both
+    first = refresh(one, learn=lambda e, _: shaken(e, 1e-2)).model
+    made = [refresh(other, learn=lambda e, _, n=n: shaken(e, 1e-3 * n)).model for n in (1, 2, 3)]
+    assert Generations.of(one).names() == sorted([first, *made[1:]])
+    served = Matcher.load(one)
+    assert served.generation == first and len(served.crowd()) == 200 + JOINED
+    assert back(one)[0] == first and back(other) == (made[2], made[1])
+    served.community.close()
+
+
 def test_too_few_who_consent_are_told(planted_assets, tmp_path):
     settings = Settings(tmp_path, planted_assets, f"sqlite:///{tmp_path / 'c.sqlite'}")
     with pytest.raises(CommunityError, match="needs 20"):

@@ -111,6 +111,18 @@ class Generations:
         there = (each.name for each in self.folder.iterdir() if each.is_dir())
         return sorted(set(there) - {WORK, REFUSED})
 
+    def is_of_another(self, name: str, community: str) -> bool:
+        """Whether it was made for another community that keeps its models in this folder too.
+
+        One that isn't whole is nobody's; one that can't be read may be anybody's.
+        """
+        if not (self.folder / name / ABOUT).is_file():
+            return False
+        try:
+            return bool(self.about(name).get("community", community) != community)
+        except IncompatibleModel:
+            return True
+
     def drop(self, name: str) -> None:
         """First it is no longer whole, then it is gone."""
         (self.folder / name / ABOUT).unlink(missing_ok=True)

@@ -273,7 +273,12 @@ def _switch(
     outcome = replace(outcome, moved=laid.moved, embedded=len(ids))
     with clock.of("switching"):
         tell(0.96, "storing what was embedded")
-        about = {**outcome.to_dict(), "before": now.name, "of": outcome.before}
+        about = {
+            **outcome.to_dict(),
+            "before": now.name,
+            "of": outcome.before,
+            "community": now.community.id,
+        }
         now.generations.finish(learned.version, about)
         after = now.community.of_model(learned.version)
         mark = together.digest[:12]
@@ -348,7 +353,7 @@ def _clear(now: Now, *, served: str | None = None, before: str | None = None) ->
         before = None if served is None else now.generations.before(served)
     kept = {served, before} - {None}
     for name in now.generations.names():
-        if name not in kept:
+        if name not in kept and not now.generations.is_of_another(name, now.community.id):
             now.generations.drop(name)
     needed = {*kept, now.embedder.version}
     if served is None or before is None:
