@@ -1,15 +1,17 @@
 """Does a model get better by learning on from listeners who join, and what does a refresh cost?
 
-    TWOTOWER_DATA=DIR python benchmarks/refresh.py [--base 700] [--join 800] [--more 200]
+    TWOTOWER_DATA=DIR python benchmarks/refresh.py [--base 700] [--join 800] [--more 200] [--seed 0]
 
-A model is trained on part of the training listeners of HetRec (split 0); of the others so many join
-its community, in a temporary folder, and let it learn. One refresh is made with the base data, then
-gone back from; one without it, and gone back from; one whose model is spoilt must be refused. The
-figures are the refresh's own checks: the same questions to both models, paired intervals. The
-listeners held out of the split were seen by neither.
+A model is trained on part of the training listeners of HetRec (split SEED); of the others so many
+join its community, in a temporary folder, and let it learn. One refresh is made with the base data,
+then gone back from; one without it, and gone back from; one whose model is spoilt must be refused.
+The figures are the refresh's own checks: the same questions to both models, paired intervals. The
+listeners held out of the split were seen by neither. The seed also says who of those who join is
+held out.
 """
 
 import argparse
+import hashlib
 import tempfile
 import time
 from dataclasses import replace
@@ -21,7 +23,7 @@ from results import write
 
 from twotower.assets import build_community
 from twotower.checks import Sources, read_sources
-from twotower.community import Member, new_id
+from twotower.community import Member
 from twotower.domain import Listener, Profile
 from twotower.embedder import Embedder
 from twotower.fit import fit
@@ -44,11 +46,12 @@ def spoilt(embedder: Embedder, _: Consented) -> Embedder:
     return replace(embedder, model=model.eval(), version="unsaved")
 
 
-def joined(matcher: Matcher, profile: Profile) -> None:
-    profile = replace(profile, id=new_id(), origin="file", tracks=(), playlists=())
+def joined(matcher: Matcher, profile: Profile, seed: int) -> None:
+    id = hashlib.sha256(f"{seed}:{profile.id}".encode()).hexdigest()[:16]
+    profile = replace(profile, id=id, origin="file", tracks=(), playlists=())
     user, candidate = (matcher.embedder.embed([profile], side)[0] for side in ("user", "candidate"))
     place = matcher.place(matcher.look(profile))
-    listener = Listener(profile.id, "someone", "file", listed_artists(profile), (), place)
+    listener = Listener(profile.id, f"someone {id}", "file", listed_artists(profile), (), place)
     matcher.community.join(Member(listener, user, candidate, training=True, profile=profile))
 
 
@@ -70,10 +73,11 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=400, help="of the model at the beginning")
     options.add_argument("--more", type=int, default=200, help="steps of each refresh")
     options.add_argument("--invented", type=int, default=1500)
+    options.add_argument("--seed", type=int, default=0)
     asked = options.parse_args()
     torch.set_num_threads(1)
     sources = read_sources(asked.data)
-    split = split_listeners(sources.listeners, 0)
+    split = split_listeners(sources.listeners, asked.seed)
     others = (*split.validation, *split.training)
     base, joining = others[: asked.base], others[asked.base :][: asked.join]
     played = {key for p in sources.listeners for key in p.artists}
@@ -85,19 +89,22 @@ def main() -> None:
             folder / "none", folder / "assets", f"sqlite:///{folder / 'community.sqlite'}"
         )
         start = time.perf_counter()
-        embedder = fit(base, content, known.tags, config=TrainConfig(steps=asked.steps))
+        config = TrainConfig(steps=asked.steps, seed=asked.seed)
+        embedder = fit(base, content, known.tags, config=config)
         trained_s = time.perf_counter() - start
         embedder = embedder.save(settings.model)
-        build_community(known, embedder, settings.assets, listeners=asked.invented)
+        build_community(known, embedder, settings.assets, seed=asked.seed, listeners=asked.invented)
         matcher = Matcher.load(settings)
         for profile in joining:
             if matcher.embedder.knows(profile):
-                joined(matcher, profile)
+                joined(matcher, profile, asked.seed)
         matcher.community.close()
         asks = {"others": sources.others}
         both = replace(known, listeners=(*base, *split.test), **asks)
-        with_base = refresh(settings, steps=asked.more, data=both)
+        more = {"steps": asked.more, "seed": asked.seed}
+        with_base = refresh(settings, **more, data=both)
         found: dict[str, Any] = {
+            "seed": asked.seed,
             "base listeners": len(base),
             "joined": len(joining),
             "steps at the beginning": asked.steps,
@@ -109,12 +116,12 @@ def main() -> None:
         if with_base.switched:
             back(settings)
         alone = Sources(split.test, **asks)
-        without = refresh(settings, steps=asked.more, data=alone)
+        without = refresh(settings, **more, data=alone)
         found["without base data"] = told(without)
         print(found["without base data"], flush=True)
         if without.switched:
             back(settings)
-        found["spoilt"] = told(refresh(settings, data=alone, learn=spoilt))
+        found["spoilt"] = told(refresh(settings, seed=asked.seed, data=alone, learn=spoilt))
     print(found)
     print(write("refresh", found))
 

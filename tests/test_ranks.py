@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,11 +19,12 @@ import torch.multiprocessing
 from planted import ring, ring_content, ring_tags
 
 from twotower import training
+from twotower.ablation import VARIANTS
 from twotower.embedder import Embedder
 from twotower.errors import BadProfile, LostProcess
 from twotower.features import collate
 from twotower.fit import fit
-from twotower.losses import BY_NAME
+from twotower.losses import BY_NAME, Name
 from twotower.metrics import bootstrap
 from twotower.model import ModelConfig, TwoTower
 from twotower.profiles import write_profiles
@@ -33,7 +35,12 @@ from twotower.tables import build_world
 from twotower.training import Step, TrainConfig, Views, tables_for, together, train
 
 LISTENERS = ring(160, artists=16, hits=16)
-LOSSES = ("softmax", "sigmoid", "bpr")
+LEARNED: dict[str, tuple[Name, ModelConfig]] = {  # what a step may teach, and by which loss
+    **{name: (name, ModelConfig()) for name in BY_NAME},
+    "attention": ("softmax", ModelConfig(pooling="attention")),
+    "one tower": ("softmax", ModelConfig(shared=True)),
+    "triplet, one tower of attention": ("triplet", ModelConfig(pooling="attention", shared=True)),
+}
 SHORT = TrainConfig(steps=16)
 
 
@@ -84,21 +91,23 @@ def one_step(ranks: Ranks, batch: training.Drawn) -> dict[str, tuple[float, np.n
     """Loss and gradient of one step without dropout, by each loss, from the same weights."""
     torch.manual_seed(0)
     found = {}
-    for name in LOSSES:
-        model = TwoTower(ModelConfig()).eval()
+    for name, (loss_name, config) in LEARNED.items():
+        model = TwoTower(config).eval()
         with torch.no_grad():
             for parameter in model.parameters():  # those that start at zero would hide the others
                 parameter += 0.02 * torch.randn(parameter.shape)
         users, candidates, inputs, extra = batch
         sizes = ranks.sizes(len(users))
-        run = ranks.wrapped(Step(model))
+        run = ranks.wrapped(Step(model, loss_name))
         one, other, scale = run(inputs, extra, collate(users), collate(candidates))
-        loss = BY_NAME[name](
+        loss = BY_NAME[loss_name](
             ranks.gathered(one, sizes), ranks.gathered(other, sizes), scale=ranks.once(scale)
         )
         (loss * ranks.count).backward()
-        slopes = [p.grad.numpy().ravel() for p in model.parameters() if p.grad is not None]
-        found[name] = (loss.item(), np.concatenate(slopes))
+        learned = [p for p in model.parameters() if p.requires_grad]
+        slopes = [torch.zeros(0) if p.grad is None else p.grad.ravel() for p in learned]
+        assert all(map(len, slopes)), "a gradient is missing"
+        found[name] = (loss.item(), torch.cat(slopes).numpy())
     return found
 
 
@@ -136,6 +145,18 @@ def both_sides(ranks: Ranks, folder: Path) -> dict[str, Any]:
         on_record=lambda record: told.append(record.step),
     )
 
+    few = replace(SHORT, steps=3)  # what the first leaves undone shows in the second
+    variants = {
+        name: train(
+            world,
+            config=replace(few, **variant.training),
+            model_config=ModelConfig(**variant.model),
+            tables=tables,
+            ranks=ranks,
+        )[0]
+        for name, variant in VARIANTS.items()
+    }
+
     shared = ranks.of_first(lambda: world, folder)
     shared.plays.data[:] += ranks.rank + 1  # a copy of one's own
     lost = None
@@ -150,6 +171,7 @@ def both_sides(ranks: Ranks, folder: Path) -> dict[str, Any]:
         "again": weights(again),
         "records": history.records,
         "told": told,
+        "variants": {name: weights(model) for name, model in variants.items()},
         "shared": (shared.keys == world.keys, shared.plays - world.plays),
         "each": ranks.of_each(lambda: np.full(3, ranks.rank), folder),
         "first": ranks.at_first(lambda: "made"),
@@ -169,13 +191,13 @@ def two(tmp_path_factory) -> list[dict[str, Any]]:
 def test_a_step_of_two_has_the_loss_and_the_gradient_of_one_with_all_their_views(two):
     world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
     alone = one_step(ALONE, together(drawn(world, tables_for(world, SHORT)[2])))
-    for name in LOSSES:
+    for name in LEARNED:
         loss, slope = alone[name]
-        largest = max(1.0, loss, float(np.abs(slope).max()))  # 3.4 for softmax, 185 for sigmoid
+        steepest = float(np.abs(slope).max())  # 6e-4 for triplet with attention, 345 for sigmoid
+        assert steepest > 1e-4
         for each in two:
-            assert each["step"][name][0] == pytest.approx(loss, abs=1e-5 * largest)
-            assert each["step"][name][1] == pytest.approx(slope, abs=1e-5 * largest)
-        assert np.abs(slope).max() > 0.1
+            assert each["step"][name][0] == pytest.approx(loss, rel=1e-5)
+            assert each["step"][name][1] == pytest.approx(slope, abs=1e-4 * steepest)
 
 
 def test_jobs_that_two_share_out_give_the_tables_of_one(two):
@@ -193,6 +215,13 @@ def test_both_end_with_the_same_weights_and_go_on_to_them_when_interrupted(two):
         assert each["told"] == [12, 14, 16] and len(each["records"]) == 8
     world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
     assert not np.array_equal(weights(train(world, config=SHORT)[0]), two[0]["whole"])
+
+
+def test_two_train_every_variant_to_the_same_weights(two):
+    first, second = (each["variants"] for each in two)
+    assert set(first) == set(VARIANTS)
+    for name in VARIANTS:
+        assert np.array_equal(first[name], second[name]), name
 
 
 def test_one_process_goes_on_from_what_two_have_kept(two):

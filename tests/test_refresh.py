@@ -17,12 +17,15 @@ from learning import (
     joining,
     member,
     quick_map,
+    settle,
     shaken,
 )
 from planted import ring, ring_content, ring_tags
+from servers import fresh, postgres
 
 from twotower import projection, shipped
-from twotower.community import Community
+from twotower.community import Community, new_id
+from twotower.community.shards import spread
 from twotower.embedder import Embedder
 from twotower.errors import CommunityError, IncompatibleModel
 from twotower.fit import TwoTowers, fit, prepare
@@ -209,6 +212,43 @@ def test_without_base_data_a_refresh_goes_through_too(settings):
     assert Matcher.load(settings).catalogue.row(NEW) is not None
 
 
+@pytest.mark.parametrize("servers", [1, 3])
+def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
+    planted_assets, tmp_path, servers
+):
+    with postgres(servers) as running:
+        url = fresh(running[0])
+        if servers > 1:
+            spread(url, [fresh(each) for each in running], community=new_id())
+        settings = settle(tmp_path, planted_assets, url)
+        served = Matcher.load(settings)
+        everyone = set(served.crowd().ids)
+        assert len(everyone) == 200 + JOINED and served.is_current()
+        outcome = refresh(settings, steps=5)
+        assert outcome.switched and outcome.new_artists == 1, outcome.reason
+        assert outcome.embedded == 200 + JOINED
+
+        assert not served.is_current()
+        late = replace(ring(1, origin="file", seed=78)[0], id="late")
+        served.community.join(member(served.embedder, late, training=False))  # not switched over
+        now = Matcher.load(settings)
+        assert (now.version, now.generation) == (outcome.model, outcome.model)
+        crowd = now.crowd()
+        assert set(crowd.ids) == {*everyone, "late"} and np.isfinite(crowd.places).all()
+        user = now.embedder.embed([joining()[0]], "user")[0]
+        assert user @ crowd.user[crowd.row_of("m0")] > 0.98
+        assert now.catalogue.row(NEW) is not None
+
+        assert back(settings) == (outcome.model, outcome.before)
+        assert not now.is_current() and served.is_current()
+        then = Matcher.load(settings)
+        assert (then.version, then.generation) == (outcome.before, None)
+        assert set(then.crowd().ids) == {*everyone, "late"} == set(served.crowd().ids)
+        assert by_model(settings) == {outcome.before: 201 + JOINED, outcome.model: 201 + JOINED}
+        for each in (served, now, then):
+            each.community.close()
+
+
 def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(settings):
     outcome = refresh(settings, learn=lambda embedder, _: shaken(embedder, 3.0))
     assert not outcome.switched
@@ -219,6 +259,45 @@ def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(setting
     assert set(by_model(settings)) == {outcome.before}
     aside = Generations.of(settings).folder / REFUSED
     assert Embedder.load(aside / "model").version == outcome.model
+
+
+@pytest.mark.parametrize("strength", [1e-3, 3.0])
+def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
+    first = refresh(settings, learn=lambda embedder, _: shaken(embedder, 1e-2))
+    folder = Generations.of(settings).folder
+
+    def state():
+        files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        community = Community.open(settings.community, model_version=first.model)
+        told = community.stats(), community.epoch(), community.previous()
+        community.close()
+        return files.keys(), {p: t for p, t in files.items() if p.name != ".lock"}, told
+
+    before = state()
+    dry = refresh(settings, dry_run=True, learn=lambda embedder, _: shaken(embedder, strength))
+    assert dry.dry_run and not dry.switched and dry.good == (strength < 1)
+    assert state() == before and not Generations.of(settings).work.exists()
+    meant = refresh(settings, learn=lambda embedder, _: shaken(embedder, strength))
+    assert (meant.model, meant.checks, meant.reason) == (dry.model, dry.checks, dry.reason)
+    assert meant.switched == dry.good
+
+
+def test_a_dry_run_of_the_whole_gives_the_model_that_is_served_when_it_is_meant(settings):
+    dry = refresh(settings, steps=5, data=base(), dry_run=True)
+    assert (dry.base, dry.switched, dry.embedded, dict(dry.moved)) == (True, False, 0, {})
+    assert set(dry.seconds) == {"reading", "learning", "checks"}
+    assert refresh(settings, steps=5, data=base()).model == dry.model
+
+
+def test_a_refresh_that_fails_leaves_nothing_half_made(settings, monkeypatch):
+    def broken(*args, **more):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(renewal, "laid_out", broken)
+    with pytest.raises(OSError, match="No space"):
+        refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    assert not Generations.of(settings).work.exists()
+    assert Generations.of(settings).names() == []
 
 
 def test_a_check_falls_only_beyond_its_interval():
@@ -251,6 +330,24 @@ def test_older_generations_go_with_their_vectors(settings):
     assert set(by_model(settings)) == set(versions[1:])
     assert Generations.of(settings).names() == sorted(versions[1:])
     assert back(settings) == (versions[2], versions[1])
+
+
+def test_communities_that_share_a_folder_of_models_leave_each_others_alone(
+    planted_assets, tmp_path
+):
+    both = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        settings = settle(tmp_path / name, planted_assets)
+        both.append(replace(settings, models=tmp_path / "models"))
+    one, other = both
+    first = refresh(one, learn=lambda e, _: shaken(e, 1e-2)).model
+    made = [refresh(other, learn=lambda e, _, n=n: shaken(e, 1e-3 * n)).model for n in (1, 2, 3)]
+    assert Generations.of(one).names() == sorted([first, *made[1:]])
+    served = Matcher.load(one)
+    assert served.generation == first and len(served.crowd()) == 200 + JOINED
+    assert back(one)[0] == first and back(other) == (made[2], made[1])
+    served.community.close()
 
 
 def test_too_few_who_consent_are_told(planted_assets, tmp_path):

@@ -49,6 +49,24 @@ def test_the_command_refreshes_and_goes_back(environment, monkeypatch):
     assert both.exit_code == 2 and "--json alone" in both.stderr
 
 
+def test_the_command_tries_without_switching(environment, monkeypatch):
+    planted(monkeypatch, 1e-3)
+    tried = CliRunner().invoke(app, ["refresh", "--dry-run"])
+    assert tried.exit_code == 0, tried.stderr
+    assert "dry run: no check fell; model" in tried.stdout
+    assert "invented listeners, halves: MRR" in tried.stdout
+    told = json.loads(CliRunner().invoke(app, ["refresh", "--dry-run", "--json"]).stdout)
+    assert (told["dry_run"], told["switched"], told["moved"]) == (True, False, {})
+    none = CliRunner().invoke(app, ["refresh", "--back"])
+    assert none.exit_code == 2 and "there is none before it" in none.stderr
+    both = CliRunner().invoke(app, ["refresh", "--back", "--dry-run"])
+    assert both.exit_code == 2 and "--json alone" in both.stderr
+    planted(monkeypatch, 3.0)
+    bad = CliRunner().invoke(app, ["refresh", "--dry-run"])
+    assert bad.exit_code == 1 and "the model before is served on" in bad.stderr
+    assert not (environment.generations / "refused").exists()
+
+
 def test_the_command_says_why_a_model_was_refused(environment, monkeypatch):
     planted(monkeypatch, 3.0)
     made = CliRunner().invoke(app, ["refresh"])

@@ -84,9 +84,13 @@ class Generations:
 
     def begin(self) -> Path:
         """An empty folder to make a generation in."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        self.discard()
         self.work.mkdir(parents=True)
         return self.work
+
+    def discard(self) -> None:
+        """Let go of what is worked on; nothing where it has become a generation."""
+        shutil.rmtree(self.work, ignore_errors=True)
 
     def finish(self, name: str, about: Mapping[str, Any]) -> Path:
         """What was worked on becomes the generation `name`, whole or not at all."""
@@ -106,6 +110,18 @@ class Generations:
             return []
         there = (each.name for each in self.folder.iterdir() if each.is_dir())
         return sorted(set(there) - {WORK, REFUSED})
+
+    def is_of_another(self, name: str, community: str) -> bool:
+        """Whether it was made for another community that keeps its models in this folder too.
+
+        One that isn't whole is nobody's; one that can't be read may be anybody's.
+        """
+        if not (self.folder / name / ABOUT).is_file():
+            return False
+        try:
+            return bool(self.about(name).get("community", community) != community)
+        except IncompatibleModel:
+            return True
 
     def drop(self, name: str) -> None:
         """First it is no longer whole, then it is gone."""

@@ -77,6 +77,7 @@ def uniformity(vectors: Tensor, *, t: float = 2.0) -> Tensor:
 
 
 Name = Literal["softmax", "sigmoid", "triplet", "bpr"]
+SCALED: frozenset[Name] = frozenset({"softmax", "sigmoid", "bpr"})  # those that read a temperature
 BY_NAME: Mapping[Name, Callable[..., Tensor]] = MappingProxyType(
     {"softmax": in_batch_softmax, "sigmoid": pairwise_sigmoid, "triplet": triplet, "bpr": bpr}
 )

@@ -92,7 +92,9 @@ class Tower(nn.Module):
         self.log_confidence = nn.Parameter(torch.tensor(10.0).log())
         self.kind = nn.Parameter(torch.zeros(KINDS))
         self.gate = _mlp(DF_WIDTH + 4 + dim, config.gate, 1, config.dropout)
-        self.root = nn.Parameter(torch.eye(dim) * 10)  # lower root of the prior precision
+        self.root = nn.Parameter(  # lower root of the prior precision, which attention has not
+            torch.eye(dim) * 10, requires_grad=config.pooling == "precision"
+        )
         self.start = nn.Parameter(torch.zeros(dim))  # what a listener is before anything is known
         self.absent = nn.Parameter(torch.zeros(KINDS, dim))  # and what a missing group adds to it
         self.turn = nn.Parameter(torch.eye(dim))

@@ -44,7 +44,8 @@ class Ranks:
     def wrapped(self, step: nn.Module) -> nn.Module:
         """The module whose gradients are, after `backward`, the means over all processes.
 
-        Hold on to it until then: what it was made of knows nothing of the others.
+        Hold on to it until then: what it was made of knows nothing of the others. Each parameter
+        that asks for a gradient must get one in every step, for it is waited for.
         """
         return step if self.count == 1 else DistributedDataParallel(step)
 

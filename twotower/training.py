@@ -260,11 +260,15 @@ def threshold(config: TrainConfig, rng: np.random.Generator) -> int:
 
 
 class Step(nn.Module):
-    """A batch's way through both towers as one call, which is what processes can share."""
+    """A batch's way through both towers as one call, which is what processes can share.
 
-    def __init__(self, model: TwoTower) -> None:
+    A scale that the loss doesn't read is not learned: processes would wait for its gradient.
+    """
+
+    def __init__(self, model: TwoTower, loss: losses.Name = "softmax") -> None:
         super().__init__()
         self.model = model
+        model.log_scale.requires_grad_(loss in losses.SCALED)
 
     def forward(
         self, inputs: Tensor, extra: Tensor, users: ProfileBatch, candidates: ProfileBatch
@@ -361,7 +365,7 @@ def train(
     if resume is not None and resume.exists():
         first, history.records = _restore(resume, key, model, optimiser, average)
     ranks.agree(first)
-    run = ranks.wrapped(Step(model))
+    run = ranks.wrapped(Step(model, config.loss))
     playlists = np.char.startswith(world.source.astype(str), "mpd")
     model.train()
     for step in range(first, config.steps):

@@ -24,6 +24,9 @@ def refresh(
         typer.Option(min=2, help="Consenting listeners that an artist unknown so far needs."),
     ] = None,
     seed: Seed = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Learn and check only; serve and keep nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Learn on from those who said yes to training.
@@ -31,7 +34,7 @@ def refresh(
     The new model is served only where no check fell; exit code 1 where it is not.
     """
     if back:
-        if steps or share or seed:
+        if steps or share or seed or dry_run:
             raise typer.TyperException("--back goes with --json alone")
         _back(json)
         return
@@ -46,13 +49,14 @@ def refresh(
             steps=steps or STEPS,
             share=share or SHARE_OF,
             seed=seed,
+            dry_run=dry_run,
             progress=tell,
         )
     if json:
         show_json(outcome.to_dict())
     else:
         typer.echo(_told(outcome))
-    if not outcome.switched:
+    if not outcome.good:
         typer.echo(f"error: the model before is served on: {outcome.reason}", err=True)
         raise typer.Exit(DIFFERS)
 
@@ -83,4 +87,6 @@ def _told(outcome: "Outcome") -> str:
         )
     if outcome.switched:
         lines.append(f"model {outcome.model} is served, in place of {outcome.before}")
+    elif outcome.dry_run and outcome.good:
+        lines.append(f"dry run: no check fell; model {outcome.before} is served on")
     return "\n".join(lines)

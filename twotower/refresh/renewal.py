@@ -54,6 +54,12 @@ class Outcome:
     moved: Mapping[str, float]  # on the map, in standard deviations
     embedded: int
     seconds: Mapping[str, float]
+    dry_run: bool = False  # nothing was to be switched or kept
+
+    @property
+    def good(self) -> bool:
+        """Whether the model that was made may be served."""
+        return self.model != self.before and not any(check.fell for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "checks": [check.to_dict() for check in self.checks]}
@@ -94,10 +100,14 @@ class Now:
         except BaseException:
             opened.close()
             raise
-        community = opened.of_model(embedder.version)
-        if name is None:
-            community.seed(together.members(), digest=together.digest)
-        return cls(generations, name, embedder, together, community)
+        return cls(generations, name, embedder, together, opened.of_model(embedder.version))
+
+    def complete(self) -> None:
+        """Everyone is in the community with vectors of this model, and nobody with older ones."""
+        if self.name is None:
+            self.community.seed(self.shipped.members(), digest=self.shipped.digest)
+        _clear(self)
+        embed_missing(self.community, self.embedder)
 
 
 def refresh(
@@ -108,22 +118,25 @@ def refresh(
     seed: int = 0,
     data: Sources | None = None,
     learn: Learn | None = None,
+    dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Learn on, and serve the outcome where no check fell; else it is kept aside.
 
     Without `data` it is that of the settings, or none. `learn` makes a model in another way than
-    from those who consent and the data there is. CommunityError where too few consent.
+    from those who consent and the data there is. A `dry_run` ends after the checks, with the
+    community and its models as they were. CommunityError where too few consent.
     """
     generations = Generations.of(settings)
     with generations.alone():
         now = Now.open(settings)
         try:
-            _clear(now)
-            embed_missing(now.community, now.embedder)
+            if not dry_run:
+                now.complete()
             sources = data if data is not None else _sources(settings.data)
-            return _refresh(now, sources, steps, share, seed, learn, progress)
+            return _refresh(now, sources, steps, share, seed, learn, dry_run, progress)
         finally:
+            generations.discard()
             now.community.close()
 
 
@@ -134,6 +147,7 @@ def _refresh(
     share: int,
     seed: int,
     learn: Learn | None,
+    dry_run: bool,
     progress: Progress | None,
 ) -> Outcome:
     tell = progress or (lambda share, text: None)
@@ -203,7 +217,9 @@ def _refresh(
     )
     if learned.version == now.embedder.version:
         outcome = replace(outcome, reason="nothing was learned: the model is the one before")
-    if fallen or learned.version == now.embedder.version:
+    if dry_run:
+        return replace(outcome, dry_run=True)
+    if not outcome.good:
         now.generations.finish(REFUSED, outcome.to_dict())
         return outcome
     outcome = replace(outcome, switched=True)
@@ -257,7 +273,12 @@ def _switch(
     outcome = replace(outcome, moved=laid.moved, embedded=len(ids))
     with clock.of("switching"):
         tell(0.96, "storing what was embedded")
-        about = {**outcome.to_dict(), "before": now.name, "of": outcome.before}
+        about = {
+            **outcome.to_dict(),
+            "before": now.name,
+            "of": outcome.before,
+            "community": now.community.id,
+        }
         now.generations.finish(learned.version, about)
         after = now.community.of_model(learned.version)
         mark = together.digest[:12]
@@ -332,7 +353,7 @@ def _clear(now: Now, *, served: str | None = None, before: str | None = None) ->
         before = None if served is None else now.generations.before(served)
     kept = {served, before} - {None}
     for name in now.generations.names():
-        if name not in kept:
+        if name not in kept and not now.generations.is_of_another(name, now.community.id):
             now.generations.drop(name)
     needed = {*kept, now.embedder.version}
     if served is None or before is None:
