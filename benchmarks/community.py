@@ -60,7 +60,8 @@ def members(count: int, seed: int) -> Iterator[Member]:
 
 def newcomer(number: int) -> Member:
     vector = vectors(1, 1000 + number)[0]
-    who = Listener(f"newcomer-{number}", "Quiet Heron", "file", (("Low", 3.0),), ("indie rock",))
+    id, name = f"newcomer-{number}", f"Newcomer {number}"
+    who = Listener(id, name, "file", (("Low", 3.0),), ("indie rock",))
     return Member(who, vector, vector)
 
 
@@ -172,7 +173,7 @@ def apart(act: Callable[..., None], *args: object) -> Any:
 def begun(act: Callable[..., None], *args: object) -> tuple[Any, Any]:
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=act, args=(*args, theirs))
+    process = spawn.Process(target=act, args=(*args, theirs), daemon=True)
     process.start()
     theirs.close()  # so that a process that fails is the end of it
     return process, ours
