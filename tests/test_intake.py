@@ -142,6 +142,19 @@ def test_a_kill_during_an_import_leaves_nobody_in_half_or_without_a_code(
     assert set(stored(matcher, tmp_path)) == {f"p{n}" for n in range(PEOPLE)}
 
 
+def test_the_code_is_in_its_file_before_the_row_is_stored(matcher, tmp_path, monkeypatch):
+    write_people(tmp_path, 3)
+    store, seen = matcher.community.join, []
+
+    def join(member) -> int:
+        assert member.code_hash in map(code_hash, codes_in(tmp_path).values())
+        seen.append(member)
+        return store(member)
+
+    monkeypatch.setattr(matcher.community, "join", join)
+    assert bring(matcher, tmp_path).joined == len(seen) == 3
+
+
 @pytest.mark.parametrize("half", ["{", '{"id": "p', '{"id": "p1", "code": "MN-2345', None])
 def test_the_end_of_the_codes_is_a_whole_line_whatever_was_there(matcher, tmp_path, half):
     write_people(tmp_path, 1)
