@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted import ring
+from test_community_faults import limit_files
 from test_matching import opened
 
 from twotower.errors import CommunityError
@@ -188,3 +189,24 @@ def test_no_two_imports_add_to_one_file_of_codes(matcher, tmp_path):
 
     assert bring(matcher, tmp_path, meanwhile).joined == 2
     assert len(said) == 2 and len(stored(matcher, tmp_path)) == 2
+
+
+def test_a_full_disk_leaves_no_half_code_and_the_same_call_goes_on(matcher, tmp_path):
+    write_people(tmp_path, 3)
+    codes = tmp_path / "codes.jsonl"
+
+    def fill(_, text: str) -> None:
+        if text == "line 2":
+            limit_files(codes.stat().st_size + 10)  # the second code has no room
+
+    before = matcher.community.seq()
+    try:
+        with pytest.raises(CommunityError, match="make room, and the same call goes on"):
+            bring(matcher, tmp_path, fill)
+    finally:
+        limit_files(None)
+    assert set(stored(matcher, tmp_path)) == set(codes_in(tmp_path)) == {"p0"}
+    assert matcher.community.seq() == before + 1
+    again = bring(matcher, tmp_path)
+    assert (again.known, again.joined) == (1, 2)
+    assert set(stored(matcher, tmp_path)) == {"p0", "p1", "p2"}
