@@ -156,6 +156,23 @@ def test_the_code_is_in_its_file_before_the_row_is_stored(matcher, tmp_path, mon
     assert bring(matcher, tmp_path).joined == len(seen) == 3
 
 
+def test_who_finds_the_suggested_name_taken_meanwhile_gets_another(matcher, tmp_path, monkeypatch):
+    write_people(tmp_path, 1)
+    store, names = matcher.community.join, []
+
+    def join(member) -> int:
+        if not names:  # somebody else is quicker
+            who = replace(member.listener, id="f" * 16)
+            store(replace(member, listener=who, code_hash=code_hash("another")))
+        names.append(member.listener.name)
+        return store(member)
+
+    monkeypatch.setattr(matcher.community, "join", join)
+    assert bring(matcher, tmp_path).joined == 1
+    (code,) = codes_in(tmp_path).values()
+    assert find(matcher, code).listener.name == names[-1] != names[0]
+
+
 @pytest.mark.parametrize("half", ["{", '{"id": "p', '{"id": "p1", "code": "MN-2345', None])
 def test_the_end_of_the_codes_is_a_whole_line_whatever_was_there(matcher, tmp_path, half):
     write_people(tmp_path, 1)

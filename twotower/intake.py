@@ -7,18 +7,20 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from twotower import membership
 from twotower.domain import Profile, artist_key
-from twotower.errors import BadProfile, CommunityError, EmptyProfile, MayNotJoin
-from twotower.matching import Matcher
+from twotower.errors import BadName, BadProfile, CommunityError, EmptyProfile, MayNotJoin
+from twotower.matching import Matcher, Portrait
+from twotower.membership import Wish, suggest_name
 from twotower.sources.lines import profile_from_json
 
 SHOWN = 20  # top artists of each that others see
 TOLD = 1_000  # refused lines whose reason is kept
+NAMES = 5  # that are tried for each
 MOST_BYTES = 16 << 20  # of one line
 BEGINNING = b'{"id": "'  # of a line of codes
 
@@ -70,18 +72,29 @@ def bring_in(
                 membership.check_origin(profile)
                 portrait = matcher.look(profile)
                 pool = membership.showable(matcher, portrait)[:SHOWN] if findable else ()
-                name = membership.suggest_name(int(id, 16), community) if findable else ""
                 shown = tuple(artist_key(artist.name) for artist in pool)
                 code = membership.new_code()
                 # in the file before the row is stored: nobody is ever in without a way out
                 keep(profile.id, code)
-                wish = membership.Wish(name, shown, findable, training)
-                membership.join(matcher, portrait, wish, id=id, code=code)
+                wish = Wish("", shown, findable, training)
+                _join(matcher, portrait, wish, id, code)
             except (BadProfile, EmptyProfile, MayNotJoin) as error:
                 intake.refuse(number, str(error))
             else:
                 intake.joined += 1
     return intake
+
+
+def _join(matcher: Matcher, portrait: Portrait, wish: Wish, id: str, code: str) -> None:
+    """Join under a suggested name; another one where somebody was quicker, or it is their own."""
+    for turn in range(NAMES):
+        name = suggest_name(int(id, 16) + turn, matcher.community) if wish.findable else ""
+        try:
+            membership.join(matcher, portrait, replace(wish, name=name), id=id, code=code)
+            return
+        except BadName:
+            if turn == NAMES - 1:
+                raise
 
 
 @contextmanager
