@@ -23,7 +23,7 @@ from twotower.matching import Matcher
 from twotower.membership import code_hash, find
 from twotower.profiles import write_profiles
 
-ROUNDS, PEOPLE = 20, 80
+ROUNDS, PEOPLE = 20, 120
 TESTS = Path(__file__).parent
 # Forks a child for each line it reads, so that libraries are loaded once. The child brings the
 # people of a file in, and tells of each line that it has come to.
@@ -117,11 +117,14 @@ def test_a_kill_during_an_import_leaves_nobody_in_half_or_without_a_code(
     undisturbed.community.close()
     now: dict[str, dict] = {}
     for _ in range(ROUNDS):
+        if len(now) > PEOPLE - 3:  # all but done
+            break
         bringer.stdin.write("go\n")
         bringer.stdin.flush()
         ready, pid = bringer.stdout.readline().split()
         assert ready == "ready"
-        for _ in range(len(now) + 1 + rng.randrange(3)):
+        begun = len(now) + 1 + rng.randrange(3)
+        for _ in range(begun):
             assert bringer.stdout.readline().startswith("line ")
         threading.Event().wait(rng.random() * 0.02)  # anywhere within one listener
         os.kill(int(pid), signal.SIGKILL)
@@ -129,7 +132,7 @@ def test_a_kill_during_an_import_leaves_nobody_in_half_or_without_a_code(
             assert line
         before, now = now, stored(matcher, tmp_path)
         assert {id: now.get(id) for id in before} == before
-        assert list(now) == [f"p{n}" for n in range(len(now))]
+        assert list(now) == [f"p{n}" for n in range(len(now))] and len(now) >= begun - 1
         for id, held in now.items():
             same = ("artists", "genres", "origin", "findable", "training")
             assert [held[key] for key in same] == [wanted[id][key] for key in same]
@@ -137,7 +140,7 @@ def test_a_kill_during_an_import_leaves_nobody_in_half_or_without_a_code(
             assert kept["artists"] == right["artists"]
             for side in ("user_vector", "candidate_vector"):
                 assert np.allclose(held["vectors"][0][side], wanted[id]["vectors"][0][side])
-    assert ROUNDS <= len(now) < PEOPLE
+    assert now
     last = bring(matcher, tmp_path)
     assert (last.known, last.joined) == (len(now), PEOPLE - len(now))
     assert set(stored(matcher, tmp_path)) == {f"p{n}" for n in range(PEOPLE)}
