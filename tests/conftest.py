@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from learning import settle
 from planted import main_plane, make_sources, ring, ring_content, ring_tags
+from servers import postgres
 from streamlit.testing.v1 import AppTest
 from vectors import write
 from world import INDEX, PlantedMatcher
@@ -62,6 +63,13 @@ def judged_assets(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("judged")
     write(folder, make_sources())
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator:
+    """A PostgreSQL server."""
+    with postgres() as (one,):
+        yield one
 
 
 @pytest.fixture

@@ -57,3 +57,13 @@ def fresh(server) -> str:
     name = f"c{secrets.token_hex(6)}"
     server.psql(f"CREATE DATABASE {name};")
     return as_url(server.get_uri(), name)
+
+
+def killed_whole(server) -> None:
+    """Take all processes of a server away at once, as where the machine's memory is full."""
+    head = server.get_postmaster_info().process
+    processes = [head, *head.children(recursive=True)]  # the head first: it would start others
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait(20)

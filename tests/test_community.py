@@ -18,12 +18,6 @@ from twotower.errors import BadName, CommunityError
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator:
-    with postgres() as (one,):
-        yield one
-
-
-@pytest.fixture(scope="session")
 def three() -> Iterator:
     with postgres(3) as servers:
         yield servers

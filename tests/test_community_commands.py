@@ -13,7 +13,9 @@ from twotower.cli import app
 from twotower.domain import SPOTIFY_WEB_API
 from twotower.profiles import write_profiles
 
-COMMANDS = ("init", "import", "join", "leave", "export", "stats", "verify-receipt", "backup")
+COMMANDS = (
+    *("init", "import", "join", "update", "leave", "export", "stats", "verify-receipt", "backup"),
+)
 
 
 class Terminal:
@@ -31,12 +33,24 @@ class Terminal:
         return CliRunner().invoke(app, called, env=self.env, input=input)
 
     def join(self, *more: str) -> dict:
-        profile = self.folder / "me.jsonl"
-        write_profiles([replace(p, id="me") for p in ring(1, artists=20, origin="file")], profile)
         wish = ("--name", "Amber Cadence", "--findable", "--training")
-        result = self("join", profile, *wish, "--json", *more)
+        result = self("join", self.music("me.jsonl"), *wish, "--json", *more)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
+
+    def music(self, name: str, *, quarter: int = 0, seed: int = 0) -> Path:
+        """A file of one person's music, from a quarter of the ring."""
+        heard = ring(quarter + 1, artists=20, origin="file", seed=seed)[quarter]
+        write_profiles([replace(heard, id="me")], self.folder / name)
+        return self.folder / name
+
+    def update(self, code: str, *args: object) -> dict:
+        result = self("update", *args, "--json", input=code)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def held(self, code: str) -> dict:
+        return json.loads(self("export", input=code).stdout)
 
     def stats(self) -> dict:
         return json.loads(self("stats", "--json").stdout)
@@ -94,10 +108,86 @@ def test_a_code_may_come_from_a_file(call):
     assert json.loads(call("export", "--code-file", file).stdout)["id"] == joined["id"]
 
 
+def test_update_changes_what_it_is_told_and_leaves_the_rest(call):
+    joined = call.join("--show", "9")
+    code, before = joined["code"], call.held(joined["code"])
+    fewer = call.update(code, "--show", "4", "--name", "Cobalt Waltz")
+    assert fewer["shown"] == joined["shown"][:4] and fewer["name"] == "Cobalt Waltz"
+    assert fewer["findable"] and fewer["training"] and fewer["id"] == joined["id"]
+    held = call.held(code)
+    assert held["profile"] == before["profile"] and held["created"] == before["created"]
+    hidden = call.update(code, "--no-findable")
+    assert (hidden["name"], hidden["shown"], hidden["findable"]) == ("", [], False)
+    assert call.stats()["findable"] == call.stats()["invented"]
+    found = call.update(code, call.folder / "me.jsonl", "--findable", "--name", "Amber Cadence")
+    assert len(found["shown"]) > 9 and found["training"]
+    assert call.update(code, "--no-training")["shown"] == found["shown"]
+    assert "profile" not in call.held(code) and call.stats()["training"] == 0
+
+
+def test_update_puts_todays_music_in_and_shows_no_other_artist_unasked(call):
+    joined = call.join("--show", "12")
+    code, before = joined["code"], call.held(joined["code"])
+    file = call.folder / "code.txt"
+    file.write_text(code)
+    today = call.music("today.jsonl", seed=8)
+    now = json.loads(call("update", today, "--code-file", file, "--json").stdout)
+    assert 3 <= len(now["shown"]) < 12 and set(now["shown"]) < set(joined["shown"])
+    held = call.held(code)
+    assert held["profile"]["artists"] != before["profile"]["artists"]
+    assert held["vectors"][0]["user_vector"] != before["vectors"][0]["user_vector"]
+    more = call.update(code, today, "--show", "15")
+    assert len(more["shown"]) == 15 and not set(more["shown"]) <= set(joined["shown"])
+    told = call("update", "--name", "Cobalt Waltz", input=code)
+    assert told.stdout == f"Others now find Cobalt Waltz and see: {', '.join(more['shown'])}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "nothing to change"),
+        (["--show", "8"], "others see 5 of your artists"),
+        (["--no-findable", "--no-training"], "leave, and all is removed"),
+        (["--no-findable", "--name", "Cobalt Waltz"], "nobody finds you"),
+        (["--name", ""], "needs a pseudonym"),
+        (["--name", "Listener 7"], "name"),
+        (["nowhere.csv"], "no such file"),
+    ],
+)
+def test_an_update_that_can_not_be_is_told_and_changes_nothing(call, args, said):
+    joined = call.join("--show", "5")
+    before = call.held(joined["code"])
+    result = call("update", *args, input=joined["code"])
+    assert result.exit_code == 2 and said in result.stderr and not result.stdout
+    assert call.held(joined["code"]) == before
+
+
+def test_who_was_not_found_needs_music_and_a_name_to_be(call):
+    code = call.join()["code"]
+    call.update(code, "--no-findable")
+    for args, said in (
+        (["--findable", "--name", "Cobalt Waltz"], "bring your music too"),
+        (["--findable", call.folder / "me.jsonl"], "needs a pseudonym"),
+        (["--show", "5"], "nobody finds you"),
+    ):
+        result = call("update", *args, input=code)
+        assert result.exit_code == 2 and said in result.stderr
+    other = call("update", "--name", "Cobalt Waltz", input="MN-" + "AAAAA-" * 5)
+    assert other.exit_code == 2 and "nobody here has this code" in other.stderr
+    assert call.held(code)["findable"] is False
+
+
+def test_music_with_none_of_the_artists_that_others_see_asks_how_many(call):
+    code = call.join("--show", "5")["code"]
+    far = call.music("far.jsonl", quarter=2)
+    result = call("update", far, input=code)
+    assert result.exit_code == 2 and "say with --show how many" in result.stderr
+    assert len(call.update(code, far, "--show", "6")["shown"]) == 6
+
+
 def test_join_wants_both_answers_and_stores_nothing_without(call):
     call("init")
-    profile = call.folder / "me.jsonl"
-    write_profiles([replace(p, id="me") for p in ring(1, artists=20, origin="file")], profile)
+    profile = call.music("me.jsonl")
     for flags in (
         [],
         ["--findable"],

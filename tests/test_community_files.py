@@ -137,30 +137,6 @@ def test_a_page_damaged_in_the_middle_is_found_when_it_is_opened(community, url)
     assert aside.read_bytes() == content
 
 
-def pragma(community: Community, statement: str) -> None:
-    """Have every connection of the community from now on start with a statement."""
-    community.close()
-    sa.event.listen(community.database.engine, "connect", lambda raw, _: raw.execute(statement))
-
-
-def test_a_full_disk_is_told_and_loses_nothing(community: Community):
-    community.seed(invented(5))
-    before = community.crowd()
-    pragma(community, "PRAGMA max_page_count=1")  # raised by SQLite to the pages there are
-    with pytest.raises(CommunityError, match="no room to write"):
-        community.seed(invented(500))
-    assert people(community.crowd()) == people(before)
-    assert community.leave("made0")
-
-
-def test_a_read_only_community_is_told_and_can_be_read(community: Community):
-    community.seed(invented(5))
-    pragma(community, "PRAGMA query_only=1")
-    with pytest.raises(CommunityError, match="can be read but not written"):
-        community.join(member("a"))
-    assert len(community.crowd()) == 5
-
-
 def test_a_locked_database_is_told_and_can_be_read(community: Community, url: str):
     community.join(member("a"))
     holder = sqlite3.connect(sa.make_url(url).database, isolation_level=None)

@@ -19,7 +19,8 @@ app = typer.Typer(
 map_app = typer.Typer(help="Make the map, or find a place on it.", rich_markup_mode=None)
 app.add_typer(map_app, name="map")
 community_app = typer.Typer(
-    help="The listeners that can be found: join, leave, receipts, backups.", rich_markup_mode=None
+    help="The listeners that can be found: join, change, leave, receipts, backups.",
+    rich_markup_mode=None,
 )
 app.add_typer(community_app, name="community")
 
@@ -41,6 +42,7 @@ map_app.command("place")(people.map_place)
 community_app.command("init")(community.init)
 community_app.command("import")(community.import_)
 community_app.command("join")(community.join)
+community_app.command("update")(community.update)
 community_app.command("leave")(community.leave)
 community_app.command("export")(community.export)
 community_app.command("stats")(community.stats)

@@ -11,13 +11,13 @@ import typer
 from twotower.commands.options import Json, Tell, load_matcher, writable
 from twotower.commands.people import Files, read_person
 from twotower.disk import replacing
-from twotower.errors import MissingData
+from twotower.errors import MissingData, UnknownCode
 from twotower.settings import Settings
 from twotower.terminal import DIFFERS, Progress, plain, show_json
 
 if TYPE_CHECKING:
-    from twotower.community import Community
-    from twotower.matching import Matcher
+    from twotower.community import Community, Owned
+    from twotower.matching import Matcher, Portrait
 
 NOBODY = "no-model"  # no vectors are of it: for commands that compare nobody
 CodeFile = Annotated[
@@ -27,10 +27,28 @@ CodeFile = Annotated[
         help="File with the return code; without it the code is asked for, or read from a pipe.",
     ),
 ]
+NewFiles = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Files of today's music, to put in the place of what is stored; as for `join`.",
+    ),
+]
 Findable = Annotated[bool, typer.Option("--findable/--no-findable", help="Others may find them.")]
 Training = Annotated[
     bool, typer.Option("--training/--no-training", help="Their listening may help to train.")
 ]
+MeFindable = Annotated[
+    bool | None,
+    typer.Option("--findable/--no-findable", help="Others may find me.", show_default=False),
+]
+MyTraining = Annotated[
+    bool | None,
+    typer.Option(
+        "--training/--no-training", help="My listening may help to train.", show_default=False
+    ),
+]
+SHOWN_FIRST = 20  # artists that others see of who doesn't say how many
 
 
 def init(
@@ -104,21 +122,11 @@ def import_(
 def join(
     files: Files,
     name: Annotated[str, typer.Option(help="The pseudonym that others see.")] = "",
-    findable: Annotated[
-        bool | None,
-        typer.Option("--findable/--no-findable", help="Others may find me.", show_default=False),
-    ] = None,
-    training: Annotated[
-        bool | None,
-        typer.Option(
-            "--training/--no-training",
-            help="My listening may help to train.",
-            show_default=False,
-        ),
-    ] = None,
+    findable: MeFindable = None,
+    training: MyTraining = None,
     show: Annotated[
         int, typer.Option(min=3, max=100, help="How many of my top artists others may see.")
-    ] = 20,
+    ] = SHOWN_FIRST,
     json: Json = False,
 ) -> None:
     """Join with one person's files. Prints the return code, once: it is stored nowhere."""
@@ -151,6 +159,70 @@ def join(
     typer.echo(f"Keep this code: only with it you can leave. Others see: {seen}", err=True)
 
 
+def update(
+    files: NewFiles = None,
+    code_file: CodeFile = None,
+    name: Annotated[str | None, typer.Option(help="Another pseudonym.")] = None,
+    findable: MeFindable = None,
+    training: MyTraining = None,
+    show: Annotated[
+        int | None,
+        typer.Option(min=3, max=100, help="How many of my top artists others may see."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Put today's music or other choices in the place of what is stored of the code's owner.
+
+    What isn't given stays. With files, others see those of the artists they saw before that are in
+    them; --show lets them see the most played instead.
+    """
+    from twotower import membership
+
+    if not files and (name, findable, training, show) == (None, None, None, None):
+        raise typer.TyperException(
+            "nothing to change: give files of your music, --name, --show, --findable or "
+            "--no-findable, --training or --no-training"
+        )
+    code = _code(code_file)
+    person = read_person(files)[0] if files else None
+    with Progress() as tell, _matcher(tell) as matcher:
+        before = membership.find(matcher, code)
+        if before is None:
+            raise UnknownCode(membership.NOBODY)
+        portrait = matcher.look(person) if person is not None else None
+        found = before.findable if findable is None else findable
+        wish = membership.Wish(
+            before.listener.name if name is None else name,
+            _shown(matcher, before, portrait, show) if found else (),
+            found,
+            before.training if training is None else training,
+        )
+        if not found and (name is not None or show is not None):
+            raise typer.TyperException("nobody finds you: --name and --show go with --findable")
+        if found and not wish.name:
+            raise typer.TyperException("who is found needs a pseudonym: --name")
+        now = membership.update(matcher, code, portrait, wish)
+    artists = [artist for artist, _ in now.listener.artists]
+    if json:
+        show_json(
+            {
+                "id": now.id,
+                "name": now.listener.name,
+                "findable": now.findable,
+                "training": now.training,
+                "shown": artists,
+            }
+        )
+        return
+    if now.findable:
+        seen = ", ".join(map(plain, artists))
+        typer.echo(f"Others now find {plain(now.listener.name)} and see: {seen}")
+    else:
+        typer.echo("Others now see nothing of you")
+    kept = "is kept" if now.training else "is not kept"
+    typer.echo(f"Your whole profile {kept} for training", err=True)
+
+
 def leave(
     code_file: CodeFile = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask again.")] = False,
@@ -160,7 +232,6 @@ def leave(
     """Remove all that is stored of the owner of a return code, and give a receipt."""
     from twotower import membership
     from twotower.community import receipts
-    from twotower.errors import UnknownCode
 
     if out is not None:
         writable(out)
@@ -292,6 +363,35 @@ def _opened() -> "Iterator[Community]":
         yield community
     finally:
         community.close()
+
+
+def _shown(
+    matcher: "Matcher", before: "Owned", portrait: "Portrait | None", show: int | None
+) -> tuple[str, ...]:
+    """Keys of the artists to show: those shown before, or the `show` most played."""
+    from twotower import membership
+    from twotower.domain import artist_key
+
+    seen = membership.shown_before(before)
+    if portrait is None:
+        if not seen:
+            raise typer.TyperException("to be found, bring your music too: give files of it")
+        if show is not None and show > len(seen):
+            raise typer.TyperException(
+                f"others see {len(seen)} of your artists: give files of your music to show more"
+            )
+        return tuple(artist_key(artist.name) for artist in seen[:show])
+    pool = [artist_key(artist.name) for artist in membership.showable(matcher, portrait)]
+    if show is not None or not seen:
+        return tuple(pool[: show or SHOWN_FIRST])
+    known = {artist_key(artist.name) for artist in seen}
+    shown = tuple(key for key in pool if key in known)
+    if len(shown) < membership.LEAST_SHOWN:
+        raise typer.TyperException(
+            f"of the artists that others see, {len(shown)} are in these files: say with --show how "
+            "many of the most played they may see instead"
+        )
+    return shown
 
 
 def _stats(community: "Community") -> dict[str, Any]:

@@ -56,6 +56,8 @@ def _advice(error: DBAPIError) -> str:
     text = str(error.orig)
     if "locked" in text or "busy" in text or "lock timeout" in text:
         return "another program is writing to the community just now: try again in a moment"
+    if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_READONLY_DIRECTORY":
+        return "the community's folder can't be written, which even reading needs: check its rights"
     if "readonly" in text or "read-only" in text:
         return "the community can be read but not written: check the rights of file and folder"
     if "disk is full" in text or "disk I/O" in text or "No space left" in text:
@@ -96,7 +98,8 @@ def _sqlite(url: sa.URL, wait_s: float) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # transactions begin below and nowhere else
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):  # a new file
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # it writes, whatever was set
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # an acknowledged row survives a power cut
         connection.execute("PRAGMA secure_delete=ON")  # who left is not in the file's free pages
@@ -106,6 +109,16 @@ def _sqlite(url: sa.URL, wait_s: float) -> sa.Engine:
         # A writer takes its turn at once: one that began as a reader could not wait for it.
         writing = connection.get_execution_options().get("writing")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    @sa.event.listens_for(engine, "handle_error")
+    def failed(context: sa.ExceptionContext) -> None:
+        # What was opened for reading stays so: with all connections closed, cursors too, the next
+        # one finds the rights that were given since.
+        if "readonly" in str(context.original_exception):
+            if context.execution_context is not None:
+                context.execution_context.cursor.close()
+            context.is_disconnect = True
+            engine.dispose()
 
     file = Path(url.database)
     try:
