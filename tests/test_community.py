@@ -154,15 +154,6 @@ def test_people_are_found_by_a_part_of_their_names(community: Community):
     assert community.named_like("", 5) == community.named_like("dbynight", 5) == []
 
 
-def test_several_join_together_or_none_does(community: Community):
-    community.join(member("a"))
-    with pytest.raises(CommunityError, match="already"):
-        community.join_all([member("b"), member("a")])
-    assert community.crowd().ids == ("a",) and community.seq() == 1
-    assert community.join_all([member("b"), member("c")]) == 3
-    assert community.crowd().ids == ("a", "b", "c")
-
-
 def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
     community.seed(invented(300))
     asked, crowd = member("q").user_vector, community.crowd()

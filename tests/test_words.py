@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from twotower.community import Crowd
 from twotower.domain import Recognised
 from twotower.ui import words
 
@@ -88,18 +89,10 @@ def test_a_turn_of_the_vector_is_said_in_words(cosine, said):
     assert words.turn(None) == ""
 
 
-class Crowd:
-    def __init__(self, *invented: bool):
-        self.invented = np.array(invented)
-
-    def __len__(self) -> int:
-        return len(self.invented)
-
-
 def test_company_says_how_many_are_no_real_people():
-    assert words.company(Crowd(True, True)).startswith("Everyone here is invented")
-    assert words.company(Crowd(True, False)).startswith("1 of them are invented")
-    assert words.company(Crowd(False)) == ""
+    told = [words.company(Crowd(1, (), total=2, total_invented=count)) for count in (2, 1, 0)]
+    assert told[0].startswith("Everyone here is invented")
+    assert told[1].startswith("1 of them are invented") and told[2] == ""
 
 
 def test_a_sentence_begins_with_a_capital_and_keeps_the_rest():

@@ -133,8 +133,8 @@ def _loaded(settings: Settings) -> Iterator[Finding]:
     except TwoTowerError as error:
         yield Finding("Community", "problem", _without_password(str(error)))
         return
-    people = len(crowd) - int(crowd.invented.sum())
-    said = f"{len(crowd):,} listeners, {people:,} of them people, in {where}"
+    people = crowd.total - crowd.total_invented
+    said = f"{crowd.total:,} listeners, {people:,} of them people, in {where}"
     yield Finding("Community", "good", said)
 
 

@@ -7,7 +7,7 @@ process works on the folders at a time; what a killed one left behind the next o
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,12 +151,12 @@ def embed_missing(
     community: Community,
     embedder: Embedder,
     *,
-    placed: Collection[str] = (),
+    placed: bool = False,
     map_version: str = "",
 ) -> int:
     """Embed everyone who has no vectors of this model; gives how many that were.
 
-    Those who are `placed` get a place too, among the crowd that there is.
+    Where they are `placed`, those who can be found get a place too, among the crowd that there is.
     """
     crowd, since = community.crowd(), community.seq()
     done = 0
@@ -165,9 +165,10 @@ def embed_missing(
         users, candidates = embedder.embed(profiles, "user"), embedder.embed(profiles, "candidate")
         places = place_all(users, crowd.candidate, crowd.places) if len(crowd) else None
         rows = []
+        findable = community.findable([id for id, _ in batch]) if placed else ()
         for at, (id, _) in enumerate(batch):
             place = None
-            if places is not None and id in placed and np.isfinite(places[at]).all():
+            if places is not None and id in findable and np.isfinite(places[at]).all():
                 place = (float(places[at, 0]), float(places[at, 1]))
             rows.append(Placed(id, users[at], candidates[at], place, map_version))
         community.put_vectors(embedder.version, rows, since=since)
@@ -175,14 +176,12 @@ def embed_missing(
     return done
 
 
-def catch_up(community: Community, embedder: Embedder, generations: Generations, mark: str) -> int:
+def catch_up(community: Community, embedder: Embedder, mark: str) -> int:
     """Embed who joined by a server that was not yet switched over to this generation's model.
 
-    They get a place on the map `mark` if they can be found by the model before.
+    Those of them who can be found get a place on the map `mark`.
     """
     if next(iter(community.to_embed(embedder.version)), None) is None:
         return 0
-    before = generations.version(generations.before(embedder.version))
-    placed = set(community.of_model(before).crowd().ids)
     now = community.of_model(embedder.version)  # of its own: its crowd lacks them
-    return embed_missing(now, embedder, placed=placed, map_version=mark)
+    return embed_missing(now, embedder, placed=True, map_version=mark)

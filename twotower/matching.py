@@ -87,7 +87,7 @@ class Matcher:
             if generation is None:
                 community.seed(together.members(), digest=together.digest)
             else:
-                catch_up(community, embedder, generations, together.digest[:12])
+                catch_up(community, embedder, together.digest[:12])
         except BaseException:
             opened.close()
             raise

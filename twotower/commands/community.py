@@ -344,6 +344,27 @@ def backup(
         typer.echo(f"{out}: {size:,} bytes. It keeps who leaves later: remove it in time")
 
 
+def index(
+    shard: Annotated[
+        list[str] | None,
+        typer.Option(help="URL of a server with a part of the rows; once for each of them."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find the nearest by an index of PostgreSQL, for more listeners than memory should hold.
+
+    Takes minutes for each million, and who joins waits meanwhile. Servers started afterwards hold
+    a sample of the listeners, for the map, and ask the database for the nearest.
+    """
+    with Progress() as tell, _matcher(tell) as matcher:
+        tell(0.5, "making the index")
+        dim = matcher.community.index(shard or ())
+    if json:
+        show_json({"numbers": dim, "servers": len(shard or ()) or 1})
+    else:
+        typer.echo(f"the nearest are found by an index of {dim} numbers: start the servers anew")
+
+
 @contextmanager
 def _matcher(tell: Tell | None = None) -> "Iterator[Matcher]":
     matcher = load_matcher(tell or (lambda share, text: None))

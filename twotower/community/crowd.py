@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import eq
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -119,6 +119,7 @@ class Crowd:
     seq: int  # the last change that is in it
     segments: tuple[Segment, ...]
     total: int  # listeners who can be found; more than there are rows in a sample
+    total_invented: int  # of them
 
     @classmethod
     def of(
@@ -133,7 +134,7 @@ class Crowd:
         """A crowd of arrays whose row i is ids[i]."""
         seqs = np.arange(seq - len(ids) + 1, seq + 1)
         one = Segment(seqs, encoded(ids), user, candidate, places, invented)
-        return cls(seq, (one,), len(ids))
+        return cls(seq, (one,), len(ids), int(invented.sum()))
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -245,6 +246,13 @@ def encoded(ids: Sequence[str]) -> np.ndarray:
     return np.array([id.encode("utf-8", "surrogatepass") for id in ids], np.bytes_)
 
 
+class Totals(NamedTuple):
+    """How many can be found."""
+
+    listeners: int
+    invented: int
+
+
 class Growing:
     """The crowd of one reader, made anew or brought up to date. Used by one thread at a time."""
 
@@ -278,7 +286,10 @@ class Growing:
             self._tail = Tail(last)
         self._segments[-1] = self._tail.take_in(new)
 
-    def crowd(self, seq: int, total: int | None = None) -> Crowd:
-        """What is held now; `total` where that is a sample of more."""
-        size = sum(map(len, self._segments))
-        return Crowd(seq, tuple(self._segments), size if total is None else max(total, size))
+    def crowd(self, seq: int, of: "Totals | None" = None) -> Crowd:
+        """What is held now, and of how many where that is a sample."""
+        mine = Totals(
+            sum(map(len, self._segments)), sum(int(each.invented.sum()) for each in self._segments)
+        )
+        total = mine if of is None or of.listeners < mine.listeners else of
+        return Crowd(seq, tuple(self._segments), total.listeners, total.invented)

@@ -24,6 +24,7 @@ class Database:
         self.where = engine.url.render_as_string(hide_password=True)
         self._unswept = threading.Event()
         file = self.file
+        self.is_indexed = False  # whether PostgreSQL had an index of the vectors when it was opened
         self.snapshots = None if file is None else Snapshots(file.with_name(f"{file.name}-crowd"))
 
     @classmethod
@@ -95,6 +96,9 @@ class Database:
                     upgrade(connection, community)
                 version = read_meta(connection, "schema")
             self.sweep()
+        with self.read() as connection:
+            indexed = read_meta(connection, "index") if version == str(SCHEMA) else None
+        self.is_indexed = indexed is not None
         if version != str(SCHEMA):
             raise CommunityError(
                 f"the community has format {version} and this program knows {SCHEMA}: "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from twotower.community.crowd import SEGMENT, Crowd, Growing, Segment, encoded
+from twotower.community.crowd import SEGMENT, Crowd, Growing, Segment, Totals, encoded
 from twotower.community.database import Database, now_seq
 from twotower.community.members import INVENTED
 from twotower.community.rows import matrix_of
@@ -32,7 +32,7 @@ class CrowdReader:
         self._crowd: Crowd | None = None
         self._growing = Growing()
         self._share = 1.0  # of all listeners who are in the sample
-        self._counted = -np.inf, 0  # when, and how many could be found then
+        self._counted: tuple[float, Totals | None] = 0.0, None
 
     def crowd(self) -> Crowd:
         with self._database.read() as connection:
@@ -67,18 +67,18 @@ class CrowdReader:
             return None
         rows = connection.execute(self._rows(known.seq, seq)).all()
         width = next((each.user.shape[1] for each in known.segments), None)
-        total = self._total(connection)
+        totals = self._totals(connection)
         self._growing.change(touched, self._segment([rows], width))
-        crowd = self._growing.crowd(seq, total)
+        crowd = self._growing.crowd(seq, totals)
         grown = self._sample is not None and len(crowd) > 2 * self._sample
         return None if grown else crowd
 
     def _read_anew(self, connection: sa.Connection, seq: int) -> tuple[Crowd, list[Span]]:
         """Everyone, and the segments that are in no file yet."""
-        total = self._total(connection)
+        totals = self._totals(connection)
         self._share = 1.0
-        if self._sample is not None and total is not None and total > self._sample:
-            self._share = self._sample / total
+        if self._sample is not None and totals is not None and totals.listeners > self._sample:
+            self._share = self._sample / totals.listeners
         growing, new, low = Growing(), [], 0
         for kept in self._kept(connection, seq):
             for span in (*self._spans(connection, low, kept.low), kept):
@@ -94,7 +94,7 @@ class CrowdReader:
         if len(widths) > 1:
             raise self._uneven(widths)
         self._growing = growing
-        return growing.crowd(seq, total), new
+        return growing.crowd(seq, totals), new
 
     def _kept(self, connection: sa.Connection, seq: int) -> Iterator[Span]:
         """The segments in files that are as the database has them; other files go."""
@@ -181,17 +181,17 @@ class CrowdReader:
             where=self._database.where,
         )
 
-    def _total(self, connection: sa.Connection) -> int | None:
+    def _totals(self, connection: sa.Connection) -> Totals | None:
         """How many can be found, where not all of them are held; told anew from time to time."""
         if self._sample is None:
             return None
-        when, total = self._counted
-        if time.monotonic() - when > COUNTED_S:
-            count = sa.select(sa.func.count()).select_from(vectors)
-            mine = vectors.c.model_version == self._model
-            total = int(connection.execute(count.where(mine, vectors.c.findable)).scalar_one())
-            self._counted = time.monotonic(), total
-        return total
+        when, known = self._counted
+        if known is None or time.monotonic() - when > COUNTED_S:
+            invented = sa.func.count().filter(listeners.c.origin == INVENTED)
+            counted = sa.select(sa.func.count(), invented).where(listeners.c.findable)
+            known = Totals(*connection.execute(counted).one())
+            self._counted = time.monotonic(), known
+        return known
 
     @staticmethod
     def _count(connection: sa.Connection, low: int, high: int) -> int:

@@ -47,7 +47,8 @@ meta = sa.Table(
     "meta",
     tables,
     # "schema": its version; "community": its own id; "shipped": which invented listeners are in;
-    # "active", "previous": the generation that is served, and the one before
+    # "active", "previous": the generation that is served, and the one before; "index": of how
+    # many numbers the vectors are that PostgreSQL has an index of
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )

@@ -52,6 +52,7 @@ def statements(shards: Sequence[sa.URL]) -> list[str]:
             "dbname": url.database or "postgres",
             "extensions": "vector",  # so that an order by distance is worked out over there
             "fetch_size": str(FETCHED),
+            "use_remote_estimate": "true",  # so that it is, where an index makes that cheap
         }
         user = {"user": url.username or "postgres"}
         if url.password is not None:

@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from twotower.community import near
 from twotower.community.crowd import Crowd, Found
 from twotower.community.database import Database, next_seq, now_seq
 from twotower.community.members import INVENTED, Member, Owned, Placed, Removal
@@ -39,6 +40,7 @@ from twotower.looks import TAKEN
 
 _Item = TypeVar("_Item")
 AT_ONCE = 500  # rows of one statement: it may have 999 values
+SAMPLE = 30_000  # listeners of a crowd that is too many to hold, about
 SEEDED = 5000  # invented listeners written at a time
 
 
@@ -54,13 +56,19 @@ class Community:
     to do about it.
     """
 
-    def __init__(self, database: Database, *, model_version: str) -> None:
+    def __init__(
+        self, database: Database, *, model_version: str, sample: int | None = SAMPLE
+    ) -> None:
+        """Where PostgreSQL has an index of the vectors, its crowd is a `sample` of so many."""
         self.model_version = model_version
         self.database = database
-        self._reader = CrowdReader(database, model_version, None)
+        self._sample = sample
+        self._reader = CrowdReader(database, model_version, sample if self.is_indexed else None)
 
     @classmethod
-    def open(cls, url: str, *, model_version: str, wait_s: float = 5.0) -> "Community":
+    def open(
+        cls, url: str, *, model_version: str, wait_s: float = 5.0, sample: int | None = SAMPLE
+    ) -> "Community":
         """The community at a database URL, made empty where there is none.
 
         Vectors of another `model_version` stay in the database and are never in the crowd. A
@@ -68,11 +76,16 @@ class Community:
         written over, and the CommunityError says to what.
         """
         opened = Database.open(url, community=new_id(), wait_s=wait_s)
-        return cls(opened, model_version=model_version)
+        return cls(opened, model_version=model_version, sample=sample)
 
     def of_model(self, model_version: str) -> "Community":
         """The same listeners as another model sees them, over the same connections."""
-        return Community(self.database, model_version=model_version)
+        return Community(self.database, model_version=model_version, sample=self._sample)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the nearest are found by an index, and the crowd may be a sample."""
+        return self.database.is_indexed and self._sample is not None
 
     @property
     def where(self) -> str:
@@ -89,31 +102,24 @@ class Community:
 
         BadName where another who can be found has that name, or one that looks like it.
         """
-        return self.join_all([member])
-
-    def join_all(self, members: Sequence[Member]) -> int:
-        """Add several listeners, all or none; gives the seq of the last."""
-        rows = [rows_of(member, self.model_version) for member in members]
-        for listener, _ in rows:
-            if listener["origin"] == INVENTED:
-                raise ValueError(f"{listener['id']} is invented: those come through seed")
+        listener, placed = rows_of(member, self.model_version)
+        if listener["origin"] == INVENTED:
+            raise ValueError(f"{listener['id']} is invented: those come through seed")
         with self.database.write() as connection:
-            seq = next_seq(connection, 0)  # wait for who is writing
-            for listener, placed in rows:
-                seq = next_seq(connection)
-                self._check_length(connection, placed)
-                code = listener["code_hash"]
-                taken = sa.select(listeners.c.id).where(listeners.c.code_hash == code)
-                if code is not None and connection.scalar(taken) is not None:
-                    raise CommunityError("that return code is taken: join again with a new one")
-                _check_name(connection, listener)
-                try:
-                    connection.execute(sa.insert(listeners), listener | {"seq": seq})
-                    connection.execute(sa.insert(vectors), placed)
-                except IntegrityError as error:
-                    raise CommunityError(
-                        f"{listener['id']} is in the community already: update or leave instead"
-                    ) from error
+            seq = next_seq(connection)
+            self._check_length(connection, placed)
+            code = listener["code_hash"]
+            taken = sa.select(listeners.c.id).where(listeners.c.code_hash == code)
+            if code is not None and connection.scalar(taken) is not None:
+                raise CommunityError("that return code is taken: join again with a new one")
+            _check_name(connection, listener)
+            try:
+                connection.execute(sa.insert(listeners), listener | {"seq": seq})
+                connection.execute(sa.insert(vectors), placed)
+            except IntegrityError as error:
+                raise CommunityError(
+                    f"{listener['id']} is in the community already: update or leave instead"
+                ) from error
         return seq
 
     def update(self, member: Member) -> int:
@@ -264,6 +270,36 @@ class Community:
                     found[row.id] = listener_of(row)
         return [found[id] for id in ids if id in found]
 
+    def findable(self, ids: Sequence[str]) -> set[str]:
+        """Those of them who can be found, by whichever model."""
+        found: set[str] = set()
+        query = sa.select(listeners.c.id).where(listeners.c.findable)
+        with self.database.read() as connection:
+            for part in batched(ids, AT_ONCE):
+                found.update(connection.scalars(query.where(listeners.c.id.in_(part))))
+        return found
+
+    def index(self, shards: Sequence[str] = ()) -> int:
+        """Make PostgreSQL's index of the vectors, on the servers of the `shards` where rows lie.
+
+        Gives how many numbers the vectors have that it is for. Programs that are started after it
+        hold only a sample of the listeners.
+        """
+        with self.database.read() as connection:
+            stored = connection.scalar(
+                sa.select(vectors.c.candidate_vector)
+                .where(vectors.c.model_version == self.model_version)
+                .limit(1)
+            )
+        if stored is None:
+            raise CommunityError("nobody is there yet: an index needs vectors to be made of")
+        dim = len(stored) // 4
+        url = self.database.engine.url.render_as_string(hide_password=False)
+        near.make(shards or [url], dim)
+        with self.database.write() as connection:
+            write_meta(connection, "index", str(dim))
+        return dim
+
     def is_named(self, look: str, *, but: str | None = None) -> bool:
         """Whether one who can be found, other than `but`, has a name that looks so."""
         same = sa.select(listeners.c.id).where(listeners.c.look == look, listeners.c.findable)
@@ -287,10 +323,13 @@ class Community:
     ) -> Found:
         """Those who can be found whose candidate vectors are nearest to a unit vector (D,).
 
-        Of the `crowd` that one has, else as of now. Of equally near ones who changed first;
-        `placed` leaves out who has no place on the map.
+        Of the `crowd` that one has, else as of now; where that is a sample, by the index of all,
+        which may miss one now and then. `placed` leaves out who has no place on the map.
         """
         among = self.crowd() if crowd is None else crowd
+        if self.is_indexed and not among.is_whole:
+            with self.database.read() as connection:
+                return near.nearest(connection, self.model_version, vector, count, placed)
         return among.nearest(vector, count, placed=placed)
 
     def seq(self) -> int:

@@ -91,7 +91,7 @@ class Now:
     @classmethod
     def open(cls, settings: Settings) -> "Now":
         generations = Generations.of(settings)
-        opened = Community.open(settings.community, model_version="")
+        opened = Community.open(settings.community, model_version="", sample=None)
         try:
             name = opened.active()
             folder = generations.at(name)
@@ -290,17 +290,15 @@ def _switch(
             ),
             since=since,
         )
-        activate(now.community, after, learned, learned.version, mark)
+        activate(after, learned, learned.version, mark)
     _clear(now, served=learned.version, before=now.name)
     return replace(outcome, seconds=dict(clock.seconds))
 
 
-def activate(
-    before: Community, after: Community, embedder: Embedder, name: str | None, mark: str
-) -> None:
-    """Serve `name`; who joined or changed meanwhile is embedded first, and placed if they were."""
+def activate(after: Community, embedder: Embedder, name: str | None, mark: str) -> None:
+    """Serve `name`; who joined or changed meanwhile is embedded first, and placed if they show."""
     for left in reversed(range(TRIES)):
-        embed_missing(after, embedder, placed=set(before.crowd().ids), map_version=mark)
+        embed_missing(after, embedder, placed=True, map_version=mark)
         try:
             after.activate(name, model_version=embedder.version)
             return
@@ -317,7 +315,7 @@ def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, 
     tell = progress or (lambda share, text: None)
     generations = Generations.of(settings)
     with generations.alone():
-        opened = Community.open(settings.community, model_version="")
+        opened = Community.open(settings.community, model_version="", sample=None)
         try:
             name = opened.active()
             if name is None:
@@ -328,8 +326,8 @@ def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, 
             embedder = Embedder.load(folder / "model")
             together = Shipped.load(folder, model_version=embedder.version)
             tell(0.3, "embedding who joined since")
-            now, then = opened.of_model(name), opened.of_model(embedder.version)
-            activate(now, then, embedder, target, together.digest[:12])
+            then = opened.of_model(embedder.version)
+            activate(then, embedder, target, together.digest[:12])
             return name, embedder.version
         finally:
             opened.close()

@@ -12,6 +12,7 @@ from twotower.ui import components, edits, people, session, words
 from twotower.ui.words import escape
 
 if TYPE_CHECKING:
+    from twotower.community import Crowd
     from twotower.matching import Portrait
 
 LINES = 10  # neighbours joined to you
@@ -37,7 +38,7 @@ def explorer() -> None:
     near = () if seen is None else session.neighbours(LINES)
     _obey_link()
     components.note(
-        f"{len(crowd):,} people. Near points listen alike, but no flat map can show it all: "
+        f"{_size(crowd)} Near points listen alike, but no flat map can show it all: "
         f"{words.of_fifteen(session.matcher().map_reliability())} "
         f"{words.company(crowd)} "
         + (
@@ -132,6 +133,12 @@ def _spots(ids: list[str]) -> list[charts.Spot]:
 def _named(person: Listener) -> str:
     """The pseudonym, and whether there is no real person behind it."""
     return f"{person.name} (invented)" if people.is_invented(person) else person.name
+
+
+def _size(crowd: "Crowd") -> str:
+    if crowd.is_whole:
+        return f"{crowd.total:,} people."
+    return f"{len(crowd):,} of {crowd.total:,} people, drawn by lot."
 
 
 def _told(size: int, near: tuple[Neighbour, ...]) -> str:

@@ -34,7 +34,7 @@ TODAY = "Put today's music in the place of what is stored"
 def company() -> None:
     """How many are here, and what joining is."""
     crowd = session.matcher().crowd()
-    joined = len(crowd) - int(crowd.invented.sum())
+    joined = crowd.total - crowd.total_invented
     told = {0: "nobody has", 1: "one person has"}.get(joined, f"{joined:,} people have")
     st.markdown(
         "Looking for neighbours needs none of this: nothing you bring is stored, unless you join "

@@ -114,7 +114,7 @@ def person_card(
 
 def standing(seen: "Portrait", neighbours: Sequence[Neighbour], crowd: "Crowd") -> None:
     """What the list is of, and what it rests on."""
-    st.header(f"The nearest {len(neighbours)} of {len(crowd):,}", anchor=False)
+    st.header(f"The nearest {len(neighbours)} of {crowd.total:,}", anchor=False)
     note(f"{company(crowd)} {evidence(seen)}")
 
 

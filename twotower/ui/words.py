@@ -99,10 +99,10 @@ def turn(cosine: float | None) -> str:
 
 def company(crowd: "Crowd") -> str:
     """How many of the community are no real people."""
-    count = int(crowd.invented.sum())
+    count = crowd.total_invented
     if count == 0:
         return ""
-    if count == len(crowd):
+    if count == crowd.total:
         return "Everyone here is invented so far, drawn from the model: no real person is shown."
     return f"{count:,} of them are invented and marked so."
 
