@@ -1,5 +1,6 @@
 """Files for a quick start: never older than the rows, and nothing in them of who left."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from members import invented, member, people
 
-from twotower.community import Community, reading
+from twotower.community import Community, Placed, reading
 from twotower.community import crowd as crowds
 
 
@@ -189,3 +190,108 @@ def test_places_and_marks_come_back_as_they_were(community: Community, url: str)
     crowd, fresh = community.crowd(), again(url).crowd()
     assert np.array_equal(crowd.places, fresh.places) and fresh.invented.all()
     assert fresh.seq == crowd.seq and (fresh.segments[0].seqs == crowd.segments[0].seqs).all()
+
+
+def crowded(community: Community, count: int = 24) -> None:
+    for n in range(count):
+        community.join(member(f"p{n:02d}", seed=500 + n))
+
+
+def placed(id: str, seed: int) -> Placed:
+    new = member(id, seed=seed)
+    return Placed(id, new.user_vector, new.candidate_vector, (1.0, 2.0), "m2")
+
+
+def test_vectors_put_anew_are_in_the_crowd_and_the_old_ones_in_no_file(community, url):
+    crowded(community)
+    reading_on = started(url)
+    assert len(files(url)) == 3
+    community.put_vectors("1", [placed("p02", 77)])  # of a model that nobody switched to
+    for crowd in (reading_on.crowd(), again(url).crowd()):
+        row = crowd.row_of("p02")
+        assert (crowd.user[row] == placed("p02", 77).user).all()
+    community.activate(None, model_version="1")
+    again(url).crowd()
+    community.put_vectors("1", [placed("p02", 78)])  # of the one that is served
+    old = placed("p02", 77).candidate.tobytes()
+    assert not any(old in path.read_bytes() for path in files(url))
+    assert (reading_on.crowd().user[-1] == placed("p02", 78).user).all()
+    community.leave("p02")
+    assert not any(b"p02" in path.read_bytes() for path in files(url))
+
+
+def test_a_model_that_is_filled_in_behind_a_reader_is_read_whole(community, url):
+    """As on the way back: the crowd of the model before has gaps, which are then filled."""
+    crowded(community)
+    community.put_vectors("2", [placed(f"p{n:02d}", n) for n in range(20)])
+    old = started(url, "2")
+    assert len(old.crowd()) == 20 and len(files(url)) == 2
+    community.put_vectors("2", [placed(f"p{n:02d}", n) for n in range(20, 24)])
+    assert len(old.crowd()) == len(started(url, "2").crowd()) == 24
+
+
+def test_what_a_kill_leaves_behind_is_cleared_by_the_next_start(community, url, monkeypatch):
+    """Files of other models and files that were never finished, too."""
+    crowded(community)
+    started(url)
+    kept = {path: path.read_bytes() for path in files(url)}
+    community.leave("p02")
+    for path, content in kept.items():
+        path.write_bytes(content)
+        path.with_name(f".{path.name}.half").write_bytes(content[:-100])
+    started(url, "2")
+    assert len(files(url)) == 2
+    assert not any(b"p02" in path.read_bytes() for path in files(url))
+
+
+def test_a_kill_between_the_files_and_the_row_leaves_a_listener_whole(community, url):
+    """The files go first: where the row then stays, they are made again."""
+    crowded(community)
+    started(url)
+
+    class Killed(BaseException):
+        pass
+
+    def die(connection) -> None:
+        raise Killed
+
+    sa.event.listen(community.database.engine, "commit", die)
+    with pytest.raises(Killed):
+        community.leave("p02")
+    sa.event.remove(community.database.engine, "commit", die)
+    assert len(files(url)) == 2
+    assert again(url).crowd().row_of("p02") is not None and len(files(url)) == 3
+
+
+def test_a_file_that_gets_its_name_while_one_leaves_goes_too(community, url, monkeypatch):
+    crowded(community)
+    started(url)
+    first = files(url)[0]
+    unlink = Path.unlink
+
+    def quicker(path: Path, missing_ok: bool = False) -> None:
+        """Another process gives the file its name just before it would be removed."""
+        if path.name.startswith(".half"):
+            path.replace(first)
+        unlink(path, missing_ok=missing_ok)
+
+    first.replace(first.with_name(".half"))
+    monkeypatch.setattr(Path, "unlink", quicker)
+    community.leave("p02")
+    assert not any(b"p02" in path.read_bytes() for path in files(url)) and len(files(url)) == 2
+
+
+def test_an_update_leaves_nothing_of_the_old_row_in_the_log(community: Community, url: str):
+    crowded(community, 3)
+    community.update(member("p01", seed=99))
+    old = member("p01", seed=501).user_vector.tobytes()
+    file = Path(url.removeprefix("sqlite:///"))
+    assert not any(old in path.read_bytes() for path in file.parent.glob("c.sqlite*"))
+
+
+def test_an_invented_listener_gives_way_to_a_person_of_its_name(community: Community):
+    person = member("a")
+    taken = invented(1)[0].listener.name
+    community.join(replace(person, listener=replace(person.listener, name=taken.upper())))
+    community.seed(invented(3))
+    assert [each.name for each in community.get(["a", "made0"])] == [taken.upper(), f"{taken} 2"]

@@ -78,6 +78,8 @@ class Stacked:
         if len(self.parts) == 1:
             return np.asarray(self.parts[0][rows])
         wanted = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
+        if wanted.dtype == np.bool_:
+            wanted = np.flatnonzero(wanted)
         wanted = np.where(wanted < 0, wanted + len(self), wanted)
         if wanted.size and not (wanted.min() >= 0 and wanted.max() < len(self)):
             raise IndexError(f"a row of {rows} is not among {len(self)}")

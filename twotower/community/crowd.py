@@ -192,8 +192,9 @@ class Crowd:
         rows = np.zeros(0, np.int64)
         if len(self):
             rows, _ = top_k(self.candidate, vector, count, mask=mask)
-        ids, places = tuple(self.ids[row] for row in rows), self.places[rows]
-        return Found(ids, self.user[rows], self.candidate[rows], places)
+        places = Stacked([each.places for each in self.segments] or [np.zeros((0, 2), np.float32)])
+        ids = tuple(self.ids[row] for row in rows)
+        return Found(ids, self.user[rows], self.candidate[rows], places[rows])
 
     def _stacked(self, of: Callable[[Segment], np.ndarray]) -> Stacked:
         return Stacked([of(each) for each in self.segments] or [np.zeros((0, 0), np.float32)])

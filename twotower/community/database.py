@@ -92,6 +92,8 @@ class Database:
                 version = read_meta(connection, "schema")
         if version is not None and version.isdecimal() and int(version) < SCHEMA:
             with self.write() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(744119)")
                 if int(read_meta(connection, "schema") or SCHEMA) < SCHEMA:  # or another has
                     upgrade(connection, community)
                 version = read_meta(connection, "schema")

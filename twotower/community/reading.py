@@ -10,11 +10,20 @@ import numpy as np
 import sqlalchemy as sa
 
 from twotower.community.crowd import SEGMENT, Crowd, Growing, Segment, Totals, encoded
-from twotower.community.database import Database, now_seq
+from twotower.community.database import Database
 from twotower.community.members import INVENTED
 from twotower.community.rows import matrix_of
-from twotower.community.schema import LOTS, listeners, removals, vectors
-from twotower.community.snapshots import Span
+from twotower.community.schema import (
+    LOTS,
+    clock,
+    epoch_key,
+    listeners,
+    meta,
+    read_meta,
+    removals,
+    vectors,
+)
+from twotower.community.snapshots import Label, Span
 from twotower.errors import CommunityError
 
 STREAMED = 8192  # rows read at a time
@@ -32,30 +41,38 @@ class CrowdReader:
         self._crowd: Crowd | None = None
         self._growing = Growing()
         self._share = 1.0  # of all listeners who are in the sample
+        self._epoch = ""
         self._counted: tuple[float, Totals | None] = 0.0, None
 
     def crowd(self) -> Crowd:
         with self._database.read() as connection:
-            seq = now_seq(connection)
+            now = self._now(connection)
         known = self._crowd
-        if known is not None and known.seq == seq:
+        if known is not None and (known.seq, self._epoch) == now:
             return known
         with self._lock:
             with self._database.read() as connection:
-                seq = now_seq(connection)
+                seq, epoch = self._now(connection)
                 known = self._crowd
-                if known is not None and known.seq == seq:
+                if known is not None and (known.seq, self._epoch) == (seq, epoch):
                     return known
                 # a seq that fell is another database in the same place: a backup put back
                 crowd = None
-                if known is not None and known.seq < seq:
+                if known is not None and known.seq < seq and epoch == self._epoch:
                     crowd = self._brought_up(connection, known, seq)
                 new: list[Span] = []
                 if crowd is None:
-                    crowd, new = self._read_anew(connection, seq)
-            self._crowd = crowd
+                    crowd, new = self._read_anew(connection, seq, epoch)
+            self._crowd, self._epoch = crowd, epoch
             self._keep(new, len(crowd))
             return crowd
+
+    def _now(self, connection: sa.Connection) -> tuple[int, str]:
+        """The last change, and the epoch of this model's vectors."""
+        epoch = sa.select(meta.c.value).where(meta.c.key == epoch_key(self._model))
+        told = sa.select(clock.c.seq, epoch.scalar_subquery())
+        seq, found = connection.execute(told).one()
+        return int(seq), found or ""
 
     def _brought_up(self, connection: sa.Connection, known: Crowd, seq: int) -> Crowd | None:
         """What was known with what changed since; None where that is so much that all is read."""
@@ -73,58 +90,49 @@ class CrowdReader:
         grown = self._sample is not None and len(crowd) > 2 * self._sample
         return None if grown else crowd
 
-    def _read_anew(self, connection: sa.Connection, seq: int) -> tuple[Crowd, list[Span]]:
+    def _read_anew(
+        self, connection: sa.Connection, seq: int, epoch: str
+    ) -> tuple[Crowd, list[Span]]:
         """Everyone, and the segments that are in no file yet."""
         totals = self._totals(connection)
         self._share = 1.0
         if self._sample is not None and totals is not None and totals.listeners > self._sample:
             self._share = self._sample / totals.listeners
         growing, new, low = Growing(), [], 0
-        for kept in self._kept(connection, seq):
-            for span in (*self._spans(connection, low, kept.low), kept):
+        for kept in self._kept(connection):
+            between = list(self._spans(connection, low, kept.label.low, epoch))
+            for span in (*between, kept):
                 growing.add(span.segment)
-                if span is not kept:
-                    new.append(span)
-            low = kept.high
-        last = list(self._spans(connection, low, seq))
+            new += between
+            low = kept.label.high
+        last = list(self._spans(connection, low, seq, epoch))
         for span in last:
             growing.add(span.segment)
         new += [span for span in last if len(span.segment) == SEGMENT]
-        widths = {span.segment.user.shape[1] for span in (*new, *last) if len(span.segment)}
+        widths = {each.user.shape[1] for each in growing.crowd(seq).segments}
         if len(widths) > 1:
             raise self._uneven(widths)
         self._growing = growing
         return growing.crowd(seq, totals), new
 
-    def _kept(self, connection: sa.Connection, seq: int) -> Iterator[Span]:
-        """The segments in files that are as the database has them; other files go."""
-        if self._snapshots is None or self._share < 1:
-            return
-        for span in self._snapshots.load(self._model):
-            if span.high <= seq and self._holds(connection, span):
-                yield span
-            else:
-                self._snapshots.drop(self._model, span)
+    def _kept(self, connection: sa.Connection) -> Iterator[Span]:
+        """The segments in files that are as the database has them."""
+        if self._snapshots is not None and self._share == 1:
+            yield from self._snapshots.load(self._model, lambda label: _holds(connection, label))
 
     def _keep(self, spans: Iterable[Span], size: int) -> None:
         kept = self._snapshots
         if kept is None or self._share < 1 or size < kept.least:
             return
-        for span in spans:
-            if not kept.save(self._model, span):
-                return
+
+        def holds(label: Label) -> bool:
             with self._database.read() as connection:
-                holds = self._holds(connection, span)
-            if not holds:  # somebody left meanwhile
-                kept.drop(self._model, span)
+                return _holds(connection, label)
 
-    def _holds(self, connection: sa.Connection, span: Span) -> bool:
-        """Whether nobody of the segment has left or changed: rows never come to old changes."""
-        return self._count(connection, span.low, span.high) == span.count and self._stamp(
-            connection, span.segment
-        ) == (span.stamp)
+        for span in spans:
+            kept.save(span, holds)
 
-    def _spans(self, connection: sa.Connection, low: int, high: int) -> Iterator[Span]:
+    def _spans(self, connection: sa.Connection, low: int, high: int, epoch: str) -> Iterator[Span]:
         """The segments of the changes after `low` and not after `high`."""
         if low >= high:
             return
@@ -139,9 +147,9 @@ class CrowdReader:
         if parts:
             segments.append(self._segment(parts))
         bounds = [low, *(int(segment.seqs[-1]) for segment in segments)]
-        for segment, (first, last) in zip(segments, pairwise(bounds), strict=True):
-            count = self._count(connection, first, last)
-            yield Span(first, last, count, self._stamp(connection, segment), segment)
+        for segment, (first, end) in zip(segments, pairwise(bounds), strict=True):
+            count, last = _told(connection, first, end)
+            yield Span(Label(self._model, first, end, count, last, epoch), segment)
 
     def _rows(self, low: int, high: int) -> sa.Select[Any]:
         joined = listeners.join(vectors, vectors.c.id == listeners.c.id)
@@ -193,15 +201,20 @@ class CrowdReader:
             self._counted = time.monotonic(), known
         return known
 
-    @staticmethod
-    def _count(connection: sa.Connection, low: int, high: int) -> int:
-        count = sa.select(sa.func.count()).select_from(listeners)
-        between = listeners.c.seq > low, listeners.c.seq <= high
-        return int(connection.execute(count.where(*between)).scalar_one())
 
-    @staticmethod
-    def _stamp(connection: sa.Connection, segment: Segment) -> str:
-        """Who the last row is and since when, as the database has it."""
-        told = sa.select(listeners.c.id, listeners.c.updated)
-        row = connection.execute(told.where(listeners.c.seq == int(segment.seqs[-1]))).first()
-        return "" if row is None else f"{row.id} {row.updated}"
+def _holds(connection: sa.Connection, label: Label) -> bool:
+    """Whether nobody of a segment has left or changed, nor a vector: no row takes an old change."""
+    key = epoch_key(label.model)
+    return (
+        _told(connection, label.low, label.high) == (label.count, label.last)
+        and (read_meta(connection, key) or "") == label.epoch
+    )
+
+
+def _told(connection: sa.Connection, low: int, high: int) -> tuple[int, str]:
+    """Of the changes after `low` and not after `high`: how many are there, and the last."""
+    between = listeners.c.seq > low, listeners.c.seq <= high
+    count = connection.scalar(sa.select(sa.func.count()).select_from(listeners).where(*between))
+    last = sa.select(listeners.c.id, listeners.c.updated).where(*between)
+    row = connection.execute(last.order_by(listeners.c.seq.desc()).limit(1)).first()
+    return int(count or 0), "" if row is None else f"{row.id} {row.updated}"

@@ -48,7 +48,7 @@ meta = sa.Table(
     tables,
     # "schema": its version; "community": its own id; "shipped": which invented listeners are in;
     # "active", "previous": the generation that is served, and the one before; "index": of how
-    # many numbers the vectors are that PostgreSQL has an index of
+    # many numbers the vectors are that PostgreSQL has an index of; "epoch ..." see `epoch_key`
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
@@ -111,6 +111,11 @@ def lot_of(id: str) -> int:
 
 def read_meta(connection: sa.Connection, key: str) -> str | None:
     return connection.scalar(sa.select(meta.c.value).where(meta.c.key == key))
+
+
+def epoch_key(model_version: str) -> str:
+    """The key of what changes with vectors of a model whose listeners have not changed."""
+    return f"epoch {model_version}"
 
 
 def write_meta(connection: sa.Connection, key: str, value: str | None) -> None:

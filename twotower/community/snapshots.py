@@ -5,10 +5,9 @@ file with them goes, and is made again when somebody next starts.
 """
 
 import hashlib
-import zipfile
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +18,26 @@ from twotower.errors import CommunityError
 
 LARGE = 300_000  # listeners from which on it is worth it
 _END = ".npz"
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_COLUMNS = ("seqs", "ids", "user", "candidate", "places", "invented")
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a file says of the rows that it was made of, to hold against those that are there."""
+
+    model: str  # version
+    low: int
+    high: int  # everyone whose last change is after `low` and not after `high`
+    count: int  # listeners of these changes, those who can't be found too
+    last: str  # the last of them, and since when: tells a database that was put back from this one
+    epoch: str  # of the model's vectors
 
 
 @dataclass(frozen=True, eq=False)
 class Span:
-    """A segment that has everyone whose last change is after `low` and not after `high`."""
+    """A segment, and what it was made of."""
 
-    low: int
-    high: int
-    count: int  # rows of these changes in the database, those who can't be found too
-    stamp: str  # of the last row of the segment: tells a database that was put back from this one
+    label: Label
     segment: Segment
 
 
@@ -39,74 +47,104 @@ class Snapshots:
     def __init__(self, folder: Path, *, least: int = LARGE) -> None:
         self.folder, self.least = folder, least
 
-    def load(self, model_version: str) -> Iterator[Span]:
-        """What is kept for a model, by rising changes; files that can't be read are removed."""
-        found = [(*bounds, path) for path in self._files(model_version) if (bounds := _of(path))]
-        last = -1
-        for low, high, path in sorted(found):
+    def load(self, model: str, holds: Callable[[Label], bool]) -> Iterator[Span]:
+        """What is kept for a model, by rising changes.
+
+        Files of any model that no longer hold, can't be read, or were never finished are removed.
+        """
+        found = []
+        for path in self._files():
             try:
                 with np.load(path, allow_pickle=False) as arrays:
-                    told = {name: arrays[name] for name in arrays.files}
-                count, stamp = int(told.pop("count")), str(told.pop("stamp"))
+                    label = Label(**json.loads(str(arrays["label"])))
+                if path != self._path(label) or not holds(label):
+                    raise ValueError("the rows have changed since")
+            except CommunityError:
+                raise
+            except Exception:  # whatever a damaged file makes of numpy
+                self._remove(path)
+                continue
+            if label.model == model:
+                found.append((label.low, label.high, label))
+        last = -1
+        for low, high, label in sorted(found, key=lambda each: each[:2]):
+            path = self._path(label)
+            try:
                 if low < last:
                     raise ValueError("two files have the same changes")
-                yield Span(low, high, count, stamp, Segment(**told))
-                last = high
-            except _UNREADABLE:
-                path.unlink(missing_ok=True)
+                with np.load(path, allow_pickle=False) as arrays:
+                    segment = Segment(**{name: arrays[name] for name in _COLUMNS})
+            except Exception:
+                self._remove(path)
+                continue
+            yield Span(label, segment)
+            last = high
 
-    def save(self, model_version: str, span: Span) -> bool:
-        """Keep a segment; False where there is no room or no right to."""
-        columns = ("seqs", "ids", "user", "candidate", "places", "invented")
-        arrays = {name: getattr(span.segment, name) for name in columns}
-        path = self.folder / f"{_prefix(model_version)}{span.low}-{span.high}{_END}"
+    def save(self, span: Span, holds: Callable[[Label], bool]) -> bool:
+        """Keep a segment; False where it no longer holds, or there is no room or no right to.
+
+        Looked at after the file is there and before anything is in it: who leaves before that
+        look is seen by it, and who leaves later removes the file, finished or not.
+        """
+        arrays = {name: getattr(span.segment, name) for name in _COLUMNS}
         try:
-            with replacing(path) as file:
-                np.savez(file, count=span.count, stamp=span.stamp, **arrays)
+            with replacing(self._path(span.label)) as file:
+                if not holds(span.label):
+                    raise FileNotFoundError("somebody left meanwhile")
+                np.savez(file, label=json.dumps(asdict(span.label)), **arrays)
         except OSError:
             return False
         return True
 
-    def forget(self, seq: int) -> None:
-        """Remove every file with the listener whose last change was `seq`."""
-        for path in self._files():
-            bounds = _of(path)
-            if bounds is None or bounds[0] < seq <= bounds[1]:
+    def forget(self, seqs: Collection[int]) -> None:
+        """Remove every file with a listener whose last change was one of `seqs`."""
+        if seqs:
+            self._remove_all(lambda low, high: any(low < seq <= high for seq in seqs))
+
+    def forget_all(self, model: str | None = None) -> None:
+        """Remove all files, or those of one model."""
+        beginning = "" if model is None else _hashed(model)
+        self._remove_all(lambda low, high: True, beginning)
+
+    def _remove_all(self, which: Callable[[int, int], bool], beginning: str = "") -> None:
+        """Also files that aren't finished, until there are none: one may just get its name."""
+        while True:
+            found = [
+                path
+                for path in self._files()
+                if (bounds := _bounds(path)) is None
+                or (which(*bounds) and path.name.startswith(beginning))
+            ]
+            if not found:
+                return
+            for path in found:
                 self._remove(path)
 
-    def forget_all(self, model_version: str | None = None) -> None:
-        """Remove all files, or those of one model."""
-        for path in self._files(model_version):
-            self._remove(path)
-
-    def drop(self, model_version: str, span: Span) -> None:
-        """Remove the file of one segment."""
-        self._remove(self.folder / f"{_prefix(model_version)}{span.low}-{span.high}{_END}")
-
-    def _files(self, model_version: str | None = None) -> list[Path]:
-        """Also those that a killed process left half written."""
+    def _files(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        pattern = "*" if model_version is None else f"{_prefix(model_version)}*"
-        return [path for path in self.folder.glob(pattern) if path.is_file()]
+        return [path for path in self.folder.iterdir() if path.is_file()]
+
+    def _path(self, label: Label) -> Path:
+        return self.folder / f"{_hashed(label.model)}-{label.low}-{label.high}{_END}"
 
     def _remove(self, path: Path) -> None:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise CommunityError(
-                f"done, but a copy made for a quick start can't be removed ({error.strerror}): "
-                "remove it by hand",
+                f"a copy made for a quick start can't be removed ({error.strerror}): remove it by "
+                "hand",
                 where=str(path),
             ) from error
 
 
-def _prefix(model_version: str) -> str:
-    return hashlib.sha256(model_version.encode()).hexdigest()[:12] + "-"
+def _hashed(model: str) -> str:
+    return hashlib.sha256(model.encode()).hexdigest()[:12]
 
 
-def _of(path: Path) -> tuple[int, int] | None:
-    """(low, high) that a file's name tells."""
+def _bounds(path: Path) -> tuple[int, int] | None:
+    """(low, high) that a file's name tells; None of one that isn't finished."""
     parts = path.name.removesuffix(_END).split("-")
     if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
         return None

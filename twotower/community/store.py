@@ -27,6 +27,7 @@ from twotower.community.rows import (
 )
 from twotower.community.schema import (
     clock,
+    epoch_key,
     listeners,
     meta,
     read_meta,
@@ -36,7 +37,7 @@ from twotower.community.schema import (
 )
 from twotower.domain import Listener, Profile
 from twotower.errors import BadName, CommunityError
-from twotower.looks import TAKEN
+from twotower.looks import TAKEN, look
 
 _Item = TypeVar("_Item")
 AT_ONCE = 500  # rows of one statement: it may have 999 values
@@ -147,7 +148,9 @@ class Community:
                 )
             connection.execute(sa.delete(vectors).where(vectors.c.id == listener["id"]))
             connection.execute(sa.insert(vectors), placed)
+            self._forget(before)
         self._forget(before)
+        self.database.sweep()
         return seq
 
     def leave(self, id: str) -> Removal | None:
@@ -185,8 +188,9 @@ class Community:
                 sa.insert(removals),
                 {"seq": seq, "id": id, "at": removal.at, "digest": removal.digest},
             )
-        self.database.sweep()
+            self._forget(row["seq"])
         self._forget(row["seq"])
+        self.database.sweep()
         return removal
 
     def seed(self, members: Iterable[Member], *, digest: str | None = None) -> int:
@@ -221,9 +225,11 @@ class Community:
                     [{"seq": seq, "id": id} for seq, id in enumerate(gone, before + 1)],
                 )
                 seq += len(gone)
+            people = sa.select(listeners.c.look).where(listeners.c.origin != INVENTED)
+            taken = set(connection.scalars(people.where(listeners.c.look != "")))
             for part in batched(members, SEEDED):
                 rows = [rows_of(member, self.model_version) for member in part]
-                self._insert_invented(connection, rows, seq + 1)
+                self._insert_invented(connection, rows, seq + 1, taken)
                 seq += len(rows)
             next_seq(connection, seq - before)
             write_meta(connection, "shipped", mark)
@@ -233,11 +239,18 @@ class Community:
 
     @staticmethod
     def _insert_invented(
-        connection: sa.Connection, rows: Sequence[tuple[Row, Row]], first: int
+        connection: sa.Connection, rows: Sequence[tuple[Row, Row]], first: int, taken: set[str]
     ) -> None:
+        """`taken` are looks of people's names: an invented listener of such a name gets another."""
         people = sum(listener["origin"] != INVENTED for listener, _ in rows)
         if people:
             raise ValueError(f"{people} of {len(rows)} listeners are not invented")
+        for listener, _ in rows:
+            number, name = 2, listener["name"]
+            while listener["look"] in taken:
+                listener["name"] = f"{name} {number}"
+                listener["look"] = look(listener["name"])
+                number += 1
         try:
             connection.execute(
                 sa.insert(listeners),
@@ -300,23 +313,23 @@ class Community:
             write_meta(connection, "index", str(dim))
         return dim
 
-    def is_named(self, look: str, *, but: str | None = None) -> bool:
+    def is_named(self, seen: str, *, but: str | None = None) -> bool:
         """Whether one who can be found, other than `but`, has a name that looks so."""
-        same = sa.select(listeners.c.id).where(listeners.c.look == look, listeners.c.findable)
+        same = sa.select(listeners.c.id).where(listeners.c.look == seen, listeners.c.findable)
         if but is not None:
             same = same.where(listeners.c.id != but)
         with self.database.read() as connection:
             return connection.scalar(same.limit(1)) is not None
 
-    def named_like(self, look: str, count: int) -> list[Listener]:
+    def named_like(self, seen: str, count: int) -> list[Listener]:
         """Some of those who can be found whose names have this look in them; by look, then id."""
         query = sa.select(listeners.c.id).select_from(_joined()).where(*self._in_crowd())
-        query = query.where(listeners.c.look.contains(look, autoescape=True))
+        query = query.where(listeners.c.look.contains(seen, autoescape=True))
         with self.database.read() as connection:
             ids = connection.scalars(
                 query.order_by(listeners.c.look, listeners.c.id).limit(count)
             ).all()
-        return self.get(ids) if look else []
+        return self.get(ids) if seen else []
 
     def nearest(
         self, vector: np.ndarray, count: int, *, placed: bool = False, crowd: Crowd | None = None
@@ -484,13 +497,13 @@ class Community:
             ids = [each.id for each in part]
             with self.database.write() as connection:
                 next_seq(connection, 0)  # wait for who is leaving
-                same = sa.select(listeners.c.id, listeners.c.findable)
+                same = sa.select(listeners.c.id, listeners.c.findable, listeners.c.seq)
                 same = same.where(listeners.c.id.in_(ids))
                 if since is not None:
                     same = same.where(listeners.c.seq <= since)
-                here = {row.id: row.findable for row in connection.execute(same)}
+                here = {row.id: row for row in connection.execute(same)}
                 rows: list[Row] = [
-                    vectors_of(each, model_version, findable=here[each.id])
+                    vectors_of(each, model_version, findable=here[each.id].findable)
                     for each in part
                     if each.id in here
                 ]
@@ -499,10 +512,16 @@ class Community:
                     of_it = vectors.c.model_version == model_version
                     connection.execute(sa.delete(vectors).where(old, of_it))
                     connection.execute(sa.insert(vectors), rows)
+                moved: list[int] = []
                 if model_version == read_meta(connection, "active version"):
-                    for row in rows:  # so that a crowd which is served learns of it
+                    for row in rows:  # so that a crowd which is served learns of just these
+                        moved.append(here[row["id"]].seq)
                         mine = sa.update(listeners).where(listeners.c.id == row["id"])
                         connection.execute(mine.values(seq=next_seq(connection)))
+                elif rows:
+                    write_meta(connection, epoch_key(model_version), new_id())
+                self._forget(*moved)
+            self._forget(*moved)
             count += len(rows)
         return count
 
@@ -518,9 +537,10 @@ class Community:
                 raise CommunityError(f"model {model_version} is served: go back to another first")
             of_it = sa.delete(vectors).where(vectors.c.model_version == model_version)
             count = connection.execute(of_it).rowcount
-        self.database.sweep()
+            write_meta(connection, epoch_key(model_version), new_id())
         if self.database.snapshots is not None:
             self.database.snapshots.forget_all(model_version)
+        self.database.sweep()
         return count
 
     def active(self) -> str | None:
@@ -560,10 +580,14 @@ class Community:
     def _in_crowd(self) -> tuple[sa.ColumnElement[bool], ...]:
         return vectors.c.model_version == self.model_version, vectors.c.findable
 
-    def _forget(self, seq: int | None) -> None:
-        """Let no derived file have the row whose last change was `seq`."""
-        if self.database.snapshots is not None and seq is not None:
-            self.database.snapshots.forget(seq)
+    def _forget(self, *seqs: int | None) -> None:
+        """Let no derived file have the rows whose last changes were these.
+
+        Called twice: before a change is stored, so that a kill leaves none behind, and after it,
+        for a file that was made meanwhile.
+        """
+        if self.database.snapshots is not None:
+            self.database.snapshots.forget([seq for seq in seqs if seq is not None])
 
     def _check_length(self, connection: sa.Connection, placed: Row) -> None:
         stored = connection.scalar(
