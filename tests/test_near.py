@@ -88,7 +88,7 @@ def test_the_planner_takes_the_index(url: str, community):
     seen: list[str] = []
 
     def explained(connection, cursor, statement, parameters, context, many) -> None:
-        if statement.startswith("SELECT id, user_vector"):
+        if "::halfvec" in statement:
             with connection.connection.cursor() as asking:
                 asking.execute(f"EXPLAIN (VERBOSE) {statement}", parameters)
                 seen.append("\n".join(row[0] for row in asking.fetchall()))
