@@ -13,6 +13,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+# The one script of our own: shows the container it stands in, and brings the keyboard there.
+INTO_VIEW = (
+    "<script>{const box = document.currentScript.closest('[class*=st-key-]'); "
+    "box.tabIndex = -1; box.style.outline = 'none'; "
+    "box.scrollIntoView({block: 'center'}); box.focus({preventScroll: true})}</script>"
+)
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -54,7 +60,7 @@ class Guarded:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._headers = tuple(_encoded(policy(streamlit_page())))
+        self._headers = tuple(_encoded(policy(streamlit_page() + INTO_VIEW)))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         async def told(message: Message) -> None:

@@ -57,7 +57,7 @@ def test_the_page_of_who_joins_changes_and_leaves_is_for_everyone(visit, server,
     name = open_form(page)
     is_good(page)
     page.get_by_role("button", name="Join", exact=True).click()
-    expect(page.get_by_role("heading", name="Keep this code")).to_be_visible()
+    expect(page.get_by_role("heading", name="Keep this code")).to_be_in_viewport()
     code = page.locator(".st-key-code-once code").inner_text().strip()
     is_good(page)
 
@@ -75,7 +75,7 @@ def test_the_page_of_who_joins_changes_and_leaves_is_for_everyone(visit, server,
 
     page.get_by_role("button", name="Leave the community").click()
     page.get_by_role("button", name="Yes, leave").press("Enter")
-    expect(page.get_by_role("heading", name="You have left")).to_be_visible()
+    expect(page.get_by_role("heading", name="You have left")).to_be_in_viewport()
     with page.expect_download() as receipt:
         page.get_by_role("button", name="Download the receipt").click()
     assert json.loads(Path(receipt.value.path()).read_text())["removed"]

@@ -12,6 +12,12 @@ from twotower.community.store import Community
 from twotower.errors import BadReceipt
 
 FORMAT = 1
+_ONE = {
+    "listeners": "listener",
+    "places on a map": "place on a map",
+    "kept profiles": "kept profile",
+    "return codes": "return code",
+}
 MOST_CHARS = 100_000  # of a receipt; a real one has less than a thousand
 REMAINS = "the removal's number, id, time and digest, so that this receipt can be checked"
 REMEMBERS = (
@@ -40,12 +46,20 @@ def to_json(removal: Removal) -> dict[str, Any]:
     return {"receipt": FORMAT, **told, "stays": list(stays(removal)), "digest": removal.digest}
 
 
+def in_short(removal: Removal) -> str:
+    """What was removed, as in "1 listener, 2 vectors"."""
+    return ", ".join(
+        f"{count} {_ONE.get(what, what) if count == 1 else what}"
+        for what, count in removal.removed.items()
+        if count
+    )
+
+
 def in_words(removal: Removal) -> str:
     """The receipt, a line for each thing it says."""
-    removed = ", ".join(f"{count} {what}" for what, count in removal.removed.items() if count)
     return "\n".join(
         (
-            f"Removed {removal.id} at {removal.at}: {removed}.",
+            f"Removed {removal.id} at {removal.at}: {in_short(removal)}.",
             *(f"Stays: {what}." for what in stays(removal)),
             f"Receipt {removal.digest}",
         )

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from twotower.errors import IncompatibleModel, MissingData, TwoTowerError
+from twotower.headers import INTO_VIEW
 from twotower.job import Job
 from twotower.settings import ROOT
 from twotower.sources.reading import FileReport
@@ -27,6 +28,14 @@ def style() -> None:
         "<style>[class*='st-key-go-'] button, [data-testid=stMultiSelect] [data-tag] "
         "{background-image: linear-gradient(rgb(0 0 0 / 22%), rgb(0 0 0 / 22%))}</style>"
     )
+
+
+def into_view() -> None:
+    """Bring the keyed container that this stands in to whoever pressed a button far from it.
+
+    On first showing; the keyboard goes there too, so that a screen reader reads it.
+    """
+    st.html(INTO_VIEW, unsafe_allow_javascript=True)
 
 
 def hero() -> None:

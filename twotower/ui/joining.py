@@ -45,10 +45,15 @@ def company() -> None:
 
 def said() -> None:
     """What was done or went wrong last."""
-    if problem := member.problem():
-        st.error(escape(capital(problem)), icon=":material/error:")
-    if done := member.done():
-        st.success(escape(done), icon=":material/check:")
+    problem, done = member.problem(), member.done()
+    if not (problem or done):
+        return
+    with st.container(key="said"):
+        if problem:
+            st.error(escape(capital(problem)), icon=":material/error:")
+        if done:
+            st.success(escape(done), icon=":material/check:")
+        components.into_view()
 
 
 # Joining
@@ -258,6 +263,7 @@ def _code_once(code: str) -> None:
                 icon=":material/check:",
                 on_click=member.keep_code,
             )
+        components.into_view()
 
 
 def _code_file(code: str) -> str:
@@ -401,11 +407,11 @@ def left() -> None:
             on_click="ignore",
             key="receipt-download",
         )
+        components.into_view()
 
 
 def _removed(receipt: Removal) -> str:
-    parts = [f"{escape(what)} {count}" for what, count in receipt.removed.items() if count]
-    return ", ".join(parts) or "nothing was there"
+    return escape(receipts.in_short(receipt)) or "nothing was there"
 
 
 def receipt_json(receipt: Removal) -> str:
