@@ -1,4 +1,4 @@
-"""Fills the tables of docs/scale.md in from results/, so that they can't say otherwise.
+"""Fills tables of docs/ in from results/, so that they can't say otherwise.
 
 python benchmarks/page.py
 """
@@ -13,7 +13,8 @@ from results import FOLDER
 from twotower.card import between
 from twotower.training import TrainConfig
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+SCALE, LEARNING = DOCS / "scale.md", DOCS / "learning-on.md"
 FOLDS = TrainConfig().folds
 FAR = 10_000_000  # listeners, calculated
 Found = Mapping[str, Any]
@@ -128,7 +129,7 @@ def community_rows(file: str) -> dict[str, Any]:
         "on disk": (lambda each: each[file], megabytes),
         "start": (lambda each: each["start"]["seconds"], seconds),
         "memory of a server": (lambda each: each["start"]["resident MB"], megabytes),
-        "at its most": (lambda each: each["start"]["peak MB"], megabytes),
+        "after changes, at its most": (lambda each: each["served"]["peak MB"], megabytes),
         "top 10, p50": (lambda each: each["search"]["ms"]["top 10"]["p50"] / 1e3, seconds),
         "top 10, p95": (lambda each: each["search"]["ms"]["top 10"]["p95"] / 1e3, seconds),
         "reading the vectors, p50": (
@@ -176,21 +177,96 @@ def search(found: Found) -> str:
     return f"{table([size, 'p50', 'p95', 'times the limit'], lines)}\n\n{where(found)}"
 
 
-def filled(text: str, folder: Path = FOLDER) -> str:
-    """The page with each table as the results have it."""
+def postgresql(found: Found) -> str:
+    """With everyone in memory, and by the index."""
+    rows: dict[str, tuple[Any, Any]] = {
+        **{
+            name: row
+            for name, row in community_rows("database MB").items()
+            if not name.startswith(("top 10", "reading", "faiss"))
+        },
+        "making the index": (lambda each: each["index"]["making s"], seconds),
+        "start with a sample": (lambda each: each["start with a sample"]["seconds"], seconds),
+        "memory of a server with a sample": (
+            lambda each: each["start with a sample"]["resident MB"],
+            megabytes,
+        ),
+        "the nearest 200 by the index, p50": (_nearest("index"), seconds),
+        "the same in memory, p50": (_nearest("in memory"), seconds),
+        "share of them that the index finds": (
+            lambda each: each["index"]["recall"],
+            "{:.3f}".format,
+        ),
+    }
+    lines = [
+        [name, *(told(of(each)) for each in found["PostgreSQL"])]
+        for name, (of, told) in rows.items()
+    ]
+    head = ["PostgreSQL", *(f"{each['listeners']:,}" for each in found["PostgreSQL"])]
+    return f"{table(head, lines)}\n\n{where(found)}"
+
+
+def _nearest(how: str) -> Any:
+    return lambda each: each["index"]["ms"][how]["p50"] / 1e3
+
+
+REFRESHES = ("with base data", "without base data", "spoilt")
+
+
+def refresh_checks(found: Found) -> str:
+    """Before, and after each of the refreshes with its interval."""
+    by_name = {how: {each["name"]: each for each in found[how]["checks"]} for how in REFRESHES}
+    lines = []
+    for name, first in by_name[REFRESHES[0]].items():
+        line = [f"{name} ({first['listeners']:,} asked)", f"{first['before']:.3f}"]
+        for how in REFRESHES:
+            each = by_name[how].get(name)
+            gap = "" if each is None else f" [{each['low']:+.3f}, {each['high']:+.3f}]"
+            line.append("" if each is None else f"{each['after']:.3f}{gap}")
+        lines.append(line)
+    head = ["check, MRR", "before", *REFRESHES]
+    return f"{table(head, lines)}\n\n{where(found)}"
+
+
+def refresh_costs(found: Found) -> str:
+    lines = []
+    for how in REFRESHES:
+        each = found[how]
+        parts = [f"{part} {seconds(s)}" for part, s in each["seconds"].items() if s >= 0.1]
+        moved = each["map, moved by"]
+        far = f"{moved['median']:.2f}, {moved['p90']:.2f}" if moved else ""
+        fell = sum(check["fell"] for check in each["checks"])
+        no = f"no, {fell} of {len(each['checks'])} checks fell"
+        lines.append([how, "yes" if each["switched"] else no, far, ", ".join(parts)])
+    return table(["", "served", "moved on the map: half by less than, nine in ten", "took"], lines)
+
+
+def filled(text: str, page: Path = SCALE, folder: Path = FOLDER) -> str:
+    """A page with each table as the results have it."""
     found = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
     parts = {
+        "refresh": refresh_checks(found["refresh"]),
+        "costs": refresh_costs(found["refresh"]),
+    }
+    if page == SCALE:
+        parts = _of_scale(found)
+    for mark, part in parts.items():
+        text = between(text, mark, part, where=page.name)
+    return text
+
+
+def _of_scale(found: Mapping[str, Found]) -> dict[str, str]:
+    return {
         "tables": tables_of_artists(found["training"]),
         "reading": reading(found["training"], found["embedding"]),
         "shares": shares(found["training"]),
         "processes": processes(found["processes"]),
         "community": community(found["community"]),
+        "postgresql": postgresql(found["postgresql"]),
         "search": search(found["search"]),
     }
-    for mark, part in parts.items():
-        text = between(text, mark, part, where=PAGE.name)
-    return text
 
 
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text("utf-8")), "utf-8")
+    for page in (SCALE, LEARNING):
+        page.write_text(filled(page.read_text("utf-8"), page), "utf-8")

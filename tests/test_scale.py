@@ -1,4 +1,4 @@
-"""The page on scale says what the benchmarks found, and nothing else of its own."""
+"""The pages with figures say what the benchmarks found, and that on scale nothing of its own."""
 
 import importlib
 import re
@@ -8,6 +8,7 @@ import pytest
 from twotower.settings import ROOT
 
 PAGE = ROOT / "docs" / "scale.md"
+LEARNING = ROOT / "docs" / "learning-on.md"
 
 
 @pytest.fixture
@@ -16,11 +17,12 @@ def page(monkeypatch):
     return importlib.import_module("page")
 
 
-def test_every_table_is_as_the_results_have_it(page):
-    text = PAGE.read_text(encoding="utf-8")
-    assert page.filled(text) == text
+@pytest.mark.parametrize("path", [PAGE, LEARNING], ids=lambda path: path.stem)
+def test_every_table_is_as_the_results_have_it(page, path):
+    text = path.read_text(encoding="utf-8")
+    assert page.filled(text, path) == text
     emptied = re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", r"<!-- \1 --><!-- /\1 -->", text, flags=re.S)
-    assert emptied != text and page.filled(emptied) == text
+    assert emptied != text and page.filled(emptied, path) == text
 
 
 def test_no_figure_stands_outside_the_tables():
@@ -41,3 +43,20 @@ def test_what_was_asked_of_the_search_is_met(page):
     found = page.json.loads((page.FOLDER / "search.json").read_text(encoding="utf-8"))
     assert found["rows"] == 1_000_000 and found["dim"] == 64
     assert found["times the limit"] <= found["allowed"] and found["times faiss"] <= 1.0
+
+
+def test_what_was_asked_of_a_million_listeners_is_met(page):
+    found = page.json.loads((page.FOLDER / "community.json").read_text(encoding="utf-8"))
+    million = found["SQLite"][-1]
+    assert million["listeners"] == 1_000_000 and found["dim"] == 64
+    most = max(million["start"]["peak MB"], million["served"]["peak MB"])
+    assert most <= found["allowed MB"]
+    assert million["search"]["times the limit"] <= found["allowed times"]
+    assert million["search"]["times faiss"] <= 1.0
+    assert million["changes ms"]["seen"]["p95"] < 1000 > million["changes ms"]["gone"]["p95"]
+
+
+def test_a_spoilt_model_was_refused_and_the_others_served(page):
+    found = page.json.loads((page.FOLDER / "refresh.json").read_text(encoding="utf-8"))
+    served = [found[how]["switched"] for how in page.REFRESHES]
+    assert served == [True, True, False] and "fell" in found["spoilt"]["reason"]
