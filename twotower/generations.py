@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from twotower.community import Community, Placed
-from twotower.community.store import batched
+from twotower.community.asking import batched
 from twotower.embedder import Embedder
 from twotower.errors import CommunityError, IncompatibleModel
 from twotower.projection import place_all

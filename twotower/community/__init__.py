@@ -5,9 +5,9 @@ something changed by reading one number, and reads only what came after the last
 """
 
 from twotower.community.crowd import Crowd, Found
-from twotower.community.members import INVENTED, Member, Owned, Placed, Removal
+from twotower.community.members import INVENTED, Member, Owned, Placed, Removal, new_id
 from twotower.community.schema import SCHEMA
-from twotower.community.store import Community, new_id
+from twotower.community.store import Community
 
 __all__ = [
     "INVENTED",

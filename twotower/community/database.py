@@ -65,6 +65,15 @@ class Database:
         with told(self.where), writing.begin() as connection:
             yield connection
 
+    def forget(self, *seqs: int | None) -> None:
+        """Let no derived file have the rows whose last changes were these.
+
+        Called twice: before a change is stored, so that a kill leaves none behind, and after it,
+        for a file that was made meanwhile.
+        """
+        if self.snapshots is not None:
+            self.snapshots.forget([seq for seq in seqs if seq is not None])
+
     def sweep(self, *, tries: int = SWEEPS) -> bool:
         """Let no byte of what was removed stay in log and free pages.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -10,6 +11,11 @@ import numpy as np
 from twotower.domain import Listener, Profile
 
 INVENTED = "invented"  # origin of the listeners that ship
+
+
+def new_id() -> str:
+    """A random id that tells nothing, 16 hexadecimal digits."""
+    return secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

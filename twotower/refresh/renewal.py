@@ -14,7 +14,7 @@ from twotower import shipped
 from twotower.catalogue import Catalogue
 from twotower.checks import Sources, read_sources
 from twotower.community import Community, Placed
-from twotower.community.store import batched
+from twotower.community.asking import batched
 from twotower.domain import Profile
 from twotower.embedder import Embedder
 from twotower.errors import CommunityError, IncompatibleModel, MissingData
