@@ -36,7 +36,8 @@ from twotower.training import TrainConfig, train
 EACH = 50  # artists of a listener
 GROUPS = 200  # tastes; nine in ten of a listener's artists are of one or two of them
 SIZES = (100_000, 1_000_000, 10_000_000)  # to calculate
-OF_ARTISTS = ("SVD of names and genres", "ridge", "rest of tables")  # who are the same at all sizes
+# Parts that depend on artists, who are the same at all sizes.
+OF_ARTISTS = ("SVD of names and genres", "ridge", "rest of tables", "companions")
 READ = 2000  # profiles of which reading is timed
 PARTS = (
     "SVD of names and genres",
