@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from members import member
+from planted import ring
 from servers import fresh, postgres
 
 from twotower.community import Community, Member, new_id
 from twotower.community.shards import spread
 from twotower.domain import Listener
 from twotower.errors import CommunityError
+from twotower.matching import Matcher, Portrait
+from twotower.membership import Wish, join, leave
+from twotower.settings import Settings
 
 COUNT, DIM, K = 3000, 16, 50
 
@@ -143,6 +147,41 @@ def test_vectors_of_another_model_are_not_found_nor_in_the_way(community, whole)
     assert seen.nearest(VECTORS[5], 3).ids == ("two",)
     seen.close()
     other.leave("two")
+
+
+def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three, planted_assets):
+    """Also who has just joined and isn't in the sample; of who leaves there is nothing."""
+    url = fresh(three[0])
+    settings = Settings(planted_assets / "none", planted_assets, url)
+    whole = Matcher.load(settings)
+    whole.community.index()
+    sampled = Community.open(url, model_version=whole.version, sample=40)
+    few = Matcher(whole.embedder, sampled, whole.shipped)
+    assert 20 < len(few.crowd()) < 70 and few.crowd().total == len(whole.crowd()) == 200
+    same = []
+    for profile in ring(8, artists=16, hits=8, origin="file", seed=31):
+        portrait = few.look(profile)
+        near, exact = few.neighbours(portrait), whole.neighbours(portrait)
+        assert [n.similarity for n in near] == pytest.approx(
+            [whole_similarity(whole, portrait, n.listener.id) for n in near], abs=1e-5
+        )
+        same.append(len({n.listener.id for n in near} & {n.listener.id for n in exact}) / 10)
+        assert few.place(portrait) == pytest.approx(whole.place(portrait), abs=0.5)
+    assert np.mean(same) > 0.6  # who is near to everyone is told by fewer
+    wish = Wish("Amber Otter", tuple(list(profile.artists)[:5]), findable=True)
+    joined = join(whole, few.look(profile), wish)
+    assert joined.id in [n.listener.id for n in few.neighbours(few.look(profile), 20)]
+    assert few.named_like("amber o", 4)[0].id == joined.id
+    leave(whole, joined.code)
+    assert joined.id not in [n.listener.id for n in few.neighbours(few.look(profile), 20)]
+    for each in (whole.community, sampled):
+        each.close()
+
+
+def whole_similarity(matcher: Matcher, portrait: Portrait, id: str) -> float:
+    """Of the pair, by a matcher that holds everyone."""
+    found = matcher.neighbours(portrait, len(matcher.crowd()))
+    return next(n.similarity for n in found if n.listener.id == id)
 
 
 def test_sqlite_has_no_such_index_and_says_so(tmp_path):

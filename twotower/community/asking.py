@@ -58,13 +58,12 @@ class Asking:
             return connection.scalar(same.limit(1)) is not None
 
     def named_like(self, seen: str, count: int) -> list[Listener]:
-        """Some of those who can be found whose names have this look in them; by look, then id."""
-        query = sa.select(listeners.c.id).select_from(_joined()).where(*self._in_crowd())
-        query = query.where(listeners.c.look.contains(seen, autoescape=True))
+        """Some of those who can be found whose names have this look in them, in its order."""
+        query = sa.select(listeners.c.id).where(
+            listeners.c.look.contains(seen, autoescape=True), listeners.c.findable
+        )
         with self.database.read() as connection:
-            ids = connection.scalars(
-                query.order_by(listeners.c.look, listeners.c.id).limit(count)
-            ).all()
+            ids = connection.scalars(query.order_by(listeners.c.look).limit(count)).all()
         return self.get(ids) if seen else []
 
     def seq(self) -> int:
