@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from planted import ring
 
+from twotower import surroundings
 from twotower.community import Community, Member
 from twotower.domain import Listener, Profile
 from twotower.embedder import Embedder
@@ -94,3 +95,45 @@ def test_in_a_large_crowd_a_sample_tells(trained, community):
     community.leave(next(iter(first)))
     told(around, community, trained)
     assert len(first & set(around._sample.ids)) == 24 and len(around._sample.ids) == 25
+
+
+def test_many_changes_leave_every_nearness_as_that_of_all_pairs(trained, community, monkeypatch):
+    """Carried on from change to change, and worked out anew when those are too many."""
+    monkeypatch.setattr(surroundings, "MANY", 12)
+    around = Surroundings(community, trained.reader)
+    rng = np.random.default_rng(3)
+    inside = {p.id: p for p in PROFILES}
+    more = iter(ring(40, artists=16, hits=8, origin="file", seed=52))
+    for step in range(24):
+        act = rng.integers(3)
+        some = list(inside)[rng.integers(len(inside))]
+        if act == 0:
+            new = replace(next(more), id=f"more {step}")
+            community.join(member(trained, new))
+            inside[new.id] = new
+        elif act == 1:
+            inside[some] = replace(next(more), id=some)
+            community.update(member(trained, inside[some]))
+        else:
+            community.leave(some)
+            del inside[some]
+        crowd = community.crowd()
+        people = trained.people([inside[id] for id in crowd.ids])
+        found = around.nearness_of(crowd, crowd.ids, people)
+        wanted = expected(trained, list(inside.values()))
+        assert dict(zip(crowd.ids, found.tolist(), strict=True)) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_who_joins_costs_one_comparison_and_not_all_pairs(trained, community, monkeypatch):
+    around = Surroundings(community, trained.reader)
+    told(around, community, trained)
+    compared = []
+
+    def counted(ones, others):
+        compared.append(len(ones) * len(others))
+        return similarity(ones, others)
+
+    monkeypatch.setattr(surroundings, "similarity", counted)
+    community.join(member(trained, replace(PROFILES[0], id="new")))
+    told(around, community, trained)
+    assert sum(compared) == 40 * 1 + 1 * 41  # everyone with the new one, who is asked with all

@@ -110,6 +110,13 @@ class People:
     def __len__(self) -> int:
         return len(self.user)
 
+    def followed_by(self, more: "People") -> "People":
+        return People(
+            np.concatenate([self.user, more.user]),
+            np.concatenate([self.candidate, more.candidate]),
+            self.listening.followed_by(more.listening),
+        )
+
     def take(self, rows: Sequence[int] | np.ndarray) -> "People":
         return People(self.user[rows], self.candidate[rows], self.listening.take(rows))
 

@@ -8,10 +8,23 @@ import numpy as np
 
 from twotower.community import Community, Crowd
 from twotower.domain import Listener, artist_key
-from twotower.ranking import Listening, ListeningReader, People, nearness, similarity
+from twotower.ranking import NEAREST, Listening, ListeningReader, People, similarity
 
 SAMPLE = 5000  # listeners by whom nearness is told, at most
 AT_ONCE = 256  # rows held against the sample in one product
+MANY = 500  # changes of the sample after which all is worked out anew
+MOST_TOLD = 20_000  # listeners of whom the nearest are kept
+MARK = 4  # numbers of a vector by which a change is seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """The nearest of a sample to one listener."""
+
+    mark: bytes  # of the listener's vector: another one is to be asked about anew
+    ids: tuple[str, ...]
+    scores: tuple[float, ...]
+    seen: int  # how many of those added to the sample were looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,13 +33,15 @@ class _Sample:
     ids: tuple[str, ...]
     row_of: dict[str, int]
     people: People
-    told: dict[str, float] = field(default_factory=dict)  # id -> nearness, as far as asked for
+    added: tuple[str, ...] = ()  # in this order, since something was worked out
+    told: dict[str, _Near] = field(default_factory=dict)  # of whom was asked for
 
 
 class Surroundings:
     """What the ranking needs of a crowd beside its vectors. Safe to share between threads.
 
-    Nobody who has left is in it: when the crowd changes, all that was worked out is forgotten.
+    Nobody who has left is in it: when the crowd changes, all that rests on who left or changed is
+    worked out anew, and who came is looked at beside what was known.
     """
 
     def __init__(
@@ -52,17 +67,26 @@ class Surroundings:
     def nearness_of(self, crowd: Crowd, ids: Sequence[str], people: People) -> np.ndarray:
         """(n,) mean similarity of each listener to the nearest ten of the sample."""
         sample = self._of(crowd)
-        missing = [at for at, id in enumerate(ids) if id not in sample.told]
-        for start in range(0, len(missing), AT_ONCE):
-            part = missing[start : start + AT_ONCE]
-            scores = similarity(people.take(part), sample.people)
-            others = np.ones(scores.shape, bool)
-            for line, at in enumerate(part):
-                if (own := sample.row_of.get(ids[at])) is not None:
-                    others[line, own] = False
-            found = nearness(scores, others).tolist()
-            sample.told.update(zip((ids[at] for at in part), found, strict=True))
-        return np.array([sample.told[id] for id in ids])
+        marks = [vector.tobytes() for vector in people.user[:, :MARK]]
+        known = [sample.told.get(id) for id in ids]
+        by_seen: dict[int, list[int]] = {}
+        for at, (near, mark) in enumerate(zip(known, marks, strict=True)):
+            if near is None or near.mark != mark:
+                known[at] = None
+                by_seen.setdefault(-1, []).append(at)
+            elif near.seen < len(sample.added):
+                by_seen.setdefault(near.seen, []).append(at)
+        for seen, late in by_seen.items():
+            # all of the sample, or only those who came since
+            came = sample.ids if seen < 0 else dict.fromkeys(sample.added[seen:])
+            rows = [sample.row_of[id] for id in came if id in sample.row_of]
+            for start in range(0, len(late), AT_ONCE):
+                part = late[start : start + AT_ONCE]
+                scores = similarity(people.take(part), sample.people.take(rows))
+                for at, line in zip(part, scores, strict=True):
+                    near = _nearest(ids[at], line, rows, sample, known[at], marks[at])
+                    sample.told[ids[at]] = known[at] = near
+        return np.array([np.mean(near.scores) if near and near.scores else 0.0 for near in known])
 
     def _of(self, crowd: Crowd) -> _Sample:
         sample = self._sample
@@ -75,42 +99,59 @@ class Surroundings:
 
     def _taken(self, crowd: Crowd, before: _Sample | None) -> _Sample:
         """Everyone, or as many as count; who was in the sample and is unchanged stays in it."""
-        if len(crowd) <= self._most:
-            rows = np.arange(len(crowd))
+        if before is not None and not (before.ids and len(crowd)):
+            before = None  # of nobody the width of vectors isn't known
+        if before is None:
+            stay, where = np.zeros(0, np.int64), np.zeros(0, np.int64)
         else:
-            rows = crowd.rows_of(() if before is None else before.ids)
-            rows = rows[rows >= 0][: self._most]
-            if len(rows) < self._most:
-                rest = np.setdiff1d(np.arange(len(crowd)), rows)
-                more = np.random.default_rng(0).permutation(rest)[: self._most - len(rows)]
-                rows = np.concatenate([rows, more])
-        ids = tuple(crowd.ids[row] for row in rows)
-        user, candidate = crowd.user[rows], crowd.candidate[rows]
-        known: dict[str, int] = {}
+            where = crowd.rows_of(before.ids)
+            same = where >= 0
+            same[same] = (before.people.user[same] == crowd.user[where[same]]).all(axis=1)
+            stay = np.flatnonzero(same)[: self._most]
+            where = where[stay]
+        more = np.zeros(0, np.int64)
+        if len(stay) < min(self._most, len(crowd)):
+            more = np.setdiff1d(np.arange(len(crowd)), where)
+            if len(more) > self._most - len(stay):
+                more = np.random.default_rng(0).permutation(more)[: self._most - len(stay)]
+        new = tuple(crowd.ids[row] for row in more)
+        people = People(crowd.user[more], crowd.candidate[more], self._read(new))
+        ids, added, told = new, new, dict[str, _Near]()
         if before is not None:
-            old = before.people
-            known = {
-                id: place
-                for at, id in enumerate(ids)
-                if (place := before.row_of.get(id)) is not None
-                and np.array_equal(old.user[place], user[at])
-            }
-        new = [id for id in ids if id not in known]
-        read = self._read(new)
-        if before is not None and known:
-            stacked = before.people.listening.followed_by(read)
-        else:
-            stacked = read
-        first = len(stacked) - len(new)
-        place_of = known | {id: first + at for at, id in enumerate(new)}
-        listening = stacked.take([place_of[id] for id in ids])
-        row_of = {id: row for row, id in enumerate(ids)}
-        return _Sample(crowd.seq, ids, row_of, People(user, candidate, listening))
+            kept = before.people if len(stay) == len(before.ids) else before.people.take(stay)
+            people = kept.followed_by(people) if new else kept
+            ids = (*(before.ids[row] for row in stay), *new)
+            added = (*before.added, *new)
+            gone = set(before.ids).difference(ids).union(new)
+            if len(added) <= MANY and len(gone) <= MANY and len(before.told) <= MOST_TOLD:
+                told = {id: near for id, near in before.told.items() if gone.isdisjoint(near.ids)}
+        if not told:
+            added = ()
+        return _Sample(crowd.seq, ids, {id: row for row, id in enumerate(ids)}, people, added, told)
 
     def _read(self, ids: Sequence[str]) -> Listening:
         """Of who has just left there are no artists."""
         found = {listener.id: listener for listener in self.community.get(ids)}
         return self.reader.read([listed(found[id]) if id in found else () for id in ids])
+
+
+def _nearest(
+    id: str,
+    line: np.ndarray,
+    rows: Sequence[int],
+    sample: _Sample,
+    known: _Near | None,
+    mark: bytes,
+) -> _Near:
+    """Of a listener whose scores with these rows of the sample are `line`, and of who was known."""
+    best = np.argsort(-line, kind="stable")[: NEAREST + 1]  # oneself may be among them
+    found = [(float(line[at]), sample.ids[rows[at]]) for at in best]
+    found = [pair for pair in found if pair[1] != id]
+    if known is not None:
+        found += zip(known.scores, known.ids, strict=True)
+    found = sorted(found, key=lambda pair: -pair[0])[:NEAREST]
+    scores, ids = tuple(score for score, _ in found), tuple(each for _, each in found)
+    return _Near(mark, ids, scores, len(sample.added))
 
 
 def listed(listener: Listener) -> list[tuple[str, float]]:

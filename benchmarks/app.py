@@ -1,0 +1,139 @@
+"""What does all that a page asks for cost among so many: neighbours, a place, joining and leaving?
+
+    python benchmarks/app.py [--listeners 10000 100000 1000000]
+
+The shipped model and its invented listeners, and copies of these with vectors, places and names
+that differ a little, on SQLite. Filling the community and asking are processes of their own, so
+that memory is each one's own, with the model and all libraries in it.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from community import apart
+from results import milliseconds, peak_mb, percentiles, resident_mb, write
+
+from twotower.community import Community, Member
+from twotower.demos import DEMOS
+from twotower.domain import Profile, artist_key
+from twotower.listeners import pseudonyms
+from twotower.matching import Matcher
+from twotower.membership import Wish, join, leave, showable, suggest_name
+from twotower.settings import ROOT, Settings
+from twotower.shipped import Shipped
+
+APART = 0.15  # of each number of a copy's vectors
+SHOWN = 30  # artists of a copy
+ROUNDS, CHANGES = 30, 12
+
+
+def copies(ships: Shipped, count: int, seed: int) -> Iterator[Member]:
+    """Those that ship, then as many copies as are wanted."""
+    base = list(ships.members())
+    yield from base[:count]
+    rng = np.random.default_rng([seed, 7])
+    names = pseudonyms(count, seed=seed)
+    for number in range(len(base), count):
+        one = base[number % len(base)]
+        x, y = one.listener.place or (0.0, 0.0)
+        who = replace(
+            one.listener,
+            id=f"copy-{number:07d}",
+            name=names[number],
+            artists=one.listener.artists[:SHOWN],
+            place=(x + float(rng.normal()) / 10, y + float(rng.normal()) / 10),
+        )
+        user, candidate = (moved(each, rng) for each in (one.user_vector, one.candidate_vector))
+        yield replace(one, listener=who, user_vector=user, candidate_vector=candidate)
+
+
+def moved(vector: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    near = vector + APART * rng.standard_normal(len(vector), dtype=np.float32)
+    return np.asarray(near / np.linalg.norm(near), np.float32)
+
+
+def fill(settings: Settings, count: int, seed: int, answer: Any) -> None:
+    matcher = Matcher.load(replace(settings, community=f"{settings.community}.first"))
+    ships = matcher.shipped
+    matcher.community.close()
+    community = Community.open(settings.community, model_version=matcher.version)
+    # under the mark of those that ship, or the app would put these in their place
+    seconds = milliseconds(lambda: community.seed(copies(ships, count, seed), digest=ships.digest))
+    community.crowd()  # as a first start does, which keeps files for the next
+    community.close()
+    answer.send(seconds / 1e3)
+
+
+def ask(settings: Settings, answer: Any) -> None:
+    began = time.perf_counter()
+    matcher = Matcher.load(settings)
+    found: dict[str, Any] = {
+        "seconds": time.perf_counter() - began,
+        "listeners": len(matcher.crowd()),
+        "resident MB": resident_mb(),
+    }
+    portraits = [matcher.look(demo) for demo in DEMOS]
+    for portrait in portraits:
+        matcher.neighbours(portrait)
+    acts = {
+        "ten neighbours": lambda at: matcher.neighbours(portraits[at % len(portraits)]),
+        "a place on the map": lambda at: matcher.place(portraits[at % len(portraits)]),
+        "people by a part of their names": lambda at: matcher.named_like("amber o", 4),
+    }
+    ms = {
+        name: percentiles([milliseconds(lambda at=at, act=act: act(at)) for at in range(ROUNDS)])
+        for name, act in acts.items()
+    }
+    answer.send(found | {"ms": ms | changed(matcher), "peak MB": peak_mb()})
+    matcher.community.close()
+
+
+def changed(matcher: Matcher) -> dict[str, dict[str, float]]:
+    """One joins and leaves again, and the neighbours are asked for after each."""
+    me: Profile = replace(DEMOS[0], origin="file")
+    portrait = matcher.look(me)
+    shown = tuple(artist_key(artist.name) for artist in showable(matcher, portrait)[:5])
+    names = ("joining", "ten neighbours, after one joined", "leaving", "… after one left")
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(CHANGES):
+        wish = Wish(suggest_name(number, matcher.community), shown, findable=True)
+        made: list[Any] = []
+        acts = (
+            lambda wish=wish, made=made: made.append(join(matcher, portrait, wish)),
+            lambda: matcher.neighbours(portrait),
+            lambda made=made: leave(matcher, made[0].code),
+            lambda: matcher.neighbours(portrait),
+        )
+        for name, act in zip(names, acts, strict=True):
+            times[name].append(milliseconds(act))
+    return {name: percentiles(each) for name, each in times.items()}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--listeners", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    options.add_argument("--seed", type=int, default=0)
+    asked = options.parse_args()
+    measured = []
+    for count in asked.listeners:
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{Path(folder) / 'community.sqlite'}"
+            settings = Settings(Path(folder) / "none", ROOT / "assets", url)
+            filled = apart(fill, settings, count, asked.seed)
+            measured.append(found := {"filling s": filled, **apart(ask, settings)})
+        print(
+            f"{count:10,}: filled in {filled:.1f} s, started in {found['seconds']:.1f} s, ", end=""
+        )
+        print(f"{found['peak MB']:.0f} MB at most, p50 ms ", end="")
+        print({name: round(each["p50"], 1) for name, each in found["ms"].items()})
+    print(write("app", {"measured": measured}))
+
+
+if __name__ == "__main__":
+    main()
