@@ -206,6 +206,26 @@ def postgresql(found: Found) -> str:
     return f"{table(head, lines)}\n\n{where(found)}"
 
 
+def app(found: Found) -> str:
+    """What a page asks for, with the model and all libraries in the process."""
+    measured = found["measured"]
+    rows: dict[str, tuple[Any, Any]] = {
+        "start": (lambda each: each["seconds"], seconds),
+        "memory, at its most": (lambda each: each["peak MB"], megabytes),
+        **{
+            f"{name}, p50 and p95": (lambda each, name=name: each["ms"][name], _both)
+            for name in measured[0]["ms"]
+        },
+    }
+    lines = [[name, *(told(of(each)) for each in measured)] for name, (of, told) in rows.items()]
+    head = ["all of the app", *(f"{each['listeners']:,}" for each in measured)]
+    return f"{table(head, lines)}\n\n{where(found)}"
+
+
+def _both(ms: Found) -> str:
+    return f"{seconds(ms['p50'] / 1e3)}, {seconds(ms['p95'] / 1e3)}"
+
+
 def _nearest(how: str) -> Any:
     return lambda each: each["index"]["ms"][how]["p50"] / 1e3
 
@@ -262,6 +282,7 @@ def _of_scale(found: Mapping[str, Found]) -> dict[str, str]:
         "shares": shares(found["training"]),
         "processes": processes(found["processes"]),
         "community": community(found["community"]),
+        "app": app(found["app"]),
         "postgresql": postgresql(found["postgresql"]),
         "search": search(found["search"]),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from planted import ring
+from servers import fresh
 from typer.testing import CliRunner, Result
 
 from twotower.cli import app
@@ -15,6 +16,7 @@ from twotower.profiles import write_profiles
 
 COMMANDS = (
     *("init", "import", "join", "update", "leave", "export", "stats", "verify-receipt", "backup"),
+    "index",
 )
 
 
@@ -227,3 +229,16 @@ def test_a_backup_is_whole_and_never_written_over(call):
     before = out.read_bytes()
     assert call("backup", out).exit_code == 2 and out.read_bytes() == before
     assert [p.name for p in out.parent.iterdir()] == ["copy.sqlite"]
+
+
+def test_an_index_is_for_postgresql_and_that_is_said(call):
+    call.join()
+    found = call("index")
+    assert found.exit_code == 2 and "only PostgreSQL has such an index" in found.stderr
+
+
+def test_an_index_on_postgresql_is_made_and_told(call, server):
+    call.env["TWOTOWER_COMMUNITY"] = fresh(server)
+    made = call("index", "--json")
+    assert json.loads(made.stdout) == {"numbers": 64, "servers": 1}, made.output
+    assert "by an index of 64 numbers: start the servers anew" in call("index").stdout

@@ -51,6 +51,8 @@ def test_what_was_asked_of_a_million_listeners_is_met(page):
     assert million["listeners"] == 1_000_000 and found["dim"] == 64
     most = max(million["start"]["peak MB"], million["served"]["peak MB"])
     assert most <= found["allowed MB"]
+    app = page.json.loads((page.FOLDER / "app.json").read_text(encoding="utf-8"))["measured"][-1]
+    assert app["listeners"] == 1_000_000 and app["peak MB"] <= found["allowed MB"]
     assert million["search"]["times the limit"] <= found["allowed times"]
     assert million["search"]["times faiss"] <= 1.0
     assert million["changes ms"]["seen"]["p95"] < 1000 > million["changes ms"]["gone"]["p95"]
