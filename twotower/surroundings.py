@@ -86,7 +86,8 @@ class Surroundings:
                 for at, line in zip(part, scores, strict=True):
                     near = _nearest(ids[at], line, rows, sample, known[at], marks[at])
                     sample.told[ids[at]] = known[at] = near
-        return np.array([np.mean(near.scores) if near and near.scores else 0.0 for near in known])
+        best = [near.scores if near is not None else () for near in known]
+        return np.array([sum(each) / len(each) if each else 0.0 for each in best])
 
     def _of(self, crowd: Crowd) -> _Sample:
         sample = self._sample

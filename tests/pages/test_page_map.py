@@ -6,6 +6,8 @@ import pytest
 from streamlit.util import AttributeDictionary
 from world import profile_of
 
+from twotower import charts
+
 
 def click(app, row: int):
     """As if the point of `row` had been clicked."""
@@ -116,3 +118,9 @@ def test_too_little_known_leaves_the_map_without_you(app):
 
 def test_it_admits_how_much_it_can_show(atlas):
     assert "it keeps 6 among the 15 nearest points" in words(atlas)
+
+
+def test_where_not_everyone_is_drawn_that_is_said(app, monkeypatch):
+    monkeypatch.setattr(charts, "MOST_DRAWN", 200)
+    app.switch_page("map.py").run()
+    assert "500 people, of whom 200, drawn by lot, are points. Near points" in words(app)

@@ -136,9 +136,10 @@ def _named(person: Listener) -> str:
 
 
 def _size(crowd: "Crowd") -> str:
-    if crowd.is_whole:
+    drawn = min(len(crowd), charts.MOST_DRAWN)
+    if drawn == crowd.total:
         return f"{crowd.total:,} people."
-    return f"{len(crowd):,} of {crowd.total:,} people, drawn by lot."
+    return f"{crowd.total:,} people, of whom {drawn:,}, drawn by lot, are points."
 
 
 def _told(size: int, near: tuple[Neighbour, ...]) -> str:
