@@ -108,6 +108,7 @@ def test_the_crowd_is_a_sample_that_keeps_up(community, whole):
     crowd = community.crowd()
     assert 120 < len(crowd) < 300 and crowd.total == crowd.total_invented == len(whole.crowd())
     assert not crowd.is_whole and set(crowd.ids) < set(whole.crowd().ids)
+    assert not community.crowd().is_whole
     inside = 0
     for n in range(60):
         whole.join(member(f"p{n}", user_vector=VECTORS[n], candidate_vector=VECTORS[n]))
@@ -130,6 +131,24 @@ def test_a_small_crowd_is_held_whole_and_searched_exactly(url: str, whole):
     for query in drawn(5, 3):
         assert large.nearest(query, K).ids == whole.nearest(query, K).ids
     large.close()
+
+
+def test_what_grows_beyond_the_sample_while_it_is_served_is_found(three):
+    url = fresh(three[0])
+    whole = Community.open(url, model_version="1", sample=None)
+    whole.seed(made(n) for n in range(20))
+    whole.index()
+    served = Community.open(url, model_version="1", sample=20)
+    assert served.crowd().is_whole and served.crowd().total == len(whole.crowd()) < 20
+    for n in range(60):
+        whole.join(member(f"p{n}", user_vector=VECTORS[n], candidate_vector=VECTORS[n]))
+        assert f"p{n}" in served.nearest(VECTORS[n], 2).ids
+        assert served.crowd().is_whole == (served.crowd().total == len(served.crowd()))
+    assert not served.crowd().is_whole
+    whole.leave("p59")
+    assert "p59" not in served.nearest(VECTORS[59], 3).ids
+    for each in (whole, served):
+        each.close()
 
 
 def test_who_has_no_place_may_be_left_out(community):

@@ -8,7 +8,7 @@ from planted import ring
 
 from twotower import surroundings
 from twotower.community import Community, Member
-from twotower.domain import Listener, Profile
+from twotower.domain import Artist, Listener, Profile
 from twotower.embedder import Embedder
 from twotower.ranking import Listening, nearness, similarity
 from twotower.surroundings import Surroundings
@@ -137,3 +137,25 @@ def test_who_joins_costs_one_comparison_and_not_all_pairs(trained, community, mo
     community.join(member(trained, replace(PROFILES[0], id="new")))
     told(around, community, trained)
     assert sum(compared) == 40 * 1 + 1 * 41  # everyone with the new one, who is asked with all
+
+
+def test_an_artist_that_is_taken_away_counts_no_more(trained, community):
+    """Also one that the model has never met, which leaves the vectors as they were."""
+    known = dict(PROFILES[0].artists)
+    pair = [
+        replace(PROFILES[0], id=id, artists={**known, "somebody new": Artist("Somebody New", 90.0)})
+        for id in ("one", "other")
+    ]
+    for each in pair:
+        community.join(member(trained, each))
+    around = Surroundings(community, trained.reader)
+    crowd, people = community.crowd(), trained.people(pair)
+    together = around.nearness_of(crowd, ["one", "other"], people)
+    less = replace(pair[1], artists=known)
+    community.update(member(trained, less))
+    crowd, people = community.crowd(), trained.people([pair[0], less])
+    apart = around.nearness_of(crowd, ["one", "other"], people)
+    fresh = Surroundings(community, trained.reader).nearness_of(crowd, ["one", "other"], people)
+    np.testing.assert_allclose(apart, fresh, atol=1e-6)
+    assert np.abs(apart - together).min() > 1e-4
+    assert alike(around.listening_of(crowd, ["other"]), trained.people([less]).listening)

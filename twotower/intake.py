@@ -78,7 +78,7 @@ def bring_in(
                 keep(profile.id, code)
                 wish = Wish("", shown, findable, training)
                 _join(matcher, portrait, wish, id, code)
-            except (BadProfile, EmptyProfile, MayNotJoin) as error:
+            except (BadProfile, BadName, EmptyProfile, MayNotJoin) as error:
                 intake.refuse(number, str(error))
             else:
                 intake.joined += 1

@@ -13,7 +13,7 @@ from twotower.ranking import NEAREST, Listening, ListeningReader, People, simila
 SAMPLE = 5000  # listeners by whom nearness is told, at most
 AT_ONCE = 256  # rows held against the sample in one product
 MANY = 500  # changes of the sample after which all is worked out anew
-MOST_TOLD = 20_000  # listeners of whom the nearest are kept
+MOST_TOLD = 5000  # listeners of whom the nearest are kept
 MARK = 4  # numbers of a vector by which a change is seen
 
 
@@ -67,6 +67,8 @@ class Surroundings:
     def nearness_of(self, crowd: Crowd, ids: Sequence[str], people: People) -> np.ndarray:
         """(n,) mean similarity of each listener to the nearest ten of the sample."""
         sample = self._of(crowd)
+        if len(sample.told) > MOST_TOLD:
+            sample.told.clear()
         marks = [vector.tobytes() for vector in people.user[:, :MARK]]
         known = [sample.told.get(id) for id in ids]
         by_seen: dict[int, list[int]] = {}
@@ -107,7 +109,7 @@ class Surroundings:
         else:
             where = crowd.rows_of(before.ids)
             same = where >= 0
-            same[same] = (before.people.user[same] == crowd.user[where[same]]).all(axis=1)
+            same[same] = crowd.seqs[where[same]] <= before.seq
             stay = np.flatnonzero(same)[: self._most]
             where = where[stay]
         more = np.zeros(0, np.int64)
@@ -124,8 +126,16 @@ class Surroundings:
             ids = (*(before.ids[row] for row in stay), *new)
             added = (*before.added, *new)
             gone = set(before.ids).difference(ids).union(new)
-            if len(added) <= MANY and len(gone) <= MANY and len(before.told) <= MOST_TOLD:
-                told = {id: near for id, near in before.told.items() if gone.isdisjoint(near.ids)}
+            if len(added) <= MANY and len(gone) <= MANY:
+                known = dict(before.told)  # others may add to it meanwhile
+                rows = crowd.rows_of(tuple(known))
+                there = rows >= 0
+                there[there] = crowd.seqs[rows[there]] <= before.seq
+                told = {
+                    id: near
+                    for (id, near), same in zip(known.items(), there, strict=True)
+                    if same and gone.isdisjoint(near.ids)
+                }
         if not told:
             added = ()
         return _Sample(crowd.seq, ids, {id: row for row, id in enumerate(ids)}, people, added, told)

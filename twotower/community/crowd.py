@@ -118,8 +118,9 @@ class Crowd:
 
     seq: int  # the last change that is in it
     segments: tuple[Segment, ...]
-    total: int  # listeners who can be found; more than there are rows in a sample
+    total: int  # listeners who can be found; in a sample as of a short time ago
     total_invented: int  # of them
+    is_whole: bool = True  # else a sample
 
     @classmethod
     def of(
@@ -138,10 +139,6 @@ class Crowd:
 
     def __len__(self) -> int:
         return int(self._ends[-1])
-
-    @property
-    def is_whole(self) -> bool:
-        return len(self) == self.total
 
     @cached_property
     def _ends(self) -> np.ndarray:
@@ -165,6 +162,11 @@ class Crowd:
     def places(self) -> np.ndarray:
         """(N, 2)"""
         return self._joined([segment.places for segment in self.segments], (0, 2), np.float32)
+
+    @cached_property
+    def seqs(self) -> np.ndarray:
+        """(N,) the last change of each, rising"""
+        return self._joined([segment.seqs for segment in self.segments], (0,), np.int64)
 
     @cached_property
     def invented(self) -> np.ndarray:
@@ -289,8 +291,7 @@ class Growing:
 
     def crowd(self, seq: int, of: "Totals | None" = None) -> Crowd:
         """What is held now, and of how many where that is a sample."""
-        mine = Totals(
-            sum(map(len, self._segments)), sum(int(each.invented.sum()) for each in self._segments)
-        )
+        segments = tuple(self._segments)
+        mine = Totals(sum(map(len, segments)), sum(int(each.invented.sum()) for each in segments))
         total = mine if of is None or of.listeners < mine.listeners else of
-        return Crowd(seq, tuple(self._segments), total.listeners, total.invented)
+        return Crowd(seq, segments, *total, is_whole=of is None)

@@ -43,6 +43,7 @@ def make(urls: Sequence[str], dim: int) -> None:
                 "only PostgreSQL has such an index: an SQLite community is searched in memory"
             )
         with told(engine.url.render_as_string(hide_password=True)), engine.begin() as connection:
+            connection.exec_driver_sql("SELECT '[1]'::vector")  # or the settings aren't known yet
             # found by whoever asks, and on other servers than the one that is asked too
             name = connection.dialect.identifier_preparer.quote(engine.url.database or "")
             for setting, value in SETTINGS.items():

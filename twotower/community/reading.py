@@ -84,7 +84,7 @@ class CrowdReader:
             return None
         rows = connection.execute(self._rows(known.seq, seq)).all()
         width = next((each.user.shape[1] for each in known.segments), None)
-        totals = self._totals(connection)
+        totals = self._totals(connection) if self._share < 1 else None
         self._growing.change(touched, self._segment([rows], width))
         crowd = self._growing.crowd(seq, totals)
         grown = self._sample is not None and len(crowd) > 2 * self._sample
@@ -94,10 +94,13 @@ class CrowdReader:
         self, connection: sa.Connection, seq: int, epoch: str
     ) -> tuple[Crowd, list[Span]]:
         """Everyone, and the segments that are in no file yet."""
-        totals = self._totals(connection)
-        self._share = 1.0
-        if self._sample is not None and totals is not None and totals.listeners > self._sample:
-            self._share = self._sample / totals.listeners
+        self._share, self._counted, totals = 1.0, (0.0, None), None
+        if self._sample is not None:
+            totals = self._totals(connection)
+            if totals.listeners > self._sample:
+                self._share = self._sample / totals.listeners
+            else:
+                totals = None
         growing, new, low = Growing(), [], 0
         for kept in self._kept(connection):
             between = list(self._spans(connection, low, kept.label.low, epoch))
@@ -189,10 +192,8 @@ class CrowdReader:
             where=self._database.where,
         )
 
-    def _totals(self, connection: sa.Connection) -> Totals | None:
-        """How many can be found, where not all of them are held; told anew from time to time."""
-        if self._sample is None:
-            return None
+    def _totals(self, connection: sa.Connection) -> Totals:
+        """How many can be found; counted anew from time to time."""
         when, known = self._counted
         if known is None or time.monotonic() - when > COUNTED_S:
             invented = sa.func.count().filter(listeners.c.origin == INVENTED)

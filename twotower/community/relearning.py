@@ -14,6 +14,12 @@ from twotower.domain import Profile
 from twotower.errors import CommunityError
 
 
+def served(connection: sa.Connection) -> str:
+    """The version of the model that is served: before any switch, that of the invented ones."""
+    shipped = (read_meta(connection, "shipped") or "").partition(" ")[0]
+    return read_meta(connection, "active version") or shipped
+
+
 class Relearning:
     """Profiles that may be learned from, and the vectors of all models."""
 
@@ -77,7 +83,7 @@ class Relearning:
                     connection.execute(sa.delete(vectors).where(old, of_it))
                     connection.execute(sa.insert(vectors), rows)
                 moved: list[int] = []
-                if model_version == read_meta(connection, "active version"):
+                if model_version == served(connection):
                     for row in rows:  # so that a crowd which is served learns of just these
                         moved.append(here[row["id"]].seq)
                         mine = sa.update(listeners).where(listeners.c.id == row["id"])

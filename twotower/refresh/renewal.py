@@ -239,7 +239,7 @@ def _switch(
     crowd = now.community.crowd()
     tell(0.8, "embedding everyone")
     with clock.of("embedding"):
-        since = now.community.seq()  # who changes after this is embedded once more
+        since = crowd.seq  # who changes after this is embedded once more
         own = [p.id for p in invented]
         ids, user, candidate = _embedded(
             learned, chain(((p.id, p) for p in invented), _people(now, learned, set(own)))

@@ -101,7 +101,7 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
     crowd = matcher.crowd()
     artist = st.session_state.get("map-artist")
     focus = st.session_state.get("map-focus", "")
-    now = (crowd.seq, artist, focus, session.own_id())
+    now = (matcher.version, crowd.seq, artist, focus, session.own_id())
     drawn, of, known = st.session_state.get("map-drawn", (None, None, None))
     if drawn == now and of is seen:
         return known
