@@ -185,6 +185,8 @@ def test_each_page_has_a_look_for_someone_without_music(visit, address, path):
 
 def test_a_card_leads_to_its_person_on_the_map(visit, address):
     page = visit(f"{address}/neighbours?demo=metal")
+    expect(page.get_by_role("heading", level=3)).to_have_count(10)
+    settled(page)  # cards that are still drawn would move under the click
     third = page.get_by_role("heading", level=3).nth(2).inner_text().removeprefix("3. ")
     page.get_by_role("link", name="See on the map").nth(2).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(TITLES["Map"])
