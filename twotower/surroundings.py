@@ -14,14 +14,12 @@ SAMPLE = 5000  # listeners by whom nearness is told, at most
 AT_ONCE = 256  # rows held against the sample in one product
 MANY = 500  # changes of the sample after which all is worked out anew
 MOST_TOLD = 5000  # listeners of whom the nearest are kept
-MARK = 4  # numbers of a vector by which a change is seen
 
 
 @dataclass(frozen=True, slots=True)
 class _Near:
     """The nearest of a sample to one listener."""
 
-    mark: bytes  # of the listener's vector: another one is to be asked about anew
     ids: tuple[str, ...]
     scores: tuple[float, ...]
     seen: int  # how many of those added to the sample were looked at
@@ -69,12 +67,10 @@ class Surroundings:
         sample = self._of(crowd)
         if len(sample.told) > MOST_TOLD:
             sample.told.clear()
-        marks = [vector.tobytes() for vector in people.user[:, :MARK]]
         known = [sample.told.get(id) for id in ids]
         by_seen: dict[int, list[int]] = {}
-        for at, (near, mark) in enumerate(zip(known, marks, strict=True)):
-            if near is None or near.mark != mark:
-                known[at] = None
+        for at, near in enumerate(known):
+            if near is None:
                 by_seen.setdefault(-1, []).append(at)
             elif near.seen < len(sample.added):
                 by_seen.setdefault(near.seen, []).append(at)
@@ -86,7 +82,7 @@ class Surroundings:
                 part = late[start : start + AT_ONCE]
                 scores = similarity(people.take(part), sample.people.take(rows))
                 for at, line in zip(part, scores, strict=True):
-                    near = _nearest(ids[at], line, rows, sample, known[at], marks[at])
+                    near = _nearest(ids[at], line, rows, sample, known[at])
                     sample.told[ids[at]] = known[at] = near
         best = [near.scores if near is not None else () for near in known]
         return np.array([sum(each) / len(each) if each else 0.0 for each in best])
@@ -147,12 +143,7 @@ class Surroundings:
 
 
 def _nearest(
-    id: str,
-    line: np.ndarray,
-    rows: Sequence[int],
-    sample: _Sample,
-    known: _Near | None,
-    mark: bytes,
+    id: str, line: np.ndarray, rows: Sequence[int], sample: _Sample, known: _Near | None
 ) -> _Near:
     """Of a listener whose scores with these rows of the sample are `line`, and of who was known."""
     best = np.argsort(-line, kind="stable")[: NEAREST + 1]  # oneself may be among them
@@ -162,7 +153,7 @@ def _nearest(
         found += zip(known.scores, known.ids, strict=True)
     found = sorted(found, key=lambda pair: -pair[0])[:NEAREST]
     scores, ids = tuple(score for score, _ in found), tuple(each for _, each in found)
-    return _Near(mark, ids, scores, len(sample.added))
+    return _Near(ids, scores, len(sample.added))
 
 
 def listed(listener: Listener) -> list[tuple[str, float]]:

@@ -17,7 +17,7 @@ from twotower.index import Stacked, top_k
 
 SEGMENT = 1 << 16  # listeners of a full segment
 LEAST_ROOM = 256  # rows of the smallest array that can take in more
-_COLUMNS = ("seqs", "ids", "user", "candidate", "places", "invented")
+COLUMNS = ("seqs", "ids", "user", "candidate", "places", "invented")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Segment:
     invented: np.ndarray  # (n,) bool
 
     def __post_init__(self) -> None:
-        for name in _COLUMNS:
+        for name in COLUMNS:
             getattr(self, name).flags.writeable = False
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class Segment:
 
     def kept(self, rows: np.ndarray) -> "Segment":
         """Only these rows (n,) bool, as a copy."""
-        return Segment(**{name: getattr(self, name)[rows] for name in _COLUMNS})
+        return Segment(**{name: getattr(self, name)[rows] for name in COLUMNS})
 
 
 class Tail:
@@ -71,7 +71,7 @@ class Tail:
         first, last = len(self.segment), len(self.segment) + len(more)
         room = self._room
         if room is None or last > len(room["seqs"]) or more.ids.itemsize > room["ids"].itemsize:
-            room = {name: self._wider(name, more, max(2 * first, last)) for name in _COLUMNS}
+            room = {name: self._wider(name, more, max(2 * first, last)) for name in COLUMNS}
         for name, array in room.items():
             array[first:last] = getattr(more, name)
         self._room = room

@@ -25,12 +25,12 @@ SETTINGS = {"hnsw.ef_search": str(LOOKED), "hnsw.iterative_scan": "relaxed_order
 WIDER = 1.1  # so many more are asked for than wanted, since half floats are put in a wrong order
 
 
-def statements(dim: int) -> tuple[str, ...]:
+def statement(dim: int) -> str:
     """The SQL that makes the index of vectors of so many numbers, on each server that has rows."""
     return (
         f"CREATE INDEX IF NOT EXISTS {INDEX} ON {vectors.name} USING hnsw "
         f"((candidate_vector::halfvec({dim})) halfvec_ip_ops) WITH ({BUILT}) "
-        f"WHERE findable AND vector_dims(candidate_vector) = {dim}",
+        f"WHERE findable AND vector_dims(candidate_vector) = {dim}"
     )
 
 
@@ -49,8 +49,7 @@ def make(urls: Sequence[str], dim: int) -> None:
             for setting, value in SETTINGS.items():
                 connection.exec_driver_sql(f"ALTER DATABASE {name} SET {setting} = '{value}'")
             connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{MEMORY}'")
-            for statement in statements(dim):
-                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(statement(dim))
         engine.dispose()
 
 

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from twotower.community.crowd import Segment
+from twotower.community.crowd import COLUMNS, Segment
 from twotower.disk import replacing
 from twotower.errors import CommunityError
 
 LARGE = 300_000  # listeners from which on it is worth it
 _END = ".npz"
-_COLUMNS = ("seqs", "ids", "user", "candidate", "places", "invented")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Snapshots:
 
         Files of any model that no longer hold, can't be read, or were never finished are removed.
         """
-        found = []
+        found: list[Label] = []
         for path in self._files():
             try:
                 with np.load(path, allow_pickle=False) as arrays:
@@ -65,20 +64,20 @@ class Snapshots:
                 self._remove(path)
                 continue
             if label.model == model:
-                found.append((label.low, label.high, label))
+                found.append(label)
         last = -1
-        for low, high, label in sorted(found, key=lambda each: each[:2]):
+        for label in sorted(found, key=lambda each: (each.low, each.high)):
             path = self._path(label)
             try:
-                if low < last:
+                if label.low < last:
                     raise ValueError("two files have the same changes")
                 with np.load(path, allow_pickle=False) as arrays:
-                    segment = Segment(**{name: arrays[name] for name in _COLUMNS})
+                    segment = Segment(**{name: arrays[name] for name in COLUMNS})
             except Exception:
                 self._remove(path)
                 continue
             yield Span(label, segment)
-            last = high
+            last = label.high
 
     def save(self, span: Span, holds: Callable[[Label], bool]) -> bool:
         """Keep a segment; False where it no longer holds, or there is no room or no right to.
@@ -86,7 +85,7 @@ class Snapshots:
         Looked at after the file is there and before anything is in it: who leaves before that
         look is seen by it, and who leaves later removes the file, finished or not.
         """
-        arrays = {name: getattr(span.segment, name) for name in _COLUMNS}
+        arrays = {name: getattr(span.segment, name) for name in COLUMNS}
         try:
             with replacing(self._path(span.label)) as file:
                 if not holds(span.label):

@@ -34,7 +34,7 @@ def laid_out(
     The `first` of them, and of the others as many as a map is fitted on, are laid out anew from
     where they were; who is new begins among the nearest.
     """
-    known = np.array([row if (row := before.row_of(id)) is not None else -1 for id in ids])
+    known = before.rows_of(ids)
     start = np.full((len(ids), 2), np.nan, np.float32)
     start[known >= 0] = before.places[known[known >= 0]]
     rest = np.random.default_rng([seed, 11]).permutation(np.arange(first, len(ids)))

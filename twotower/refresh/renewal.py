@@ -245,9 +245,8 @@ def _switch(
             learned, chain(((p.id, p) for p in invented), _people(now, learned, set(own)))
         )
     with clock.of("map"):
-        findable = np.array(
-            [at < len(own) or crowd.row_of(id) is not None for at, id in enumerate(ids)]
-        )
+        findable = crowd.rows_of(ids) >= 0
+        findable[: len(own)] = True
         rows = np.flatnonzero(findable)
         laid = laid_out(
             [ids[row] for row in rows],
