@@ -7,23 +7,23 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from twotower import auth
 from twotower.ui import components, session
+from twotower.web import oauth
 
 
 @asynccontextmanager
 async def loading(_: st.App) -> AsyncIterator[None]:
     """Load the model while the first visitor still looks at the start page."""
     threading.Thread(target=session.warm_up, name="warm-up", daemon=True).start()
-    tidying = asyncio.create_task(auth.tidying(auth.desk()))
+    tidying = asyncio.create_task(oauth.tidying(oauth.desk()))
     yield
     tidying.cancel()
 
 
 app = st.App(
     "pages/index.py",
-    routes=auth.routes(auth.desk()),
-    middleware=auth.guards(),
+    routes=oauth.routes(oauth.desk()),
+    middleware=oauth.guards(),
     lifespan=loading,
     on_script_error=components.on_script_error,
 )

@@ -19,14 +19,14 @@ import numpy as np
 from community import apart
 from results import milliseconds, peak_mb, percentiles, resident_mb, write
 
+from twotower.bundle.demos import DEMOS
+from twotower.bundle.shipped import Shipped
+from twotower.bundle.synthetic import pseudonyms
 from twotower.community import Community, Member
-from twotower.demos import DEMOS
-from twotower.domain import Profile, artist_key
-from twotower.listeners import pseudonyms
-from twotower.matching import Matcher
-from twotower.membership import Wish, join, leave, showable, suggest_name
-from twotower.settings import ROOT, Settings
-from twotower.shipped import Shipped
+from twotower.community.membership import Wish, join, leave, showable, suggest_name
+from twotower.core.domain import Profile, artist_key
+from twotower.core.settings import ROOT, Settings
+from twotower.matching.matcher import Matcher
 
 APART = 0.15  # of each number of a copy's vectors
 SHOWN = 30  # artists of a copy

@@ -21,10 +21,10 @@ import faiss
 import numpy as np
 from results import peak_mb, percentiles, resident_mb, turn_about, write
 
+from twotower.bundle.synthetic import pseudonyms
 from twotower.community import INVENTED, Community, Member
-from twotower.domain import Listener
-from twotower.index import Stacked, one_blas_thread, top_k
-from twotower.listeners import pseudonyms
+from twotower.core.domain import Listener
+from twotower.retrieval.topk import Stacked, one_blas_thread, top_k
 
 MODEL = "benchmark"
 DIM, CENTRES = 64, 400

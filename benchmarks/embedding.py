@@ -17,11 +17,11 @@ import scipy.sparse as sp
 import torch
 from results import milliseconds, peak_mb, turn_about, write
 
-from twotower.domain import Artist, Profile
-from twotower.embedder import Embedder
-from twotower.factors import fold_in
-from twotower.index import one_blas_thread
-from twotower.shards import BLOCK
+from twotower.core.domain import Artist, Profile
+from twotower.model.als import fold_in
+from twotower.model.embedder import Embedder
+from twotower.retrieval.topk import one_blas_thread
+from twotower.sources.sharding import BLOCK
 
 SIZES = (1, 10, 50, 200, 1000, 2000)  # artists in a profile
 LIMITS = {50: 5.0, 1000: 25.0}  # milliseconds

@@ -21,9 +21,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from twotower.profiles import profile_of
-from twotower.settings import Settings
-from twotower.sources.files import read_files
+from twotower.core.settings import Settings
+from twotower.sources.profiles import profile_of
+from twotower.sources.reader import read_files
 
 LIMIT_MB = 100  # above the file's own size
 ARTISTS, TRACKS = 4_000, 30_000
@@ -145,7 +145,7 @@ def real(data: Path) -> None:
     files = sorted((data / "spotify-user-exports").glob("*/*.gz"))
     if not files:
         return
-    from twotower.embedder import Embedder
+    from twotower.model.embedder import Embedder
 
     embedder = Embedder.load(Settings.from_env().model)
     print(f"\n{'file':<36}{'plays':>7}{'artists':>9}{'span':>27}{'recognised':>12}{'seconds':>9}")

@@ -10,8 +10,8 @@ from typing import Any
 
 from results import FOLDER
 
-from twotower.card import between
-from twotower.training import TrainConfig
+from twotower.evaluation.model_card import between
+from twotower.model.training import TrainConfig
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCALE, LEARNING = DOCS / "scale.md", DOCS / "learning-on.md"

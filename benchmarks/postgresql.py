@@ -19,7 +19,7 @@ from community import DIM, MODEL, ROUNDS, apart, load, served, start, vectors
 from results import milliseconds, peak_mb, resident_mb, turn_about, write
 
 from twotower.community import Community
-from twotower.ranking import RERANKED
+from twotower.retrieval.similarity import RERANKED
 
 
 def indexed(url: str, seed: int, answer: Any) -> None:

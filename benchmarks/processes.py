@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 from results import write
 
-from twotower.datafiles import FOLDERS
-from twotower.datasets import read_dataset
-from twotower.embedder import Embedder
-from twotower.fit import TwoTowers
-from twotower.metrics import bootstrap, ranks_of_positives
-from twotower.profiles import write_profiles
-from twotower.settings import Settings
-from twotower.splits import halves, split_listeners
+from twotower.core.settings import Settings
+from twotower.evaluation.metrics import bootstrap, ranks_of_positives
+from twotower.evaluation.splits import halves, split_listeners
+from twotower.model.embedder import Embedder
+from twotower.model.pipeline import TwoTowers
+from twotower.sources.datasets.readers import read_dataset
+from twotower.sources.datasets.tables import FOLDERS
+from twotower.sources.profiles import write_profiles
 
 TORCHRUN = "-m torch.distributed.run --standalone --nproc-per-node 2"
 

@@ -21,19 +21,19 @@ from typing import Any
 import torch
 from results import write
 
-from twotower.assets import build_community
-from twotower.checks import Sources, read_sources
+from twotower.bundle.build import build_community
+from twotower.bundle.shipped import listed_artists
 from twotower.community import Member
-from twotower.domain import Listener, Profile
-from twotower.embedder import Embedder
-from twotower.fit import fit
-from twotower.matching import Matcher
-from twotower.refresh.consented import Consented
-from twotower.refresh.renewal import Outcome, back, refresh
-from twotower.settings import Settings
-from twotower.shipped import listed_artists
-from twotower.splits import split_listeners
-from twotower.training import TrainConfig
+from twotower.core.domain import Listener, Profile
+from twotower.core.settings import Settings
+from twotower.evaluation.checks import Sources, read_sources
+from twotower.evaluation.splits import split_listeners
+from twotower.matching.matcher import Matcher
+from twotower.model.embedder import Embedder
+from twotower.model.pipeline import fit
+from twotower.model.training import TrainConfig
+from twotower.retraining.consent import Consented
+from twotower.retraining.refresh import Outcome, back, refresh
 
 
 def spoilt(embedder: Embedder, _: Consented) -> Embedder:

@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 from results import turn_about, write
 
-from twotower.index import one_blas_thread, top_k
+from twotower.retrieval.topk import one_blas_thread, top_k
 
 LIMIT = 1.5  # x the time of reading
 

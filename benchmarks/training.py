@@ -23,15 +23,15 @@ import numpy as np
 import torch
 from results import peak_mb, resident_mb, write
 
-from twotower import factors
-from twotower.content import ContentSpace
-from twotower.fit import companions_in, prepare
-from twotower.packed import Packed, pack
-from twotower.profiles import write_profiles
-from twotower.ranks import Ranks, ranks_from_env
-from twotower.shards import read_shard
-from twotower.tables import build_world
-from twotower.training import TrainConfig, train
+from twotower.model import als as factors
+from twotower.model.artist_features import build_world
+from twotower.model.content import ContentSpace
+from twotower.model.distributed import Ranks, ranks_from_env
+from twotower.model.packed_profiles import Packed, pack
+from twotower.model.pipeline import companions_in, prepare
+from twotower.model.training import TrainConfig, train
+from twotower.sources.profiles import write_profiles
+from twotower.sources.sharding import read_shard
 
 EACH = 50  # artists of a listener
 GROUPS = 200  # tastes; nine in ten of a listener's artists are of one or two of them
@@ -106,7 +106,7 @@ def clocked(spent: dict[str, list[float]]) -> Iterator[None]:
         mock.patch.object(factors, "als", timed("als", factors.als)),
         mock.patch.object(factors, "ridge", timed("ridge", factors.ridge)),
         mock.patch.object(ContentSpace, "fit", timed("svd", ContentSpace.fit)),
-        mock.patch("twotower.fit.build_world", timed("world", build_world)),
+        mock.patch("twotower.model.pipeline.build_world", timed("world", build_world)),
     ):
         yield
 

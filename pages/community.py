@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from twotower.ui import joining
+from twotower.ui import community
 
 st.title("Community", anchor=False)
-joining.company()
-joining.said()
-joining.left()
-if not joining.membership():
+community.company()
+community.said()
+community.left()
+if not community.membership():
     form, code = st.columns([3, 2], gap="large")
     with form:
-        joining.form()
+        community.form()
     with code:
-        joining.code_entry()
+        community.code_entry()

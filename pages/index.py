@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from twotower.errors import TwoTowerError
-from twotower.ui import account, components, session
+from twotower.core.errors import TwoTowerError
+from twotower.ui import components, session, spotify_session
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "assets"
@@ -29,10 +29,10 @@ page = st.navigation(
 st.set_page_config(page_title=f"{page.title} · Musical Neighbours")
 components.style()
 session.restore()
-account.keep_in_step()
+spotify_session.keep_in_step()
 with st.container(horizontal_alignment="center"), st.container(width=1160):
     try:
-        account.notice()
+        spotify_session.notice()
         page.run()
     except TwoTowerError as error:
         components.failed(error)

@@ -2,31 +2,31 @@
 
 import streamlit as st
 
-from twotower.ui import (
-    lab,
-    lab_checks,
-    lab_cold,
-    lab_groups,
-    lab_origin,
-    lab_people,
-    lab_quick,
-    lab_training,
-    lab_variants,
+from twotower.ui.lab import (
+    checks,
+    cold,
+    groups,
+    origin,
+    page,
+    people,
+    quick,
+    training,
+    variants,
 )
 
 st.title("How good is it, really?", anchor=False)
-report = lab.require_report()
-lab.opening(report)
-lab_checks.headline(report)
-lab_quick.check_now(report)
-lab_checks.each_check(report)
-lab_cold.cold_start(report)
-lab_groups.groups(report)
-lab_people.friends(report)
-lab_people.hubs(report)
-lab_variants.ablation()
-lab_variants.learning_curve()
-lab_training.course()
-lab_origin.origin(report)
-lab_origin.again(report)
-lab_people.of_you()
+report = page.require_report()
+page.opening(report)
+checks.headline(report)
+quick.check_now(report)
+checks.each_check(report)
+cold.cold_start(report)
+groups.groups(report)
+people.friends(report)
+people.hubs(report)
+variants.ablation()
+variants.learning_curve()
+training.course()
+origin.origin(report)
+origin.again(report)
+people.of_you()

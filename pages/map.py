@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from twotower.ui import atlas, live
+from twotower.ui import auto_refresh, map
 
 st.title("The map of listeners", anchor=False)
-live.keep_map()
-atlas.explorer()
+auto_refresh.keep_map()
+map.explorer()

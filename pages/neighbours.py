@@ -2,7 +2,14 @@
 
 import streamlit as st
 
-from twotower.ui import components, live, people, session, spotify_playlist, takehome
+from twotower.ui import (
+    auto_refresh,
+    components,
+    neighbours,
+    session,
+    spotify_playlist,
+    takehome,
+)
 
 st.title("Your neighbours", anchor=False)
 seen = session.require_portrait()
@@ -11,9 +18,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         "How many", 5, 50, 10, step=5, key="count", width=420, persist_state="session"
     )
     found = session.neighbours(count)
-    people.download(found)
-people.standing(seen, found, session.matcher().crowd())
-people.together(found, seen.profile)
+    neighbours.download(found)
+neighbours.standing(seen, found, session.matcher().crowd())
+neighbours.together(found, seen.profile)
 takehome.offer(found, seen.profile)
 spotify_playlist.saver(found, seen.profile)
 grid = st.grid(2, min_column_width=320, gap="small")
@@ -25,6 +32,6 @@ for neighbour in found:
         key=f"neighbour-{neighbour.rank}",
     )
     with card:
-        people.neighbour_card(neighbour, seen.profile)
+        neighbours.neighbour_card(neighbour, seen.profile)
 st.page_link(components.COMMUNITY, label="Be found by others, too", icon=":material/group_add:")
-live.keep_list(found, count)
+auto_refresh.keep_list(found, count)

@@ -2,21 +2,21 @@
 
 import streamlit as st
 
-from twotower.ui import components, doors, services, spotify
+from twotower.ui import components, services, spotify, start
 
 spotify.reading()
 components.hero()
 
 st.header("Look through someone else's ears", anchor=False)
 components.note("Five demo listeners: one click, and you see their neighbours.")
-doors.demo_cards()
+start.demo_cards()
 
 st.header("Or bring your own music", anchor=False)
-doors.picker()
-doors.joining()
+start.picker()
+start.joining()
 upload, sign_in = st.columns([3, 2], gap="medium")
 with upload:
-    doors.uploads()
+    start.uploads()
 with sign_in:
     spotify.door()
 services.doors()

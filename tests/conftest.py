@@ -13,12 +13,13 @@ from streamlit.testing.v1 import AppTest
 from vectors import write
 from world import INDEX, PlantedMatcher
 
-from twotower import projection, shipped
+from twotower.bundle import shipped
 from twotower.community import Community
-from twotower.embedder import Embedder
-from twotower.fit import fit
-from twotower.settings import Settings
-from twotower.training import TrainConfig
+from twotower.core.settings import Settings
+from twotower.model.embedder import Embedder
+from twotower.model.pipeline import fit
+from twotower.model.training import TrainConfig
+from twotower.retrieval import projection
 from twotower.ui import session
 
 

@@ -1,6 +1,7 @@
-"""Data flows one way: who may import whom, and which library lives where."""
+"""Imports go one way between the rooms, and each library is imported in few places only."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,234 +9,159 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# From the ground up. A module imports from the layers below its own, and from its own without
-# turning in a circle; a folder counts as one module. A new module takes its place here.
-LAYERS = (
-    {"errors", "settings", "domain", "disk", "headers", "job", "looks"},
-    {
-        "sources",
-        "profiles",
-        "datafiles",
-        "jsonlines",
-        "artist_content",
-        "datasets",
-        "listens",
-        "shards",
-        "packed",
-    },
-    {
-        "catalogue",
-        "companions",
-        "content",
-        "factors",
-        "features",
-        "tables",
-        "model",
-        "losses",
-        "ranks",
-    },
-    {
-        "index",
-        "methods",
-        "metrics",
-        "ranking",
-        "reports",
-        "splits",
-        "projection",
-        "explain",
-        "discoveries",
-        "charts",
-        "quality",
-        "quality_charts",
-        "variant_charts",
-        "variants",
-        "vectorfiles",
-        "verdicts",
-    },
-    {
-        "baselines",
-        "corrections",
-        "groups",
-        "holdout",
-        "hybrid",
-        "item_baselines",
-        "tasks",
-        "training",
-        "community",
-    },
-    {"checks", "embedder", "estimates", "halfvectors"},
-    {"fit", "evaluation", "generations"},
-    {
-        "listeners",
-        "shipped",
-        "demos",
-        "surroundings",
-        "matching",
-        "assets",
-        "card",
-        "auth",
-        "ablation",
-        "quick",
-        "refresh",
-        "reranking",
-        "sessions",
-        "doctor",
-        "intake",
-        "limits",
-        "membership",
-        "pseudonyms",
-    },
-    {"ui", "terminal", "commands", "cli", "__main__"},
-    {"pages", "app"},
+# A room may import those above it. The pages and app.py are below all of them.
+ROOMS = (
+    "core",
+    "sources",
+    "model",
+    "retrieval",
+    "community",
+    "bundle",
+    "evaluation",
+    "retraining",
+    "matching",
+    "web",
+    "ui",
+    "cli",
 )
-# Each library with files where alone it may be imported: a module's name, or a folder's.
+# Libraries that only these rooms or files may import.
 HOMES = {
-    "streamlit": {"app", "pages", "ui"},
-    "spotipy": {"sources"},
-    "starlette": {"auth"},
-    "umap": {"projection"},
-    "torch": {
-        "assets",
-        "embedder",
-        "factors",
-        "features",
-        "losses",
-        "matching",  # only to say how many threads
-        "model",
-        "ranks",
-        "refresh",
-        "training",
-    },
-    "safetensors": {"embedder", "training"},
-    "sqlalchemy": {"community"},
-    "plotly": {"charts", "quality_charts", "variant_charts"},
-    "typer": {"cli", "commands", "terminal"},
-    "implicit": {"baselines"},
+    "streamlit": ("app.py", "pages", "twotower/ui"),
+    "spotipy": ("twotower/sources/spotify",),
+    "starlette": ("twotower/web",),
+    "umap": ("twotower/retrieval/projection.py",),
+    "torch": ("twotower/model", "twotower/bundle", "twotower/retraining", "twotower/matching"),
+    "safetensors": ("twotower/model",),
+    "sqlalchemy": ("twotower/community",),
+    "plotly": ("twotower/ui/charts",),
+    "typer": ("twotower/cli",),
+    "implicit": ("twotower/evaluation/methods",),
 }
-LEVEL = {module: level for level, layer in enumerate(LAYERS) for module in layer}
+# Imports against the order that are still to be untied: "file -> room".
+STILL_TIED = {
+    "twotower/bundle/build.py -> evaluation",
+    "twotower/community/bulk_import.py -> matching",
+    "twotower/community/membership.py -> bundle",
+    "twotower/community/membership.py -> matching",
+    "twotower/community/pseudonyms.py -> bundle",
+    "twotower/model/embedder.py -> retrieval",
+    "twotower/model/pipeline.py -> evaluation",
+    "twotower/model/pipeline.py -> retrieval",
+}
 
 
-def module_of(path: Path, root: Path) -> str:
-    """The name under which LAYERS knows a file: twotower/sources/files.py is "sources"."""
-    parts = path.relative_to(root).with_suffix("").parts
-    return parts[1] if parts[0] == "twotower" else parts[0]
+def room_of(module: str) -> str | None:
+    """Return the room of a dotted module name, None outside `twotower`."""
+    top, _, rest = module.partition(".")
+    return rest.split(".")[0] if top == "twotower" and rest else None
 
 
-def imports(path: Path, root: Path) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of everything a file imports, at its top or anywhere inside."""
-    package = path.relative_to(root).parent.parts
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted module) for each import of a file, at any depth."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            base = ".".join((*above, *(node.module or "").split("."))).strip(".")
-            if base == "twotower":
+            if node.level:
+                yield node.lineno, "a relative import"
+            elif node.module == "twotower":
                 yield from ((node.lineno, f"twotower.{alias.name}") for alias in node.names)
             else:
-                yield node.lineno, base
+                yield node.lineno, node.module or ""
+
+
+def rank(module: str) -> int:
+    """Return the position of a module's room; the pages come last, the package itself too."""
+    room = room_of(module)
+    return ROOMS.index(room) if room in ROOMS else len(ROOMS)
 
 
 def violations(root: Path) -> list[str]:
-    """What the tree under `root` does that it may not, a line each."""
+    """List every import that breaks the order of the rooms or leaves a library's home."""
     found: list[str] = []
-    arrows: dict[str, set[str]] = {}
-    files = [*root.glob("twotower/**/*.py"), *root.glob("pages/**/*.py"), *root.glob("app.py")]
+    files = [*root.glob("twotower/*/**/*.py"), *root.glob("pages/*.py"), *root.glob("app.py")]
     for path in sorted(files):
-        me, name = module_of(path, root), path.relative_to(root).as_posix()
-        if me == "__init__":
-            continue
-        if me not in LEVEL:
-            found.append(f"{name}: {me} has no place in LAYERS")
-            continue
-        for line, imported in imports(path, root):
-            library, _, inside = imported.partition(".")
-            if library == "twotower" and inside:
-                other = inside.split(".")[0]
-                if LEVEL.get(other, len(LAYERS)) > LEVEL[me]:
-                    found.append(f"{name}:{line}: {me} may not import {other}, which is above it")
-                elif other != me:
-                    arrows.setdefault(me, set()).add(other)
-            elif library in HOMES and me not in HOMES[library]:
-                homes = ", ".join(sorted(HOMES[library]))
-                found.append(f"{name}:{line}: {library} belongs in {homes}, not in {me}")
-    return found + [f"a circle: {' -> '.join(circle)}" for circle in circles(arrows)]
-
-
-def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
-    """Paths along the arrows that come back to where they began."""
-    found: list[list[str]] = []
-
-    def walk(path: list[str]) -> None:
-        for other in sorted(arrows.get(path[-1], ())):
-            if other == path[0]:
-                found.append([*path, other])
-            elif other not in path and other > path[0]:  # each circle once, from its first name
-                walk([*path, other])
-
-    for start in sorted(arrows):
-        walk([start])
+        name = path.relative_to(root).as_posix()
+        mine = rank(name.removesuffix(".py").replace("/", "."))
+        if name.startswith("twotower/") and mine == len(ROOMS):
+            found.append(f"{name}: this folder is not in ROOMS")
+        for line, module in imports(path):
+            library = module.split(".")[0]
+            if module == "a relative import":
+                found.append(f"{name}:{line}: relative import, write the whole name")
+            elif library == "twotower" and "." in module and rank(module) > mine:
+                found.append(f"{name}:{line}: imports {room_of(module)}, which comes later")
+            elif not name.startswith(HOMES.get(library, name)):
+                found.append(f"{name}:{line}: {library} belongs in {', '.join(HOMES[library])}")
     return found
 
 
-def test_every_import_points_down_and_every_library_is_at_home():
-    assert violations(ROOT) == []
-
-
-def planted(root: Path, file: str, text: str) -> list[str]:
-    path = root / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return violations(root)
+def test_imports_follow_the_order_of_the_rooms_and_libraries_stay_at_home():
+    found = violations(ROOT)
+    late = [line for line in found if "which comes later" in line]
+    tied = {re.sub(r":\d+: imports (\w+), .*", r" -> \1", line) for line in late}
+    assert [line for line in found if line not in late] == []
+    assert tied == STILL_TIED
 
 
 @pytest.mark.parametrize(
     ("file", "text", "problem"),
     [
         (
-            "twotower/domain.py",
-            "x = 1\nfrom twotower.model import TwoTower\n",
-            "twotower/domain.py:2: domain may not import model, which is above it",
+            "twotower/core/domain.py",
+            "x = 1\nfrom twotower.model.towers import TwoTower\n",
+            "twotower/core/domain.py:2: imports model, which comes later",
         ),
         (
-            "twotower/sources/files.py",
-            "def late():\n    from ..matching import Matcher\n",
-            "twotower/sources/files.py:2: sources may not import matching, which is above it",
+            "twotower/sources/reader.py",
+            "def late():\n    from twotower.matching import matcher\n",
+            "twotower/sources/reader.py:2: imports matching, which comes later",
         ),
         (
-            "twotower/matching.py",
+            "twotower/matching/matcher.py",
             "from twotower import ui\n",
-            "twotower/matching.py:1: matching may not import ui, which is above it",
+            "twotower/matching/matcher.py:1: imports ui, which comes later",
         ),
         (
-            "twotower/community.py",
+            "twotower/core/domain.py",
+            "from ..model import towers\n",
+            "twotower/core/domain.py:1: relative import, write the whole name",
+        ),
+        (
+            "twotower/community/store.py",
             "import streamlit as st\n",
-            "twotower/community.py:1: streamlit belongs in app, pages, ui, not in community",
+            "twotower/community/store.py:1: streamlit belongs in app.py, pages, twotower/ui",
         ),
         (
-            "twotower/matching.py",
+            "twotower/matching/matcher.py",
             "from umap.umap_ import UMAP\n",
-            "twotower/matching.py:1: umap belongs in projection, not in matching",
+            "twotower/matching/matcher.py:1: umap belongs in twotower/retrieval/projection.py",
         ),
         (
             "pages/you.py",
             "import sqlalchemy.orm\n",
-            "pages/you.py:1: sqlalchemy belongs in community, not in pages",
+            "pages/you.py:1: sqlalchemy belongs in twotower/community",
         ),
-        ("twotower/utils.py", "", "twotower/utils.py: utils has no place in LAYERS"),
+        (
+            "twotower/utils/x.py",
+            "",
+            "twotower/utils/x.py: this folder is not in ROOMS",
+        ),
     ],
 )
 def test_a_planted_violation_is_caught(file: str, text: str, problem: str, tmp_path: Path):
-    assert planted(tmp_path, file, text) == [problem]
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    assert violations(tmp_path) == [problem]
 
 
-def test_a_planted_circle_within_a_layer_is_caught(tmp_path: Path):
-    assert planted(tmp_path, "twotower/model.py", "from twotower import losses\n") == []
-    circle = planted(tmp_path, "twotower/losses.py", "from twotower.model import TwoTower\n")
-    assert circle == ["a circle: losses -> model -> losses"]
-
-
-def test_a_tree_as_drawn_has_no_violation(tmp_path: Path):
-    assert planted(tmp_path, "twotower/errors.py", "import json\n") == []
-    assert planted(tmp_path, "twotower/ui/session.py", "import streamlit\n") == []
-    assert planted(tmp_path, "pages/you.py", "from twotower.ui import session\n") == []
+def test_a_tree_in_order_has_no_violation(tmp_path: Path):
+    for file, text in {
+        "twotower/core/errors.py": "import json\n",
+        "twotower/ui/state.py": "import streamlit\nfrom twotower.core import errors\n",
+        "pages/you.py": "from twotower.ui import state\n",
+    }.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    assert violations(tmp_path) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from twotower.cli import app
+from twotower.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [

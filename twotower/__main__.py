@@ -1,5 +1,5 @@
 """`python -m twotower`."""
 
-from twotower.cli import app
+from twotower.cli.main import app
 
 app(prog_name="python -m twotower")

@@ -1,16 +1,14 @@
 """The page Community: join, see and change what is stored, leave."""
 
 import pytest
+from changes import ME, OTHER, opened
 from streamlit.testing.v1 import AppTest
-from test_matching import opened
-from test_membership import ME, OTHER
 from world import INDEX
 
-from twotower import membership
-from twotower.community import receipts
-from twotower.domain import SPOTIFY_WEB_API, Artist, artist_key
-from twotower.limits import CODE, JOIN, Limits, Rate, Rates
-from twotower.ui import member, session
+from twotower.community import membership, receipts
+from twotower.core.domain import SPOTIFY_WEB_API, Artist, artist_key
+from twotower.ui import membership_state, session
+from twotower.web.rate_limits import CODE, JOIN, Limits, Rate, Rates
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def visit(matcher, monkeypatch):
     """visit(profile) opens the page in a session of its own."""
     monkeypatch.setattr(session, "load_matcher", lambda: matcher)
     made = Limits()
-    monkeypatch.setattr(member, "limits", lambda: made)
+    monkeypatch.setattr(membership_state, "limits", lambda: made)
 
     def open_page(profile=ME, page: str = "community.py") -> AppTest:
         app = AppTest.from_file(str(INDEX), default_timeout=20)
@@ -198,7 +196,7 @@ def test_leaving_takes_one_click_and_one_confirmation_and_gives_a_receipt(visit,
 
 
 def joining_receipt(app) -> str:
-    from twotower.ui.joining import receipt_json
+    from twotower.ui.community import receipt_json
 
     return receipt_json(app.session_state["member-receipt"])
 
@@ -240,7 +238,7 @@ def test_a_profile_of_which_too_little_is_known_is_told_so(visit):
 
 def test_codes_are_not_tried_without_end(visit, monkeypatch):
     few = Limits({CODE: Rates(Rate(2, 60), Rate(9, 9), Rate(9, 9))})
-    monkeypatch.setattr(member, "limits", lambda: few)
+    monkeypatch.setattr(membership_state, "limits", lambda: few)
     app = visit(None)
     for _ in range(3):
         app.text_input(key="code-typed").set_value("MN-WRONG")
@@ -250,7 +248,7 @@ def test_codes_are_not_tried_without_end(visit, monkeypatch):
 
 def test_joining_is_not_tried_without_end(visit, monkeypatch, matcher):
     few = Limits({JOIN: Rates(Rate(1, 60), Rate(1, 9), Rate(1, 9))})
-    monkeypatch.setattr(member, "limits", lambda: few)
+    monkeypatch.setattr(membership_state, "limits", lambda: few)
     joined(visit)
     before = matcher.community.seq()
     app = visit()

@@ -7,8 +7,8 @@ import pytest
 from measured import HOSTILE
 from world import profile_of
 
-from twotower.ui import lab_words
-from twotower.ui.words import escape
+from twotower.ui.lab import words as lab_words
+from twotower.ui.text import escape
 
 CARD = """# Model card
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from twotower.quick import check_again
-from twotower.ui import lab_quick
+from twotower.evaluation.quick import check_again
+from twotower.ui.lab import quick
 
 PATIENCE_S = 60
 
@@ -19,7 +19,7 @@ def assets(judged_assets, tmp_path, monkeypatch) -> Path:
     folder = shutil.copytree(judged_assets, tmp_path / "assets")
     monkeypatch.setenv("TWOTOWER_ASSETS", str(folder))
     monkeypatch.setenv("TWOTOWER_DATA", str(tmp_path / "none"))
-    lab_quick._desk.clear()
+    quick._desk.clear()
     return folder
 
 
@@ -106,7 +106,7 @@ def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
             on_progress(0.5, "ranks of *halves*")
             time.sleep(0.01)
 
-    monkeypatch.setattr(lab_quick, "check_again", slow)
+    monkeypatch.setattr(quick, "check_again", slow)
     page.button(key="go-quick-check").click().run()
     job = page.session_state["quick-run"]
     until = time.monotonic() + PATIENCE_S
@@ -120,7 +120,7 @@ def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
     job.join(PATIENCE_S)
     assert job.is_cancelled
     assert page.button(key="go-quick-check").label == "Run the quick check"
-    monkeypatch.setattr(lab_quick, "check_again", check_again)
+    monkeypatch.setattr(quick, "check_again", check_again)
     assert pressed(page).success
 
 

@@ -8,7 +8,7 @@ import pytest
 import varied
 from measured import HOSTILE
 
-from twotower.ui.words import escape
+from twotower.ui.text import escape
 
 
 @pytest.fixture

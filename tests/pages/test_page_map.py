@@ -6,7 +6,7 @@ import pytest
 from streamlit.util import AttributeDictionary
 from world import profile_of
 
-from twotower import charts
+from twotower.ui.charts import figures
 
 
 def click(app, row: int):
@@ -121,6 +121,6 @@ def test_it_admits_how_much_it_can_show(atlas):
 
 
 def test_where_not_everyone_is_drawn_that_is_said(app, monkeypatch):
-    monkeypatch.setattr(charts, "MOST_DRAWN", 200)
+    monkeypatch.setattr(figures, "MOST_DRAWN", 200)
     app.switch_page("map.py").run()
     assert "500 people, of whom 200, drawn by lot, are points. Near points" in words(app)

@@ -7,8 +7,9 @@ import re
 import pytest
 from world import profile_of
 
-from twotower.errors import CommunityError, MissingData
-from twotower.ui import people, session
+from twotower.core.errors import CommunityError, MissingData
+from twotower.ui import neighbours as people
+from twotower.ui import session
 
 
 @pytest.fixture

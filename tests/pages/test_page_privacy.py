@@ -1,8 +1,6 @@
 """The page Privacy: what is read, kept and shown, and the ways to be rid of it."""
 
-from test_page_spotify import visit, words
-
-__all__ = ["visit"]
+from visiting import words
 
 
 def test_it_says_what_each_door_reads_and_how_long_it_is_kept(app):

@@ -8,7 +8,7 @@ from standins import USER, lastfm, listenbrainz
 from webservice import Asked, Said, service
 
 from twotower.ui import services
-from twotower.ui.words import escape
+from twotower.ui.text import escape
 
 PATIENCE_S = 20
 HEARD = {"Amara Jazz": 30, "Ammoth Jazz": 8}

@@ -1,80 +1,26 @@
 """The door of Spotify on the start page: closed, open, reading, read, refused."""
 
 import re
-from collections.abc import Sequence
 from contextlib import closing
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from serving import serving
-from spotify_standin import CLIENT_ID, StandIn, problem
+from spotify_standin import problem
 from starlette.responses import JSONResponse, PlainTextResponse
 from streamlit.testing.v1 import AppTest
-from world import INDEX
+from visiting import KNOWN, PATIENCE_S, Visit, words
 
-from twotower import auth
 from twotower.community import Community, Member
-from twotower.domain import SPOTIFY_WEB_API, Listener
-from twotower.errors import BadProfile, CommunityError
-from twotower.fit import fit
-from twotower.profiles import profile_from_json, profile_to_json
-from twotower.sessions import Desk, Session
-from twotower.sources.spotify import TO_READ, TO_SAVE, Registration, Token
-from twotower.sources.text import clean
-from twotower.ui import account, session
-
-PATIENCE_S = 20
-KNOWN = ["Amara Jazz", "Ammoth Jazz", "Amara Folk"]
-
-
-def words(app) -> str:
-    shown = (*app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.subheader)
-    return "\n".join(each.value for each in shown)
-
-
-class Visit:
-    """A visitor of the app, on the planted world, and a stand-in for Spotify."""
-
-    def __init__(self, spotify: StandIn, address: str, patch: pytest.MonkeyPatch) -> None:
-        self.spotify = spotify
-        self.desk = Desk(
-            Registration(CLIENT_ID, "http://127.0.0.1:8501/callback", address, f"{address}/v1")
-        )
-        self.cookie: str | None = None
-        self.browser = "this-browser"
-        patch.setattr(auth, "desk", lambda: self.desk)
-        patch.setattr(account, "_cookie", self.sent)
-
-    def sent(self, name: str) -> str | None:
-        """The cookie that the browser sends."""
-        return self.cookie if name == self.desk.session_cookie else self.browser
-
-    def sign_in(self, who: str = "ada", scopes: Sequence[str] = TO_READ) -> Session:
-        token = Token(self.spotify.token_for(who, scopes), "", 4e9, frozenset(scopes))
-        self.cookie, session = self.desk.open_session(token)
-        return session
-
-    def tab(self, **query: str) -> AppTest:
-        app = AppTest.from_file(str(INDEX), default_timeout=20)
-        for name, value in query.items():
-            app.query_params[name] = value
-        return app.run()
-
-    def read(self, app: AppTest) -> AppTest:
-        self.desk.session(self.cookie).kept(account.READING).join(PATIENCE_S)
-        return app.run()
-
-
-@pytest.fixture
-def visit(planted, monkeypatch):
-    monkeypatch.setattr(session, "load_matcher", lambda: planted)
-    monkeypatch.setattr(session, "demos", planted.demos)
-    spotify = StandIn()
-    spotify.people["ada"].artists = list(KNOWN)
-    with serving(spotify.app) as address:
-        yield Visit(spotify, address, monkeypatch)
+from twotower.core.domain import SPOTIFY_WEB_API, Listener
+from twotower.core.errors import BadProfile, CommunityError
+from twotower.model.pipeline import fit
+from twotower.sources.files.text import clean
+from twotower.sources.profiles import profile_from_json, profile_to_json
+from twotower.sources.spotify.api import TO_SAVE, Registration
+from twotower.ui import spotify_session
+from twotower.web.oauth_sessions import Desk
 
 
 def sign_in_links(app: AppTest) -> int:
@@ -215,7 +161,7 @@ def test_a_pause_is_counted_down_on_the_page_and_can_be_cancelled(visit):
     visit.spotify.answers["me/tracks"] = [problem(429, "slow", retry_after=10)]
     session = visit.sign_in()
     app = visit.tab(signin="done")
-    job = session.kept(account.READING)
+    job = session.kept(spotify_session.READING)
     while job.is_running and job.resumes_in_s is None:
         job.join(0.02)
     app.run()
@@ -382,7 +328,7 @@ def test_who_allowed_a_playlist_alone_is_asked_anew_before_anything_is_read(visi
 
 
 def saved(visit: Visit, app: AppTest) -> AppTest:
-    visit.desk.session(visit.cookie).kept(account.SAVING).join(PATIENCE_S)
+    visit.desk.session(visit.cookie).kept(spotify_session.SAVING).join(PATIENCE_S)
     return app.run()
 
 

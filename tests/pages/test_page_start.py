@@ -6,8 +6,8 @@ import threading
 from streamlit.testing.v1 import AppTest
 from world import INDEX
 
-from twotower.domain import Profile
-from twotower.sources.files import read_files
+from twotower.core.domain import Profile
+from twotower.sources.reader import read_files
 from twotower.ui import session
 
 

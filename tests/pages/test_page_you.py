@@ -8,9 +8,9 @@ import pytest
 from webservice import Said, Service, service
 from world import HOSTILE, profile_of
 
-from twotower.domain import SPOTIFY_WEB_API, Track
+from twotower.core.domain import SPOTIFY_WEB_API, Track
 from twotower.ui import services
-from twotower.ui import words as words_of
+from twotower.ui import text as words_of
 
 
 @pytest.fixture

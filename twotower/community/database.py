@@ -8,10 +8,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from twotower.community.engines import engine_for, sweep, told
+from twotower.community.connection import engine_for, sweep, told
+from twotower.community.scale.segment_cache import Snapshots
 from twotower.community.schema import SCHEMA, clock, create, meta, read_meta, upgrade
-from twotower.community.snapshots import Snapshots
-from twotower.errors import CommunityError
+from twotower.core.errors import CommunityError
 
 SWEEPS, SWEEP_WAIT_S = 20, 0.05  # tries to let go of what was removed, and the time between
 

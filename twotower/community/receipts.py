@@ -7,9 +7,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
-from twotower.community.members import Removal
+from twotower.community.records import Removal
 from twotower.community.store import Community
-from twotower.errors import BadReceipt
+from twotower.core.errors import BadReceipt
 
 FORMAT = 1
 _ONE = {

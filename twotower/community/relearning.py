@@ -5,13 +5,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from twotower.community.asking import AT_ONCE, batched
 from twotower.community.database import Database, next_seq
-from twotower.community.members import Placed, new_id
+from twotower.community.queries import AT_ONCE, batched
+from twotower.community.records import Placed, new_id
 from twotower.community.rows import Row, kept_in, shown_in, vectors_of
 from twotower.community.schema import epoch_key, listeners, read_meta, vectors, write_meta
-from twotower.domain import Profile
-from twotower.errors import CommunityError
+from twotower.core.domain import Profile
+from twotower.core.errors import CommunityError
 
 
 def served(connection: sa.Connection) -> str:

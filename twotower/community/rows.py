@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from twotower.community.members import Member, Placed
+from twotower.community.records import Member, Placed
 from twotower.community.schema import lot_of
-from twotower.domain import SPOTIFY_WEB_API, Artist, Listener, Profile, artist_key
-from twotower.errors import CommunityError
-from twotower.looks import look
-from twotower.profiles import profile_to_json, read_profiles
+from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile, artist_key
+from twotower.core.errors import CommunityError
+from twotower.core.names import look
+from twotower.sources.profiles import profile_to_json, read_profiles
 
 Row = dict[str, Any]
 

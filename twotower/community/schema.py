@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from twotower.looks import look
+from twotower.core.names import look
 
 SCHEMA = 3
 LOTS = 1 << 32

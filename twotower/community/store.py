@@ -6,28 +6,17 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from twotower.community import near
-from twotower.community.asking import Asking, batched
-from twotower.community.crowd import Crowd, Found
 from twotower.community.database import Database, next_seq
-from twotower.community.members import INVENTED, Member, Removal, new_id
-from twotower.community.reading import CrowdReader
+from twotower.community.queries import Asking, batched
+from twotower.community.records import INVENTED, Member, Removal, new_id
 from twotower.community.relearning import Relearning
-from twotower.community.rows import (
-    Row,
-    digest_of,
-    now,
-    rows_of,
-)
-from twotower.community.schema import (
-    listeners,
-    read_meta,
-    removals,
-    vectors,
-    write_meta,
-)
-from twotower.errors import BadName, CommunityError
-from twotower.looks import TAKEN, look
+from twotower.community.rows import Row, digest_of, now, rows_of
+from twotower.community.scale import hnsw
+from twotower.community.schema import listeners, read_meta, removals, vectors, write_meta
+from twotower.community.snapshot import Crowd, Found
+from twotower.community.sync import CrowdReader
+from twotower.core.errors import BadName, CommunityError
+from twotower.core.names import TAKEN, look
 
 SAMPLE = 30_000  # listeners of a crowd that is too many to hold, about
 SEEDED = 5000  # invented listeners written at a time
@@ -260,7 +249,7 @@ class Community(Asking, Relearning):
             raise CommunityError("nobody is there yet: an index needs vectors to be made of")
         dim = len(stored) // 4
         url = self.database.engine.url.render_as_string(hide_password=False)
-        near.make(shards or [url], dim)
+        hnsw.make(shards or [url], dim)
         with self.database.write() as connection:
             write_meta(connection, "index", str(dim))
         return dim
@@ -276,7 +265,7 @@ class Community(Asking, Relearning):
         among = self.crowd() if crowd is None else crowd
         if self.is_indexed and not among.is_whole:
             with self.database.read() as connection:
-                return near.nearest(connection, self.model_version, vector, count, placed)
+                return hnsw.nearest(connection, self.model_version, vector, count, placed)
         return among.nearest(vector, count, placed=placed)
 
     def crowd(self) -> Crowd:

@@ -6,9 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
-from twotower.domain import COUNTED_FROM_MS, HOURS, Play, Profile, artist_key, hour_of_week
-from twotower.errors import TooLarge
-from twotower.sources.heard import Heard
+from twotower.core.domain import (
+    COUNTED_FROM_MS,
+    HOURS,
+    Play,
+    Profile,
+    artist_key,
+    hour_of_week,
+)
+from twotower.core.errors import TooLarge
+from twotower.sources.dedup import Heard
 
 MOST_ARTISTS = 200_000
 MOST_TRACKS = 50_000  # told apart by name; plays of further ones count for their artists

@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from twotower.errors import IncompatibleModel, MissingData, TwoTowerError
-from twotower.headers import INTO_VIEW
-from twotower.job import Job
-from twotower.settings import ROOT
+from twotower.core.errors import IncompatibleModel, MissingData, TwoTowerError
+from twotower.core.jobs import Job
+from twotower.core.settings import ROOT
 from twotower.sources.reading import FileReport
-from twotower.ui.words import amount, capital, escape, turn
+from twotower.ui.text import amount, capital, escape, turn
+from twotower.web.security_headers import INTO_VIEW
 
 PICTURE = ROOT / "assets" / "hint.svg"
 START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"

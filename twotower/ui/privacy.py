@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from twotower import auth
-from twotower.ui import account, components, session, spotify
+from twotower.ui import components, session, spotify, spotify_session
+from twotower.web import oauth
 
 # What is brought -> what is read of it, where it is kept, for how long.
 DOORS = (
@@ -139,10 +139,10 @@ def of_the_server() -> None:
 
 def be_rid_of_it() -> None:
     st.header("How to be rid of it", anchor=False)
-    if account.current() is not None:
+    if spotify_session.current() is not None:
         st.markdown("You are signed in to Spotify.")
         spotify.signing_out()
-    elif auth.desk().is_open:
+    elif oauth.desk().is_open:
         st.markdown("You are not signed in to Spotify.")
     if session.profile() is None:
         st.markdown("There is no music of yours here at the moment.")
@@ -153,5 +153,5 @@ def be_rid_of_it() -> None:
         "Remove my music",
         key="privacy-remove",
         icon=":material/delete:",
-        on_click=account.remove_all,
+        on_click=spotify_session.remove_all,
     )

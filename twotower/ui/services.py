@@ -8,14 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from twotower.job import Job
-from twotower.settings import Settings
-from twotower.sources import lastfm, listenbrainz
+from twotower.core.jobs import Job
+from twotower.core.settings import Settings
 from twotower.sources.reading import Reading
-from twotower.sources.service import SPANS
-from twotower.sources.web import Pace, WebClient, agent
-from twotower.ui import doors as other_doors
+from twotower.sources.services import lastfm, listenbrainz
+from twotower.sources.services.history import SPANS
+from twotower.sources.services.http import Pace, WebClient, agent
 from twotower.ui import session
+from twotower.ui import start as other_doors
 from twotower.ui.components import REFRESH_S, note, under_way
 
 KEPT_S = 3600.0  # so long nothing is asked twice in a session

@@ -16,18 +16,18 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from twotower.demos import DEMOS
-from twotower.domain import SPOTIFY_WEB_API, Neighbour, Profile
-from twotower.errors import EmptyProfile, TwoTowerError
-from twotower.job import Job
-from twotower.profiles import join_profiles, profile_of
-from twotower.settings import Settings
-from twotower.sources.files import read_files
+from twotower.bundle.demos import DEMOS
+from twotower.core.domain import SPOTIFY_WEB_API, Neighbour, Profile
+from twotower.core.errors import EmptyProfile, TwoTowerError
+from twotower.core.jobs import Job
+from twotower.core.settings import Settings
+from twotower.sources.profiles import join_profiles, profile_of
+from twotower.sources.reader import read_files
 from twotower.sources.reading import FileReport, Reading
-from twotower.ui import address, components, edits
+from twotower.ui import components, profile_edits, url_state
 
 if TYPE_CHECKING:
-    from twotower.matching import Matcher, Portrait
+    from twotower.matching.matcher import Matcher, Portrait
 
 MOST_UNDONE = 30
 LEFT_BEHIND = (
@@ -88,7 +88,7 @@ def _load() -> "Matcher":
     """Load the matcher; afterwards the garbage collector leaves all that is there alone."""
     if _next:
         return _next.pop()
-    from twotower.matching import Matcher  # torch: the page says what it is for before that
+    from twotower.matching.matcher import Matcher  # torch: the page says what it is for before that
 
     matcher = Matcher.load(Settings.from_env())
     gc.collect()
@@ -118,7 +118,7 @@ def _swapped(old: "Matcher") -> "Matcher":
         now = load_matcher()
         if now is not old:  # another was quicker
             return now
-        from twotower.matching import Matcher
+        from twotower.matching.matcher import Matcher
 
         fresh = Matcher.load(Settings.from_env())
         with _loading:
@@ -149,17 +149,20 @@ def restore() -> None:
     """Begin with what the address tells, and keep the address in step with the profile."""
     if "profile" not in st.session_state:
         st.session_state["profile"] = None
-        demo, artists = st.query_params.get(address.DEMO), st.query_params.get_all(address.ARTIST)
+        demo, artists = (
+            st.query_params.get(url_state.DEMO),
+            st.query_params.get_all(url_state.ARTIST),
+        )
         if demo or artists:
-            st.session_state["profile"] = address.meant(
+            st.session_state["profile"] = url_state.meant(
                 demo, artists, demos=demos(), catalogue=matcher().catalogue
             )
     _keep_address()
 
 
 def _keep_address() -> None:
-    told = address.told(profile())
-    for name in (address.DEMO, address.ARTIST):
+    told = url_state.told(profile())
+    for name in (url_state.DEMO, url_state.ARTIST):
         if st.query_params.get_all(name) != told.get(name, []):
             if name in told:
                 st.query_params[name] = told[name]
@@ -303,24 +306,28 @@ def start_over() -> None:
 def pick(name: str) -> None:
     """Add an artist; to a demo listener nothing is added, a profile of one's own begins."""
     now = profile()
-    if now is None or now.origin == edits.DEMO:
-        bring(edits.picked(name), f"Picked {name}")
-    elif len(now.artists) < edits.MOST_PICKED or now.origin != edits.PICKED:
-        bring(edits.with_artist(now, name), f"Added {name}", edited=True)
+    if now is None or now.origin == profile_edits.DEMO:
+        bring(profile_edits.picked(name), f"Picked {name}")
+    elif len(now.artists) < profile_edits.MOST_PICKED or now.origin != profile_edits.PICKED:
+        bring(profile_edits.with_artist(now, name), f"Added {name}", edited=True)
 
 
 def remove(key: str) -> None:
     now = profile()
     if now is not None and key in now.artists:
         name = now.artists[key].name
-        bring(edits.without_artist(now, key), f"Removed {name}", edited=True)
+        bring(profile_edits.without_artist(now, key), f"Removed {name}", edited=True)
 
 
 def like(key: str, word: str) -> None:
     now = profile()
     if now is not None and key in now.artists:
         name = now.artists[key].name
-        bring(edits.with_liking(now, key, word), f"Changed how much {name} counts", edited=True)
+        bring(
+            profile_edits.with_liking(now, key, word),
+            f"Changed how much {name} counts",
+            edited=True,
+        )
 
 
 def uploading(files: Sequence[tuple[str, IO[bytes]]] = ()) -> Job[Reading] | None:
@@ -379,7 +386,11 @@ def take_in(reading: Reading, said: str) -> Upload:
 def can_join() -> bool:
     """Whether what is read next may be added to what was brought, rather than take its place."""
     now = profile()
-    return now is not None and now.origin not in (edits.DEMO, edits.PICKED, SPOTIFY_WEB_API)
+    return now is not None and now.origin not in (
+        profile_edits.DEMO,
+        profile_edits.PICKED,
+        SPOTIFY_WEB_API,
+    )
 
 
 def last_upload() -> Upload | None:

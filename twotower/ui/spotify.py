@@ -5,12 +5,13 @@ from html import escape as html_escape
 
 import streamlit as st
 
-from twotower import auth
-from twotower.errors import LoginExpired, TwoTowerError
-from twotower.sessions import Desk, Session
-from twotower.sources.spotify_profile import SpotifyReading
-from twotower.ui import account, components, session, words
-from twotower.ui.words import escape
+from twotower.core.errors import LoginExpired, TwoTowerError
+from twotower.sources.spotify.profile import SpotifyReading
+from twotower.ui import components, session, spotify_session
+from twotower.ui import text as words
+from twotower.ui.text import escape
+from twotower.web import oauth
+from twotower.web.oauth_sessions import Desk, Session
 
 EXPORT_PAGE = "https://www.spotify.com/account/privacy/"
 POLICY = "https://developer.spotify.com/policy"
@@ -39,7 +40,7 @@ def door() -> None:
     """Always on the start page: closed, open, or behind a person who is signed in."""
     with st.container(border=True, key="spotify", height="stretch"):
         st.subheader("Spotify sign-in", anchor=False)
-        desk, now = auth.desk(), account.current()
+        desk, now = oauth.desk(), spotify_session.current()
         if now is not None:
             _signed_in(now)
         elif desk.is_open:
@@ -74,7 +75,7 @@ def _closed(desk: Desk) -> None:
 
 
 def _before_the_button() -> None:
-    if account.was_signed_in():
+    if spotify_session.was_signed_in():
         st.info(
             "You are signed out: by yourself in another tab, after half a day, or because the "
             "server was started anew. Nothing that was read is left."
@@ -94,7 +95,7 @@ def _what_to_know() -> None:
         f"- [Spotify's policy]({POLICY}) restricts feeding its data into machine-learning models, "
         "and this app is one: whoever runs this server answers for having permission."
     )
-    link(auth.READ, "Sign in with Spotify")
+    link(oauth.READ, "Sign in with Spotify")
     st.page_link(
         components.PRIVACY, label="All of it, on the page Privacy", icon=":material/shield_person:"
     )
@@ -102,13 +103,13 @@ def _what_to_know() -> None:
 
 def link(purpose: str, words: str) -> None:
     """A way to Spotify in this same tab."""
-    st.html(LOOKS + LINK.format(to=html_escape(account.way_to(purpose)), words=words))
+    st.html(LOOKS + LINK.format(to=html_escape(spotify_session.way_to(purpose)), words=words))
 
 
 def _signed_in(now: Session) -> None:
-    job = account.reading()
+    job = spotify_session.reading()
     found = job.result if job else None
-    if not account.may_read(now):
+    if not spotify_session.may_read(now):
         st.markdown("You allowed playlists. Your music is read only if you sign in for that, too.")
         _what_to_know()
         signing_out()
@@ -116,19 +117,19 @@ def _signed_in(now: Session) -> None:
     named = f" as **{escape(found.name)}**" if found and found.name else ""
     st.markdown(f"You are signed in{named}. What is read stays in this session.")
     mine = session.profile()
-    if found and (mine is None or not account.came_by_signing_in(mine)):
+    if found and (mine is None or not spotify_session.came_by_signing_in(mine)):
         st.button(
             "Use what was read",
             key="spotify-take",
             icon=":material/person:",
-            on_click=account.take,
+            on_click=spotify_session.take,
         )
     if job is None or not job.is_running:
         st.button(
             "Read again" if job else "Read my music",
             key="spotify-read",
             icon=":material/refresh:",
-            on_click=account.read_again,
+            on_click=spotify_session.read_again,
         )
     signing_out()
 
@@ -144,7 +145,7 @@ def signing_out() -> None:
 
 def reading() -> None:
     """At the top of the start page: how far the reading is, and how it went."""
-    job = account.reading()
+    job = spotify_session.reading()
     if job is None:
         return
     with st.container(border=True, key="spotify-reading"):
@@ -164,17 +165,20 @@ def reading() -> None:
 @st.fragment(run_every=components.REFRESH_S)
 def _progress() -> None:
     components.under_way(
-        account.reading(),
+        spotify_session.reading(),
         "Asking Spotify",
         stop="Cancel",
         key="spotify-cancel",
-        on_stop=account.cancel_reading,
+        on_stop=spotify_session.cancel_reading,
     )
 
 
 def _again() -> None:
     st.button(
-        "Read again", key="spotify-again", icon=":material/refresh:", on_click=account.read_again
+        "Read again",
+        key="spotify-again",
+        icon=":material/refresh:",
+        on_click=spotify_session.read_again,
     )
 
 
@@ -182,7 +186,7 @@ def _failed(error: TwoTowerError) -> None:
     st.subheader("Spotify couldn't be read", anchor=False)
     st.error(escape(sentence(str(error))), icon=":material/error:")
     if isinstance(error, LoginExpired):
-        link(auth.READ, "Sign in with Spotify")
+        link(oauth.READ, "Sign in with Spotify")
     else:
         _again()
         components.note(f"Without signing in: y{EXPORT}")

@@ -4,23 +4,23 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from twotower import auth
-from twotower.discoveries import discoveries
-from twotower.domain import Neighbour, Profile
-from twotower.errors import LoginExpired
-from twotower.job import Job
-from twotower.sources.spotify_playlist import MOST_ARTISTS, TRACKS_EACH, Saved
-from twotower.ui import account, components, spotify, words
-from twotower.ui.words import escape
+from twotower.core.domain import Neighbour, Profile
+from twotower.core.errors import LoginExpired
+from twotower.core.jobs import Job
+from twotower.matching.discoveries import discoveries
+from twotower.sources.spotify.playlist import MOST_ARTISTS, TRACKS_EACH, Saved
+from twotower.ui import components, spotify, spotify_session, text
+from twotower.ui.text import escape
+from twotower.web import oauth
 
 
 def saver(neighbours: Sequence[Neighbour], mine: Profile) -> None:
     """Where the door is open: make the playlist, or ask Spotify to allow it first."""
-    if not auth.desk().is_open:
+    if not oauth.desk().is_open:
         return
     artists = [each.artist for each in discoveries(neighbours, mine, MOST_ARTISTS)]
-    now, job = account.current(), account.saving()
-    allowed = now is not None and account.may_save(now)
+    now, job = spotify_session.current(), spotify_session.saving()
+    allowed = now is not None and spotify_session.may_save(now)
     with st.expander(
         "Take it home as a Spotify playlist",
         expanded=allowed,
@@ -39,15 +39,15 @@ def saver(neighbours: Sequence[Neighbour], mine: Profile) -> None:
 def _offer(artists: Sequence[str], *, allowed: bool, again: bool) -> None:
     st.markdown(
         f"A private playlist in your account: {TRACKS_EACH} tracks each of "
-        f"{words.amount(len(artists), 'artist')} that your neighbours hear and you don't. "
-        f":gray[{words.names(artists, 8)}]"
+        f"{text.amount(len(artists), 'artist')} that your neighbours hear and you don't. "
+        f":gray[{text.names(artists, 8)}]"
     )
     if allowed:
         st.button(
             "Make another" if again else "Make the playlist",
             key="spotify-make",
             icon=":material/playlist_add:",
-            on_click=account.begin_saving,
+            on_click=spotify_session.begin_saving,
             args=(artists,),
         )
         return
@@ -55,17 +55,17 @@ def _offer(artists: Sequence[str], *, allowed: bool, again: bool) -> None:
         "Spotify will ask you to allow this app to make private playlists, and you come back here. "
         "Nothing of your music there is read for it."
     )
-    spotify.link(auth.SAVE, "Allow it at Spotify")
+    spotify.link(oauth.SAVE, "Allow it at Spotify")
 
 
 @st.fragment(run_every=components.REFRESH_S)
 def _progress() -> None:
     components.under_way(
-        account.saving(),
+        spotify_session.saving(),
         "Asking Spotify",
         stop="Cancel",
         key="spotify-save-cancel",
-        on_stop=account.cancel_saving,
+        on_stop=spotify_session.cancel_saving,
     )
 
 
@@ -79,15 +79,15 @@ def _how_it_went(job: Job[Saved]) -> None:
             icon=":material/error:",
         )
         if isinstance(job.error, LoginExpired):
-            spotify.link(auth.SAVE, "Allow it at Spotify")
+            spotify.link(oauth.SAVE, "Allow it at Spotify")
     elif saved is not None and saved.problem:
         st.warning(
             f"The [playlist]({saved.link}) was made, but it is still empty: "
             f"{escape(spotify.sentence(saved.problem))}"
         )
     elif saved is not None:
-        missed = f" Spotify found nothing of {words.names(saved.missed)}." if saved.missed else ""
+        missed = f" Spotify found nothing of {text.names(saved.missed)}." if saved.missed else ""
         st.success(
-            f"[Your playlist]({saved.link}) has {words.amount(saved.tracks, 'track')} of "
-            f"{words.amount(len(saved.artists), 'artist')}.{missed}"
+            f"[Your playlist]({saved.link}) has {text.amount(saved.tracks, 'track')} of "
+            f"{text.amount(len(saved.artists), 'artist')}.{missed}"
         )

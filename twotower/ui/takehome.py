@@ -4,10 +4,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from twotower.discoveries import Discovery, discoveries, search_links, to_csv, to_m3u, to_xspf
-from twotower.domain import Neighbour, Profile
+from twotower.core.domain import Neighbour, Profile
+from twotower.matching.discoveries import (
+    Discovery,
+    discoveries,
+    search_links,
+    to_csv,
+    to_m3u,
+    to_xspf,
+)
 from twotower.ui.components import note
-from twotower.ui.words import amount, escape
+from twotower.ui.text import amount, escape
 
 SHOWN = 12
 TITLE = "What my musical neighbours hear"

@@ -1,0 +1,131 @@
+"""What ships: whole, small, of one run, and giving the neighbours that it was seen to give."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import main_plane, ring
+
+from twotower.bundle import build
+from twotower.bundle.build import build_community, plays_matrix
+from twotower.bundle.shipped import RECORDED, Shipped
+from twotower.core.settings import Settings
+from twotower.evaluation import quality
+from twotower.evaluation.checks import Sources
+from twotower.evaluation.model_card import quality_table, shape_table
+from twotower.matching.matcher import Matcher
+from twotower.model.embedder import Embedder
+from twotower.retrieval import projection
+
+SHIPPED = Settings.from_env().assets
+LIMIT = 25 * 2**20  # bytes
+
+
+@pytest.fixture(scope="module")
+def matcher(tmp_path_factory) -> Matcher:
+    home = tmp_path_factory.mktemp("home")
+    return Matcher.load(Settings(home / "data", SHIPPED, f"sqlite:///{home / 'c.sqlite'}"))
+
+
+def test_what_ships_is_small_readable_and_nothing_is_pickled():
+    files = [path for path in SHIPPED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < LIMIT
+    kinds = {".json", ".npz", ".safetensors", ".gz", ".svg", ".png", ".md", ""}
+    assert {path.suffix for path in files} <= kinds
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in files)
+
+
+def test_model_and_community_belong_together(matcher):
+    assert matcher.shipped.model_version == matcher.embedder.version
+    assert len(matcher.embedder.items.gates) == len(matcher.catalogue) + 1
+
+
+def test_five_thousand_listeners_ship_each_invented_with_a_name_of_its_own(matcher):
+    crowd = matcher.crowd()
+    assert (
+        len(crowd)
+        == len(set(crowd.ids))
+        == len({p.name for p in matcher.people(crowd.ids)})
+        == 5000
+    )
+    assert crowd.invented.all()
+    assert {matcher.person(id).origin for id in crowd.ids[:50]} == {"invented"}
+
+
+def test_their_vectors_are_those_that_the_model_gives(matcher):
+    people = list(matcher.shipped.profiles())[::50]
+    crowd = matcher.crowd()
+    rows = [crowd.row_of(p.id) for p in people]
+    for tower, kept in (("user", crowd.user), ("candidate", crowd.candidate)):
+        cosines = np.sum(matcher.embedder.embed(people, tower) * kept[rows], axis=1)
+        assert cosines.min() > 0.999
+
+
+def test_no_invented_listener_has_more_than_half_of_a_real_ones_artists(matcher):
+    assert matcher.shipped.about["most shared with one real listener"] <= 0.5
+
+
+def test_the_demos_are_known_whole(matcher):
+    for demo in matcher.demos():
+        found = matcher.embedder.recognise(demo)
+        assert found.plays == 1 and found.unknown == () and found.by_content < 0.2
+
+
+def test_the_demos_find_the_neighbours_that_were_recorded(matcher):
+    recorded = matcher.shipped.about["recorded"]
+    assert set(recorded) == {demo.id for demo in matcher.demos()}
+    for demo in matcher.demos():
+        expected = dict(map(tuple, recorded[demo.id]))
+        found = matcher.neighbours(matcher.look(demo), RECORDED + 10)
+        similarity = {n.listener.id: n.similarity for n in found}
+        assert len(expected) == RECORDED
+        assert {id: similarity[id] for id in expected} == pytest.approx(expected, abs=1e-3)
+        first = [n.similarity for n in found[:RECORDED]]  # in the order of local scaling
+        assert first == pytest.approx(list(expected.values()), abs=1e-3)
+
+
+def test_the_demos_have_different_neighbours_with_artists_in_common(matcher):
+    found = [matcher.neighbours(matcher.look(demo)) for demo in matcher.demos()]
+    ids = [n.listener.id for each in found for n in each]
+    assert len(set(ids)) > 40
+    for each in found:
+        assert all(n.percentile > 90 for n in each) and sum(bool(n.shared) for n in each) > 5
+
+
+def test_everyone_has_a_place_and_the_map_has_names(matcher):
+    assert np.isfinite(matcher.crowd().places).all()
+    assert len({area.name for area in matcher.areas()}) == len(matcher.areas()) > 9
+    assert {area.level for area in matcher.areas()} == {0, 1}
+    for demo in matcher.demos():
+        assert np.isfinite(matcher.place(matcher.look(demo))).all()
+
+
+def test_plays_are_laid_out_by_the_rows_of_the_catalogue(trained):
+    people = ring(5, artists=6, seed=12)
+    plays = plays_matrix(people, trained.catalogue)
+    assert plays.shape == (5, len(trained.catalogue))
+    for row, person in enumerate(people):
+        found = {trained.catalogue.keys[c]: plays[row, c] for c in plays[row].indices}
+        assert found == {key: artist.plays for key, artist in person.artists.items()}
+
+
+def test_a_community_is_built_of_a_model_and_listening(trained, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(projection, "fit_map", main_plane)
+    monkeypatch.setattr(build, "invent", lambda *args, **kwargs: tuple(invented))
+    invented = ring(60, origin="invented", seed=40)
+    embedder = trained.save(tmp_path / "model")
+    sources = Sources(tuple(ring(160, artists=16, hits=16)))
+    shipped = build_community(sources, embedder, tmp_path, seed=1)
+    again = Shipped.load(tmp_path, model_version=Embedder.load(tmp_path / "model").version)
+    assert again.digest == shipped.digest and again.about == shipped.about
+    assert shipped.about["listeners"] == 60
+    for who in ("real", "invented"):
+        assert all(list(each) == sorted(each) for each in shipped.about[who].values())
+
+
+def test_the_card_says_what_the_files_beside_it_say():
+    card = (SHIPPED / "MODEL_CARD.md").read_text(encoding="utf-8")
+    community = json.loads((SHIPPED / "community" / "community.json").read_text("utf-8"))
+    assert shape_table(community["about"]) in card
+    assert quality_table(quality.load(SHIPPED / quality.FILE)) in card

@@ -1,0 +1,202 @@
+"""What ships beside the model: whole, of one model, and the same from the same."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import main_plane, ring
+
+from twotower.bundle import shipped
+from twotower.bundle.shipped import (
+    LISTED_ARTISTS,
+    Shipped,
+    listed_artists,
+    pair_similarity,
+    weighted_spread,
+)
+from twotower.core.domain import AUDIO, Profile, artist_key
+from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.model.catalogue import Catalogue
+from twotower.model.ease import Companions
+from twotower.model.embedder import Embedder
+from twotower.retrieval import projection
+from twotower.retrieval.similarity import TASTE, ListeningReader, People, similarity
+
+
+@pytest.fixture(scope="module")
+def embedder(planted_assets) -> Embedder:
+    return Embedder.load(planted_assets / "model")
+
+
+@pytest.fixture
+def copied(planted_assets, tmp_path) -> Path:
+    return Path(shutil.copytree(planted_assets, tmp_path / "assets"))
+
+
+@pytest.fixture
+def together(planted_assets, embedder) -> Shipped:
+    return Shipped.load(planted_assets, model_version=embedder.version)
+
+
+def test_every_listener_is_a_member_with_vectors_place_and_genres(together, embedder):
+    members = list(together.members())
+    people = list(together.profiles())
+    assert len(members) == len(people) == 200
+    users = embedder.embed(people, "user")
+    candidates = embedder.embed(people, "candidate")
+    for member, profile, user, candidate in zip(members, people, users, candidates, strict=True):
+        assert member.listener.id == profile.id and member.listener.name == profile.name
+        assert member.listener.origin == "invented"
+        assert np.isfinite(member.listener.place).all()
+        assert member.listener.genres and len(set(member.listener.genres)) <= 5
+        np.testing.assert_allclose(member.user_vector, user, atol=2e-3)
+        np.testing.assert_allclose(member.candidate_vector, candidate, atol=2e-3)
+        for vector in (member.user_vector, member.candidate_vector):
+            assert vector.dtype == np.float32
+            assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
+    assert len({member.map_version for member in members}) == 1
+
+
+def test_what_is_read_is_what_was_written(together):
+    for wrote, read in zip(
+        ring(200, artists=16, hits=8, origin="invented", seed=20), together.profiles(), strict=True
+    ):
+        assert {k: a.plays for k, a in read.artists.items()} == {
+            k: a.plays for k, a in wrote.artists.items()
+        }
+
+
+def test_the_same_listeners_and_model_give_the_same_files(
+    together, embedder, planted_assets, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(projection, "fit_map", main_plane)
+    again = shipped.build(tmp_path, embedder, list(together.profiles()))
+    for path in (planted_assets / "community").iterdir():
+        assert (tmp_path / "community" / path.name).read_bytes() == path.read_bytes()
+    assert again.digest == together.digest
+
+
+def test_percentiles_rise_from_nought_to_a_hundred(together):
+    at = [together.percentile(value) for value in np.linspace(-1, 1, 201)]
+    assert at == sorted(at) and at[0] == 0 and at[-1] == 100
+    assert 0 < together.percentile(float(np.median(together.quantiles))) < 100
+
+
+def test_percentiles_are_shares_of_random_pairs(together, trained):
+    arrays = together.vectors
+    listed = [
+        [(artist_key(n), plays) for n, plays in listed_artists(p)] for p in together.profiles()
+    ]
+    people = People(arrays["user"], arrays["candidate"], trained.reader.read(listed))
+    both = similarity(people, people)[~np.eye(200, dtype=bool)]
+    for value in np.quantile(both, [0.1, 0.5, 0.9]):
+        share = 100 * (both < value).mean()
+        assert together.percentile(float(value)) == pytest.approx(share, abs=1.5)
+
+
+def test_pairs_are_of_different_listeners_and_symmetric_by_hand():
+    user = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+    candidate = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
+    reader = ListeningReader(Catalogue((), (), np.zeros(0)), 1.0, Companions.none(0))
+    nothing = reader.read([[], []])
+    pairs = pair_similarity(People(user, candidate, nothing))
+    assert len(pairs) > 1000 and np.allclose(pairs, TASTE * 0.9)  # (1 + .8) / 2 both ways
+
+
+def test_weighted_spread_by_hand():
+    mean, std = weighted_spread(np.array([[0.0, 5.0], [4.0, 5.0]]), np.array([3.0, 1.0]))
+    assert mean.tolist() == [1, 5] and std.tolist() == pytest.approx([np.sqrt(3), 0])
+
+
+def test_others_see_the_most_played_artists():
+    profile = ring(1, artists=150)[0]
+    listed = listed_artists(profile)
+    assert len(listed) == LISTED_ARTISTS
+    plays = [count for _, count in listed]
+    assert plays == sorted(plays, reverse=True)
+    assert plays[-1] >= sorted(a.plays for a in profile.artists.values())[-LISTED_ARTISTS]
+
+
+def test_audio_tells_the_low_middle_and_high_of_listeners(together):
+    assert set(together.audio) == set(AUDIO)
+    assert all(low <= middle <= high for low, middle, high in together.audio.values())
+    low, _, high = together.audio["tempo"]
+    assert 80 < low < high < 160
+
+
+def test_neighbours_of_known_profiles_are_recorded(embedder):
+    ids = ["a", "b", "c"]
+    people = embedder.people(ring(3, artists=16, hits=8, seed=8))
+    assert shipped.record(embedder, ids, people) == {}  # no demo is on the ring
+    demo = Profile("demo", ring(1)[0].artists)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipped, "DEMOS", (demo, Profile("unheard of")))
+        found = shipped.record(embedder, ids, people)
+    assert list(found) == ["demo"]
+    scores = similarity(embedder.people([demo]), people)[0]
+    expected = {id: round(float(value), 4) for id, value in zip(ids, scores, strict=True)}
+    assert dict(found["demo"]) == expected
+
+
+def test_without_a_community_it_says_where_one_was_looked_for(tmp_path):
+    with pytest.raises(MissingData, match="make assets"):
+        Shipped.load(tmp_path, model_version="x")
+
+
+def test_the_community_of_another_model_is_refused(planted_assets):
+    with pytest.raises(IncompatibleModel, match="abcdef"):
+        Shipped.load(planted_assets, model_version="abcdef")
+
+
+@pytest.mark.parametrize("name", ["listeners.jsonl.gz", "vectors.npz"])
+@pytest.mark.parametrize("how", ["missing", "cut", "garbled"])
+def test_damaged_files_are_refused(copied, embedder, name, how):
+    path = copied / "community" / name
+    if how == "missing":
+        path.unlink()
+    else:
+        data = path.read_bytes()
+        path.write_bytes(data[:-9] if how == "cut" else b"x" + data[1:])
+    with pytest.raises(IncompatibleModel, match="restore assets/community"):
+        Shipped.load(copied, model_version=embedder.version)
+
+
+def rewrite(assets: Path, **changed: object) -> None:
+    path = assets / "community" / "community.json"
+    document = json.loads(path.read_text()) | changed
+    path.write_text(json.dumps({k: v for k, v in document.items() if v is not None}))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"format": 2}, {"format": None}, {"files": None}, {"files": 7}, {"audio": []},
+        {"areas": [{"colour": 1}]}, {"areas": 7}, {"quantiles": "all"}, {"model_version": None},
+        {"about": None},
+    ],
+)  # fmt: skip
+def test_a_document_that_is_not_ours_is_refused(copied, embedder, changed):
+    rewrite(copied, **changed)
+    with pytest.raises(IncompatibleModel):
+        Shipped.load(copied, model_version=embedder.version)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
+def test_a_document_that_is_none_is_refused(copied, embedder, text):
+    (copied / "community" / "community.json").write_text(text)
+    with pytest.raises(IncompatibleModel):
+        Shipped.load(copied, model_version=embedder.version)
+
+
+def test_listeners_in_another_order_than_their_vectors_are_refused(copied, embedder):
+    path = copied / "community" / "listeners.jsonl.gz"
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(gzip.compress(b"".join(lines[::-1])))
+    files = json.loads((copied / "community" / "community.json").read_text())["files"]
+    rewrite(copied, files=files | {path.name: shipped._sha256(path)})
+    together = Shipped.load(copied, model_version=embedder.version)
+    with pytest.raises(IncompatibleModel, match="i199 in one file and i0"):
+        list(together.members())

@@ -1,0 +1,133 @@
+"""Invented listeners: like a real crowd, and none of them anybody's copy."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from twotower.bundle.synthetic import FEWEST, MOST_SHARED, invent, most_shared, pseudonyms
+from twotower.model.catalogue import Catalogue
+
+GROUPS, ARTISTS, DIM = 4, 800, 16
+
+
+@pytest.fixture(scope="module")
+def world():
+    """(plays, tastes, artists, catalogue): 120 listeners in four groups; one artist unheard."""
+    rng = np.random.default_rng(0)
+    group = np.arange(ARTISTS) % GROUPS
+    artists = np.eye(GROUPS, DIM)[group] + 0.2 * rng.standard_normal((ARTISTS, DIM))
+    tastes = np.eye(GROUPS, DIM)[np.arange(120) % GROUPS] + 0.1 * rng.standard_normal((120, DIM))
+    fit = np.exp(2 * tastes @ artists.T) / (1 + np.arange(ARTISTS) / 50)
+    fit[:, -1] = 0
+    plays = np.zeros((120, ARTISTS), np.float32)
+    for row, share in enumerate(fit / fit.sum(1, keepdims=True)):
+        chosen = rng.choice(ARTISTS, rng.integers(5, 60), replace=False, p=share)
+        plays[row, chosen] = np.ceil(rng.exponential(50, len(chosen)))
+    names = tuple(f"artist {n}" for n in range(ARTISTS))
+    df = (plays > 0).sum(0).astype(np.float32)
+    return (
+        sp.csr_matrix(plays),
+        tastes.astype(np.float32),
+        artists.astype(np.float32),
+        Catalogue(names, names, df),
+    )
+
+
+@pytest.fixture(scope="module")
+def people(world):
+    return invent(*world, count=150, seed=3)
+
+
+def test_each_has_an_id_a_pseudonym_and_is_marked_as_invented(people):
+    assert len(people) == len({p.id for p in people}) == len({p.name for p in people}) == 150
+    assert {p.origin for p in people} == {"invented"}
+
+
+def test_sizes_are_those_of_real_listeners(people, world):
+    sizes = [len(p.artists) for p in people]
+    real = np.clip(np.diff(world[0].indptr), FEWEST, None)
+    assert set(sizes) <= set(real.tolist()) and min(sizes) >= FEWEST
+    assert np.median(sizes) == pytest.approx(np.median(real), rel=0.25)
+
+
+def test_artists_are_known_different_and_heard_by_someone(people, world):
+    heard = {key for key, df in zip(world[3].keys, world[3].df, strict=True) if df > 0}
+    for person in people:
+        assert set(person.artists) <= heard
+        assert all(a.plays >= 1 and a.plays == int(a.plays) for a in person.artists.values())
+
+
+def test_nobody_shares_more_than_half_with_any_real_listener(people, world):
+    real = [set(row.indices.tolist()) for row in world[0]]
+    shares = [
+        max(len({world[3].row_of[k] for k in p.artists} & them) for them in real) / len(p.artists)
+        for p in people
+    ]
+    assert max(shares) <= MOST_SHARED
+    assert most_shared(people, world[0], world[3]) == pytest.approx(max(shares))
+
+
+def test_a_copy_of_a_real_listener_would_be_noticed(people, world):
+    copied = people[0].__class__("copy", {
+        world[3].keys[row]: people[0].artists[next(iter(people[0].artists))]
+        for row in world[0][5].indices
+    })  # fmt: skip
+    assert most_shared([*people, copied], world[0], world[3]) == 1
+
+
+def test_tastes_lean_to_places_where_real_listeners_are(people):
+    """Of one listener's artists more are of one group than a blind draw would give."""
+    most = [
+        Counter(int(key.split()[1]) % GROUPS for key in p.artists).most_common(1)[0][1]
+        / len(p.artists)
+        for p in people
+    ]
+    assert np.mean(most) > 0.5
+    favourites = {
+        Counter(int(key.split()[1]) % GROUPS for key in p.artists).most_common(1)[0][0]
+        for p in people
+    }
+    assert favourites == set(range(GROUPS))
+
+
+def test_famous_artists_are_drawn_more_often(people, world):
+    drawn = np.zeros(ARTISTS)
+    for person in people:
+        drawn[[world[3].row_of[key] for key in person.artists]] += 1
+    order = np.argsort(-world[3].df)
+    assert drawn[order[:100]].sum() > 2 * drawn[order[-400:]].sum() / 4
+
+
+def test_the_same_seed_invents_the_same_people_and_another_others(people, world):
+    assert invent(*world, count=150, seed=3) == people
+    assert invent(*world, count=150, seed=4) != people
+
+
+def test_progress_is_told_to_the_end(world):
+    told: list[float] = []
+    invent(*world, count=20, seed=1, progress=lambda share, text: told.append(share))
+    assert told == sorted(told) and told[-1] == 1
+
+
+def test_pseudonyms_are_different_even_beyond_all_pairs():
+    names = pseudonyms(40_000, seed=1)
+    assert len(set(names)) == 40_000 and pseudonyms(40_000, seed=1) == names
+    assert all(name and name == name.strip() for name in names)
+    assert pseudonyms(5, seed=2) != names[:5]
+
+
+def test_a_world_too_small_to_invent_in_is_refused(world):
+    plays, tastes, artists, catalogue = world
+    few = sp.csr_matrix(plays.toarray() * (np.arange(plays.shape[1]) < 2 * FEWEST - 1))
+    with pytest.raises(ValueError, match="played artists"):
+        invent(few, tastes, artists, catalogue, count=5)
+
+
+def test_where_everyone_would_be_a_copy_it_says_so_and_ends(world):
+    _, tastes, artists, catalogue = world
+    all_heard = sp.csr_matrix(np.ones((len(tastes), 40), np.float32))  # everyone hears everything
+    small = Catalogue(catalogue.keys[:40], catalogue.names[:40], np.ones(40, np.float32))
+    with pytest.raises(ValueError, match="would copy a real one"):
+        invent(all_heard, tastes, artists[:40], small, count=5)

@@ -1,0 +1,555 @@
+"""The commands: what they give, and one clear line with exit code 2 for bad input."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from planted import hetrec_files
+from typer.testing import CliRunner, Result
+from vectors import FITS, TOWERS
+
+import twotower.evaluation.runner
+from twotower.bundle import shipped
+from twotower.cli.main import app
+from twotower.core.domain import Artist, Profile
+from twotower.core.settings import ROOT, Settings
+from twotower.evaluation.methods.base import SCALED
+from twotower.evaluation.methods.baselines import BASELINES
+from twotower.evaluation.runner import ALONE, REFERENCE
+from twotower.evaluation.splits import hashed_id
+from twotower.model.embedder import Embedder
+from twotower.model.pipeline import fit
+from twotower.model.training import TrainConfig
+from twotower.sources import sharding
+from twotower.sources.datasets.tables import FOLDERS
+from twotower.sources.profiles import read_profiles, write_profiles
+
+COMMANDS = [
+    "import",
+    "dataset",
+    "train",
+    "evaluate",
+    "embed",
+    "embed-join",
+    "neighbours",
+    "map fit",
+    "map place",
+    "assets",
+    "refresh",
+    "doctor",
+]
+LISTENERS, UNSEEN = 440, 40  # in the world; of these, not in the model's training
+HISTORY = [
+    {"ts": "2024-01-01T10:00:00Z", "ms_played": 200_000, "master_metadata_track_name": "One"},
+    {"ts": "2024-01-02T10:00:00Z", "ms_played": 200_000, "master_metadata_track_name": "One"},
+    {"ts": "2024-01-03T10:00:00Z", "ms_played": 9_000, "master_metadata_track_name": "Two"},
+]
+
+
+def people(count: int, artists: int, *, seed: int = 0) -> list[Profile]:
+    """Listeners in turn of four groups, each with so many of the 20 artists of its group."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for number in range(count):
+        drawn = rng.choice(20, artists, replace=False)
+        names = [f"g{number % 4} a{artist}" for artist in drawn]
+        plays = np.ceil(rng.exponential(100.0, artists)).tolist()
+        played = {name: Artist(name, n) for name, n in zip(names, plays, strict=True)}
+        made.append(Profile(str(number), played, origin="hetrec"))
+    return made
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder `assets` with a small model and 60 invented listeners, and files to work on."""
+    folder = tmp_path_factory.mktemp("world")
+    listeners = people(LISTENERS, 12)
+    write_profiles(listeners, folder / "listeners.jsonl")
+    embedder = fit(listeners[:-UNSEEN], config=TrainConfig(steps=20)).save(
+        folder / "assets" / "model"
+    )
+    invented = [
+        replace(p, id=f"i{number}", origin="invented", name=f"Amber Otter {number}")
+        for number, p in enumerate(people(60, 12, seed=7))
+    ]
+    shipped.build(folder / "assets", embedder, invented)
+    write_profiles([replace(people(3, 12, seed=8)[2], id="someone")], folder / "someone.jsonl")
+    return folder
+
+
+@pytest.fixture
+def env(world: Path, tmp_path: Path) -> dict[str, str]:
+    return {
+        "TWOTOWER_ASSETS": str(world / "assets"),
+        "TWOTOWER_COMMUNITY": f"sqlite:///{tmp_path / 'community.sqlite'}",
+        "TWOTOWER_DATA": str(tmp_path / "no data"),
+    }
+
+
+def run(args: Sequence[object], env: dict[str, str] | None = None) -> Result:
+    result = CliRunner(env=env).invoke(app, list(map(str, args)), prog_name="twotower")
+    if not isinstance(result.exception, SystemExit | None):
+        raise result.exception
+    return result
+
+
+def values(args: Sequence[object], env: dict[str, str] | None = None) -> dict[str, Any]:
+    result = run([*args, "--json"], env)
+    assert result.exit_code == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def refusal(args: Sequence[object], env: dict[str, str] | None = None) -> str:
+    """The one line that a command says of bad input."""
+    result = run(args, env)
+    assert result.exit_code == 2 and result.stdout == ""
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def history(path: Path, rows: Sequence[dict[str, Any]], artist: str = "Low") -> Path:
+    named = [{**row, "master_metadata_album_artist_name": artist} for row in rows]
+    path.write_text(json.dumps(named), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str):
+    result = run([*command.split(), "--help"])
+    assert result.exit_code == 0 and "--help" in result.stdout
+
+
+def test_help_needs_none_of_the_heavy_libraries():
+    code = (
+        "import sys; from twotower.cli import app; "
+        "print({'torch', 'streamlit', 'numpy', 'pandas', 'pyarrow'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
+def test_import_makes_one_profile_of_several_files(tmp_path: Path):
+    first = history(tmp_path / "Streaming_History_Audio_2023.json", HISTORY)
+    second = tmp_path / "more.csv"
+    second.write_text("artist,track\nMúm,Green Grass\nLow,Two\n", encoding="utf-8")
+    out = tmp_path / "new" / "profiles.jsonl"
+    found = values(["import", first, second, "--out", out, "--id", "u1"])
+    assert found == {
+        "id": "u1",
+        "out": str(out),
+        "origin": "file",
+        "artists": 2,
+        "tracks": 3,
+        "playlists": 0,
+        "plays": 4,
+        "files": [
+            {
+                "name": first.name,
+                "plays": 2,
+                "artists": 1,
+                "from": "2024-01-01",
+                "to": "2024-01-02",
+                "left_out": {"shorter than 30 s": 1},
+            },
+            {"name": "more.csv", "plays": 2, "artists": 2, "left_out": {}},
+        ],
+    }
+    (profile,) = read_profiles(out)
+    assert profile.id == "u1"
+    assert {key: artist.plays for key, artist in profile.artists.items()} == {"low": 3, "mum": 1}
+
+
+def test_import_tells_in_words_what_it_left_out(tmp_path: Path):
+    file = history(tmp_path / "Streaming_History_Audio_2023.json", HISTORY)
+    result = run(["import", file, "--out", tmp_path / "p.jsonl"])
+    assert "2 rows of music (left out: 1 shorter than 30 s)" in result.stdout
+    assert "1 artists, 1 tracks, 0 playlists" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("empty.json", b"", "empty"),
+        ("photo.zip", b"PK\x03\x04 no archive", "photo.zip"),
+        ("cut.json", b'[{"ts": "2024', "cut.json"),
+        ("p.jsonl", b'{"v": 1, "id": "a", "artists": [{"plays": 2}]}\n', "line 1: artists[0].name"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(name: str, content: bytes, line: str, tmp_path: Path):
+    (tmp_path / name).write_bytes(content)
+    said = refusal(["import", tmp_path / name, "--out", tmp_path / "out.jsonl"])
+    assert name in said and line in said
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_file_without_music_says_so(tmp_path: Path):
+    podcasts = [{**HISTORY[0], "master_metadata_track_name": None, "episode_name": "Talk"}]
+    file = history(tmp_path / "Streaming_History_Audio_2023.json", podcasts, artist="")
+    assert "no music in it" in refusal(["import", file, "--out", tmp_path / "out.jsonl"])
+
+
+@pytest.mark.parametrize("command", ["neighbours", "map place"])
+def test_a_file_that_is_not_there_is_named(command: str, env: dict[str, str]):
+    said = refusal([*command.split(), "nowhere/my.zip"], env)
+    assert said == "error: nowhere/my.zip: there is no such file; check the path\n"
+
+
+def test_results_are_refused_a_place_that_is_none(tmp_path: Path):
+    file = history(tmp_path / "Streaming_History_Audio_2023.json", HISTORY)
+    assert "is a folder; name a file" in refusal(["import", file, "--out", tmp_path])
+    assert "is not a folder" in refusal(["import", file, "--out", file / "out.jsonl"])
+
+
+def test_dataset_writes_listeners_and_tags(tmp_path: Path):
+    folder = hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], people(20, 5))
+    out, tags = tmp_path / "p.jsonl", tmp_path / "t.jsonl.gz"
+    found = values(["dataset", "hetrec", folder, "--out", out, "--tags", tags])
+    assert found == {"dataset": "hetrec", "listeners": 20, "tags": 20}
+    assert [p.id for p in read_profiles(out)] == [str(number) for number in range(20)]
+
+
+def test_dataset_writes_content_of_the_sets_beside_it(tmp_path: Path, env: dict[str, str]):
+    folder = hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], people(20, 5))
+    content = tmp_path / "c.jsonl"
+    args = ["dataset", "hetrec", folder, "--content", content]
+    assert "docs/data.md says where" in refusal(args, env)
+    beside = folder.parent / FOLDERS["artists-2020"]
+    beside.mkdir()
+    (beside / "artists_cleaned.csv").write_text("name,popularity,genres\nLow,53,['slowcore']\n")
+    (beside / "artists_20210824.tsv").write_text("name\tpopularity\tgenres\nMúm\t40\t[]\n")
+    assert values(args, env) == {"dataset": "hetrec", "artists": 2}
+    first = json.loads(content.read_text().splitlines()[0])
+    assert first == {"name": "Low", "genres": ["slowcore"], "popularity": 53}
+
+
+def test_dataset_counts_what_a_dump_has_beside_listens(tmp_path: Path):
+    listen = {"user_id": 3, "track_metadata": {"artist_name": "Low"}}
+    (tmp_path / "5.listens").write_text(f"{json.dumps(listen)}\nhalf a li\n")
+    args = ["dataset", "listenbrainz", tmp_path, "--out", tmp_path / "p.jsonl"]
+    assert values(args) == {
+        "dataset": "listenbrainz",
+        "listeners": 1,
+        "left_out": {"broken lines": 1},
+    }
+    assert run(args).stdout == "1 listeners\nleft out: 1 broken lines\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["hetrek", ".", "--out", "p"], "no data set 'hetrek'; there are hetrec, germany"),
+        (["hetrec", ".", "--out", "p"], "artists.dat of the data set hetrec2011-lastfm-2k is not"),
+        (["germany", ".", "--tags", "t"], "only hetrec has tags"),
+        (["hetrec", "."], "give --out, --content or --tags"),
+    ],
+)
+def test_dataset_refuses_what_makes_no_sense(
+    args: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert line in refusal(["dataset", *args])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_writes_a_model_that_embeds(world: Path, tmp_path: Path):
+    content, tags = tmp_path / "content.jsonl", tmp_path / "tags.jsonl"
+    content.write_text('{"name": "g0 a0", "genres": ["rock"], "popularity": 50}\n')
+    tags.write_text('{"listener": "0", "artist": "g0 a0", "tag": "rock"}\n')
+    out = tmp_path / "model"
+    args = ["train", world / "listeners.jsonl", "--out", out, "--steps", 2, "--seed", 3]
+    found = values([*args, "--content", content, "--tags", tags])
+    assert found["listeners"] == LISTENERS and found["out"] == str(out)
+    embedder = Embedder.load(out)
+    assert embedder.version == found["version"] and len(embedder.catalogue) == found["artists"]
+    assert found["about"]["training"]["seed"] == 3
+    assert list(tmp_path.glob("model.*")) == []  # nothing unfinished
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ("", "p.jsonl: no listener in it"),
+        ('{"v": 1, "id": "a"}\n', "p.jsonl, line 1"),
+        ('{"v": 1, "id": "a", "artists": [{"name": "Low"}]}\n', "only 0 of 1 profiles"),
+    ],
+)
+def test_train_refuses_listeners_it_cannot_learn_from(lines: str, line: str, tmp_path: Path):
+    (tmp_path / "p.jsonl").write_text(lines)
+    assert line in refusal(["train", tmp_path / "p.jsonl", "--out", tmp_path / "model"])
+
+
+def test_train_names_the_line_of_bad_content(world: Path, tmp_path: Path):
+    (tmp_path / "content.jsonl").write_text('{"name": "Low", "popularity": 500}\n')
+    args = ["train", world / "listeners.jsonl", "--out", tmp_path / "model", "--content"]
+    said = refusal([*args, tmp_path / "content.jsonl"])
+    assert "content.jsonl line 1: popularity must be a number from 0 to 100" in said
+
+
+def test_train_never_replaces_a_folder_of_other_things(world: Path, tmp_path: Path):
+    (tmp_path / "letters.txt").write_text("dear")
+    said = refusal(["train", world / "listeners.jsonl", "--out", tmp_path])
+    assert "holds other things than a model" in said
+    assert (tmp_path / "letters.txt").read_text() == "dear"
+
+
+def test_embed_gives_unit_vectors_in_the_order_of_the_lines(world: Path, tmp_path: Path):
+    unknown = '{"v": 1, "id": "x", "artists": [{"name": "g0 a0", "plays": 3}, {"name": "Nobody"}]}'
+    (tmp_path / "more.jsonl").write_text(unknown + "\n")
+    files = [world / "listeners.jsonl", tmp_path / "more.jsonl"]
+    vectors = {}
+    for tower in ("user", "candidate"):
+        out = tmp_path / f"{tower}.npz"
+        args = ["embed", *files, "--tower", tower, "--out", out, "--model"]
+        found = values([*args, world / "assets" / "model"])
+        assert (found["listeners"], found["dim"], found["tower"]) == (LISTENERS + 1, 64, tower)
+        with np.load(out, allow_pickle=False) as arrays:
+            assert arrays["ids"].tolist() == [*map(str, range(LISTENERS)), "x"]
+            assert arrays["coverage"][-1] == pytest.approx(0.75)  # 3 of 4 plays
+            vectors[tower] = arrays["vectors"]
+        assert vectors[tower].dtype == np.float32 and vectors[tower].shape == (LISTENERS + 1, 64)
+        assert np.linalg.norm(vectors[tower], axis=1) == pytest.approx(1, abs=1e-5)
+    assert not np.allclose(vectors["user"], vectors["candidate"])
+
+
+def test_embed_refuses_another_tower_and_another_folder(world: Path, tmp_path: Path):
+    args = ["embed", world / "listeners.jsonl", "--out", tmp_path / "v.npz", "--tower"]
+    assert "'user', 'candidate'" in refusal([*args, "leaning"])
+    assert "no model in" in refusal([*args, "user", "--model", tmp_path])
+
+
+def test_shares_are_embedded_apart_and_joined(world: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(sharding, "BLOCK", 100)
+    usual = ["--tower", "user", "--model", world / "assets" / "model", "--out"]
+    call = ["embed", world / "listeners.jsonl", *usual]
+    values([*call, tmp_path / "whole.npz"])
+    parts = [tmp_path / f"{number}.npz" for number in range(3)]
+    for number, part in enumerate(parts):
+        found = values([*call, part, "--shard", f"{number}/3"])
+        assert found["shard"] == f"{number}/3" and 0 < found["listeners"] < LISTENERS
+    found = values(["embed-join", *parts, "--out", tmp_path / "joined.npz"])
+    assert found["listeners"] == LISTENERS and "shard" not in found
+    assert (tmp_path / "joined.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+    assert "'3/3' is no share" in refusal([*call, parts[0], "--shard", "3/3"])
+    (tmp_path / "none.jsonl").write_text("")
+    assert "no listener in it" in refusal(["embed", tmp_path / "none.jsonl", *usual, parts[0]])
+
+
+def test_a_damaged_model_is_named(world: Path, tmp_path: Path):
+    model = tmp_path / "model"
+    model.mkdir()
+    for file in (world / "assets" / "model").iterdir():
+        (model / file.name).write_bytes(file.read_bytes())
+    weights = bytearray((model / "weights.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (model / "weights.safetensors").write_bytes(bytes(weights))
+    args = ["embed", world / "listeners.jsonl", "--out", tmp_path / "v.npz", "--tower", "user"]
+    assert "weights.safetensors in model is damaged" in refusal([*args, "--model", model])
+    assert not (tmp_path / "v.npz").exists()
+
+
+def test_neighbours_are_of_the_same_group(world: Path, env: dict[str, str]):
+    found = values(["neighbours", world / "someone.jsonl", "--top", 3], env)
+    assert found.keys() == {"recognised", "evidence", "settled", "dim", "neighbours"}
+    assert found["recognised"] == 1.0 and 1 < found["evidence"] <= 12
+    assert 0 < found["settled"] < found["dim"]
+    for rank, neighbour in enumerate(found["neighbours"], 1):
+        assert neighbour.keys() == {
+            "id",
+            "name",
+            "origin",
+            "similarity",
+            "percentile",
+            "rank",
+            "shared",
+        }
+        assert neighbour["rank"] == rank and neighbour["origin"] == "invented"
+        assert -1 <= neighbour["similarity"] <= 1 and 0 <= neighbour["percentile"] <= 100
+        assert all(artist.startswith("g2 ") for artist in neighbour["shared"])
+        assert int(neighbour["id"][1:]) % 4 == 2
+    similarities = [neighbour["similarity"] for neighbour in found["neighbours"]]
+    assert similarities == sorted(similarities, reverse=True)
+
+
+def test_neighbours_in_words_marks_the_invented(world: Path, env: dict[str, str]):
+    result = run(["neighbours", world / "someone.jsonl", "--top", 2], env)
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("recognised 100% of the plays; evidence of ")
+    assert lines[0].endswith(" dimensions settled")
+    assert len(lines) == 3 and all("(invented)" in line for line in lines[1:])
+
+
+def test_neighbours_of_nothing_known_says_what_would_help(tmp_path: Path, env: dict[str, str]):
+    (tmp_path / "p.csv").write_text("artist,track\n東京の誰か,歌\n", encoding="utf-8")
+    result = run(["neighbours", tmp_path / "p.csv", "--json"], env)
+    if result.exit_code == 2:  # a name alone may say something to a model, or nothing
+        assert "too little to tell" in result.stderr
+    else:
+        assert json.loads(result.stdout)["recognised"] == 0
+
+
+def test_without_assets_the_line_says_how_to_get_them(world: Path, env: dict[str, str]):
+    said = refusal(
+        ["neighbours", world / "someone.jsonl"], {**env, "TWOTOWER_ASSETS": str(world / "none")}
+    )
+    assert "no model in" in said
+
+
+def test_map_place_gives_a_place_among_the_neighbours(world: Path, env: dict[str, str]):
+    found = values(["map", "place", world / "someone.jsonl"], env)
+    assert found["id"] == "me"
+    assert np.isfinite([found["x"], found["y"]]).all()
+
+
+def test_map_fit_lays_out_vectors(world: Path, tmp_path: Path):
+    model = world / "assets" / "model"
+    vectors, out = tmp_path / "v.npz", tmp_path / "map.npz"
+    args = ["embed", world / "listeners.jsonl", "--tower", "candidate", "--out", vectors]
+    values([*args, "--model", model])
+    found = values(["map", "fit", vectors, "--out", out])
+    assert found["listeners"] == LISTENERS and 0 < found["reliability"] <= 1
+    with np.load(out, allow_pickle=False) as arrays:
+        assert arrays["ids"].tolist() == [*map(str, range(LISTENERS))]
+        assert arrays["places"].shape == (LISTENERS, 2) and np.isfinite(arrays["places"]).all()
+        assert arrays["reliability"].mean() == pytest.approx(found["reliability"])
+
+
+def test_map_fit_refuses_other_files(tmp_path: Path):
+    (tmp_path / "v.npz").write_bytes(b"no vectors")
+    said = refusal(["map", "fit", tmp_path / "v.npz", "--out", tmp_path / "map.npz"])
+    assert "`embed` writes such a file" in said
+
+
+def test_evaluate_asks_a_model_about_those_it_has_not_seen(world: Path, tmp_path: Path):
+    listeners = list(read_profiles(world / "listeners.jsonl"))
+    hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], listeners)
+    model, out = world / "assets" / "model", tmp_path / "quality.json"
+    unseen = [p for p in listeners if hashed_id(p) not in set(Embedder.load(model).trained_on)]
+    assert len(unseen) == UNSEEN
+    args = ["evaluate", "--model", model, "--data", tmp_path / "data", "--check", "halves"]
+    found = values([*args, "--out", out])
+    assert found["header"]["part"] == "unseen by the model"
+    rows = [row for row in found["rows"] if row["check"] == "halves" and row["metric"] == "MRR"]
+    assert len(rows) > 1 and {row["listeners"] for row in rows} == {UNSEEN}
+    assert "two towers" in {row["method"] for row in rows}
+    assert json.loads(out.read_text()) == found
+
+
+def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
+    assert "no check quarters; there are halves" in refusal(["evaluate", "--check", "quarters"])
+    assert "docs/data.md" in refusal(["evaluate"], env)
+
+
+def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    fits = {name: FITS[name] for name in (TOWERS, ALONE, REFERENCE)} | BASELINES  # no training
+    monkeypatch.setattr(twotower.evaluation.runner, "compared", lambda towers: fits)
+    data, assets = tmp_path / "data", tmp_path / "assets"
+    hetrec_files(data / FOLDERS["hetrec"], people(LISTENERS, 12))
+    args = ["evaluate", "--data", data, "--check", "halves", "--split", 0]
+    values([*args, "--out", tmp_path / "other.json"])
+    assert not (tmp_path / "halves.npz").exists()
+    written = values([*args, "--out", assets / "quality.json"])
+    assert json.loads((assets / "quality.json").read_text()) == written
+    found = values(["evaluate", "--quick"], env | {"TWOTOWER_ASSETS": str(assets)})
+    assert found["same"]
+    ranked = {figure["method"] for figure in found["figures"] if figure["way"] == "ranked"}
+    assert ranked > {TOWERS, ALONE}
+    assert len({name.removesuffix(SCALED) for name in ranked}) == 3
+
+
+def test_evaluate_quick_says_whether_the_report_is_right(
+    judged_assets: Path, tmp_path: Path, env: dict[str, str]
+):
+    assets = shutil.copytree(judged_assets, tmp_path / "assets")
+    env |= {"TWOTOWER_ASSETS": str(assets)}
+    found = values(["evaluate", "--quick"], env)
+    assert found["same"] and found["added up"] > 0
+    assert {figure["verdict"] for figure in found["figures"]} == {"same"}
+    report = json.loads((assets / "quality.json").read_text())
+    report["rows"][0]["value"] += 0.1
+    (assets / "quality.json").write_text(json.dumps(report))
+    result = run(["evaluate", "--quick"], env)
+    assert result.exit_code == 1
+    assert "differs: halves, two towers, split 0: MRR" in result.stdout
+    assert result.stderr.endswith("figures differ from what the report says.\n")
+    found = json.loads(run(["evaluate", "--quick", "--json"], env).stdout)
+    assert not found["same"]
+    (assets / "halves.npz").write_bytes(b"")
+    assert "changed or damaged" in refusal(["evaluate", "--quick"], env)
+
+
+@pytest.mark.parametrize("flag", [["--out", "f"], ["--check", "halves"], ["--split", 0]])
+def test_evaluate_quick_refuses_flags_of_the_long_form(flag: list[object]):
+    assert "--quick goes with --data and --json alone" in refusal(["evaluate", "--quick", *flag])
+
+
+def test_assets_refuses_a_data_folder_that_is_not_there(tmp_path: Path, env: dict[str, str]):
+    said = refusal(["assets", "--out", tmp_path / "assets"], env)
+    assert "docs/data.md says what goes in" in said
+    assert not (tmp_path / "assets").exists()
+
+
+def start(args: Sequence[object], env: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "twotower", *map(str, args)],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_process_ends_with_the_right_codes(world: Path, tmp_path: Path, env: dict[str, str]):
+    good = start(["neighbours", world / "someone.jsonl", "--top", 1, "--json"], env)
+    out, _ = good.communicate(timeout=120)
+    assert good.returncode == 0 and len(json.loads(out)["neighbours"]) == 1
+    for args in (["neighbours", tmp_path], ["nothing"], ["embed", "x", "--tower"]):
+        bad = start(args, env)
+        out, said = bad.communicate(timeout=120)
+        assert bad.returncode == 2 and out == ""
+        assert said.startswith("error: ") and said.count("\n") == 1, said
+
+
+def test_ctrl_c_ends_training_with_a_word_and_no_model(world: Path, tmp_path: Path):
+    out = tmp_path / "model"
+    training = start(["train", world / "listeners.jsonl", "--out", out, "--steps", 100_000], {})
+    assert training.stderr is not None
+    assert "%" in training.stderr.readline()  # it has begun
+    training.send_signal(signal.SIGINT)
+    _, said = training.communicate(timeout=120)
+    assert training.returncode == 130
+    assert said.splitlines()[-1] == "stopped" and "Traceback" not in said
+    assert not out.exists()
+
+
+USER_FILES = sorted((Settings.from_env().data / "spotify-user-exports").glob("*/*"))
+
+
+@pytest.mark.skipif(not USER_FILES, reason="no spotify-user-exports in the data folder")
+@pytest.mark.skipif(
+    not (ROOT / "assets" / "model" / "config.json").exists(), reason="no shipped model"
+)
+@pytest.mark.parametrize("file", USER_FILES, ids=lambda file: file.name)
+def test_real_files_get_ten_neighbours(file: Path, tmp_path: Path):
+    env = {"TWOTOWER_COMMUNITY": f"sqlite:///{tmp_path / 'community.sqlite'}"}
+    if "podcast" in file.name:
+        assert "no music in it" in refusal(["neighbours", file], env)
+        return
+    found = values(["neighbours", file, "--top", 10], env)
+    assert 0 < found["recognised"] <= 1
+    assert len({neighbour["id"] for neighbour in found["neighbours"]}) == 10
+    assert [neighbour["rank"] for neighbour in found["neighbours"]] == list(range(1, 11))

@@ -1,0 +1,115 @@
+"""Pseudonyms: suggestions, and what a name may not be."""
+
+import pytest
+
+from twotower.community.pseudonyms import LONGEST, check, suggest
+from twotower.core.errors import BadName
+from twotower.core.names import look
+
+LOOKALIKES = (
+    "AMBER OTTER",
+    "Amber-0tter",
+    "\u0391mber Otter",  # Greek
+    "Amb\u0435r \u041etter",  # Cyrillic
+    "\uff21\uff4d\uff42\uff45\uff52 Otter",  # full width
+    "\u00c4mber \u00d6tter",
+    "Arnber Otter",
+    "AmberOtter",
+)
+
+
+def test_a_suggestion_is_two_words_and_the_same_for_the_same_seed():
+    assert suggest(3) == suggest(3) != suggest(4)
+    for seed in range(200):
+        first, second = suggest(seed).split()
+        assert first.isalpha() and second.isalpha()
+        assert check(suggest(seed)) == suggest(seed)
+
+
+def test_a_suggestion_is_never_a_name_that_is_there():
+    assert suggest(3, {look(suggest(3).upper())}.__contains__) != suggest(3)
+
+
+def test_where_all_that_was_tried_is_there_a_number_follows():
+    *words, number = suggest(0, _all_pairs().__contains__).split()
+    assert len(words) == 2 and number.isdigit()
+
+
+def _all_pairs() -> set[str]:
+    from twotower.bundle.synthetic import FIRST
+    from twotower.community.pseudonyms import SECOND
+
+    return {look(f"{first} {second}") for first in FIRST for second in SECOND}
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_a_look_alike_of_a_name_that_is_there_is_refused(name):
+    with pytest.raises(BadName, match="looks like it: change a word"):
+        check(name, {look("Amber Otter")}.__contains__)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\u041c\u0430\u0440\u0438\u044f", "\u5c71\u7530",
+     "Ren\u00e9e & co.", "D'Arcy-Quaver", "No. 9", "Amber Otter"],
+)  # fmt: skip
+def test_whatever_people_write_with_is_allowed(name):
+    assert check(name, {look("Amber Heron")}.__contains__) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["*x*", "[a](b)", "$math$ $x$", ":red[x]", "<b>bold</b>", "`code` ~~no~~", "=1+cmd()"]
+)
+def test_what_a_page_or_a_spreadsheet_could_read_as_more_is_kept_letter_for_letter(name):
+    assert check(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "at least 2 characters"),
+        ("x", "at least 2 characters"),
+        ("!?!", "needs letters"),
+        ("a" * (LONGEST + 1), "31 characters"),
+        ("Amber\nOtter", "can't be seen"),
+        ("Amber\u200bOtter", "can't be seen"),
+        ("Amber\u3164", "can't be seen"),
+        ("Amber \ufe0f Otter", "can't be seen"),
+        ("Amber \u202eretto", "direction of writing"),
+        ("Z\u0338\u0321\u0322algo", "marks stand on one letter"),
+        ("\U0001f3b5 Amber", "is a picture"),
+        ("me@example.com", "an e-mail address"),
+        ("@amber", "an account elsewhere"),
+        ("\uff20amber", "an account elsewhere"),
+        ("https://example.com/a", "a web address"),
+        ("www.example.com", "a web address"),
+        ("example.org", "a web address"),
+        ("+44 20 7946 0958", "a phone number"),
+        ("Invented Otter", "speaking"),
+        ("1nv\u0435nted 7", "speaking"),
+        ("The Admin", "speaking"),
+        ("\u0410dmin", "speaking"),
+        ("5taff", "speaking"),
+    ],
+)
+def test_what_can_not_be_a_pseudonym_is_refused_with_a_word(name, said):
+    with pytest.raises(BadName, match=said):
+        check(name)
+
+
+def test_a_word_that_only_begins_like_one_of_the_staff_is_fine():
+    assert check("Admiral Moderato") == "Admiral Moderato"
+
+
+def test_the_name_that_came_with_the_music_is_refused():
+    with pytest.raises(BadName, match="would tell who you are"):
+        check("Rj-77", known_as="RJ 77")
+
+
+def test_spaces_are_single_and_letters_in_one_form():
+    assert check("  Amber \u00a0 Re\u0301frain ") == "Amber R\u00e9frain"
+
+
+def test_two_names_that_differ_look_different():
+    assert look("Amber Otter") != look("Amber Heron")
+    assert look("\u304c") != look("\u304b")

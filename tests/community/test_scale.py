@@ -1,0 +1,64 @@
+"""The pages with figures say what the benchmarks found, and that on scale nothing of its own."""
+
+import importlib
+import re
+
+import pytest
+
+from twotower.core.settings import ROOT
+
+PAGE = ROOT / "docs" / "scale.md"
+LEARNING = ROOT / "docs" / "learning-on.md"
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module("page")
+
+
+@pytest.mark.parametrize("path", [PAGE, LEARNING], ids=lambda path: path.stem)
+def test_every_table_is_as_the_results_have_it(page, path):
+    text = path.read_text(encoding="utf-8")
+    assert page.filled(text, path) == text
+    emptied = re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", r"<!-- \1 --><!-- /\1 -->", text, flags=re.S)
+    assert emptied != text and page.filled(emptied, path) == text
+
+
+def test_no_figure_stands_outside_the_tables():
+    text = PAGE.read_text(encoding="utf-8")
+    words = re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", "", text, flags=re.S)
+    assert re.findall(r"\d[\d.,]* ?(?:ms|s|min|h|MB|GB|MiB|%|x|times)\b", words) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.0123, "12.3 ms"), (4.567, "4.57 s"), (600, "10 min"), (9000, "2.5 h")],
+)
+def test_times_are_told_in_the_unit_that_reads_best(page, value, told):
+    assert page.seconds(value) == told
+
+
+def test_what_was_asked_of_the_search_is_met(page):
+    found = page.json.loads((page.FOLDER / "search.json").read_text(encoding="utf-8"))
+    assert found["rows"] == 1_000_000 and found["dim"] == 64
+    assert found["times the limit"] <= found["allowed"] and found["times faiss"] <= 1.0
+
+
+def test_what_was_asked_of_a_million_listeners_is_met(page):
+    found = page.json.loads((page.FOLDER / "community.json").read_text(encoding="utf-8"))
+    million = found["SQLite"][-1]
+    assert million["listeners"] == 1_000_000 and found["dim"] == 64
+    most = max(million["start"]["peak MB"], million["served"]["peak MB"])
+    assert most <= found["allowed MB"]
+    app = page.json.loads((page.FOLDER / "app.json").read_text(encoding="utf-8"))["measured"][-1]
+    assert app["listeners"] == 1_000_000 and app["peak MB"] <= found["allowed MB"]
+    assert million["search"]["times the limit"] <= found["allowed times"]
+    assert million["search"]["times faiss"] <= 1.0
+    assert million["changes ms"]["seen"]["p95"] < 1000 > million["changes ms"]["gone"]["p95"]
+
+
+def test_a_spoilt_model_was_refused_and_the_others_served(page):
+    found = page.json.loads((page.FOLDER / "refresh.json").read_text(encoding="utf-8"))
+    served = [found[how]["switched"] for how in page.REFRESHES]
+    assert served == [True, True, False] and "fell" in found["spoilt"]["reason"]

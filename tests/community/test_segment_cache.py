@@ -1,0 +1,297 @@
+"""Files for a quick start: never older than the rows, and nothing in them of who left."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from members import invented, member, people
+
+from twotower.community import Community, Placed, sync
+from twotower.community import snapshot as crowds
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'c.sqlite'}"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch) -> None:
+    """Segments of eight, kept from twenty listeners on."""
+    for module in (crowds, sync):
+        monkeypatch.setattr(module, "SEGMENT", 8)
+    monkeypatch.setattr(sync, "STREAMED", 4)
+
+
+def started(url: str, version: str = "1") -> Community:
+    community = Community.open(url, model_version=version)
+    community.database.snapshots.least = 20
+    community.crowd()
+    return community
+
+
+def files(url: str) -> list[Path]:
+    return sorted(Path(f"{url.removeprefix('sqlite:///')}-crowd").glob("*"))
+
+
+def rows_read(community: Community) -> int:
+    """How many rows the database gives for a crowd that is made anew."""
+    seen: list[int] = []
+    whole = sync.CrowdReader._segment
+
+    def segment(self, parts, width=None):
+        seen.append(sum(map(len, parts)))
+        return whole(self, parts, width)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sync.CrowdReader, "_segment", segment)
+        community.crowd()
+    return sum(seen)
+
+
+def again(url: str) -> Community:
+    community = Community.open(url, model_version="1")
+    community.database.snapshots.least = 20
+    return community
+
+
+def test_a_start_reads_only_what_no_file_has(community: Community, url: str):
+    community.seed(invented(30))
+    started(url)
+    assert len(files(url)) == 3  # the last six are not a whole segment
+    second = again(url)
+    assert rows_read(second) == 6
+    assert people(second.crowd()) == people(community.crowd())
+
+
+def test_a_small_crowd_is_in_no_file(community: Community, url: str):
+    community.seed(invented(19))
+    started(url)
+    assert files(url) == []
+
+
+def test_who_leaves_is_in_no_file_when_leaving_returns(community: Community, url: str):
+    community.seed(invented(12))
+    for n in range(12):
+        community.join(member(f"p{n:02d}", seed=500 + n))
+    started(url)
+    assert len(files(url)) == 3
+    gone = member("p02", seed=502)
+    assert any(gone.candidate_vector.tobytes() in path.read_bytes() for path in files(url))
+    community.leave("p02")
+    assert len(files(url)) == 2
+    for path in files(url):
+        content = path.read_bytes()
+        assert b"p02" not in content
+        assert gone.candidate_vector.tobytes() not in content
+        assert gone.user_vector.tobytes() not in content
+    second = again(url)
+    assert rows_read(second) == 7 and second.crowd().row_of("p02") is None
+    assert len(files(url)) == 3 and people(second.crowd()) == people(community.crowd())
+
+
+def test_an_update_takes_the_old_vectors_out(community: Community, url: str):
+    for n in range(24):
+        community.join(member(f"p{n:02d}", seed=500 + n))
+    started(url)
+    community.update(member("p03", seed=99))
+    assert not any(
+        member("p03", seed=503).user_vector.tobytes() in path.read_bytes() for path in files(url)
+    )
+    assert people(again(url).crowd()) == people(community.crowd())
+
+
+def test_a_file_that_a_kill_left_behind_is_not_believed(community: Community, url: str):
+    """As if the process had died between the end of its transaction and the removal of the file."""
+    for n in range(24):
+        community.join(member(f"p{n:02d}", seed=500 + n))
+    started(url)
+    kept = {path: path.read_bytes() for path in files(url)}
+    community.leave("p02")
+    for path, content in kept.items():
+        path.write_bytes(content)
+    second = again(url)
+    assert second.crowd().row_of("p02") is None
+    assert not any(b"p02" in path.read_bytes() for path in files(url))
+
+
+def test_who_leaves_while_a_file_is_written_is_not_in_it(community, url, monkeypatch):
+    for n in range(24):
+        community.join(member(f"p{n:02d}", seed=500 + n))
+    keep = sync.CrowdReader._keep
+
+    def late(self, spans, size) -> None:
+        community.leave("p02")
+        keep(self, spans, size)
+
+    monkeypatch.setattr(sync.CrowdReader, "_keep", late)
+    started(url)
+    assert len(files(url)) == 2
+    assert not any(b"p02" in path.read_bytes() for path in files(url))
+
+
+def test_a_backup_put_back_is_not_mixed_with_files_of_what_came_after(community, url, tmp_path):
+    import sqlite3
+
+    file = url.removeprefix("sqlite:///")
+    community.seed(invented(5))
+    with sqlite3.connect(file) as now, sqlite3.connect(tmp_path / "backup") as backup:
+        now.backup(backup)
+    for n in range(24):
+        community.join(member(f"p{n:02d}", seed=500 + n))
+    started(url)
+    with sqlite3.connect(file) as now, sqlite3.connect(tmp_path / "backup") as backup:
+        backup.backup(now)
+    for n in range(24):
+        community.join(member(f"q{n}", seed=900 + n))
+    fresh = again(url)
+    assert people(fresh.crowd()) == people(community.crowd())
+    assert fresh.crowd().row_of("p03") is None and len(fresh.crowd()) == 29
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\3\4 half", None])
+def test_a_broken_file_is_made_again(community: Community, url: str, damage: bytes | None):
+    community.seed(invented(24))
+    started(url)
+    first = files(url)[0]
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 255
+    first.write_bytes(bytes(content) if damage is None else damage)
+    assert people(again(url).crowd()) == people(community.crowd())
+    assert len(files(url)) == 3
+
+
+def test_where_no_file_can_be_written_all_goes_on(community: Community, url: str):
+    community.seed(invented(24))
+    Path(f"{url.removeprefix('sqlite:///')}-crowd").write_text("in the way")
+    assert people(started(url).crowd()) == people(community.crowd())
+    assert community.leave("made3")
+
+
+def test_other_models_and_another_set_of_invented_ones_have_files_of_their_own(community, url):
+    community.seed(invented(24))
+    started(url)
+    assert len(started(url, "2").crowd()) == 0 and len(files(url)) == 3
+    community.seed(invented(25, seed=7))
+    assert files(url) == []
+    assert people(again(url).crowd()) == people(community.crowd())
+    with community.database.write() as connection:
+        connection.execute(sa.text("INSERT INTO meta VALUES ('active version', '2')"))
+    started(url)
+    community.drop_vectors("1")
+    assert files(url) == [] and len(again(url).crowd()) == 0
+
+
+def test_places_and_marks_come_back_as_they_were(community: Community, url: str):
+    community.seed(invented(24))
+    started(url)
+    crowd, fresh = community.crowd(), again(url).crowd()
+    assert np.array_equal(crowd.places, fresh.places) and fresh.invented.all()
+    assert fresh.seq == crowd.seq and (fresh.segments[0].seqs == crowd.segments[0].seqs).all()
+
+
+def crowded(community: Community, count: int = 24) -> None:
+    for n in range(count):
+        community.join(member(f"p{n:02d}", seed=500 + n))
+
+
+def placed(id: str, seed: int) -> Placed:
+    new = member(id, seed=seed)
+    return Placed(id, new.user_vector, new.candidate_vector, (1.0, 2.0), "m2")
+
+
+def test_vectors_put_anew_are_in_the_crowd_and_the_old_ones_in_no_file(community, url):
+    crowded(community)
+    reading_on = started(url)
+    assert len(files(url)) == 3
+    community.put_vectors("1", [placed("p02", 77)])  # of a model that nobody switched to
+    for crowd in (reading_on.crowd(), again(url).crowd()):
+        row = crowd.row_of("p02")
+        assert (crowd.user[row] == placed("p02", 77).user).all()
+    community.activate(None, model_version="1")
+    again(url).crowd()
+    community.put_vectors("1", [placed("p02", 78)])  # of the one that is served
+    old = placed("p02", 77).candidate.tobytes()
+    assert not any(old in path.read_bytes() for path in files(url))
+    assert (reading_on.crowd().user[-1] == placed("p02", 78).user).all()
+    community.leave("p02")
+    assert not any(b"p02" in path.read_bytes() for path in files(url))
+
+
+def test_a_model_that_is_filled_in_behind_a_reader_is_read_whole(community, url):
+    """As on the way back: the crowd of the model before has gaps, which are then filled."""
+    crowded(community)
+    community.put_vectors("2", [placed(f"p{n:02d}", n) for n in range(20)])
+    old = started(url, "2")
+    assert len(old.crowd()) == 20 and len(files(url)) == 2
+    community.put_vectors("2", [placed(f"p{n:02d}", n) for n in range(20, 24)])
+    assert len(old.crowd()) == len(started(url, "2").crowd()) == 24
+
+
+def test_what_a_kill_leaves_behind_is_cleared_by_the_next_start(community, url, monkeypatch):
+    """Files of other models and files that were never finished, too."""
+    crowded(community)
+    started(url)
+    kept = {path: path.read_bytes() for path in files(url)}
+    community.leave("p02")
+    for path, content in kept.items():
+        path.write_bytes(content)
+        path.with_name(f".{path.name}.half").write_bytes(content[:-100])
+    started(url, "2")
+    assert len(files(url)) == 2
+    assert not any(b"p02" in path.read_bytes() for path in files(url))
+
+
+def test_a_kill_between_the_files_and_the_row_leaves_a_listener_whole(community, url):
+    """The files go first: where the row then stays, they are made again."""
+    crowded(community)
+    started(url)
+
+    class Killed(BaseException):
+        pass
+
+    def die(connection) -> None:
+        raise Killed
+
+    sa.event.listen(community.database.engine, "commit", die)
+    with pytest.raises(Killed):
+        community.leave("p02")
+    sa.event.remove(community.database.engine, "commit", die)
+    assert len(files(url)) == 2
+    assert again(url).crowd().row_of("p02") is not None and len(files(url)) == 3
+
+
+def test_a_file_that_gets_its_name_while_one_leaves_goes_too(community, url, monkeypatch):
+    crowded(community)
+    started(url)
+    first = files(url)[0]
+    unlink = Path.unlink
+
+    def quicker(path: Path, missing_ok: bool = False) -> None:
+        """Another process gives the file its name just before it would be removed."""
+        if path.name.startswith(".half"):
+            path.replace(first)
+        unlink(path, missing_ok=missing_ok)
+
+    first.replace(first.with_name(".half"))
+    monkeypatch.setattr(Path, "unlink", quicker)
+    community.leave("p02")
+    assert not any(b"p02" in path.read_bytes() for path in files(url)) and len(files(url)) == 2
+
+
+def test_an_update_leaves_nothing_of_the_old_row_in_the_log(community: Community, url: str):
+    crowded(community, 3)
+    community.update(member("p01", seed=99))
+    old = member("p01", seed=501).user_vector.tobytes()
+    file = Path(url.removeprefix("sqlite:///"))
+    assert not any(old in path.read_bytes() for path in file.parent.glob("c.sqlite*"))
+
+
+def test_an_invented_listener_gives_way_to_a_person_of_its_name(community: Community):
+    person = member("a")
+    taken = invented(1)[0].listener.name
+    community.join(replace(person, listener=replace(person.listener, name=taken.upper())))
+    community.seed(invented(3))
+    assert [each.name for each in community.get(["a", "made0"])] == [taken.upper(), f"{taken} 2"]

@@ -1,0 +1,493 @@
+"""What a community promises on SQLite, on PostgreSQL, and on three servers of it."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from members import DIM, invented, member, people
+from servers import as_url, fresh, postgres
+
+from twotower.community import SCHEMA, Community, Member, Placed, new_id
+from twotower.community.scale.partitions import spread
+from twotower.core.domain import SPOTIFY_WEB_API, Artist, Profile
+from twotower.core.errors import BadName, CommunityError
+
+
+@pytest.fixture(scope="session")
+def three() -> Iterator:
+    with postgres(3) as servers:
+        yield servers
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL", "three servers"])
+def url(request, tmp_path: Path) -> str:
+    if request.param == "SQLite":
+        return f"sqlite:///{tmp_path / 'deep' / 'down' / 'community.sqlite'}"
+    if request.param == "PostgreSQL":
+        return fresh(request.getfixturevalue("server"))
+    servers = request.getfixturevalue("three")
+    asked = fresh(servers[0])
+    spread(asked, [fresh(each) for each in servers], community=new_id())
+    return asked
+
+
+def test_a_new_community_is_empty(community: Community):
+    crowd = community.crowd()
+    assert (len(crowd), community.size(), crowd.seq) == (0, 0, 0)
+    assert crowd.places.shape == (0, 2)
+
+
+def test_who_joins_is_in_the_crowd_as_given(community: Community):
+    someone = member("a")
+    seq = community.join(someone)
+    crowd = community.crowd()
+    assert (crowd.ids, crowd.seq) == (("a",), seq)
+    assert (crowd.user[0] == someone.user_vector).all()
+    assert (crowd.candidate[0] == someone.candidate_vector).all()
+    assert crowd.places.tolist() == [[0.5, -1.25]]
+    assert crowd.invented.tolist() == [False]
+    assert (crowd.row_of("a"), crowd.row_of("b")) == (0, None)
+
+
+def test_get_gives_listeners_as_they_joined_in_the_order_asked(community: Community):
+    for id in "abc":
+        community.join(member(id))
+    assert community.get(["c", "nobody", "a"]) == [member("c").listener, member("a").listener]
+
+
+def test_get_takes_more_ids_than_a_statement_may_hold(community: Community):
+    community.seed(invented(1200))
+    assert len(community.get([f"made{n}" for n in range(1200)])) == 1200
+
+
+def test_what_no_text_should_hold_comes_back_as_it_went_in(community: Community):
+    strange = (("<b>\ud800\x00'; drop table listeners", 1.0),)
+    someone = member("a")
+    community.join(replace(someone, listener=replace(someone.listener, artists=strange)))
+    assert community.get(["a"])[0].artists == strange
+
+
+def test_one_without_a_place_has_none_on_the_map(community: Community):
+    someone = member("a")
+    community.join(replace(someone, listener=replace(someone.listener, place=None)))
+    assert community.get(["a"])[0].place is None
+    assert np.isnan(community.crowd().places).all()
+
+
+def test_another_process_sees_join_update_and_leave_at_once(community, other):
+    community.join(member("a"))
+    assert other.crowd().ids == ("a",)
+    community.join(member("b"))
+    community.update(member("a", seed=99))
+    crowd = other.crowd()
+    assert set(crowd.ids) == {"a", "b"}
+    assert (crowd.user[crowd.row_of("a")] == member("a", seed=99).user_vector).all()
+    community.leave("a")
+    assert other.crowd().ids == ("b",)
+    assert other.get(["a"]) == []
+
+
+def test_the_crowd_is_the_same_object_until_something_changes(community, other):
+    community.join(member("a"))
+    crowd = other.crowd()
+    assert other.crowd() is crowd
+    assert not other.changed_since(crowd.seq)
+    community.leave("nobody")
+    assert other.crowd() is crowd
+    community.join(member("b"))
+    assert other.changed_since(crowd.seq)
+    assert other.crowd() is not crowd
+    assert crowd.ids == ("a",)  # whoever holds the old one keeps it whole
+
+
+def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url):
+    rng = np.random.default_rng(5)
+    community.seed(invented(20))
+    inside: list[str] = []
+    for step in range(120):
+        act = rng.integers(4)
+        if act <= 1 or not inside:
+            inside.append(f"p{step}")
+            community.join(member(inside[-1], findable=bool(rng.integers(4))))
+        elif act == 2:
+            someone = inside[rng.integers(len(inside))]
+            community.update(member(someone, seed=step, findable=bool(rng.integers(4))))
+        else:
+            community.leave(inside.pop(rng.integers(len(inside))))
+        if step % 7 == 0:
+            other.crowd()
+    fresh = Community.open(url, model_version="1").crowd()
+    assert fresh.ids == other.crowd().ids
+    assert people(fresh) == people(other.crowd())
+    assert community.size() == len(fresh) > 20
+
+
+def test_a_name_is_given_once_however_it_is_written(community: Community, other: Community):
+    named = replace(member("a"), listener=replace(member("a").listener, name="Amber Otter"))
+    community.join(named)
+    again = replace(member("b"), listener=replace(member("b").listener, name="AMBER-0TTER"))
+    with pytest.raises(BadName, match="looks like it"):
+        other.join(again)
+    assert other.traces("b") == {"listeners": 0, "vectors": 0}
+    other.join(member("b"))
+    with pytest.raises(BadName, match="looks like it"):
+        other.update(again)
+    community.update(replace(named, listener=replace(named.listener, name="amber otter")))
+    community.join(replace(again, listener=replace(again.listener, id="c"), findable=False))
+    assert community.is_named("amberotter") and not community.is_named("amberotter", but="a")
+    community.leave("a")
+    assert not community.is_named("amberotter")
+    other.update(again)
+
+
+def test_people_are_found_by_a_part_of_their_names(community: Community):
+    for id, name in (("a", "Amber Otter"), ("b", "Brisk Otter"), ("c", "\u00c4mber Lynx")):
+        community.join(replace(member(id), listener=replace(member(id).listener, name=name)))
+    community.join(member("d", findable=False))
+    found = [person.id for person in community.named_like("amber", 5)]
+    assert sorted(found) == ["a", "c"]
+    assert len(community.named_like("otter", 1)) == 1
+    assert community.named_like("", 5) == community.named_like("dbynight", 5) == []
+
+
+def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
+    community.seed(invented(300))
+    asked, crowd = member("q").user_vector, community.crowd()
+    found = community.nearest(asked, 7)
+    order = np.argsort(-(crowd.candidate[:] @ asked), kind="stable")[:7]
+    assert found.ids == tuple(crowd.ids[row] for row in order)
+    assert (found.user == crowd.user[order]).all() and (found.places == crowd.places[order]).all()
+    assert found.without(found.ids[2]).ids == found.ids[:2] + found.ids[3:]
+    nowhere = replace(member("q"), listener=replace(member("q").listener, place=None))
+    community.join(replace(nowhere, candidate_vector=asked))
+    assert community.nearest(asked, 1).ids == ("q",)
+    assert community.nearest(asked, 1, placed=True).ids == found.ids[:1]
+
+
+def test_who_may_not_be_found_is_nowhere(community: Community):
+    community.join(member("a", findable=False))
+    assert (len(community.crowd()), community.size(), community.get(["a"])) == (0, 0, [])
+    community.update(member("a"))
+    assert community.crowd().ids == ("a",)
+    community.update(member("a", findable=False))
+    assert community.crowd().ids == ()
+
+
+def test_rows_of_another_model_are_never_in_the_crowd(community: Community, url: str):
+    community.join(member("a"))
+    newer = Community.open(url, model_version="2")
+    assert (len(newer.crowd()), newer.size(), newer.get(["a"])) == (0, 0, [])
+    newer.join(member("b"))
+    assert newer.crowd().ids == ("b",)
+    assert community.crowd().ids == ("a",)
+    newer.update(member("a"))  # the same person, embedded anew
+    assert community.crowd().ids == ()
+
+
+def test_arrays_of_the_crowd_can_not_be_written_to(community: Community):
+    community.join(member("a"))
+    community.crowd()
+    community.join(member("b"))
+    crowd = community.crowd()
+    for array in (crowd.user[:], crowd.candidate[:], crowd.places, crowd.invented):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_seq_rises_with_every_change_and_no_two_rows_share_one(community):
+    seqs = [community.join(member(id)) for id in "abc"] + [community.update(member("a"))]
+    community.seed(invented(5))
+    assert seqs == sorted(set(seqs))
+    with community.database.read() as rows:
+        stored = rows.scalars(sa.text("select seq from listeners")).all()
+    assert len(stored) == len(set(stored)) == 8
+    assert community.seq() == max(stored)
+
+
+def test_joining_twice_is_refused_and_changes_nothing(community: Community):
+    community.join(member("a"))
+    before = community.crowd()
+    with pytest.raises(CommunityError, match="a is in the community already"):
+        community.join(member("a", seed=4))
+    assert community.crowd() is before
+
+
+def test_updating_nobody_is_refused(community: Community):
+    with pytest.raises(CommunityError, match="nobody in the community has the id a"):
+        community.update(member("a"))
+    assert community.seq() == 0
+
+
+@pytest.mark.parametrize("origin", [SPOTIFY_WEB_API, " Spotify-Web-API "])
+def test_what_came_through_spotifys_web_api_is_never_stored(community, origin):
+    for write in (community.join, community.update, lambda one: community.seed([one])):
+        with pytest.raises(CommunityError, match="is never stored"):
+            write(member("a", origin=origin))
+    community.join(member("a"))
+    with pytest.raises(CommunityError, match="is never stored"):
+        community.update(member("a", origin=origin))
+    assert community.get(["a"])[0].origin == "file"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"user_vector": np.ones(DIM, np.float32)}, "length 2.83"),
+        ({"candidate_vector": np.full(DIM, np.nan, np.float32)}, "length nan"),
+        ({"user_vector": np.eye(DIM, dtype=np.float32)}, r"shape \(8, 8\)"),
+        ({"user_vector": np.eye(1, 5, dtype=np.float32)[0]}, "vector of 5 and .* vector of 8"),
+    ],
+)
+def test_vectors_that_are_not_two_unit_vectors_are_refused(community, changes, says):
+    with pytest.raises(ValueError, match=says):
+        community.join(member("a", **changes))
+    assert community.seq() == 0
+
+
+def test_vectors_of_another_width_are_refused_among_those_of_one_model(community):
+    community.join(member("a"))
+    narrow = np.eye(1, 5, dtype=np.float32)[0]
+    with pytest.raises(ValueError, match="vector of 5 among vectors of 8"):
+        community.join(member("b", user_vector=narrow, candidate_vector=narrow))
+
+
+def test_ids_are_random():
+    assert len({new_id() for _ in range(1000)}) == 1000
+
+
+# The listeners that ship
+
+
+def test_seeding_again_writes_nothing(community: Community):
+    assert community.seed(invented(30)) == 30
+    crowd = community.crowd()
+    assert crowd.invented.all()
+    assert community.seed(invented(30)) == 0
+    assert community.crowd() is crowd
+
+
+def test_a_known_digest_spares_reading_the_set(community: Community):
+    def unread() -> Iterator[Member]:
+        raise AssertionError("the set was read")
+        yield
+
+    assert community.seed(invented(3), digest="d1") == 3
+    assert community.seed(unread(), digest="d1") == 0
+
+
+def test_another_set_takes_the_place_of_the_invented_and_of_nobody_else(community, other):
+    community.seed(invented(30))
+    community.join(member("a"))
+    before = people(other.crowd())
+    assert community.seed(invented(10, seed=500)) == 10
+    crowd = other.crowd()
+    assert len(crowd) == 11
+    assert people(crowd)["a"] == before["a"]
+    assert people(crowd)["made3"] != before["made3"]
+
+
+def test_a_set_with_a_persons_id_is_refused_whole(community: Community):
+    community.seed(invented(3))
+    community.join(member("a"))
+    before = community.crowd()
+    with pytest.raises(CommunityError, match="none of them was added"):
+        community.seed([*invented(5, seed=9), member("a", origin="invented")])
+    assert community.crowd() is before
+
+
+def test_people_can_not_be_seeded_nor_the_invented_join(community: Community):
+    with pytest.raises(ValueError, match="1 of 4 listeners are not invented"):
+        community.seed([*invented(3), member("a")])
+    with pytest.raises(ValueError, match="made0 is invented"):
+        community.join(invented(1)[0])
+    community.seed(invented(1))
+    with pytest.raises(CommunityError, match="nobody"):
+        community.update(member("made0"))
+
+
+# Owners
+
+
+def consenting(id: str, *, code: str = "", **changes) -> Member:
+    """One who helps to train, with a profile of more than others see."""
+    artists = {"low": Artist("Low", plays=3.5), "hidden": Artist("Hidden", plays=2.0)}
+    profile = Profile(f"{id} at home", artists=artists, name="My name", origin="file")
+    return member(id, training=True, profile=profile, code_hash=code, **changes)
+
+
+def test_an_owner_is_known_by_the_code_and_told_what_is_held(community: Community):
+    community.join(consenting("a", code="c0de", findable=False))
+    owned = community.owned("c0de")
+    assert (owned.id, owned.findable, owned.training, owned.has_profile) == ("a", False, True, True)
+    assert owned.listener == member("a").listener
+    assert owned.created == owned.updated
+    assert community.owned("other") is None and community.owned("") is None
+    held = community.held("a")
+    assert held["name"] == "a by night" and "My name" not in str(held)
+    (vectors,) = held["vectors"]
+    np.testing.assert_array_equal(np.float32(vectors["user_vector"]), member("a").user_vector)
+    assert community.held("b") is None
+
+
+def test_a_code_belongs_to_one(community: Community):
+    community.join(consenting("a", code="c0de"))
+    with pytest.raises(CommunityError, match="return code is taken"):
+        community.join(consenting("b", code="c0de"))
+    assert community.traces("b") == {"listeners": 0, "vectors": 0}
+
+
+def test_an_update_keeps_code_and_age_and_takes_both_vectors_and_the_profile(community, other):
+    community.join(consenting("a", code="c0de"))
+    community.put_vectors("2", [Placed("a", *vectors_of("x"))])
+    before = other.crowd()
+    community.update(member("a", seed=9, findable=True))
+    owned, crowd = community.owned("c0de"), other.crowd()
+    assert not owned.has_profile and not owned.training and owned.updated >= owned.created
+    assert crowd is not before and len(crowd) == 1
+    assert (crowd.user[0] == member("a", seed=9).user_vector).all()
+    assert (crowd.candidate[0] == member("a", seed=9).candidate_vector).all()
+    assert [id for id, _ in community.to_embed("2")] == ["a"]  # those told of another profile
+
+
+def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, other: Community):
+    community.join(consenting("a", code="c0de"))
+    community.join(member("b"))
+    community.put_vectors("2", [Placed("a", *vectors_of("x"), (1.0, 2.0), "m2")])
+    removal = community.leave("a")
+    assert removal.removed == {
+        "listeners": 1,
+        "vectors": 4,
+        "places on a map": 2,
+        "kept profiles": 1,
+        "return codes": 1,
+    }
+    assert removal.was_training and removal.community == community.id == other.id
+    kept = other.removal("a")
+    assert (kept["seq"], kept["at"], kept["digest"]) == (removal.seq, removal.at, removal.digest)
+    assert set(kept) == {"id", "seq", "at", "digest"}
+    assert community.traces("a") == {"listeners": 0, "vectors": 0}
+    assert community.traces("b") == {"listeners": 1, "vectors": 1}
+    assert other.crowd().ids == ("b",) and community.owned("c0de") is None
+    assert community.leave("a") is None and community.removal("b") is None
+
+
+def test_a_profile_is_kept_only_of_who_helps_to_train(community: Community):
+    with pytest.raises(ValueError, match="kept only of who helps"):
+        community.join(replace(consenting("a"), training=False))
+    through = replace(consenting("a").profile, origin=f"file+{SPOTIFY_WEB_API}")
+    with pytest.raises(CommunityError, match="never stored"):
+        community.join(replace(consenting("a"), profile=through))
+    assert community.seq() == 0 and community.traces("a")["listeners"] == 0
+
+
+def test_counts_are_of_nobody_in_particular(community: Community):
+    community.seed(invented(3))
+    community.join(consenting("a", code="c0de", findable=False))
+    community.join(member("b"))
+    community.leave("b")
+    stats = community.stats()
+    told = {"listeners": 4, "findable": 3, "training": 1, "invented": 3, "kept profiles": 1}
+    assert {name: stats[name] for name in told} == told
+    assert stats["left"] == 1 and stats["vectors by model"] == {"1": 4}
+    assert stats["seq"] == community.seq() and stats["schema"] == SCHEMA
+
+
+# Learning on
+
+
+def vectors_of(id: str) -> tuple[np.ndarray, np.ndarray]:
+    someone = member(id, seed=77)
+    return someone.user_vector, someone.candidate_vector
+
+
+def test_profiles_come_whole_from_who_consents_and_as_shown_from_others(community: Community):
+    community.join(consenting("a"))
+    community.join(member("b"))
+    ((id, kept),) = community.kept_profiles()
+    assert id == kept.id == "a" and kept.name == "" and set(kept.artists) == {"low", "hidden"}
+    for profile in dict(community.to_embed("2")).values():
+        shown = {artist.name: artist.plays for artist in profile.artists.values()}
+        assert shown == {"Sigur Rós": 12, "Low": 3.5}
+    assert list(community.to_embed("1")) == []
+
+
+def test_another_models_vectors_stand_beside_until_they_are_switched_to(community, other):
+    community.seed(invented(2))
+    community.join(member("a"))
+    before = other.crowd()
+    rows = [Placed(id, *vectors_of(id), (0.0, 1.0), "m2") for id, _ in community.to_embed("2")]
+    rows.append(Placed("gone", *vectors_of("gone")))
+    with pytest.raises(CommunityError, match="3 listeners have no vectors of model 2"):
+        community.activate("two", model_version="2")
+    assert community.put_vectors("2", rows) == 3
+    assert other.crowd() is before and community.epoch() == (before.seq, None)
+    assert community.activate("two", model_version="2") == community.seq() > before.seq
+    assert other.epoch() == (community.seq(), "two") and community.previous() is None
+    new = other.of_model("2").crowd()
+    assert set(new.ids) == set(before.ids)
+    assert (new.user[new.row_of("a")] == vectors_of("a")[0]).all()
+    with pytest.raises(CommunityError, match="is served"):
+        community.drop_vectors("2")
+    community.activate(None, model_version="1")
+    assert community.active() is None and community.previous() == "two"
+    assert community.drop_vectors("2") == 3
+    assert dict(community.stats()["vectors by model"]) == {"1": 3}
+
+
+def test_one_who_joins_meanwhile_is_embedded_before_the_switch(community: Community):
+    community.join(member("a"))
+    community.put_vectors("2", [Placed("a", *vectors_of("a"))])
+    community.join(member("b"))
+    with pytest.raises(CommunityError, match="1 listeners have no vectors"):
+        community.activate("two", model_version="2")
+    assert [id for id, _ in community.to_embed("2")] == ["b"]
+    assert community.active() is None
+
+
+def test_vectors_of_a_profile_that_changed_meanwhile_are_not_put(community: Community):
+    for id in "ab":
+        community.join(member(id))
+    since = community.seq()
+    community.update(member("a", seed=5))
+    rows = [Placed(id, *vectors_of(id)) for id in "ab"]
+    assert community.put_vectors("2", rows, since=since) == 1
+    assert [id for id, _ in community.to_embed("2")] == ["a"]
+
+
+def test_a_crowd_that_is_served_learns_of_vectors_that_come_later(community, other):
+    later = other.of_model("2")
+    community.activate("two", model_version="2")
+    community.join(member("a"))  # by a server that hasn't noticed yet
+    assert len(later.crowd()) == 0
+    community.put_vectors("2", [Placed("a", *vectors_of("a"))])
+    assert later.crowd().ids == ("a",) and other.crowd().ids == ("a",)
+
+
+def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
+    with postgres() as (server,):
+        server.psql("ALTER SYSTEM RESET ALL;")  # what is acknowledged is written
+        server.psql("SELECT pg_reload_conf();")
+        url = fresh(server)
+        community = Community.open(url, model_version="1")
+        community.join(member("a"))
+        assert community.crowd().ids == ("a",)
+        process = server.get_postmaster_info().process
+        process.send_signal(signal.SIGQUIT)
+        process.wait(20)
+        with pytest.raises(CommunityError, match="can't be reached: try again"):
+            community.join(member("b"))
+        with pytest.raises(CommunityError, match="can't be reached: try again"):
+            community.seq()
+        server.ensure_postgres_running()
+        community.join(member("b"))
+        assert community.crowd().ids == ("a", "b")
+        community.close()
+
+
+def test_a_database_that_is_not_there_is_told(server):
+    with pytest.raises(CommunityError, match="has no such database: make it first"):
+        Community.open(as_url(server.get_uri(), "nowhere"), model_version="1")

@@ -1,0 +1,52 @@
+"""The ablation and the learning curve on a planted world: what they compare, and with whom."""
+
+import pytest
+from planted import make_sources
+
+from twotower.evaluation.ablation import DEFAULT, VARIANTS, Variant, ablate, learning_curve
+from twotower.model.towers import ModelConfig
+from twotower.model.training import TrainConfig
+
+
+@pytest.fixture(scope="module")
+def sources():
+    return make_sources()
+
+
+def test_each_variant_is_asked_the_same_beside_the_default(sources):
+    chosen = {
+        DEFAULT: Variant(),
+        "one tower": Variant(model={"shared": True}),
+        "without content": Variant(content=False),
+    }
+    report = ablate(sources, variants=chosen, checks=("halves", "sides", "friends"), steps=3)
+    assert report.header["part"] == "validation" and report.header["training"]["steps"] == 3
+    asked = {}
+    for row in report.rows:
+        asked.setdefault(row.check, set()).add(row.method)
+    assert asked.pop("friends") == asked.pop("halves") == chosen.keys()
+    assert {"sides, no plays in the query", "sides, no plays in the candidate"} < asked.keys()
+    assert {d.reference for d in report.differences} == {DEFAULT}
+
+
+def test_every_variant_changes_something_that_there_is():
+    for name, variant in VARIANTS.items():
+        training, model = TrainConfig(**variant.training), ModelConfig(**variant.model)
+        changed = (training, model, variant.content) != (TrainConfig(), ModelConfig(), True)
+        assert changed == (name != DEFAULT)
+
+
+def test_more_listeners_are_a_larger_part_of_the_same(sources):
+    told = []
+    report = learning_curve(
+        sources, shares=(50, 100), steps=3, on_progress=lambda share, text: told.append(text)
+    )
+    assert told[:2] == ["50 % of the listeners", "100 % of the listeners"]
+    methods = {row.method for row in report.rows}
+    assert methods == {
+        f"{name}, {share} % of the listeners"
+        for name in ("two towers", "ALS-64")
+        for share in (50, 100)
+    }
+    assert {d.reference for d in report.differences} == {"two towers, 100 % of the listeners"}
+    assert report.mean("halves", "ALS-64, 100 % of the listeners") > 0.05

@@ -1,0 +1,184 @@
+"""The half-vectors that ship: whose they are can't be told, and a changed file is noticed."""
+
+import hashlib
+import io
+import json
+
+import numpy as np
+import pytest
+from planted import make_sources
+from vectors import BASELINES, FITS, TOWERS, WITHOUT, write
+
+from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.evaluation import halfvectors, quality
+from twotower.evaluation.checks import Retrieval, hold_out, make_tasks
+from twotower.evaluation.methods.base import SCALED
+from twotower.evaluation.metrics import ranks_of_positives
+from twotower.evaluation.report import Difference, Mean, Report
+
+
+@pytest.fixture(scope="module")
+def report(judged_assets) -> Report:
+    return quality.load(judged_assets / quality.FILE)
+
+
+@pytest.fixture(scope="module")
+def path(judged_assets):
+    return judged_assets / halfvectors.FILE
+
+
+def test_rows_of_both_sides_are_of_the_same_listener_in_an_order_that_was_drawn(path, report):
+    sources, found = make_sources(), halfvectors.read(path, report)
+    held = hold_out(sources, 1, seed=3)
+    method = FITS[TOWERS](held.training)
+    for task in make_tasks(sources, held, ("halves", "halves-head", "halves-playlists", "cold")):
+        if (1, task.check, TOWERS) not in found or not isinstance(task, Retrieval):
+            continue
+        kept = found[1, task.check, TOWERS]
+        queries = method.vectors(task.queries, asking=True)
+        candidates = method.vectors(task.candidates, asking=False)
+        rows = [(kept.queries @ queries.T).argmax(1), (kept.candidates @ candidates.T).argmax(1)]
+        assert (rows[0] == rows[1]).mean() > 0.9  # cut ones may be the very same
+        assert (rows[0] == np.arange(len(rows[0]))).mean() < 0.1
+        assert np.abs(kept.queries - queries[rows[0]]).max() < 1e-3
+
+
+def test_the_towers_and_the_best_baselines_with_vectors_are_there_and_nothing_else(path, report):
+    found = halfvectors.read(path, report)
+    methods = {name for _, _, name in found}
+    assert TOWERS in methods and not methods & set(WITHOUT)
+    for check in {check for _, check, _ in found}:
+        highest = {
+            name: max(report.mean(check, each) for each in (name, name + SCALED))
+            for name in BASELINES
+        }
+        best = sorted(BASELINES, key=lambda name: -highest[name])[:2]
+        assert {name for _, told, name in found if told == check} == {TOWERS, *best}
+    assert {check for _, check, _ in found} == set(halfvectors.CHECKS)
+    assert {number for number, _, _ in found} == {0, 1}
+    with np.load(path, allow_pickle=False) as arrays:
+        assert {arrays[name].dtype for name in arrays.files} == {np.dtype(np.float16)}
+
+
+def test_a_baseline_that_is_best_after_local_scaling_is_there(tmp_path):
+    values = {TOWERS: 0.9, "low": 0.2, f"low{SCALED}": 0.8, "high": 0.6, "middle": 0.5}
+    means = tuple(Mean("halves", name, "MRR", value) for name, value in values.items())
+    gap = Difference("halves", TOWERS, "high", "MRR", 0.3, 0.2, 0.4)
+    keeper, whole = halfvectors.Keeper(), np.eye(3, dtype=np.float16)
+    keeper._kept = {(0, "halves", name): (whole, whole) for name in values if SCALED not in name}
+    tied = keeper.write(tmp_path / "kept.npz", Report({}, (), means, (gap,)))
+    found = halfvectors.read(tmp_path / "kept.npz", tied)
+    assert {name for _, _, name in found} == {TOWERS, "low", "high"}
+
+
+def test_candidates_ask_by_what_their_vectors_say(path, report):
+    found, sources = halfvectors.read(path, report), make_sources()
+    held = hold_out(sources, 0, seed=3)
+    (task, *_) = make_tasks(sources, held, ("halves",))
+    for name in (TOWERS, "C"):
+        kept, method = found[0, "halves", name], FITS[name](held.training)
+        there = method.vectors(task.candidates, asking=False)
+        rows = (kept.candidates @ there.T).argmax(1)
+        asking = method.vectors(task.candidates, asking=True)[rows]
+        assert np.abs(kept.asking - asking).max() < 1e-3
+    towers = found[0, "halves", TOWERS]
+    assert np.abs(towers.asking - towers.candidates).max() > 0.1
+
+
+def test_ranks_from_the_file_are_those_of_the_report(path, report):
+    stored = {(r.split, r.check, r.method): r.value for r in report.rows if r.metric == "MRR"}
+    for key, halves in halfvectors.read(path, report).items():
+        scores = halves.queries @ halves.candidates.T
+        again = (1 / ranks_of_positives(scores, np.arange(len(scores)))).mean()
+        assert again == pytest.approx(stored[key], abs=0.01)
+
+
+def test_the_same_run_writes_the_same_file(tmp_path):
+    one, other = (tmp_path / name for name in ("one", "other"))
+    sources = make_sources()
+    told = [write(folder, sources, splits=(0,)).header for folder in (one, other)]
+    assert told[0] == told[1]
+    assert (one / halfvectors.FILE).read_bytes() == (other / halfvectors.FILE).read_bytes()
+
+
+def test_too_large_a_file_leaves_baselines_out_and_keeps_the_towers(report, tmp_path, monkeypatch):
+    keeper = halfvectors.Keeper()
+    for name in FITS:
+        keeper._kept[0, "halves", name] = (np.eye(50, dtype=np.float16),) * 2
+    monkeypatch.setattr(halfvectors, "LARGEST", 0)
+    tied = keeper.write(tmp_path / "small.npz", report)
+    assert len(halfvectors.read(tmp_path / "small.npz", tied)) == 2  # the towers and one other
+    assert (0, "halves", TOWERS) in halfvectors.read(tmp_path / "small.npz", tied)
+
+
+def test_a_changed_or_half_written_file_is_told(path, report, tmp_path):
+    whole, other = path.read_bytes(), tmp_path / halfvectors.FILE
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    for damaged in (whole[:middle], changed, b"", whole + b"\0"):
+        other.write_bytes(damaged)
+        with pytest.raises(IncompatibleModel, match="changed or damaged since: write both with"):
+            halfvectors.read(other, report)
+
+
+def tied_to(written_bytes, report):
+    """A report that says that it was written with these bytes."""
+    told = report.to_dict()
+    told["header"][halfvectors.TIED] = hashlib.sha256(written_bytes).hexdigest()
+    return Report(told["header"], report.rows, report.means, report.differences)
+
+
+def pickled() -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **{"0/halves/query/m": np.array([{}], object)})
+    return out.getvalue()
+
+
+def test_another_file_that_the_report_is_tied_to_is_no_half_vectors(path, report, tmp_path):
+    whole = np.eye(3, dtype=np.float16)
+    wrong = [
+        halfvectors._packed({"0/halves/query/m": np.eye(3)}),
+        halfvectors._packed({"0/halves/query/m": whole}),
+        halfvectors._packed({"0/halves/query/m": whole, "0/halves/candidate/m": whole[:2]}),
+        halfvectors._packed({"0/halves/query/m": whole[0]}),
+        halfvectors._packed({"0/halves/query/m": whole * np.float16(np.nan)}),
+        halfvectors._packed({"halves": whole}),
+        pickled(),
+        path.read_bytes()[:-100],
+        b"no zip",
+    ]
+    other = tmp_path / halfvectors.FILE
+    for text in wrong:
+        other.write_bytes(text)
+        with pytest.raises(IncompatibleModel, match="can't be read: write it with"):
+            halfvectors.read(other, tied_to(text, report))
+
+
+def test_a_report_without_vectors_and_a_missing_file_say_what_to_run(report, tmp_path):
+    bare = Report({}, report.rows, report.means, report.differences)
+    with pytest.raises(MissingData, match=r"has no half-vectors: write both with `python -m"):
+        halfvectors.read(tmp_path / halfvectors.FILE, bare)
+    with pytest.raises(MissingData, match=r"is not there: write it with `python -m"):
+        halfvectors.read(tmp_path / halfvectors.FILE, report)
+
+
+def test_the_digest_is_part_of_the_report_that_is_read_back(path, report, tmp_path):
+    told = json.loads(report.to_json())
+    assert told["header"][halfvectors.TIED] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_those_asked_in_every_split_stand_in_one_order_and_others_do_not(path, report):
+    found = halfvectors.read(path, report)
+
+    def alike(check: str) -> float:
+        """How many of the first split's queries are nearest to the same row of the other's."""
+        one, other = (found[number, check, TOWERS].queries for number in (0, 1))
+        return float(((one @ other.T).argmax(axis=1) == np.arange(len(one))).mean())
+
+    assert alike("halves-playlists") > 0.5
+    assert alike("halves") < 0.05
+
+
+def test_where_nothing_was_kept_nothing_is_written(report, tmp_path):
+    assert halfvectors.Keeper().write(tmp_path / halfvectors.FILE, report) is report
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from twotower.evaluation.metrics import (
+    aucs,
+    bootstrap,
+    listed_by,
+    mrr,
+    mutual,
+    ndcgs_at,
+    overlaps,
+    ranks_of_positives,
+    recall_at,
+    standard_cubes,
+    top_columns,
+    uniformity,
+)
+
+
+def test_ranks_by_hand_count_a_tie_against_us():
+    scores = np.array([[0.9, 0.1, 0.5], [0.7, 0.7, 0.1], [0.2, 0.3, 0.1]])
+    assert ranks_of_positives(scores, np.array([0, 1, 2])).tolist() == [1, 2, 3]
+
+
+def test_a_score_that_is_not_a_number_is_the_worst():
+    scores = np.array([[np.nan, 0.1, -5.0], [np.nan, 0.3, 0.2]])
+    assert ranks_of_positives(scores, np.array([0, 1])).tolist() == [3, 1]
+
+
+def test_a_method_that_scores_all_alike_ranks_everyone_last():
+    assert ranks_of_positives(np.zeros((2, 5)), np.array([0, 3])).tolist() == [5, 5]
+
+
+def test_mrr_and_recall_by_hand():
+    ranks = np.array([1, 2, 4, 20])
+    assert mrr(ranks) == pytest.approx((1 + 1 / 2 + 1 / 4 + 1 / 20) / 4)
+    assert recall_at(ranks, 1) == 0.25
+    assert recall_at(ranks, 2) == 0.5
+    assert recall_at(ranks, 10) == 0.75
+
+
+def test_top_columns_are_best_first_and_ties_go_by_column():
+    scores = np.array([[0.1, 0.9, 0.5, 0.5], [1.0, 1.0, 1.0, 2.0]])
+    assert top_columns(scores, 3).tolist() == [[1, 2, 3], [3, 0, 1]]
+
+
+def test_overlaps_by_hand():
+    first = np.array([[0, 1, 2, 3], [0, 1, 2, 3]])
+    second = np.array([[3, 9, 0, 8], [4, 5, 6, 7]])
+    assert overlaps(first, second).tolist() == [0.5, 0.0]
+
+
+def test_bootstrap_mean_is_that_of_the_splits_means():
+    values = np.array([[1.0, np.nan], [3.0, 10.0], [np.nan, 20.0]])
+    assert bootstrap(values, resamples=50).mean == pytest.approx((2.0 + 15.0) / 2)
+
+
+def test_bootstrap_of_equal_values_has_no_width():
+    interval = bootstrap(np.full((20, 3), 0.25))
+    assert interval.low == pytest.approx(0.25)
+    assert interval.high == pytest.approx(0.25)
+
+
+def test_bootstrap_has_the_width_of_the_normal_interval():
+    values = np.random.default_rng(1).normal(0.3, 1.0, (400, 1))
+    interval = bootstrap(values, resamples=4000)
+    half = 1.96 * values.std() / np.sqrt(400)
+    assert interval.low == pytest.approx(values.mean() - half, abs=0.02)
+    assert interval.high == pytest.approx(values.mean() + half, abs=0.02)
+
+
+def test_bootstrap_draws_whole_listeners_not_their_splits_apart():
+    once = np.random.default_rng(2).normal(0.0, 1.0, (200, 1))
+    one, three = bootstrap(once), bootstrap(np.repeat(once, 3, axis=1))
+    assert three.high - three.low == pytest.approx(one.high - one.low)
+
+
+def test_bootstrap_gives_the_same_for_the_same_seed_only():
+    values = np.random.default_rng(3).normal(size=(50, 2))
+    assert bootstrap(values, seed=5) == bootstrap(values, seed=5)
+    assert bootstrap(values, seed=5) != bootstrap(values, seed=6)
+
+
+def test_bootstrap_wants_a_listener_in_each_split():
+    with pytest.raises(ValueError, match="at least one listener"):
+        bootstrap(np.array([[1.0, np.nan], [2.0, np.nan]]))
+
+
+def test_aucs_by_hand_with_a_tie_half_right_and_the_left_out_in_no_pair():
+    scores = np.array([[3.0, 2.0, 2.0, 1.0, -np.inf]])
+    positives = np.array([[False, True, False, False, False]])
+    # of 3, 2 and 1 the friend's 2 is above one and ties with another
+    assert aucs(scores, positives).tolist() == [0.5]
+
+
+def test_ndcgs_by_hand():
+    relevant = np.array([[True, False, True], [False, False, False]])
+    found = ndcgs_at(relevant, np.array([2, 1]), 3)
+    assert found.tolist() == pytest.approx([(1 + 0.5) / (1 + 1 / np.log2(3)), 0.0])
+    assert ndcgs_at(np.ones((1, 3), bool), np.array([9]), 3).tolist() == pytest.approx([1.0])
+
+
+def test_hubs_and_answers_by_hand():
+    lists = np.array([[1], [0], [0]])
+    assert listed_by(lists).tolist() == [2, 1, 0]
+    assert mutual(lists).tolist() == [1.0, 1.0, 0.0]
+
+
+def test_standard_cubes_have_the_skewness_as_their_mean():
+    assert standard_cubes(np.array([0.0, 0.0, 3.0])).mean() == pytest.approx(2**-0.5)
+    assert standard_cubes(np.ones(3)).tolist() == [0, 0, 0]
+
+
+def test_uniformity_by_hand():
+    vectors = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    # squared distances 2, 4 and 2
+    expected = np.log((2 * np.exp(-4) + np.exp(-8)) / 3)
+    assert uniformity(vectors) == pytest.approx(expected)

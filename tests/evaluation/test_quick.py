@@ -1,0 +1,225 @@
+"""The quick check: what is as it was is said to be, and what was changed is found."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from planted import hetrec_files, make_sources
+from vectors import FITS, TOWERS, write
+
+from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.core.settings import Settings
+from twotower.evaluation import halfvectors, quality
+from twotower.evaluation.methods.baselines import BASELINES
+from twotower.evaluation.quick import FITTED, check_again
+from twotower.model.pipeline import fit
+from twotower.model.training import TrainConfig
+from twotower.sources.datasets.tables import FOLDERS
+
+
+@pytest.fixture
+def assets(judged_assets, tmp_path) -> Path:
+    """A copy to spoil."""
+    return shutil.copytree(judged_assets, tmp_path / "assets")
+
+
+def change(assets: Path, part: str, which, **values) -> None:
+    """Change the first of a report's rows, means or differences that `which` is true of."""
+    path = assets / quality.FILE
+    told = json.loads(path.read_text())
+    next(each for each in told[part] if which(each)).update(values)
+    path.write_text(json.dumps(told))
+
+
+def mrr_of_halves(each: dict) -> bool:
+    return (each["check"], each["metric"]) == ("halves", "MRR")
+
+
+def of_the_towers(each: dict) -> bool:
+    return mrr_of_halves(each) and each["method"] == TOWERS
+
+
+def of_the_best(each: dict) -> bool:
+    """The baseline that knows most, whose vectors are kept."""
+    return mrr_of_halves(each) and each["method"] == "C"
+
+
+def test_a_run_is_what_its_report_says(judged_assets):
+    found = check_again(judged_assets)
+    assert found.differing == () and found.judged > 100
+    assert {figure.way for figure in found.figures} == {"ranked", "added up"}
+    assert {figure.check for figure in found.of("ranked")} == set(halfvectors.CHECKS)
+    report = quality.load(judged_assets / quality.FILE)
+    sums = len(report.means) + len(report.differences) + len(report.beside)
+    assert len(found.of("added up")) == sums
+    assert any("raw data is not here" in note for note in found.notes)
+    assert found.seconds < 60
+
+
+def test_its_lines_are_the_means_of_the_report(judged_assets):
+    report, lines = quality.load(judged_assets / quality.FILE), check_again(judged_assets).lines
+    assert {line.metric for line in lines("ranked")} == {"MRR"}
+    for line in lines("ranked"):
+        assert line.stored == pytest.approx(report.mean(line.check, line.method))
+        assert line.again == pytest.approx(line.stored, abs=0.02)
+        assert line.verdict == "same"
+
+
+@pytest.mark.parametrize("by", [0.05, -0.05])
+def test_a_figure_that_was_changed_is_found(assets, by):
+    report = quality.load(assets / quality.FILE)
+    (was,) = (
+        row.value
+        for row in report.rows
+        if (row.check, row.method, row.split, row.metric) == ("halves", TOWERS, 0, "MRR")
+    )
+    change(assets, "rows", of_the_towers, value=was + by)
+    found = check_again(assets).differing
+    assert [each.way for each in found][:2] == ["ranked", "added up"]  # sums come last
+    said = f"halves, {TOWERS}, split 0: MRR {was + by:.3f} in the report, {was:.3f} worked out"
+    assert any(str(each).startswith(said) for each in found)
+
+
+def test_a_mean_and_a_difference_that_were_changed_are_found_in_every_check(assets):
+    def of(each):
+        return each["check"] == "halves-other, germany" and each["metric"] == "MRR"
+
+    change(assets, "means", of, value=0.987)
+    change(assets, "differences", of, value=0.123)
+    found = [str(each) for each in check_again(assets).differing]
+    assert sum("MRR 0.987 in the report" in each for each in found) == 1
+    assert sum("MRR 0.123 in the report" in each for each in found) == 1
+
+
+def test_an_interval_that_was_changed_is_found(assets):
+    change(assets, "beside", of_the_best, low=0.0, high=0.001, value=0.0005)
+    found = check_again(assets)
+    assert any(each in found.gaps for each in found.differing)
+
+
+def test_a_row_that_was_taken_out_is_found(assets):
+    path = assets / quality.FILE
+    told = json.loads(path.read_text())
+    told["rows"] = [each for each in told["rows"] if each["check"] != "halves"]
+    path.write_text(json.dumps(told))
+    found = check_again(assets)
+    lines = {line.check: line for line in found.lines("ranked")}
+    assert lines["halves"].stored is None and lines["halves"].verdict == "differs"
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_changed_and_half_written_vectors_are_told(assets):
+    path = assets / halfvectors.FILE
+    whole = path.read_bytes()
+    for spoilt in (whole[:1000], whole[:-1] + b"x"):
+        path.write_bytes(spoilt)
+        with pytest.raises(IncompatibleModel, match="is not the file that was written with"):
+            check_again(assets)
+
+
+def test_a_folder_without_the_data_is_as_none(judged_assets, tmp_path):
+    found = check_again(judged_assets, tmp_path)
+    assert not found.differing and not found.of("fitted")
+    assert any("raw data is not here" in note for note in found.notes)
+
+
+def test_without_vectors_and_data_it_says_what_would_help(assets, tmp_path):
+    (assets / halfvectors.FILE).unlink()
+    for data in (None, tmp_path / "none"):
+        with pytest.raises(MissingData, match=r"--out .*; or name the folder .* TWOTOWER_DATA"):
+            check_again(assets, data)
+    (assets / quality.FILE).unlink()
+    with pytest.raises(MissingData, match="there is no quality report yet"):
+        check_again(assets)
+
+
+def test_progress_rises_from_nothing_to_all_and_may_end_it(judged_assets):
+    told = []
+    check_again(judged_assets, on_progress=lambda share, text: told.append(share))
+    assert told == sorted(told) and told[0] == 0 and told[-1] == 1 and len(told) > 20
+
+    def stop(share: float, text: str) -> None:
+        if share > 0.3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_again(judged_assets, on_progress=stop)
+
+
+@pytest.fixture(scope="module")
+def with_data(tmp_path_factory) -> tuple[Path, Path]:
+    """(assets, data): a report of real files, and a model trained on some of their listeners."""
+    folder = tmp_path_factory.mktemp("data")
+    sources = make_sources()
+    hetrec_files(folder / "data" / FOLDERS["hetrec"], sources.listeners)
+    assets = folder / "assets"
+    fits = FITS | {name: BASELINES[name] for name in FITTED}
+    write(assets, folder / "data", fits=fits, splits=(0,))
+    seen = [p for p in sources.listeners if int(p.id) % 2]
+    fit(seen, config=TrainConfig(steps=4), estimates=False).save(assets / "model")
+    return assets, folder / "data"
+
+
+def test_with_the_data_baselines_are_fitted_anew(with_data):
+    told = []
+    found = check_again(*with_data, on_progress=lambda share, text: told.append((share, text)))
+    assert found.differing == ()
+    assert {line.method for line in found.lines("fitted")} == set(FITTED)
+    assert {line.verdict for line in found.lines("fitted")} == {"same"}
+    assert any("Fitted anew on the training listeners" in note for note in found.notes)
+    assert [share for share, _ in told] == sorted(share for share, _ in told)
+    assert any("SVD-64" in text for _, text in told)
+
+
+def test_a_figure_of_a_fitted_baseline_that_was_changed_is_found(with_data, tmp_path):
+    assets = shutil.copytree(with_data[0], tmp_path / "assets")
+    change(
+        assets,
+        "rows",
+        lambda each: mrr_of_halves(each) and each["method"] == "idf cosine",
+        value=0.3,
+    )
+    found = check_again(assets, with_data[1])
+    assert "fitted" in {each.way for each in found.differing}
+
+
+def test_other_data_than_the_reports_is_said_and_not_judged(with_data, tmp_path):
+    assets, data = with_data
+    other = shutil.copytree(data, tmp_path / "data")
+    plays = other / FOLDERS["hetrec"] / "user_artists.dat"
+    plays.write_text("\n".join(plays.read_text().splitlines()[:-60]) + "\n")
+    found = check_again(assets, other)
+    assert {line.verdict for line in found.lines("fitted")} == {"beside"}
+    assert found.differing == ()
+    assert any("user_artists.dat differ or are missing" in note for note in found.notes)
+
+
+def test_without_vectors_the_data_alone_will_do(with_data, tmp_path):
+    assets = shutil.copytree(with_data[0], tmp_path / "assets")
+    (assets / halfvectors.FILE).unlink()
+    shutil.rmtree(assets / "model")
+    found = check_again(assets, with_data[1])
+    assert not found.of("ranked") and found.of("fitted") and not found.differing
+    assert any("No rank was worked out again" in note for note in found.notes)
+    assert any("The shipped model was not asked" in note for note in found.notes)
+
+
+def test_its_text_is_for_a_terminal(assets):
+    good = check_again(assets)
+    assert all(len(line) <= 100 for line in good.to_text().splitlines())
+    assert good.to_text().splitlines()[-1].startswith("All ")
+    change(assets, "rows", mrr_of_halves, value=0.5)
+    text = check_again(assets).to_text()
+    assert "differs: halves, " in text and "  OFF" in text
+    assert "figures differ from what the report says." in text.splitlines()[-1]
+
+
+def test_the_shipped_report_is_what_the_shipped_half_vectors_give():
+    shipped = Settings.from_env({}).assets
+    if not (shipped / halfvectors.FILE).exists():
+        pytest.skip(f"{halfvectors.FILE} is not shipped: {quality.MAKE} writes it")
+    found = check_again(shipped)
+    assert [str(each) for each in found.differing] == []
+    assert len({line.check for line in found.lines("ranked")}) == len(halfvectors.CHECKS)
+    assert (shipped / halfvectors.FILE).stat().st_size <= halfvectors.LARGEST

@@ -1,0 +1,143 @@
+"""Ranks from rounded vectors: what rounding may have moved is known, and no more."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from twotower.evaluation import halfvectors, quality
+from twotower.evaluation.halfvectors import Halves
+from twotower.evaluation.methods.base import SCALED, unit_rows
+from twotower.evaluation.metrics import ranks_of_positives
+from twotower.evaluation.report import Difference, Mean, Report, Row
+from twotower.evaluation.reranking import rank_again
+from twotower.evaluation.runner import ALONE
+
+
+def told(report, halves):
+    return rank_again(report, halves, lambda share, text: None)
+
+
+def report_of(value, *, listeners=2, metric="MRR"):
+    rows = (Row("halves", "m", 0, metric, value, listeners),)
+    return Report({}, rows, (), ())
+
+
+def figure(report, halves, metric="MRR"):
+    figures, _ = told(report, {(0, "halves", "m"): halves})
+    return next(each for each in figures if each.metric == metric)
+
+
+def test_ranks_by_hand():
+    # the first query finds its own, the second has the other candidate before its own
+    queries = np.array([[1.0, 0.0], [0.8, 0.6]], np.float32)
+    candidates = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+    found = figure(report_of(0.75), Halves(queries, candidates))
+    assert (found.again, found.verdict) == (0.75, "same")
+    assert max(found.slack) < 1e-6  # far apart: rounding can't have moved them
+    assert figure(report_of(0.76), Halves(queries, candidates)).verdict == "differs"
+
+
+def test_local_scaling_of_ranks_by_hand():
+    # both candidates are as near to the query's, but one is near to all the others too
+    people = unit_rows(np.array([[1, 1, 0.2], [1, 0, 0], [1, 0.1, 0], [0, 1, 0]], np.float32))
+    queries = people.copy()
+    queries[0] = unit_rows(np.array([[1, 0.55, 0.1]], np.float32))
+    plain = ranks_of_positives(queries @ people.T, np.arange(4))
+    among = people @ people.T
+    near = (among.sum(axis=1) - 1) / 3  # to the three others
+    scaled = ranks_of_positives(queries @ people.T - 0.4 * near, np.arange(4))
+    assert (plain != scaled).any()
+    values = {"m": (1 / plain).mean(), f"m{SCALED}": (1 / scaled).mean()}
+    rows = tuple(Row("halves", name, 0, "MRR", float(v), 4) for name, v in values.items())
+    means = tuple(Mean("halves", name, "MRR", float(v)) for name, v in values.items())
+    figures, _ = told(Report({}, rows, means, ()), {(0, "halves", "m"): Halves(queries, people)})
+    found = {each.method: each for each in figures if each.metric == "MRR"}
+    assert {name: each.again for name, each in found.items()} == pytest.approx(values)
+    assert {each.verdict for each in found.values()} == {"same"}
+
+
+def test_what_is_scaled_is_as_local_scaling_before_rounding_had_it(judged_assets):
+    report = quality.load(judged_assets / quality.FILE)
+    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    scaled = [each for each in told(report, halves)[0] if each.method.endswith(SCALED)]
+    assert {each.method for each in scaled} > {ALONE}
+    for each in scaled:
+        assert each.verdict == "same" and each.again == pytest.approx(each.stored, abs=0.01)
+
+
+def test_other_numbers_of_listeners_are_no_figure_of_the_report():
+    halves = Halves(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
+    assert figure(report_of(1.0), halves).verdict == "same"
+    assert figure(report_of(1.0, listeners=3), halves).stored is None
+    assert figure(report_of(1.0, listeners=3), halves).verdict == "differs"
+
+
+def test_someone_of_whom_nothing_is_known_ties_with_all_and_comes_last():
+    candidates = np.eye(3, dtype=np.float32)
+    queries = candidates.copy()
+    queries[0] = 0
+    found = figure(report_of(7 / 9, listeners=3), Halves(queries, candidates))
+    assert found.again == pytest.approx(7 / 9)
+    assert found.verdict == "same" and max(found.slack) < 1e-6
+
+
+@pytest.mark.parametrize("near", [0.02, 0.2, 1.0])
+def test_figures_before_rounding_are_within_what_rounding_allows(near):
+    draw = np.random.default_rng(0)
+    centre = draw.normal(size=16)
+    both = [unit_rows(centre + near * draw.normal(size=(300, 16))) for _ in range(2)]
+    both[1] = unit_rows(both[0] + 0.5 * near * draw.normal(size=(300, 16)))
+    ranks = ranks_of_positives(both[0] @ both[1].T, np.arange(300))
+    before = {
+        "MRR": (1 / ranks).mean(),
+        "recall@1": (ranks <= 1).mean(),
+        "recall@10": (ranks <= 10).mean(),
+    }
+    rounded = Halves(*(unit_rows(side.astype(np.float16).astype(np.float32)) for side in both))
+    for metric, value in before.items():
+        found = figure(report_of(float(value), listeners=300, metric=metric), rounded, metric)
+        assert found.verdict == "same"
+        assert max(found.slack) < (0.05 if near > 0.1 else 1.0)
+
+
+def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
+    report = quality.load(judged_assets / quality.FILE)
+    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    _, gaps = told(report, halves)
+    kept = {(check, name) for _, check, name in halves}
+    kept |= {(check, name + SCALED) for check, name in kept}
+    assert {(gap.check, gap.method) for gap in gaps} == {
+        (check, name) for check, name in kept if name != ALONE
+    }
+    assert {gap.reference for gap in gaps} == {ALONE}
+    for gap in gaps:
+        assert gap.verdict == "same"
+        assert gap.again.low < gap.again.mean < gap.again.high
+        assert gap.slack < gap.again.high - gap.again.low
+
+
+def test_an_interval_that_was_made_narrower_or_moved_is_noticed(judged_assets):
+    report = quality.load(judged_assets / quality.FILE)
+    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    gap = next(g for g in told(report, halves)[1] if g.check == "halves")
+    width = gap.again.high - gap.again.low
+
+    def verdict(**changed: float) -> str:
+        assert isinstance(gap.stored, Difference)
+        return replace(gap, stored=replace(gap.stored, **changed)).verdict
+
+    assert verdict() == "same"
+    assert verdict(low=gap.stored.value - 0.01 * width) == "differs"
+    assert verdict(high=gap.stored.high + width) == "differs"
+    assert verdict(value=gap.stored.value + width) == "differs"
+    assert replace(gap, stored=None).verdict == "differs"
+
+
+def test_who_is_asked_in_every_split_counts_once_as_evidence(judged_assets):
+    report = quality.load(judged_assets / quality.FILE)
+    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    for gap in told(report, halves)[1]:
+        if gap.check == "halves-playlists":
+            stored = gap.stored.high - gap.stored.low
+            assert gap.again.high - gap.again.low == pytest.approx(stored, rel=0.1)

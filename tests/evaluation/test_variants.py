@@ -1,0 +1,135 @@
+"""What reports of variants say, and what is damaged or not there says nothing."""
+
+import json
+from dataclasses import replace
+
+import measured
+import pytest
+import varied
+from measured import HOSTILE, TOWERS
+from varied import DEFAULT
+
+from twotower.evaluation import variants
+from twotower.evaluation.variants import Course, Mark
+
+
+@pytest.fixture(scope="module")
+def ablation():
+    return varied.report(varied.ABLATION, DEFAULT)
+
+
+@pytest.fixture(scope="module")
+def learning():
+    return varied.report(varied.LEARNING, "two towers, 100 % of the listeners")
+
+
+def test_groups_are_told_by_data_set_with_what_they_add():
+    report = measured.report()
+    found = variants.groups(report)
+    assert list(found) == ["tidytuesday", "hetrec"]
+    assert [each.name for each in found["hetrec"]] == ["artists only", "+ tags", "tags alone"]
+    verdicts = {
+        each.name: each.mark.verdict for shown in found.values() for each in shown if each.mark
+    }
+    assert verdicts == {"+ audio": "no better", "+ playlists": "behind", "+ tags": "ahead"}
+    plain, tags, alone = found["hetrec"]
+    assert plain.gain is None and alone.gain.value < 0  # alone is not beside
+    assert tags.mark.value == pytest.approx(0.05, abs=0.001)
+    assert variants.group_listeners(report, "hetrec") == measured.LISTENERS
+
+
+def test_groups_of_a_report_without_gains_have_no_marks():
+    found = variants.groups(replace(measured.report(), gains=()))
+    assert all(each.mark is None for shown in found.values() for each in shown)
+    assert variants.groups(varied.report(varied.ABLATION, DEFAULT)) == {}
+
+
+def test_chance_by_hand():
+    assert variants.chance(2) == pytest.approx(0.75)  # first or second, each half the time
+    assert variants.chance(0) == 0.0
+
+
+def test_variants_are_compared_by_what_the_report_has(ablation):
+    assert list(variants.compared(ablation)) == [
+        "halves",
+        "halves-head",
+        "halves-other, germany",
+        "cold-5",
+        "friends, Hit@10",
+        "friends, AUC",
+    ]
+
+
+def test_a_variant_stands_beside_the_default_the_best_first(ablation):
+    found = variants.marks(ablation, "halves", "MRR")
+    assert [mark.name for mark in found] == ["SigLIP", HOSTILE, "triplet", "BPR"]
+    assert [mark.verdict for mark in found] == ["ahead", "no better", "behind", "behind"]
+    for mark in found:
+        assert mark.low < mark.value < mark.high
+    kinds = variants.split_by_verdict(found)
+    assert [len(kinds[kind]) for kind in ("ahead", "no better", "behind")] == [1, 1, 2]
+
+
+def test_the_table_of_variants_has_the_default_first_and_gaps_where_one_was_not_asked(ablation):
+    first, *rest = variants.table(ablation)
+    assert first["variant"] == DEFAULT and first["halves"] == pytest.approx(0.8)
+    assert first["never listed"] == pytest.approx(0.01)
+    hostile = next(line for line in rest if line["variant"] == HOSTILE)
+    assert hostile["halves-head"] is None
+    assert "alignment" not in first
+
+
+def test_a_learning_curve_is_read_from_the_names(learning):
+    curves = variants.learning(learning)
+    assert {name: list(curve) for name, curve in curves.items()} == {
+        "two towers": [25, 50, 100],
+        "ALS-64": [25, 50, 100],
+    }
+    assert curves["ALS-64"][50] == pytest.approx(0.65)
+    step = variants.step(learning, "two towers", 50, 100)
+    assert step.value == pytest.approx(0.1, abs=0.01) and step.verdict == "ahead"
+    assert variants.step(learning, "ALS-64", 50, 100) is None  # has no interval in the report
+    assert variants.learning(measured.report()) == {}
+
+
+def test_the_course_of_training_is_in_the_model_or_beside_it(tmp_path):
+    expected = tuple(
+        Course(each["step"], each["loss"], each["alignment"], each["uniformity"])
+        for each in varied.RECORDS
+    )
+    (tmp_path / "model").mkdir()
+    config = tmp_path / "model" / "config.json"
+    assert variants.course(tmp_path) == ()
+    config.write_text(json.dumps({"about": {"last record": {}}}))
+    assert variants.course(tmp_path) == ()
+    (tmp_path / "training.json").write_text(json.dumps(varied.RECORDS))
+    assert variants.course(tmp_path) == expected
+    (tmp_path / "training.json").unlink()
+    config.write_text(json.dumps({"about": {"records": varied.RECORDS}}))
+    assert variants.course(tmp_path) == expected
+
+
+def test_quarters_are_means_of_the_first_and_last_points():
+    course = [Course(step, float(step), 1.0, -1.0) for step in range(8)]
+    assert variants.quarters(course, "loss") == (0.5, 6.5)
+    assert variants.quarters(course[:2], "loss") == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "3", "null", '[{"step": 1}]', "[1]", "[" * 100_000,
+     '[{"step": 1, "loss": 1, "alignment": "low", "uniformity": 1}]',
+     '[{"step": 1, "loss": 1, "alignment": NaN, "uniformity": 1}]',
+     '[{"step": true, "loss": 1, "alignment": 1, "uniformity": 1}]'],
+)  # fmt: skip
+def test_a_damaged_course_is_none(text, tmp_path):
+    (tmp_path / "training.json").write_text(text)
+    assert variants.course(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.0, 0.1, "no better"), (0.01, 0.1, "ahead"), (-1, -0.1, "behind")],
+)
+def test_a_mark_that_touches_nought_is_no_lead(low, high, verdict):
+    assert Mark(TOWERS, (low + high) / 2, low, high).verdict == verdict

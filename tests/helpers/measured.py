@@ -1,0 +1,83 @@
+"""A quality report of invented figures, in which it is known who is ahead, level and behind."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from twotower.evaluation.report import Report, Tally
+
+TOWERS, PLAIN, LISTENERS = "two towers + LS", "two towers", 60
+# check -> metric -> method -> mean; EASE is ahead of the towers in the second check, level in the
+# third, and named so that markup would show.
+HOSTILE = "<b>ALS</b> *x* $y$"
+FIGURES = {
+    "halves": {
+        "MRR": {TOWERS: 0.8, PLAIN: 0.95, "EASE": 0.7, HOSTILE: 0.6, "popularity": 0.1},
+        "recall@1": {TOWERS: 0.75, "EASE": 0.65, HOSTILE: 0.5, "popularity": 0.05},
+        "recall@10": {TOWERS: 0.9, "EASE": 0.85, HOSTILE: 0.8, "popularity": 0.2},
+    },
+    "halves, full pool": {"MRR": {TOWERS: 0.7, "EASE": 0.6}},
+    "halves-head": {"MRR": {TOWERS: 0.5, "EASE": 0.6, "popularity": 0.1}},
+    "halves-other, germany": {"MRR": {TOWERS: 0.3, HOSTILE: 0.3, "EASE": 0.2}},
+    "halves-other, germany, cut to 50": {"MRR": {TOWERS: 0.31, HOSTILE: 0.31, "EASE": 0.2}},
+    "cold-3": {
+        "MRR": {TOWERS: 0.4, "EASE": 0.3, HOSTILE: 0.25, "popularity": 0.05},
+        "overlap@10": {TOWERS: 0.35, "EASE": 0.35, HOSTILE: 0.2, "popularity": 0.05},
+    },
+    "cold-10": {
+        "MRR": {TOWERS: 0.6, "EASE": 0.5, HOSTILE: 0.4, "popularity": 0.06},
+        "overlap@10": {TOWERS: 0.6, "EASE": 0.5, HOSTILE: 0.4, "popularity": 0.1},
+    },
+    "friends": {
+        "Hit@10": {TOWERS: 0.4, "EASE": 0.3, "popularity": 0.1},
+        "AUC": {TOWERS: 0.75, "EASE": 0.7, "popularity": 0.5},
+        "MRR": {TOWERS: 0.2, "EASE": 0.15, "popularity": 0.02},
+    },
+    "geometry": {
+        "skew of N_10": {TOWERS: 1.5, "EASE": 3.0},
+        "never listed": {TOWERS: 0.02, "EASE": 0.2},
+        "most listed / 10": {TOWERS: 6.0, "EASE": 20.0},
+        "mutual share of top 10": {TOWERS: 0.5, "EASE": 0.4},
+        "uniformity": {TOWERS: -3.0},
+    },
+    "groups, tidytuesday, artists only": {"MRR": {TOWERS: 0.6, "EASE": 0.5}},
+    "groups, tidytuesday, + audio": {"MRR": {TOWERS: 0.6, "EASE": 0.5}},
+    "groups, tidytuesday, + playlists": {"MRR": {TOWERS: 0.55, "EASE": 0.5}},
+    "groups, tidytuesday, audio alone": {"MRR": {TOWERS: 0.15, "EASE": 0.01}},
+    "groups, hetrec, artists only": {"MRR": {TOWERS: 0.8, "EASE": 0.5}},
+    "groups, hetrec, + tags": {"MRR": {TOWERS: 0.85, "EASE": 0.5}},
+    "groups, hetrec, tags alone": {"MRR": {TOWERS: 0.1, "EASE": 0.01}},
+}
+
+
+def report() -> Report:
+    """Three splits of the same listeners, each value within a little of its mean."""
+    draw = np.random.default_rng(0)
+    tally = Tally()
+    ids = tuple(map(str, range(LISTENERS)))
+    for check, metrics in FIGURES.items():
+        for metric, methods in metrics.items():
+            for split in range(3):
+                for method, mean in methods.items():
+                    noise = draw.normal(size=LISTENERS)
+                    values = mean + 0.02 * (noise - noise.mean())
+                    tally.add(check, metric, method, split, ids, values)
+    header = {
+        "part": "test",
+        "splits": [0, 1, 2],
+        "checks": list(FIGURES),
+        "seed": 0,
+        "command": "python -m twotower evaluate",
+        "data": {"set/file.csv": "0" * 64},
+        "missing data": [],
+        "versions": {"python": "3.11.7"},
+    }
+    return tally.report(header, reference=TOWERS)
+
+
+def write(folder: Path) -> Path:
+    """The report as `quality.json` in a folder."""
+    path = folder / "quality.json"
+    path.write_text(json.dumps(report().to_dict(), ensure_ascii=False), encoding="utf-8")
+    return path

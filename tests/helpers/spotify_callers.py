@@ -1,0 +1,60 @@
+"""Callers of the Spotify stand-in, and the calls that docs/spotify.md lists."""
+
+import re
+import threading
+from pathlib import Path
+
+from spotify_standin import StandIn
+
+from twotower.sources.spotify.api import TO_READ, TO_SAVE, Registration, Web
+from twotower.sources.spotify.playlist import Saved, save_playlist
+from twotower.sources.spotify.profile import SpotifyReading, read_spotify
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "spotify.md").read_text(encoding="utf-8")
+CALLS = {
+    call: int(count)
+    for call, count in re.findall(
+        r"^\| `GET (/[^`]+)` \|[^|]*\|[^|]*\| (\d+) \|", DOCUMENT, re.MULTILINE
+    )
+}
+
+
+class Reading:
+    """How one person is read from the stand-in."""
+
+    def __init__(self, spotify: StandIn, address: str, who: str = "ada") -> None:
+        self.spotify = spotify
+        self.token = spotify.token_for(who, TO_READ)
+        self.pauses: list[tuple[float, str]] = []
+        self.told: list[tuple[float, str]] = []
+        self.renewals = 0
+        self.no_audio = threading.Event()
+        registration = Registration("c", "http://127.0.0.1/callback", address, f"{address}/v1")
+        self.web = Web(registration, self.access, pause=lambda *how: self.pauses.append(how))
+
+    def access(self, *, renew: bool) -> str:
+        if renew:
+            self.renewals += 1
+            self.token = self.spotify.token_for("ada", TO_READ)
+        return self.token
+
+    def read(self) -> SpotifyReading:
+        return read_spotify(self.web, lambda *how: self.told.append(how), no_audio=self.no_audio)
+
+
+class Saving:
+    def __init__(self, spotify: StandIn, address: str) -> None:
+        self.spotify = spotify
+        token = spotify.token_for("ada", TO_SAVE)
+        registration = Registration("c", "r", address, f"{address}/v1")
+        self.web = Web(registration, lambda *, renew: token, pause=lambda *how: None)
+
+    def save(self, *artists: str) -> Saved:
+        return save_playlist(
+            self.web, lambda *how: None, title="T", description="D", artists=artists
+        )
+
+    @property
+    def made(self) -> list[dict]:
+        return self.spotify.people["ada"].saved_playlists

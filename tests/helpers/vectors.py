@@ -1,0 +1,85 @@
+"""Quick methods with vectors, the first of them in the towers' place, and one without."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from twotower.evaluation import halfvectors, quality
+from twotower.evaluation.checks import Sources
+from twotower.evaluation.methods.base import SCALED, Fit, Summed, unit_rows
+from twotower.evaluation.methods.baselines import fit_popularity
+from twotower.evaluation.methods.hub_corrections import scaled
+from twotower.evaluation.report import Report
+from twotower.evaluation.runner import COMPANIONS, REFERENCE, TOWERS, evaluate
+
+CHECKS = ("halves", "halves-head", "halves-playlists", "halves-other", "cold")
+WITHOUT = {"popularity": fit_popularity}
+
+
+@dataclass(frozen=True)
+class Knows:
+    """Vectors of who someone is, the more hidden under noise the fewer artists there are."""
+
+    name: str
+    noise: float
+    towers: bool = False  # whether it has one vector to ask by and another to be found by
+
+    def vectors(self, profiles, *, asking):
+        if not self.towers:
+            return self._rows(profiles, "")
+        sides = [self._rows(profiles, side) for side in ("user", "candidate")]
+        return np.concatenate(sides if asking else sides[::-1], axis=1) / np.float32(2**0.5)
+
+    def _rows(self, profiles, side):
+        rows = [drawn(p.id.split("/")[0]) + self._noise(p, side) for p in profiles]
+        return unit_rows(np.array(rows, np.float32))
+
+    def scores(self, queries, candidates):
+        one, other = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
+        return one @ other.T
+
+    def _noise(self, profile, side):
+        much = self.noise * (1 + 3 / len(profile.artists))
+        return much * drawn(f"{self.name} {side} {profile.id}")
+
+
+@cache
+def drawn(text: str) -> np.ndarray:
+    return np.random.default_rng(list(hashlib.sha256(text.encode()).digest())).normal(size=24)
+
+
+def knowing(name: str, noise: float) -> Fit:
+    return lambda training: Knows(name, noise)
+
+
+BASELINES: dict[str, Fit] = {
+    name: knowing(name, noise) for name, noise in zip("ABCD", (0.9, 0.8, 0.7, 1.0), strict=True)
+}
+_PLAIN = {TOWERS: lambda training: Knows(TOWERS, 0.75, towers=True), **BASELINES}
+_SCALED = {name + SCALED: scaled(fit) for name, fit in _PLAIN.items()}
+# what stands for the towers has no vectors, for it adds to their scores
+_WITH_MORE = {
+    REFERENCE: scaled(
+        lambda training: Summed(_PLAIN[TOWERS](training), Knows("more", 0.9), 0.3, COMPANIONS)
+    )
+}
+FITS = _PLAIN | _SCALED | _WITH_MORE | WITHOUT
+
+
+def write(
+    folder: Path,
+    sources: Sources | Path,
+    *,
+    fits: Mapping[str, Fit] = FITS,
+    splits: Sequence[int] = (0, 1),
+) -> Report:
+    """`quality.json` and `halves.npz` in a folder, as `evaluate --out` writes them."""
+    keeper = halfvectors.Keeper(seed=3)
+    report = evaluate(sources, fits=fits, checks=CHECKS, splits=splits, seed=3, on_asked=keeper)
+    report = keeper.write(folder / halfvectors.FILE, report)
+    (folder / quality.FILE).write_text(report.to_json(), encoding="utf-8")
+    return report

@@ -1,0 +1,307 @@
+"""Matching on a planted world: the right neighbours, alike from both sides, with true reasons."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from changes import opened
+from planted import QUARTERS, make_profile, ring
+
+from twotower.community import Member
+from twotower.core.domain import (
+    AUDIO,
+    Artist,
+    Listener,
+    Playlist,
+    Profile,
+    Spread,
+    artist_key,
+)
+from twotower.core.errors import (
+    CommunityError,
+    EmptyProfile,
+    IncompatibleModel,
+    MissingData,
+)
+from twotower.matching.matcher import (
+    DISCOVER_SHOWN,
+    GENRES_SHOWN,
+    SHARED_SHOWN,
+    Matcher,
+    without,
+)
+from twotower.retrieval.similarity import HUB_SHARE, People, nearness, similarity
+
+STRANGERS = ring(12, artists=16, hits=8, origin="file", seed=31)
+
+
+@pytest.fixture(scope="module")
+def matcher(planted_assets, tmp_path_factory) -> Matcher:
+    return opened(planted_assets, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def own(planted_assets, tmp_path) -> Matcher:
+    """A matcher whose community the test may change."""
+    return opened(planted_assets, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def invented(matcher) -> dict[str, Profile]:
+    return {p.id: p for p in matcher.shipped.profiles()}
+
+
+def member(matcher: Matcher, profile: Profile) -> Member:
+    portrait = matcher.look(profile)
+    listed = tuple((a.name, a.plays) for a in portrait.artists)
+    who = Listener(profile.id, profile.name, "file", listed, (), matcher.place(portrait))
+    return Member(who, portrait.user_vector, portrait.candidate_vector)
+
+
+def test_neighbours_are_of_the_listeners_own_quarter(matcher):
+    found = [matcher.neighbours(matcher.look(stranger)) for stranger in STRANGERS]
+    assert [len(each) for each in found] == [10] * 12
+    same = [
+        [int(n.listener.id[1:]) % 4 == number % 4 for n in each]
+        for number, each in enumerate(found)
+    ]
+    assert np.mean(same) > 0.85 and all(each[0] for each in same)  # some stand near a border
+
+
+def test_the_order_is_that_of_the_symmetric_similarity_to_all(matcher):
+    portrait, crowd = matcher.look(STRANGERS[1]), matcher.crowd()
+    profiles = {p.id: p for p in matcher.shipped.profiles()}
+    listening = matcher.embedder.people([profiles[id] for id in crowd.ids]).listening
+    everyone = People(crowd.user[:], crowd.candidate[:], listening)
+    scores = similarity(matcher.embedder.people([STRANGERS[1]]), everyone)[0]
+    near = nearness(similarity(everyone, everyone), ~np.eye(len(crowd), dtype=bool))
+    expected = [crowd.ids[row] for row in np.argsort(HUB_SHARE * near - scores, kind="stable")]
+    found = matcher.neighbours(portrait, 200)
+    assert [n.listener.id for n in found] == expected
+    assert [n.rank for n in found] == list(range(1, 201))
+    by_id = dict(zip(crowd.ids, scores.tolist(), strict=True))
+    np.testing.assert_allclose(
+        [n.similarity for n in found], [by_id[id] for id in expected], atol=1e-5
+    )
+
+
+def test_similarity_is_the_same_from_either_side(own):
+    a, b = (replace(p, id=id) for p, id in zip(STRANGERS[:2], "ab", strict=True))
+    for each in (a, b):
+        own.community.join(member(own, each))
+    seen = [
+        next(n for n in own.neighbours(own.look(one), 300) if n.listener.id == other.id)
+        for one, other in ((a, b), (b, a))
+    ]
+    assert seen[0].similarity == pytest.approx(seen[1].similarity, abs=1e-6)
+    assert seen[0].percentile == pytest.approx(seen[1].percentile, abs=0.01)
+
+
+def test_percentiles_are_of_a_hundred_and_fall_with_similarity(matcher):
+    found = matcher.neighbours(matcher.look(STRANGERS[0]), 200)
+    found = sorted(found, key=lambda neighbour: -neighbour.similarity)
+    at = [n.percentile for n in found]
+    assert at == sorted(at, reverse=True)
+    assert 0 <= at[-1] < at[0] <= 100
+    assert matcher.percentile(-1.0) == 0 and matcher.percentile(1.0) == 100
+
+
+def test_nobody_is_a_neighbour_of_themselves(matcher, invented):
+    for count in (10, 199, 200, 500):
+        found = matcher.neighbours(matcher.look(invented["i7"]), count)
+        assert "i7" not in {n.listener.id for n in found}
+        assert len(found) == min(count, 199)
+    other = matcher.neighbours(matcher.look(replace(invented["i7"], id="me")))
+    assert other[0].listener.id == "i7" and other[0].similarity > 0.5
+
+
+def test_no_neighbours_may_be_asked_for(matcher):
+    assert matcher.neighbours(matcher.look(STRANGERS[0]), 0) == ()
+
+
+def test_shared_artists_are_those_of_both_the_telling_first(matcher, invented):
+    me = STRANGERS[0]
+    for neighbour in matcher.neighbours(matcher.look(me)):
+        theirs = invented[neighbour.listener.id].artists
+        both = {a.name for k, a in me.artists.items() if k in theirs}
+        assert set(neighbour.shared) <= both
+        assert len(neighbour.shared) == min(len(both), SHARED_SHOWN)
+    me = make_profile("me", {"hit 1": 20, "artist 20": 20, "artist 30": 1})
+    them = Listener("x", "X", "file", (("hit 1", 20.0), ("artist 20", 20.0), ("artist 30", 20.0)))
+    shared = matcher._shared(me, them)
+    assert shared == ("artist 20", "hit 1", "artist 30")  # rarer, then more played by both
+
+
+def test_what_to_discover_is_theirs_and_not_mine_the_best_fit_first(matcher, invented):
+    portrait = matcher.look(STRANGERS[2])
+    for neighbour in matcher.neighbours(portrait):
+        theirs = invented[neighbour.listener.id].artists
+        assert len(neighbour.discover) == DISCOVER_SHOWN
+        keys = [artist_key(name) for name in neighbour.discover]
+        assert set(keys) <= theirs.keys() - STRANGERS[2].artists.keys()
+        alone = [
+            make_profile(key, {key: 1}) for key in theirs if key not in portrait.profile.artists
+        ]
+        fit = matcher.embedder.embed(alone, "candidate") @ portrait.user_vector
+        best = sorted(fit.tolist(), reverse=True)[:DISCOVER_SHOWN]
+        shown = dict(zip([p.id for p in alone], fit.tolist(), strict=True))
+        np.testing.assert_allclose([shown[key] for key in keys], best, atol=1e-4)
+
+
+def test_artists_that_the_model_doesnt_know_are_discovered_last(own):
+    odd = (("unheard of", 900.0), *((f"artist {n}", 5.0) for n in range(10, 18)))
+    one = member(own, make_profile("odd", {"artist 20": 5}))
+    own.community.join(replace(one, listener=replace(one.listener, artists=odd)))
+    found = own.neighbours(own.look(make_profile("me", {"artist 20": 5})), 300)
+    theirs = next(n for n in found if n.listener.id == "odd")
+    assert len(theirs.discover) == DISCOVER_SHOWN and "unheard of" not in theirs.discover
+    assert theirs.shared == ()
+
+
+def test_who_joins_is_found_at_once_and_who_leaves_is_not(own):
+    me, friend = own.look(STRANGERS[0]), replace(STRANGERS[0], id="friend")
+    own.community.join(member(own, friend))
+    first = own.neighbours(me)[0]
+    assert first.listener.id == "friend" and own.person("friend") == first.listener
+    assert len(first.shared) == SHARED_SHOWN and first.discover == ()
+    own.community.leave("friend")
+    assert own.neighbours(me)[0].listener.id != "friend" and own.person("friend") is None
+
+
+def test_in_an_empty_community_there_is_nobody_and_no_place(planted_assets, own):
+    for id in list(own.crowd().ids):
+        own.community.leave(id)
+    portrait = own.look(STRANGERS[0])
+    assert own.neighbours(portrait) == () and np.isnan(own.place(portrait)).all()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_place_is_inside_the_quarters_part_of_the_map(matcher, number):
+    crowd = matcher.crowd()
+    quarters = np.array([int(id[1:]) % 4 for id in crowd.ids])
+    middles = np.array([np.median(crowd.places[quarters == q], axis=0) for q in range(4)])
+    middle = {f"artist {50 * number + n}": 5.0 for n in range(15, 35)}
+    place = np.array(matcher.place(matcher.look(make_profile("me", middle))))
+    assert np.linalg.norm(middles - place, axis=1).argmin() == number
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        Profile("a"),
+        make_profile("a", {"who": 3}),
+        Profile("a", playlists=(Playlist("Gym", (("t", "a"),)),)),
+        Profile("a", genres={"polka": 2.0}),
+    ],
+)
+def test_of_nothing_known_it_says_what_would_help(matcher, nothing):
+    with pytest.raises(EmptyProfile, match=r"too little to tell.*Add three artists") as caught:
+        matcher.look(nothing)
+    assert ("none of the 1 artists" in str(caught.value)) == bool(nothing.artists)
+
+
+def test_a_portrait_tells_what_was_looked_at(matcher):
+    profile = make_profile("me", {"artist 20": 3, "artist 21": 30, "nobody": 7})
+    portrait = matcher.look(profile)
+    assert [a.name for a in portrait.artists] == ["artist 21", "nobody", "artist 20"]
+    assert portrait.recognised.plays == pytest.approx(33 / 40)
+    assert portrait.recognised.unknown == ("nobody",)
+    for vector, tower in (
+        (portrait.user_vector, "user"),
+        (portrait.candidate_vector, "candidate"),
+    ):
+        assert np.array_equal(vector, matcher.embedder.embed([profile], tower)[0])
+    assert 0 < portrait.seconds < 60
+    settled = matcher.embedder.evidence([portrait.profile])[0]
+    assert 0 < portrait.settled == pytest.approx(settled)
+
+
+def test_genres_are_the_listeners_own_or_else_those_of_the_artists(matcher):
+    own = Profile("me", genres={"jazz": 3.0, "zydeco": 1.0})
+    assert matcher.look(own).genres == (("jazz", 0.75), ("zydeco", 0.25))
+    told = Profile("me", {"artist 20": Artist("artist 20", 4, ("a", "b")),
+                          "artist 22": Artist("artist 22", 4, ("a",))})  # fmt: skip
+    assert matcher.look(told).genres == (("a", 0.75), ("b", 0.25))
+    estimated = matcher.look(STRANGERS[1]).genres
+    assert estimated[0][0] == QUARTERS[1] and len(estimated) <= GENRES_SHOWN
+    assert sum(share for _, share in estimated) == pytest.approx(1)
+
+
+def test_audio_is_the_listeners_own_or_else_an_estimate(matcher):
+    own = {"energy": Spread(0.9, 0.05)}
+    portrait = matcher.look(replace(STRANGERS[0], audio=own))
+    assert portrait.audio == own and not portrait.audio_is_estimate
+    slow, fast = matcher.look(STRANGERS[0]), matcher.look(STRANGERS[3])
+    assert slow.audio_is_estimate and set(slow.audio) == set(AUDIO)
+    assert slow.audio["tempo"].mean < fast.audio["tempo"].mean
+    assert slow.audio["tempo"].std > 0
+    assert matcher.look(Profile("g", genres={"jazz": 1.0})).audio == {}
+
+
+def test_without_an_artist_their_tracks_go_too_and_the_neighbours_move(matcher):
+    profile = make_profile("me", {"artist 20": 500, "artist 120": 1, "artist 125": 1})
+    less = without(profile, "artist 20")
+    assert set(less.artists) == {"artist 120", "artist 125"} and len(profile.artists) == 3
+    folk = [
+        sum(int(n.listener.id[1:]) % 4 == 2 for n in matcher.neighbours(matcher.look(each), 20))
+        for each in (profile, less)
+    ]
+    assert folk[1] > folk[0] + 2
+    assert without(profile, "nobody") == profile
+
+
+def test_threads_see_what_one_alone_sees(planted_assets, tmp_path):
+    matcher = opened(planted_assets, tmp_path)
+
+    def all_of(profile: Profile):
+        portrait = matcher.look(profile)
+        return (
+            matcher.neighbours(portrait),
+            matcher.place(portrait),
+            matcher.catalogue.search("art"),
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(all_of, STRANGERS * 3))
+    assert together == [all_of(profile) for profile in STRANGERS] * 3
+
+
+def test_the_community_is_seeded_once(planted_assets, tmp_path):
+    first = opened(planted_assets, tmp_path)
+    first.community.leave("i3")
+    again = opened(planted_assets, tmp_path)
+    assert again.community.size() == 199 and again.crowd().invented.all()
+
+
+def test_what_the_pages_ask_for_is_there(matcher):
+    assert len(matcher.demos()) == 5
+    assert matcher.areas() == matcher.shipped.areas
+    assert set(matcher.community_audio()) == set(AUDIO)
+    assert matcher.person("i3").origin == "invented"
+    assert matcher.person("nobody") is None
+
+
+def test_without_assets_or_with_a_broken_community_it_says_what_to_do(planted_assets, tmp_path):
+    with pytest.raises(MissingData):
+        opened(tmp_path / "nowhere", tmp_path)
+    (tmp_path / "c.sqlite").write_text("this is no database, and long enough to be looked into")
+    with pytest.raises(CommunityError):
+        opened(planted_assets, tmp_path)
+
+
+def test_what_takes_long_to_import_waits_until_it_is_needed():
+    slow = ("sklearn", "umap", "pandas", "implicit")
+    asked = f"import sys, twotower.matching; print([m for m in {slow} if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_a_model_and_a_community_of_different_runs_are_refused(planted_assets, trained, tmp_path):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "community").symlink_to(planted_assets / "community")
+    replace(trained, trained_on=()).save(tmp_path / "assets" / "model")
+    with pytest.raises(IncompatibleModel, match="make both"):
+        opened(tmp_path / "assets", tmp_path)

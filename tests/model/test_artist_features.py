@@ -1,0 +1,223 @@
+"""The artist tables: nobody trains on a table that has seen their listening."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted import QUARTERS, make_profile, quarter, ring, ring_content, ring_tags
+
+from twotower.core.domain import Profile
+from twotower.model.artist_features import (
+    PRIOR_LISTENERS,
+    World,
+    build_tables,
+    build_world,
+    folds_of,
+    listeners_of_artists,
+)
+from twotower.model.towers import CONTENT, DF, FACTOR, TAGS
+
+PEOPLE = ring(120)
+CHANGED = 5  # the listener whose listening and tags change
+
+
+def built(people: list[Profile], tags: list | None = None) -> World:
+    return build_world(people, ring_content(), ring_tags(people) if tags is None else tags)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return built(PEOPLE)
+
+
+@pytest.fixture(scope="module")
+def fold(world) -> np.ndarray:
+    return folds_of(world.source, 4, seed=0)
+
+
+@pytest.fixture(scope="module")
+def tables(world, fold):
+    return build_tables(world, fold)
+
+
+@pytest.fixture(scope="module")
+def before(fold):
+    """(world, tables) without tags."""
+    untagged = built(PEOPLE, [])
+    return untagged, build_tables(untagged, fold)[1]
+
+
+@pytest.fixture(scope="module")
+def after(before, fold):
+    """The same after one listener has moved to the other side of the ring."""
+    elsewhere = list(PEOPLE)
+    elsewhere[CHANGED] = replace(PEOPLE[CHANGED + 2], id=PEOPLE[CHANGED].id)
+    moved = build_world(elsewhere, ring_content(), space=before[0].space)
+    return moved, build_tables(moved, fold)[1]
+
+
+def relations(world: World, inputs: np.ndarray) -> np.ndarray:
+    """(artists, artists) products of the artists' factors, by key, in units of their own size."""
+    rows = [world.keys.index(key) for key in sorted(world.keys)]
+    factors = inputs[rows, FACTOR].astype(np.float64)
+    products = factors @ factors.T
+    return products / np.abs(products).max()
+
+
+def test_a_folds_table_owes_nothing_to_its_own_listeners(fold, before, after):
+    """All that could tell a listener from a stranger: how the artists stand to one another.
+
+    The common scale and rotation of the space may come from all, for they say nothing of anyone.
+    """
+    assert sorted(before[0].keys) == sorted(after[0].keys)
+    for f in range(4):
+        one, two = (relations(world, tables[f].inputs) for world, tables in (before, after))
+        counts = [
+            tables[f].inputs[[world.keys.index(key) for key in sorted(world.keys)], DF]
+            for world, tables in (before, after)
+        ]
+        if f == fold[CHANGED]:
+            assert np.abs(one - two).max() < 1e-5
+            assert np.array_equal(*counts)
+        else:
+            assert np.abs(one - two).max() > 1e-2
+            assert not np.array_equal(*counts)
+
+
+def test_tags_of_a_folds_own_listeners_are_not_in_its_table(world, fold):
+    """The listener calls all their artists techno, whatever they are; only other folds see it."""
+    own = int(fold[CHANGED])
+    tags = ring_tags(PEOPLE)
+    lying = [
+        (who, key, "techno heard" if who == PEOPLE[CHANGED].id else tag, when)
+        for who, key, tag, when in tags
+    ]
+    _, before = build_tables(world, fold)
+    _, after = build_tables(built(PEOPLE, lying), fold)
+    rows = [world.keys.index(key) for key in list(PEOPLE[CHANGED].artists)[:4]]
+    for f in range(4):
+        one, two = before[f].inputs[rows, TAGS], after[f].inputs[rows, TAGS]
+        same = np.array_equal(one[:, -1], two[:, -1])  # how many tags
+        turned = np.abs(one @ one.T - two @ two.T).max() / np.abs(one @ one.T).max()
+        assert (same and turned < 0.01) == (f == own)
+
+
+def test_artists_of_one_fold_alone_are_nowhere_by_listening_in_its_table():
+    people = [*PEOPLE, make_profile("x", {"only x": 9, "artist 3": 2, "artist 4": 1})]
+    alone = built(people, ring_tags(PEOPLE))
+    fold = folds_of(alone.source, 4, seed=0)
+    _, tables = build_tables(alone, fold)
+    row = alone.keys.index("only x")
+    for f, table in enumerate(tables):
+        hidden = f == fold[-1]
+        assert table.inputs[row, DF].tolist() == pytest.approx(
+            [0, 0, 1] if hidden else [np.log(2) / 2, 1, 1]
+        )
+        near = np.allclose(table.inputs[row, FACTOR], table.by_content[row], atol=1e-5)
+        assert near == hidden
+
+
+def test_taggings_of_listeners_outside_training_are_not_used(world):
+    strangers = [("nobody", "artist 3", "metal heard", None)] * 9
+    assert np.array_equal(built(PEOPLE, [*ring_tags(PEOPLE), *strangers]).taggings, world.taggings)
+    assert len(world.taggings) == 4 * len(PEOPLE)
+    assert built(PEOPLE, strangers).taggings.shape == (0, 3)
+
+
+def test_folds_are_even_within_each_source():
+    source = np.array(["hetrec"] * 101 + ["mpd"] * 31 + ["file"] * 2)
+    fold = folds_of(source, 4, seed=3)
+    for origin in ("hetrec", "mpd", "file"):
+        sizes = Counter(fold[source == origin].tolist())
+        assert max(sizes.values()) - min(sizes.get(f, 0) for f in range(4)) <= 1
+    assert np.array_equal(fold, folds_of(source, 4, seed=3))
+    assert not np.array_equal(fold, folds_of(source, 4, seed=4))
+
+
+def test_rows_go_by_listeners_and_artists_known_by_content_follow(world):
+    df = listeners_of_artists(world)
+    assert (np.diff(df) <= 0).all()
+    heard = Counter(key for p in PEOPLE for key in p.artists)
+    assert df.tolist() == [heard[key] for key in world.keys]
+    extra = build_world(PEOPLE[:4], ring_content())
+    assert set(extra.keys) > {key for p in PEOPLE[:4] for key in p.artists}
+
+
+def test_a_playlist_counts_as_little_as_its_source():
+    people = [make_profile("0", {"artist 1": 3}), make_profile("0", {"artist 1": 1}, "mpd")]
+    assert listeners_of_artists(build_world(people)).tolist() == pytest.approx([1.3])
+
+
+def test_plays_count_relative_to_the_listeners_own(world):
+    row = world.weights[CHANGED].toarray().ravel()
+    logs = np.log1p([a.plays for a in PEOPLE[CHANGED].artists.values()])
+    expected = dict(zip(PEOPLE[CHANGED].artists, 5 + logs - logs.mean(), strict=True))
+    for key, weight in expected.items():
+        assert row[world.keys.index(key)] == pytest.approx(max(weight, 0.3), rel=1e-4)
+
+
+def test_artists_of_a_quarter_stand_together(world, tables):
+    whole, parts = tables
+    for table in (whole, *parts):
+        factors = table.inputs[:, FACTOR]
+        factors = factors / np.linalg.norm(factors, axis=1, keepdims=True)
+        at = np.array([quarter(key) for key in world.keys])
+        near = factors @ factors.T
+        assert near[at[:, None] == at].mean() > near[at[:, None] != at].mean() + 0.3
+
+
+def test_the_tables_of_the_folds_are_laid_onto_that_of_all(world, tables):
+    whole, parts = tables
+    heard = listeners_of_artists(world) >= 8
+    for part in parts:
+        a, b = whole.inputs[heard, FACTOR], part.inputs[heard, FACTOR]
+        cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+        assert np.median(cosines) > 0.8
+
+
+def test_an_unheard_artist_stands_where_its_content_says(world, tables):
+    whole, _ = tables
+    df = listeners_of_artists(world)
+    expected = whole.content_map.factors(whole.inputs[:, CONTENT])
+    np.testing.assert_allclose(whole.by_content, expected, atol=1e-5)
+    few = build_world(PEOPLE[:60], ring_content())
+    table, _ = build_tables(few, folds_of(few.source, 4, seed=0))
+    unheard = listeners_of_artists(few) == 0
+    np.testing.assert_allclose(
+        table.inputs[unheard][:, FACTOR], table.by_content[unheard], atol=1e-5
+    )
+    assert df.min() >= 0 and PRIOR_LISTENERS > 0
+
+
+def test_content_without_tags_ignores_them(world, tables):
+    whole, _ = tables
+    bare = whole.inputs[:, CONTENT].copy()
+    bare[:, : TAGS.stop - TAGS.start] = 0
+    np.testing.assert_allclose(whole.by_static, whole.content_map.factors(bare), atol=1e-5)
+    assert not np.allclose(whole.by_static, whole.by_content)
+
+
+def test_the_prior_is_a_precision(tables):
+    for table in (tables[0], *tables[1]):
+        assert np.linalg.eigvalsh(table.prior.astype(np.float64)).min() > 0
+
+
+def test_progress_rises_to_the_end(world, fold):
+    told: list[float] = []
+    build_tables(world, fold, progress=lambda share, text: told.append(share))
+    assert told == sorted(told) and 0.9 < told[-1] <= 1
+
+
+def test_the_same_seed_gives_the_same_tables(world, fold, tables):
+    again = build_tables(world, fold)
+    assert np.array_equal(again[0].inputs, tables[0].inputs)
+    assert all(np.array_equal(a.inputs, b.inputs) for a, b in zip(again[1], tables[1], strict=True))
+
+
+def test_without_content_and_tags_there_is_a_table_too():
+    bare = build_world(PEOPLE)
+    whole, parts = build_tables(bare, folds_of(bare.source, 4, seed=0))
+    assert len(parts) == 4 and np.isfinite(whole.inputs).all()
+    assert all(word in QUARTERS for word in built(PEOPLE).space.genre_words)
+    assert bare.space.genre_words == ()

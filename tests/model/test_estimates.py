@@ -1,0 +1,109 @@
+"""Genres and audio of artists of whom no table says anything."""
+
+import numpy as np
+from planted import QUARTERS, RING, quarter, ring, ring_content
+
+from twotower.core.domain import AUDIO, AUDIO_RANGE
+from twotower.model.artist_features import build_tables, build_world, folds_of
+from twotower.model.catalogue import NO_GENRE
+from twotower.model.estimates import GENRES_SHOWN, estimate_audio, estimate_genres
+from twotower.sources.datasets.artist_content import ArtistContent
+
+LISTENERS = ring(120)
+
+
+def table_of(content: list[ArtistContent], tags=()):
+    world = build_world(LISTENERS, content, tags)
+    return world, build_tables(world, folds_of(world.source, 4, seed=0))[0]
+
+
+def untold(world) -> list[int]:
+    """Rows of the artists of whom `ring_content` says nothing."""
+    return [row for row, key in enumerate(world.keys) if not world.genres[row]]
+
+
+def test_genres_are_learned_for_artists_of_whom_none_is_told():
+    world, table = table_of(ring_content())
+    words, ids = estimate_genres(world, table)
+    assert set(words) == set(QUARTERS) and ids.shape == (RING, GENRES_SHOWN)
+    rows = untold(world)
+    assert len(rows) == 40
+    right = [words[ids[row, 0]] == QUARTERS[quarter(world.keys[row])] for row in rows]
+    assert np.mean(right) > 0.85
+    told = [row for row in range(RING) if row not in rows]
+    assert np.mean([words[ids[row, 0]] == world.genres[row][0] for row in told]) > 0.95
+
+
+def test_no_genre_is_shown_twice_and_none_is_shown_where_unsure():
+    world, table = table_of(ring_content())
+    _, ids = estimate_genres(world, table)
+    for row in ids:
+        shown = row[row != NO_GENRE].tolist()
+        assert len(set(shown)) == len(shown)
+        assert row.tolist() == shown + [NO_GENRE] * (GENRES_SHOWN - len(shown))
+    assert (ids == NO_GENRE).any()
+
+
+def test_fewer_genres_than_are_shown_are_enough():
+    two = [c for c in ring_content() if c.genres[0] in ("metal", "jazz")]
+    world, table = table_of(two)
+    words, ids = estimate_genres(world, table)
+    assert words == ("jazz", "metal") and ids.shape == (RING, GENRES_SHOWN)
+    assert (ids[:, 2:] == NO_GENRE).all()
+
+
+def test_without_genres_there_are_no_words():
+    world, table = table_of([])
+    words, ids = estimate_genres(world, table)
+    assert words == () and (ids == NO_GENRE).all() and len(ids) == len(world.keys)
+
+
+def test_tags_of_two_listeners_or_more_are_genres_where_no_table_tells_any():
+    heard = [
+        (p.id, key, f"{QUARTERS[quarter(key)]} heard", None) for p in LISTENERS for key in p.artists
+    ]
+    alone = [(LISTENERS[0].id, key, "mine alone", None) for p in LISTENERS for key in p.artists]
+    world, table = table_of([], heard + alone)
+    words, ids = estimate_genres(world, table)
+    assert set(words) == {f"{quarter} heard" for quarter in QUARTERS}
+    right = [words[i] == f"{QUARTERS[quarter(k)]} heard"
+             for k, i in zip(world.keys, ids[:, 0], strict=True) if i != NO_GENRE]  # fmt: skip
+    assert np.mean(right) > 0.95
+
+
+def test_audio_is_learned_in_its_own_units_and_ranges():
+    world, table = table_of(ring_content())
+    audio = estimate_audio(world, table).astype(float)
+    assert audio.shape == (RING, len(AUDIO))
+    for column, name in enumerate(AUDIO):
+        low, high = AUDIO_RANGE[name]
+        assert low <= audio[:, column].min() and audio[:, column].max() <= high
+    energy, tempo = audio[:, AUDIO.index("energy")], audio[:, AUDIO.index("tempo")]
+    rows = untold(world)
+    at = np.array([quarter(world.keys[row]) for row in rows])
+    assert [tempo[rows][at == q].mean() for q in range(4)] == sorted(
+        tempo[rows][at == q].mean() for q in range(4)
+    )
+    assert np.corrcoef(energy[rows], at)[0, 1] > 0.8
+
+
+def test_audio_doesnt_look_at_the_audio_it_estimates():
+    """Two artists alike in all but what the tables say of their sound come out alike."""
+    content = ring_content()
+    odd = next(at for at, c in enumerate(content) if c.key == "artist 3")
+    world, table = table_of(content)
+    before = estimate_audio(world, table)
+    lying = [
+        ArtistContent(c.key, c.name, c.genres, {n: AUDIO_RANGE[n][1] for n in AUDIO}, c.popularity)
+        if at == odd else c for at, c in enumerate(content)
+    ]  # fmt: skip
+    moved, after = table_of(lying)
+    row, other = world.keys.index("artist 3"), moved.keys.index("artist 3")
+    energy = AUDIO.index("energy")
+    assert abs(float(estimate_audio(moved, after)[other, energy] - before[row, energy])) < 0.1
+
+
+def test_with_too_little_audio_there_is_none():
+    silent = [ArtistContent(c.key, c.name, c.genres) for c in ring_content()]
+    world, table = table_of(silent)
+    assert estimate_audio(world, table).shape == (0, len(AUDIO))

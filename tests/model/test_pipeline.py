@@ -1,0 +1,104 @@
+"""From profiles to a model: who may be trained on, and what is kept of it."""
+
+import numpy as np
+import pytest
+from planted import make_profile, ring, ring_content, ring_tags
+
+from twotower.core.domain import SPOTIFY_WEB_API, Playlist
+from twotower.core.errors import BadProfile
+from twotower.evaluation.methods.base import Training
+from twotower.evaluation.splits import hashed_id
+from twotower.model.pipeline import (
+    FEWEST_ARTISTS,
+    FEWEST_LISTENERS,
+    OneWay,
+    TwoTowers,
+    fit,
+    two_towers,
+)
+from twotower.model.towers import ModelConfig
+from twotower.model.training import TrainConfig
+
+SHORT = TrainConfig(steps=2)
+LISTENERS = ring(48)
+
+
+def test_profiles_that_came_through_spotifys_web_api_are_never_trained_on():
+    theirs = make_profile("secret", dict.fromkeys(map(str, range(9)), 1.0), SPOTIFY_WEB_API)
+    with pytest.raises(BadProfile, match="policy forbids training"):
+        fit([*LISTENERS, theirs], config=SHORT)
+
+
+def test_too_few_profiles_are_refused_with_both_numbers():
+    small = [make_profile(f"s{n}", {"artist 1": 1.0}) for n in range(90)]
+    with pytest.raises(BadProfile, match=f"only 30 of 120 .* {FEWEST_LISTENERS}"):
+        fit([*LISTENERS[:30], *small], config=SHORT)
+    with pytest.raises(BadProfile, match="only 0 of 0"):
+        fit([], config=SHORT)
+
+
+def test_small_profiles_are_left_out_and_hashes_are_kept_of_the_others():
+    small = make_profile("small", {"artist 1": 1.0, "mine": 2.0, "own": 1.0})
+    embedder = fit([*LISTENERS, small], config=SHORT)
+    assert len(small.artists) < FEWEST_ARTISTS
+    assert embedder.trained_on == tuple(sorted(hashed_id(p) for p in LISTENERS))
+    assert embedder.catalogue.row("mine") is None
+    assert embedder.about["profiles"] == {"hetrec": 48}
+    assert not any(p.id in repr(embedder.about) for p in LISTENERS)
+
+
+def test_about_tells_how_it_was_trained():
+    told: list[int] = []
+    shares: list[float] = []
+    embedder = fit(
+        LISTENERS,
+        ring_content(),
+        ring_tags(LISTENERS),
+        config=SHORT,
+        on_record=lambda record: told.append(record.step),
+        progress=lambda share, text: shares.append(share),
+    )
+    assert told == [2] and embedder.about["records"][-1]["step"] == 2
+    assert embedder.about["training"]["steps"] == 2
+    assert embedder.about["artists"] == len(embedder.catalogue) == 200
+    assert shares and max(shares) <= 1
+
+
+def test_listeners_of_any_origin_and_with_playlists_are_trained_on():
+    mixed = [
+        make_profile(p.id, {k: a.plays for k, a in p.artists.items()}, origin)
+        for p, origin in zip(LISTENERS, ["file", "lastfm", "mpd", "hetrec"] * 12, strict=True)
+    ]
+    named = [make_profile("named", {"artist 1": 2.0, "a": 1, "b": 1, "c": 1})]
+    object.__setattr__(named[0], "playlists", (Playlist("jazz"),))
+    embedder = fit([*mixed, *named], ring_content(), config=SHORT)
+    assert len(embedder.trained_on) == 49
+
+
+def test_the_towers_are_a_method_that_evaluate_can_ask():
+    method = two_towers(config=SHORT, model_config=ModelConfig(shared=True))(
+        Training(tuple(LISTENERS), content=tuple(ring_content()))
+    )
+    assert isinstance(method, TwoTowers) and method.name == "two towers"
+    queries, candidates = ring(3, seed=1), ring(5, seed=2)
+    scores = method.scores(queries, candidates)
+    assert scores.shape == (3, 5) and np.abs(scores).max() <= 1 + 1e-5
+    np.testing.assert_allclose(scores, method.scores(candidates, queries).T, atol=1e-5)  # shared
+    own = two_towers(config=SHORT)(Training(tuple(LISTENERS)))
+    assert own.vectors(queries, asking=True).shape == (3, 128)
+    there, back = (
+        OneWay(own.embedder).scores(*pair)
+        for pair in ((queries, candidates), (candidates, queries))
+    )
+    np.testing.assert_allclose(own.scores(queries, candidates), (there + back.T) / 2, atol=1e-5)
+    np.testing.assert_allclose(
+        own.scores(queries, queries), own.scores(queries, queries).T, atol=1e-5
+    )
+
+
+def test_playlists_may_be_left_out():
+    lists = tuple(ring(10, origin="mpd", seed=3))
+    training = Training(tuple(LISTENERS), playlists=lists)
+    with_them = two_towers(config=SHORT)(training).embedder.about["profiles"]
+    without = two_towers(config=SHORT, playlists=False)(training).embedder.about["profiles"]
+    assert with_them == {"hetrec": 48, "mpd": 10} and without == {"hetrec": 48}

@@ -1,0 +1,423 @@
+"""Learning on: what enters a model, when it is served, and how it is gone back from."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from learning import (
+    CONSENTING,
+    JOINED,
+    NEW,
+    SELDOM,
+    SHARED,
+    base,
+    by_model,
+    joining,
+    member,
+    quick_map,
+    settle,
+    shaken,
+)
+from planted import ring, ring_content, ring_tags
+from servers import fresh, postgres
+
+from twotower.bundle import shipped
+from twotower.community import Community, new_id
+from twotower.community.registry import REFUSED, Generations
+from twotower.community.scale.partitions import spread
+from twotower.core.errors import CommunityError, IncompatibleModel
+from twotower.core.settings import Settings
+from twotower.evaluation.metrics import ranks_of_positives
+from twotower.evaluation.splits import halves
+from twotower.matching.matcher import Matcher
+from twotower.model.artist_features import RIDGE_CAP
+from twotower.model.embedder import Embedder
+from twotower.model.pipeline import TwoTowers, fit, prepare
+from twotower.model.training import TrainConfig
+from twotower.retraining import refresh as renewal
+from twotower.retraining.consent import consented, is_held
+from twotower.retraining.full import learned_on_all, rotation_onto
+from twotower.retraining.gate import Check
+from twotower.retraining.refresh import back, refresh
+from twotower.retraining.towers_only import learned_on_members, with_new_artists
+from twotower.retrieval import projection
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(projection, "fit_map", quick_map)
+    monkeypatch.setattr(shipped, "PAIRS", 2000)
+
+
+@pytest.fixture
+def embedder(planted_assets) -> Embedder:
+    return Embedder.load(planted_assets / "model")
+
+
+@pytest.fixture
+def said_yes(embedder):
+    pairs = [(p.id, p) for p in joining()[:CONSENTING]]
+    return consented(pairs, embedder.catalogue.row_of)
+
+
+def mrr(embedder: Embedder, people) -> float:
+    queries, candidates = halves(people, 0)
+    scores = TwoTowers(embedder).scores(queries, candidates)
+    return float((1 / ranks_of_positives(scores, np.arange(len(scores)))).mean())
+
+
+# Who and what is learned from
+
+
+def test_an_artist_that_few_share_never_enters_and_one_of_enough_does(embedder, said_yes):
+    having = [p for p in said_yes.training if NEW in p.artists]
+    assert 5 <= len(having) <= SHARED
+    assert [each.key for each in said_yes.new] == [NEW]
+    assert said_yes.new[0].name == "Newly Found"
+    assert set(said_yes.new[0].genres) == {"metal", "jazz"}
+    assert said_yes.left_out == 1
+    everyone = (*said_yes.training, *said_yes.held)
+    assert not any(SELDOM in p.artists for p in everyone)
+    strict = consented(
+        [(p.id, p) for p in joining()[:CONSENTING]], embedder.catalogue.row_of, share=SHARED + 1
+    )
+    assert strict.new == () and strict.left_out == 2
+
+
+def test_a_tenth_is_held_out_and_always_the_same(said_yes):
+    held = {p.id for p in said_yes.held}
+    assert held == {f"m{n}" for n in range(CONSENTING) if is_held(f"m{n}")}
+    assert held.isdisjoint(p.id for p in said_yes.training)
+    share = np.mean([is_held(f"someone {n}") for n in range(5000)])
+    assert share == pytest.approx(0.1, abs=0.02)
+
+
+# Learning with the base data
+
+
+def test_new_tables_are_turned_into_the_basis_that_the_weights_know(embedder, said_yes):
+    listeners = ring(160, artists=16, hits=16)
+    more = [*listeners, *said_yes.training]
+    space = embedder.content.space
+    before = prepare(listeners, ring_content(), ring_tags(listeners), space=space)
+    now = prepare(more, ring_content(), ring_tags(listeners), space=space)
+    row = {key: at for at, key in enumerate(before.world.keys)}
+    here, there = np.array([(at, row[k]) for at, k in enumerate(now.world.keys) if k in row]).T
+    old = before.tables[1].inputs[there, :64]
+    new = now.tables[1].inputs[here, :64]
+    turn = rotation_onto(embedder, now.world.keys, now.tables[1])
+    np.testing.assert_allclose(turn @ turn.T, np.eye(64), atol=1e-4)
+
+    def off(factors: np.ndarray) -> float:
+        weight = np.minimum(embedder.catalogue.df[there], RIDGE_CAP)[:, None]
+        return float(np.linalg.norm(weight * (factors - old)) / np.linalg.norm(weight * old))
+
+    assert off(new @ turn) < 0.75 * off(new)
+
+
+def test_training_goes_on_from_the_weights_there_are(embedder, said_yes):
+    sources = base()
+    args = (list(sources.listeners), sources.content, sources.tags, said_yes)
+    learned = learned_on_all(embedder, *args, steps=25)
+    people = ring(150, artists=16, hits=8, seed=9)
+    near = (embedder.embed(people) * learned.embed(people)).sum(1)
+    assert near.mean() > 0.9
+    fresh = fit(
+        [*sources.listeners, *said_yes.training],
+        sources.content,
+        sources.tags,
+        config=TrainConfig(steps=25),
+    )
+    assert (embedder.embed(people) * fresh.embed(people)).sum(1).mean() < near.mean() - 0.05
+    assert mrr(learned, people) > mrr(embedder, people) - 0.01
+    assert NEW in learned.catalogue.row_of
+    assert SELDOM not in learned.catalogue.row_of
+
+
+# Learning without the base data
+
+
+def test_a_new_artist_is_put_where_its_listeners_are(embedder, said_yes):
+    invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
+    moved = "artist 20"  # of the first quarter
+    assert embedder.catalogue.row(moved) is not None
+    renamed = [
+        replace(p, artists={("novel" if k == moved else k): a for k, a in p.artists.items()})
+        for p in said_yes.training
+    ]
+    new = consented([(p.id, p) for p in renamed], embedder.catalogue.row_of)
+    assert "novel" in [each.key for each in new.new]
+    wider = with_new_artists(embedder, new, invented)
+    row = wider.catalogue.row("novel")
+    assert row >= len(embedder.catalogue)
+    vectors = wider.items.vectors[1:].numpy()
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    to_all = vectors[: len(embedder.catalogue)] @ vectors[row]
+    nearest = np.argsort(-to_all)[:10]
+    near = [embedder.catalogue.keys[at] for at in nearest]
+    on_ring = [int(key.split()[1]) for key in near if key.startswith("artist")]
+    assert len(on_ring) >= 7 and np.mean([number < 60 for number in on_ring]) >= 0.8
+    np.testing.assert_array_equal(
+        wider.items.vectors[: len(embedder.catalogue) + 1], embedder.items.vectors
+    )
+
+
+def test_without_base_data_the_towers_learn_and_the_invented_stay(embedder):
+    invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
+    joined = ring(250, artists=16, hits=8, origin="file", seed=5)
+    said_yes = consented([(p.id, p) for p in joined], embedder.catalogue.row_of)
+    learned = learned_on_members(
+        embedder, invented, said_yes, known=embedder.catalogue.row_of, steps=60
+    )
+    assert (embedder.embed(invented) * learned.embed(invented)).sum(1).mean() > 0.99
+    people = ring(400, artists=16, hits=8, seed=9)
+    assert mrr(learned, people) > mrr(embedder, people)
+
+
+# The whole of it
+
+
+def test_a_refresh_serves_the_new_model_with_everyone_in_it(settings):
+    old = Matcher.load(settings)
+    outcome = refresh(settings, steps=25, data=base())
+    assert outcome.switched and outcome.base, outcome.reason
+    assert outcome.new_artists == 1 and outcome.left_out == 1
+    names = [check.name for check in outcome.checks]
+    assert "invented listeners, halves" in names and "halves-other, germany" in names
+    assert not any(check.fell for check in outcome.checks)
+    assert outcome.embedded == 200 + JOINED
+    assert outcome.moved["listeners"] == 200 + JOINED
+    assert 0 < outcome.moved["median"] <= outcome.moved["p90"]
+    assert set(outcome.seconds) == {
+        "reading", "learning", "checks", "embedding", "map", "switching"
+    }  # fmt: skip
+    new = Matcher.load(settings)
+    assert (new.version, new.generation) == (outcome.model, outcome.model)
+    assert old.version == outcome.before and not old.is_current() and new.is_current()
+    assert set(new.crowd().ids) == set(old.crowd().ids)
+    assert np.isfinite(new.crowd().places).all()
+    assert new.catalogue.row(NEW) is not None
+    assert by_model(settings) == {outcome.before: 200 + JOINED, outcome.model: 200 + JOINED}
+    profile = joining()[0]
+    user = new.embedder.embed([profile], "user")[0]
+    assert user @ new.crowd().user[new.crowd().row_of("m0")] > 0.98
+    old.community.close()
+    new.community.close()
+
+
+def test_without_base_data_a_refresh_goes_through_too(settings):
+    outcome = refresh(settings, steps=10)
+    assert outcome.switched and not outcome.base, outcome.reason
+    assert Matcher.load(settings).catalogue.row(NEW) is not None
+
+
+@pytest.mark.parametrize("servers", [1, 3])
+def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
+    planted_assets, tmp_path, servers
+):
+    with postgres(servers) as running:
+        url = fresh(running[0])
+        if servers > 1:
+            spread(url, [fresh(each) for each in running], community=new_id())
+        settings = settle(tmp_path, planted_assets, url)
+        served = Matcher.load(settings)
+        everyone = set(served.crowd().ids)
+        assert len(everyone) == 200 + JOINED and served.is_current()
+        outcome = refresh(settings, steps=5)
+        assert outcome.switched and outcome.new_artists == 1, outcome.reason
+        assert outcome.embedded == 200 + JOINED
+
+        assert not served.is_current()
+        late = replace(ring(1, origin="file", seed=78)[0], id="late")
+        served.community.join(member(served.embedder, late, training=False))  # not switched over
+        now = Matcher.load(settings)
+        assert (now.version, now.generation) == (outcome.model, outcome.model)
+        crowd = now.crowd()
+        assert set(crowd.ids) == {*everyone, "late"} and np.isfinite(crowd.places).all()
+        user = now.embedder.embed([joining()[0]], "user")[0]
+        assert user @ crowd.user[crowd.row_of("m0")] > 0.98
+        assert now.catalogue.row(NEW) is not None
+
+        assert back(settings) == (outcome.model, outcome.before)
+        assert not now.is_current() and served.is_current()
+        then = Matcher.load(settings)
+        assert (then.version, then.generation) == (outcome.before, None)
+        assert set(then.crowd().ids) == {*everyone, "late"} == set(served.crowd().ids)
+        assert by_model(settings) == {outcome.before: 201 + JOINED, outcome.model: 201 + JOINED}
+        for each in (served, now, then):
+            each.community.close()
+
+
+def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(settings):
+    outcome = refresh(settings, learn=lambda embedder, _: shaken(embedder, 3.0))
+    assert not outcome.switched
+    assert "held-out members, halves fell" in outcome.reason
+    assert "invented listeners, halves fell" in outcome.reason
+    matcher = Matcher.load(settings)
+    assert (matcher.version, matcher.generation) == (outcome.before, None)
+    assert set(by_model(settings)) == {outcome.before}
+    aside = Generations.of(settings).folder / REFUSED
+    assert Embedder.load(aside / "model").version == outcome.model
+
+
+@pytest.mark.parametrize("strength", [1e-3, 3.0])
+def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
+    first = refresh(settings, learn=lambda embedder, _: shaken(embedder, 1e-2))
+    folder = Generations.of(settings).folder
+
+    def state():
+        files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        community = Community.open(settings.community, model_version=first.model)
+        told = community.stats(), community.epoch(), community.previous()
+        community.close()
+        return files.keys(), {p: t for p, t in files.items() if p.name != ".lock"}, told
+
+    before = state()
+    dry = refresh(settings, dry_run=True, learn=lambda embedder, _: shaken(embedder, strength))
+    assert dry.dry_run and not dry.switched and dry.good == (strength < 1)
+    assert state() == before and not Generations.of(settings).work.exists()
+    meant = refresh(settings, learn=lambda embedder, _: shaken(embedder, strength))
+    assert (meant.model, meant.checks, meant.reason) == (dry.model, dry.checks, dry.reason)
+    assert meant.switched == dry.good
+
+
+def test_a_dry_run_of_the_whole_gives_the_model_that_is_served_when_it_is_meant(settings):
+    dry = refresh(settings, steps=5, data=base(), dry_run=True)
+    assert (dry.base, dry.switched, dry.embedded, dict(dry.moved)) == (True, False, 0, {})
+    assert set(dry.seconds) == {"reading", "learning", "checks"}
+    assert refresh(settings, steps=5, data=base()).model == dry.model
+
+
+def test_a_refresh_that_fails_leaves_nothing_half_made(settings, monkeypatch):
+    def broken(*args, **more):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(renewal, "laid_out", broken)
+    with pytest.raises(OSError, match="No space"):
+        refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    assert not Generations.of(settings).work.exists()
+    assert Generations.of(settings).names() == []
+
+
+def test_a_check_falls_only_beyond_its_interval():
+    assert Check("x", 9, 0.5, 0.4, -0.2, -0.01).fell
+    assert not Check("x", 9, 0.5, 0.4, -0.2, 0.01).fell
+    assert not Check("x", 9, 0.5, 0.4, -0.2, -0.01, allowed=0.1).fell
+    assert Check("x", 9, 0.5, 0.3, -0.3, -0.11, allowed=0.1).fell
+
+
+def test_back_serves_the_model_before_to_who_joined_since_too(settings):
+    outcome = refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    new = Matcher.load(settings)
+    late = replace(ring(1, origin="file", seed=77)[0], id="late")
+    new.community.join(member(new.embedder, late, training=False))
+    assert back(settings) == (outcome.model, outcome.before)
+    old = Matcher.load(settings)
+    assert (old.version, old.generation) == (outcome.before, None)
+    assert old.crowd().row_of("late") is not None
+    assert np.isfinite(old.crowd().places[old.crowd().row_of("late")]).all()
+    with pytest.raises(CommunityError, match="none before"):
+        back(settings)
+
+
+def test_older_generations_go_with_their_vectors(settings):
+    versions = [
+        refresh(settings, seed=n, learn=lambda e, _, n=n: shaken(e, 1e-3 * (n + 1))).model
+        for n in range(3)
+    ]
+    assert len(set(versions)) == 3
+    assert set(by_model(settings)) == set(versions[1:])
+    assert Generations.of(settings).names() == sorted(versions[1:])
+    assert back(settings) == (versions[2], versions[1])
+
+
+def test_communities_that_share_a_folder_of_models_leave_each_others_alone(
+    planted_assets, tmp_path
+):
+    both = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        settings = settle(tmp_path / name, planted_assets)
+        both.append(replace(settings, models=tmp_path / "models"))
+    one, other = both
+    first = refresh(one, learn=lambda e, _: shaken(e, 1e-2)).model
+    made = [refresh(other, learn=lambda e, _, n=n: shaken(e, 1e-3 * n)).model for n in (1, 2, 3)]
+    assert Generations.of(one).names() == sorted([first, *made[1:]])
+    served = Matcher.load(one)
+    assert served.generation == first and len(served.crowd()) == 200 + JOINED
+    assert back(one)[0] == first and back(other) == (made[2], made[1])
+    served.community.close()
+
+
+def test_too_few_who_consent_are_told(planted_assets, tmp_path):
+    settings = Settings(tmp_path, planted_assets, f"sqlite:///{tmp_path / 'c.sqlite'}")
+    with pytest.raises(CommunityError, match="needs 20"):
+        refresh(settings)
+
+
+def test_only_one_refresh_is_at_work(settings):
+    with Generations.of(settings).alone(), pytest.raises(CommunityError, match="wait for it"):
+        refresh(settings)
+
+
+def test_who_joins_by_a_server_that_is_not_switched_over_is_found_too(settings):
+    old = Matcher.load(settings)
+    refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    late = replace(ring(1, origin="file", seed=78)[0], id="late")
+    old.community.join(member(old.embedder, late, training=False))
+    crowd = Matcher.load(settings).crowd()
+    assert np.isfinite(crowd.places[crowd.row_of("late")]).all()
+    assert Community.open(settings.community, model_version="").active() is not None
+
+
+def test_generations_stand_beside_the_file_or_where_they_are_named(tmp_path):
+    beside = Settings(tmp_path, tmp_path, "sqlite:////data/c.sqlite?timeout=3")
+    assert beside.generations == Path("/data/c.sqlite.models")
+    named = Settings.from_env({"TWOTOWER_MODELS": "/models"})
+    assert named.generations == Path("/models")
+    elsewhere = Settings(tmp_path, tmp_path, "postgresql://host/c")
+    assert elsewhere.generations.name == "models"
+
+
+def test_what_one_changes_during_a_refresh_is_what_is_served(settings, monkeypatch):
+    changed = replace(ring(1, artists=16, hits=8, origin="file", seed=991)[0], id="m5")
+    before = renewal.laid_out
+
+    def meanwhile(*args, **more):
+        now = Matcher.load(settings)
+        now.community.update(member(now.embedder, changed, training=True))
+        now.community.close()
+        return before(*args, **more)
+
+    monkeypatch.setattr(renewal, "laid_out", meanwhile)
+    assert refresh(settings, learn=lambda model, _: shaken(model)).switched
+    now = Matcher.load(settings)
+    crowd = now.crowd()
+    served = crowd.user[crowd.row_of("m5")]
+    assert served @ now.embedder.embed([changed], "user")[0] > 0.99
+
+
+@pytest.mark.parametrize("with_base", [False, True])
+def test_an_artist_goes_when_those_who_shared_it_have_left(settings, with_base):
+    data = base() if with_base else None
+    first = refresh(settings, steps=5, data=data)
+    opened = Community.open(settings.community, model_version=first.model)
+    having = [f"m{n}" for n in range(SHARED)]
+    for id in having[1:]:
+        opened.leave(id)
+    opened.close()
+    second = refresh(settings, steps=5, data=data)
+    folder = Generations.of(settings).folder
+    known = [Embedder.load(folder / each.model / "model").catalogue for each in (first, second)]
+    assert known[0].row(NEW) is not None and known[1].row(NEW) is None
+
+
+def test_without_the_folder_of_the_model_that_is_served_one_can_go_back(settings):
+    made = refresh(settings, learn=lambda model, _: shaken(model))
+    shutil.rmtree(Generations.of(settings).folder / made.model)
+    with pytest.raises(IncompatibleModel, match="refresh --back"):
+        Matcher.load(settings)
+    assert back(settings)[0] == made.model
+    assert len(Matcher.load(settings).crowd()) > JOINED - CONSENTING

@@ -1,0 +1,104 @@
+"""A refresh as an operator sees it in a terminal, and a visitor who is on a page meanwhile."""
+
+import json
+
+import numpy as np
+import pytest
+from learning import quick_map, shaken
+from planted import ring
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+from world import INDEX
+
+from twotower.bundle import shipped
+from twotower.cli.main import app
+from twotower.retraining import refresh
+from twotower.retrieval import projection
+from twotower.ui import session
+
+
+@pytest.fixture
+def environment(settings, monkeypatch):
+    """The settings as an operator gives them."""
+    monkeypatch.setenv("TWOTOWER_ASSETS", str(settings.assets))
+    monkeypatch.setenv("TWOTOWER_COMMUNITY", settings.community)
+    monkeypatch.setenv("TWOTOWER_DATA", str(settings.data))
+    monkeypatch.delenv("TWOTOWER_MODELS", raising=False)
+    monkeypatch.setattr(projection, "fit_map", quick_map)
+    monkeypatch.setattr(shipped, "PAIRS", 2000)
+    return settings
+
+
+def planted(monkeypatch, strength: float) -> None:
+    """Let a refresh learn nothing but noise, weak or strong."""
+    monkeypatch.setattr(
+        refresh, "learned_on_members", lambda embedder, *_, **__: shaken(embedder, strength)
+    )
+
+
+def test_the_command_refreshes_and_goes_back(environment, monkeypatch):
+    planted(monkeypatch, 1e-3)
+    made = CliRunner().invoke(app, ["refresh", "--json"])
+    assert made.exit_code == 0, made.stderr
+    outcome = json.loads(made.stdout)
+    assert outcome["switched"] and not outcome["base"] and outcome["moved"]["median"] >= 0
+    back = CliRunner().invoke(app, ["refresh", "--back", "--json"])
+    assert json.loads(back.stdout) == {"before": outcome["model"], "model": outcome["before"]}
+    again = CliRunner().invoke(app, ["refresh", "--back"])
+    assert again.exit_code == 2 and "there is none before it" in again.stderr
+    both = CliRunner().invoke(app, ["refresh", "--back", "--steps", "3"])
+    assert both.exit_code == 2 and "--json alone" in both.stderr
+
+
+def test_the_command_tries_without_switching(environment, monkeypatch):
+    planted(monkeypatch, 1e-3)
+    tried = CliRunner().invoke(app, ["refresh", "--dry-run"])
+    assert tried.exit_code == 0, tried.stderr
+    assert "dry run: no check fell; model" in tried.stdout
+    assert "invented listeners, halves: MRR" in tried.stdout
+    told = json.loads(CliRunner().invoke(app, ["refresh", "--dry-run", "--json"]).stdout)
+    assert (told["dry_run"], told["switched"], told["moved"]) == (True, False, {})
+    none = CliRunner().invoke(app, ["refresh", "--back"])
+    assert none.exit_code == 2 and "there is none before it" in none.stderr
+    both = CliRunner().invoke(app, ["refresh", "--back", "--dry-run"])
+    assert both.exit_code == 2 and "--json alone" in both.stderr
+    planted(monkeypatch, 3.0)
+    bad = CliRunner().invoke(app, ["refresh", "--dry-run"])
+    assert bad.exit_code == 1 and "the model before is served on" in bad.stderr
+    assert not (environment.generations / "refused").exists()
+
+
+def test_the_command_says_why_a_model_was_refused(environment, monkeypatch):
+    planted(monkeypatch, 3.0)
+    made = CliRunner().invoke(app, ["refresh"])
+    assert made.exit_code == 1
+    assert "the model before is served on" in made.stderr and "fell" in made.stderr
+    assert "invented listeners, halves: MRR" in made.stdout
+    told = CliRunner().invoke(app, ["refresh", "--json"])
+    assert told.exit_code == 1 and json.loads(told.stdout)["switched"] is False
+
+
+def test_a_page_that_is_open_goes_on_with_the_new_model(environment):
+    session._load.cache_clear()
+    session.load_matcher.clear()
+    try:
+        page = AppTest.from_file(str(INDEX), default_timeout=60).run()
+        page.session_state["profile"] = ring(1, artists=16, origin="file", seed=41)[0]
+        page.switch_page("neighbours.py").run()
+        assert not page.exception
+        before, old = page.session_state["portrait"], session.load_matcher()
+        outcome = refresh.refresh(environment, learn=lambda embedder, _: shaken(embedder, 1e-2))
+        assert outcome.switched, outcome.reason
+        page.run()
+        assert not page.exception
+        after, now = page.session_state["portrait"], session.load_matcher()
+        assert (old.version, now.version) == (outcome.before, outcome.model)
+        assert after.profile is before.profile and after is not before
+        np.testing.assert_allclose(
+            after.user_vector, now.embedder.embed([before.profile], "user")[0], atol=1e-6
+        )
+        assert not np.allclose(after.user_vector, before.user_vector, atol=1e-4)
+        assert page.session_state["found"].portrait is after
+    finally:
+        session._load.cache_clear()
+        session.load_matcher.clear()

@@ -1,0 +1,85 @@
+"""Plays that two files tell: found by title and time, each once."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twotower.core.domain import Play
+from twotower.sources.dedup import EARLIER_S, LATER_S, Heard
+
+NOON = 1_714_564_800
+
+
+def play(at: int, track: str | None = "Monkey", ms: int | None = None, count: int = 1) -> Play:
+    return Play("Low", track, at=datetime.fromtimestamp(at, UTC), ms_played=ms, count=count)
+
+
+def known(first: list[Play], second: list[Play], *, kinds=("extended", "listens")) -> list[bool]:
+    """Of each play of a second file, whether the first has it."""
+    heard = Heard()
+    assert not any(heard.is_known(one, kinds[0]) for one in first)
+    heard.next_file(kinds[0])
+    return [heard.is_known(one, kinds[1]) for one in second]
+
+
+def test_the_begin_of_a_play_is_compared_wherever_a_source_tells_its_end():
+    first = [play(NOON + 200, ms=200_000)]
+    for told in (NOON, NOON + 200, NOON - EARLIER_S, NOON + LATER_S):
+        assert known(first, [play(told)]) == [True]
+    for told in (NOON - EARLIER_S - 1, NOON + LATER_S + 1):
+        assert known(first, [play(told)]) == [False]
+
+
+def test_one_play_answers_for_one():
+    assert known([play(NOON)], [play(NOON), play(NOON + 1)]) == [True, False]
+    assert known([play(NOON), play(NOON + 240)], [play(NOON), play(NOON + 240)]) == [True, True]
+
+
+def test_files_of_one_kind_are_compared_to_the_second():
+    same = {"kinds": ("extended", "extended")}
+    assert known([play(NOON)], [play(NOON)], **same) == [True]
+    assert known([play(NOON)], [play(NOON + 60)], **same) == [False]
+
+
+def test_a_third_file_is_compared_with_both():
+    heard = Heard()
+    for kind in ("extended", "listens", "table"):
+        found = heard.is_known(play(NOON), kind)
+        assert found == (kind != "extended")
+        heard.next_file(kind)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Monkey", "MONKEY!", True),
+        ("Monkey - Remastered 2011", "Monkey", True),
+        ("Monkey (Live at Home)", "Monkey", True),
+        ("Café", "Cafe\u0301", True),
+        ("(What's So Funny)", "What's so funny", True),
+        ("東京", "東京 - Single Version", True),
+        ("!!!", "!!!", True),
+        ("Monkey", "Donkey", False),
+        ("Half-Life", "Half", False),
+    ],
+)
+def test_titles_are_the_same_but_for_their_version(one: str, other: str, same: bool):
+    assert known([play(NOON, one)], [play(NOON, other)]) == [same]
+
+
+@pytest.mark.parametrize("told", [Play("Low", "Monkey"), play(NOON, None), play(NOON, count=3)])
+def test_what_has_no_time_or_title_is_never_taken_for_another(told: Play):
+    assert known([told], [told]) == [False]
+
+
+TIMES = st.lists(st.integers(NOON, NOON + 7200), max_size=30)
+
+
+@given(TIMES, TIMES)
+def test_no_more_plays_are_known_than_were_told(first: list[int], second: list[int]):
+    found = known([play(at) for at in first], [play(at) for at in second])
+    assert sum(found) <= min(len(first), len(second))
+    same = known([play(at) for at in first], [play(at) for at in first], kinds=("a", "a"))
+    assert all(same)

@@ -1,0 +1,51 @@
+"""Profiles in addresses: what goes in comes out again, and nothing of a file goes in."""
+
+import pytest
+from world import PlantedCatalogue, profile_of
+
+from twotower.core.domain import Profile
+from twotower.ui import profile_edits, url_state
+
+CATALOGUE = PlantedCatalogue()
+DEMO = profile_of("Amara Jazz", id="demo-jazz", origin="demo")
+
+
+def read(told) -> Profile | None:
+    demo = told.get("demo", [None])[0]
+    return url_state.meant(demo, told.get("artist", []), demos=[DEMO], catalogue=CATALOGUE)
+
+
+def test_picked_artists_come_back_with_how_much_they_are_liked():
+    two = profile_edits.with_artist(profile_edits.picked("Amara Jazz"), "Nobody")
+    two = profile_edits.with_liking(two, "amara jazz", "live for")
+    told = url_state.told(two)
+    assert told == {"artist": ["9 amara jazz", "1 nobody"]}
+    assert {key: a.plays for key, a in read(told).artists.items()} == {
+        "amara jazz": 9,
+        "nobody": 1,
+    }
+    assert read(told).artists["amara jazz"].name == "Amara Jazz"
+    assert read(told).origin == "picked"
+
+
+def test_a_demo_listener_comes_back_whole():
+    assert url_state.told(DEMO) == {"demo": ["jazz"]}
+    assert read(url_state.told(DEMO)) is DEMO
+
+
+def test_nothing_that_came_from_a_file_goes_into_an_address():
+    assert url_state.told(profile_of("Amara Jazz", origin="file")) == {}
+    assert url_state.told(None) == {}
+
+
+def test_a_long_list_stays_out_of_the_address():
+    names = [f"Artist {n}" for n in range(url_state.LONGEST + 1)]
+    assert url_state.told(profile_of(*names)) == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1 ", "1 \u200b", "7 amara jazz", "amara jazz", "1e999 x"]
+)
+def test_what_makes_no_sense_is_passed_over(text):
+    assert read({"artist": [text]}) is None
+    assert read({"demo": ["nobody"], "artist": [text]}) is None

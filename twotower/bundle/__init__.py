@@ -1,0 +1,1 @@
+"""Contents of assets/: synthetic listeners, demos, and how they are built."""

@@ -1,0 +1,293 @@
+"""What ships beside the model: invented listeners, their vectors, the map, what pairs are like.
+
+`assets/community/` holds `listeners.jsonl.gz` (profiles), `vectors.npz` and `community.json`;
+`build` makes all of it from a model and real listening, and `Shipped.load` checks that it belongs
+together.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twotower.bundle.demos import DEMOS
+from twotower.community import Member
+from twotower.core.domain import AUDIO, Area, Listener, Profile, artist_key
+from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.model.catalogue import Catalogue
+from twotower.model.embedder import Embedder
+from twotower.retrieval import projection
+from twotower.retrieval.similarity import People, nearness, order, similarity_of_pairs, wanted
+from twotower.retrieval.similarity import similarity as similarity_of
+from twotower.retrieval.topk import top_k
+from twotower.sources.profiles import profile_to_json, read_profiles
+
+FORMAT = 1
+LISTED_ARTISTS = 100  # most played artists that others see
+LISTED_GENRES = 5
+RECORDED = 10  # neighbours of each demo listener, kept to compare with
+PAIRS = 200_000  # random pairs behind the percentiles
+FOLDER = "community"
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The invented community of one model version."""
+
+    folder: Path
+    model_version: str
+    digest: str  # of all that is in the folder
+    quantiles: np.ndarray  # (1001,) similarity of random pairs, ascending
+    areas: tuple[Area, ...]
+    audio: Mapping[str, tuple[float, float, float]]  # 10th, 50th, 90th percentile of listeners
+    about: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, assets: Path, *, model_version: str) -> "Shipped":
+        """MissingData where it is absent, IncompatibleModel where it is of another model."""
+        folder = assets / FOLDER
+        if not (folder / "community.json").is_file():
+            raise MissingData(
+                f"no community in {folder}: restore the shipped assets, or make them with "
+                "`make assets`"
+            )
+        try:
+            document = json.loads((folder / "community.json").read_text(encoding="utf-8"))
+            if document["format"] != FORMAT:
+                raise IncompatibleModel(
+                    f"the shipped community has format {document['format']}, this program reads "
+                    f"{FORMAT}: restore assets/{FOLDER}"
+                )
+            files = document["files"]
+            found = {name: _sha256(folder / name) for name in files}
+            version = document["model_version"]
+            shipped = cls(
+                folder,
+                version,
+                hashlib.sha256(json.dumps([version, files]).encode()).hexdigest(),
+                np.array(document["quantiles"], np.float64),
+                tuple(Area(**area) for area in document["areas"]),
+                {name: (a, b, c) for name, (a, b, c) in document["audio"].items()},
+                document["about"],
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IncompatibleModel(
+                f"the shipped community can't be read ({error}): restore assets/{FOLDER}"
+            ) from error
+        if version != model_version:
+            raise IncompatibleModel(
+                f"the shipped community is of model {version}, the model here is {model_version}: "
+                "make both with `make assets`, or restore them"
+            )
+        for name, digest in files.items():
+            if found[name] != digest:
+                raise IncompatibleModel(f"{name} is damaged: restore assets/{FOLDER}")
+        return shipped
+
+    @property
+    def reliability(self) -> float:
+        """Mean share, 0..1, of a listener's 15 nearest that the map shows among the 15 nearest."""
+        return float(self.about["map reliability"])
+
+    def percentile(self, similarity: float) -> float:
+        """Share of random pairs, 0..100, that are less similar."""
+        share = np.interp(similarity, self.quantiles, np.linspace(0, 100, len(self.quantiles)))
+        return float(share)
+
+    @cached_property
+    def vectors(self) -> Mapping[str, np.ndarray]:
+        """Arrays `ids` (n,), `user` and `candidate` (n, d) float32, `places` (n, 2)."""
+        with np.load(self.folder / "vectors.npz", allow_pickle=False) as arrays:
+            return {
+                name: arrays[name].astype(np.float32) if name != "ids" else arrays[name]
+                for name in ("ids", "user", "candidate", "places")
+            }
+
+    def profiles(self) -> Iterator[Profile]:
+        with gzip.open(self.folder / "listeners.jsonl.gz", "rb") as file:
+            yield from read_profiles(io.BytesIO(file.read()), where="listeners.jsonl.gz")
+
+    def members(self) -> Iterator[Member]:
+        """The invented listeners as rows for the community."""
+        vectors = self.vectors
+        genres = self.about["genres"]
+        for row, profile in enumerate(self.profiles()):
+            if profile.id != vectors["ids"][row]:
+                raise IncompatibleModel(
+                    f"listener {row + 1} is {profile.id} in one file and {vectors['ids'][row]} in "
+                    f"another: restore assets/{FOLDER}"
+                )
+            x, y = vectors["places"][row]
+            yield Member(
+                Listener(
+                    profile.id,
+                    profile.name,
+                    profile.origin,
+                    listed_artists(profile),
+                    tuple(genres[row]),
+                    (float(x), float(y)),
+                ),
+                unit(vectors["user"][row]),
+                unit(vectors["candidate"][row]),
+                map_version=self.digest[:12],
+            )
+
+
+def build(
+    assets: Path,
+    embedder: Embedder,
+    profiles: Sequence[Profile],
+    *,
+    seed: int = 0,
+    places: np.ndarray | None = None,
+    about: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Shipped:
+    """Write the community of these invented profiles for this model, and give it as loaded.
+
+    Where `places` (n, 2) are given, the map is theirs and none is fitted.
+    """
+    tell = progress or (lambda share, text: None)
+    folder = assets / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    tell(0.0, "embedding the listeners")
+    user = embedder.embed(profiles, "user").astype(np.float16)
+    candidate = embedder.embed(profiles, "candidate").astype(np.float16)
+    wide = unit(candidate.astype(np.float32))
+    tell(0.2, "fitting the map")
+    if places is None:
+        places = projection.fit_map(wide, seed=seed)
+    tags = [genre_weights(profile, embedder.catalogue) for profile in profiles]
+    named = projection.areas(places, tags, seed=seed)
+    kept = projection.reliability(wide, places)
+    tell(0.9, "writing")
+    listed = [[(artist_key(name), n) for name, n in listed_artists(p)] for p in profiles]
+    people = People(unit(user.astype(np.float32)), wide, embedder.reader.read(listed))
+    similarity = pair_similarity(people, seed=seed)
+    audio = _audio_percentiles(profiles, embedder.catalogue)
+    _write_gz(folder / "listeners.jsonl.gz", profiles)
+    arrays = {
+        "ids": np.array([p.id for p in profiles]),
+        "user": user,
+        "candidate": candidate,
+        "places": places.astype(np.float32),
+    }
+    np.savez_compressed(folder / "vectors.npz", **arrays)  # type: ignore[arg-type]
+    names = ("listeners.jsonl.gz", "vectors.npz")
+    document = {
+        "format": FORMAT,
+        "model_version": embedder.version,
+        "files": {name: _sha256(folder / name) for name in names},
+        "quantiles": [round(float(q), 5) for q in np.quantile(similarity, np.linspace(0, 1, 1001))],
+        "areas": [asdict(area) for area in named],
+        "audio": audio,
+        "about": {
+            "seed": seed,
+            "listeners": len(profiles),
+            "map reliability": round(float(np.nanmean(kept)), 3),
+            "genres": [_top_genres(weights) for weights in tags],
+            "recorded": record(embedder, [p.id for p in profiles], people),
+            **(about or {}),
+        },
+    }
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    (folder / "community.json").write_text(text, encoding="utf-8")
+    tell(1.0, "done")
+    return Shipped.load(assets, model_version=embedder.version)
+
+
+def record(
+    embedder: Embedder, ids: Sequence[str], people: People
+) -> dict[str, list[tuple[str, float]]]:
+    """Demo id -> (listener id, similarity) of the nearest among these, to compare with later.
+
+    A demo of which the model knows nothing is left out.
+    """
+    scores = similarity_of(people, people)
+    near = nearness(scores, ~np.eye(len(scores), dtype=bool))
+    found = {}
+    for demo in DEMOS:
+        if not embedder.knows(demo):
+            continue
+        one = embedder.people([demo])
+        among, _ = top_k(people.candidate, one.user[0], wanted(RECORDED))
+        rows, similarity = order(one, people.take(among), near[among], RECORDED)
+        nearby = zip(among[rows].tolist(), similarity.tolist(), strict=True)
+        found[demo.id] = [(ids[row], round(value, 4)) for row, value in nearby]
+    return found
+
+
+def listed_artists(profile: Profile) -> tuple[tuple[str, float], ...]:
+    """(name, plays) of the most played artists, as many as others see."""
+    ordered = sorted(profile.artists.values(), key=lambda a: (-a.plays, a.name))
+    return tuple((a.name, a.plays) for a in ordered[:LISTED_ARTISTS])
+
+
+def genre_weights(profile: Profile, catalogue: Catalogue) -> dict[str, float]:
+    """Genre -> weight over the profile's artists, from the catalogue's estimates."""
+    weights: dict[str, float] = {}
+    for key, artist in profile.artists.items():
+        words = catalogue.genres_of(key)
+        for word in words:
+            weights[word] = weights.get(word, 0.0) + float(np.log1p(artist.plays)) / len(words)
+    return weights
+
+
+def pair_similarity(people: People, *, seed: int = 0) -> np.ndarray:
+    """Similarity of random pairs of different listeners, (at most PAIRS,)."""
+    rng = np.random.default_rng([seed, 5])
+    a, b = rng.integers(0, len(people), (2, PAIRS))
+    a, b = a[a != b], b[a != b]
+    return similarity_of_pairs(people.take(a), people.take(b))
+
+
+def weighted_spread(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """values (n, m), weights (n,) -> weighted mean and standard deviation, each (m,)."""
+    share = (weights / weights.sum())[:, None]
+    mean = (values * share).sum(0)
+    return mean, np.sqrt((np.square(values - mean) * share).sum(0))
+
+
+def _audio_percentiles(profiles: Sequence[Profile], catalogue: Catalogue) -> dict[str, list[float]]:
+    means = []
+    for profile in profiles:
+        rows = [catalogue.row_of[key] for key in profile.artists if key in catalogue.row_of]
+        plays = np.array([a.plays for k, a in profile.artists.items() if k in catalogue.row_of])
+        if rows and len(catalogue.audio):
+            values = catalogue.audio[rows].astype(np.float64)
+            if np.isfinite(values).all():
+                means.append(weighted_spread(values, plays)[0])
+    if not means:
+        return {}
+    cuts = np.percentile(np.array(means), [10, 50, 90], axis=0).T
+    return {name: [round(float(v), 4) for v in cut] for name, cut in zip(AUDIO, cuts, strict=True)}
+
+
+def _top_genres(weights: Mapping[str, float]) -> list[str]:
+    ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+    return [word for word, _ in ordered[:LISTED_GENRES]]
+
+
+def _write_gz(path: Path, profiles: Sequence[Profile]) -> None:
+    with gzip.GzipFile(path, "wb", mtime=0) as file:
+        for profile in profiles:
+            line = json.dumps(profile_to_json(profile), ensure_ascii=False, separators=(",", ":"))
+            file.write(line.encode() + b"\n")
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The same of length one, as float32."""
+    norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norm, 1e-9), dtype=np.float32)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,1 @@
+"""For communities of more than 300,000 members."""

@@ -1,0 +1,1 @@
+"""Shared ground: domain types, names, errors, settings, files and background jobs."""

@@ -1,0 +1,1 @@
+"""Evaluation of the model and its baselines."""

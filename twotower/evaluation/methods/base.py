@@ -1,0 +1,139 @@
+"""What a method is: fitted on a `Training`, it says how near people are.
+
+The towers and every baseline are such, and some of them can do more (`Recommends`, `HasVectors`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import scipy.sparse as sp
+
+from twotower.core.domain import Profile
+from twotower.sources.datasets.readers import ArtistContent, Tagging
+
+MEAN_WEIGHT, LEAST_WEIGHT = 5.0, 0.3  # of the artists of one listener
+SCALED = " + LS"  # ends the name of a method after local scaling
+
+
+class Method(Protocol):
+    """Something fitted that says how near people are."""
+
+    @property
+    def name(self) -> str: ...
+
+    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """(Q, N), larger is nearer."""
+        ...
+
+
+@runtime_checkable
+class Recommends(Protocol):
+    """A method that fits artists to people by itself, without neighbours."""
+
+    def recommend(self, profiles: Sequence[Profile], keys: Sequence[str]) -> np.ndarray:
+        """(profiles, keys), larger fits better; what a profile has already is not left out."""
+        ...
+
+
+@runtime_checkable
+class HasVectors(Protocol):
+    """A method whose scores are cosines of vectors."""
+
+    def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
+        """(n, k) unit vectors of people who ask, or of people who are found."""
+        ...
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that a method may see; nothing in it comes from a listener of the test."""
+
+    listeners: tuple[Profile, ...]
+    playlists: tuple[Profile, ...] = ()  # each as a listener of another kind
+    tags: tuple[Tagging, ...] = ()  # those that the listeners gave
+    content: tuple[ArtistContent, ...] = ()
+    seed: int = 0
+
+
+Fit = Callable[[Training], Method]
+_Kind = TypeVar("_Kind", bound=Method)
+
+
+def remembered(fit: Callable[[Training], _Kind]) -> Callable[[Training], _Kind]:
+    """The same fit, kept until another training comes: what is built on it costs nothing more."""
+    last: list[tuple[Training, _Kind]] = []
+
+    def fitted(training: Training) -> _Kind:
+        if not last or last[0][0] is not training:
+            last[:] = [(training, fit(training))]
+        return last[0][1]
+
+    return fitted
+
+
+@dataclass(frozen=True)
+class Summed:
+    """Two methods as one: the scores of the first, and a share of the second's."""
+
+    first: Method
+    second: Method
+    share: float
+    name: str
+
+    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        first = np.asarray(self.first.scores(queries, candidates))
+        return first + self.share * np.asarray(self.second.scores(queries, candidates))
+
+
+def summed(first: Fit, second: Fit, share: float, name: str) -> Fit:
+    """Both fits as one; `share` of the second's scores is added."""
+
+    def fitted(training: Training) -> Method:
+        return Summed(first(training), second(training), share, name)
+
+    return fitted
+
+
+def listens(profiles: Sequence[Profile], columns: Mapping[str, int]) -> sp.csr_matrix:
+    """(listeners, artists) of log(1 + plays), moved to the same mean for each listener.
+
+    So a playlist, a year and a decade of listening weigh the same. Artists without a column are
+    left out, after the mean was taken.
+    """
+    rows, cols, weights = [], [], []
+    for row, profile in enumerate(profiles):
+        logs = np.log1p([artist.plays for artist in profile.artists.values()])
+        if len(logs):
+            logs = np.maximum(logs - logs.mean() + MEAN_WEIGHT, LEAST_WEIGHT)
+        for key, weight in zip(profile.artists, logs.tolist(), strict=True):
+            column = columns.get(key)
+            if column is not None:
+                rows.append(row)
+                cols.append(column)
+                weights.append(weight)
+    values = np.asarray(weights, np.float32)
+    return sp.csr_matrix(
+        (values, (rows, cols)), shape=(len(profiles), len(columns)), dtype=np.float32
+    )
+
+
+def columns_of(profiles: Sequence[Profile]) -> dict[str, int]:
+    """A column for each artist that someone has, in the order of their keys."""
+    keys = sorted({key for profile in profiles for key in profile.artists})
+    return {key: column for column, key in enumerate(keys)}
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Rows of length one; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-12))
+
+
+def weighted_plays(training: Training, playlists: float) -> tuple[dict[str, int], sp.csr_matrix]:
+    """Columns, and `listens` of all listeners, then of playlists times their weight if above 0."""
+    added = training.playlists if playlists else ()
+    columns = columns_of([*training.listeners, *added])
+    both = [listens(training.listeners, columns), listens(added, columns) * playlists]
+    return columns, sp.vstack(both, format="csr", dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Facade: embed a profile, rank its neighbours, explain them."""

@@ -1,0 +1,161 @@
+"""How near each listener of a community is to people at all; worked out when somebody asks."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twotower.community import Community, Crowd
+from twotower.core.domain import Listener, artist_key
+from twotower.retrieval.similarity import NEAREST, Listening, ListeningReader, People, similarity
+
+SAMPLE = 5000  # listeners by whom nearness is told, at most
+AT_ONCE = 256  # rows held against the sample in one product
+MANY = 500  # changes of the sample after which all is worked out anew
+MOST_TOLD = 5000  # listeners of whom the nearest are kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """The nearest of a sample to one listener."""
+
+    ids: tuple[str, ...]
+    scores: tuple[float, ...]
+    seen: int  # how many of those added to the sample were looked at
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    seq: int  # of the crowd that it was taken from
+    ids: tuple[str, ...]
+    row_of: dict[str, int]
+    people: People
+    added: tuple[str, ...] = ()  # in this order, since something was worked out
+    told: dict[str, _Near] = field(default_factory=dict)  # of whom was asked for
+
+
+class Surroundings:
+    """What the ranking needs of a crowd beside its vectors. Safe to share between threads.
+
+    Nobody who has left is in it: when the crowd changes, all that rests on who left or changed is
+    worked out anew, and who came is looked at beside what was known.
+    """
+
+    def __init__(
+        self, community: Community, reader: ListeningReader, *, sample: int = SAMPLE
+    ) -> None:
+        self.community, self.reader = community, reader
+        self._most = sample
+        self._lock = threading.Lock()
+        self._sample: _Sample | None = None
+
+    def ready(self, crowd: Crowd) -> None:
+        """Read what is needed of a crowd before somebody waits for it."""
+        self._of(crowd)
+
+    def listening_of(self, crowd: Crowd, ids: Sequence[str]) -> Listening:
+        """What these listeners play, of what others may see."""
+        sample = self._of(crowd)
+        places = [sample.row_of.get(id, -1) for id in ids]
+        if all(place >= 0 for place in places):
+            return sample.people.listening.take(places)
+        return self._read(ids)
+
+    def nearness_of(self, crowd: Crowd, ids: Sequence[str], people: People) -> np.ndarray:
+        """(n,) mean similarity of each listener to the nearest ten of the sample."""
+        sample = self._of(crowd)
+        if len(sample.told) > MOST_TOLD:
+            sample.told.clear()
+        known = [sample.told.get(id) for id in ids]
+        by_seen: dict[int, list[int]] = {}
+        for at, near in enumerate(known):
+            if near is None:
+                by_seen.setdefault(-1, []).append(at)
+            elif near.seen < len(sample.added):
+                by_seen.setdefault(near.seen, []).append(at)
+        for seen, late in by_seen.items():
+            # all of the sample, or only those who came since
+            came = sample.ids if seen < 0 else dict.fromkeys(sample.added[seen:])
+            rows = [sample.row_of[id] for id in came if id in sample.row_of]
+            for start in range(0, len(late), AT_ONCE):
+                part = late[start : start + AT_ONCE]
+                scores = similarity(people.take(part), sample.people.take(rows))
+                for at, line in zip(part, scores, strict=True):
+                    near = _nearest(ids[at], line, rows, sample, known[at])
+                    sample.told[ids[at]] = known[at] = near
+        best = [near.scores if near is not None else () for near in known]
+        return np.array([sum(each) / len(each) if each else 0.0 for each in best])
+
+    def _of(self, crowd: Crowd) -> _Sample:
+        sample = self._sample
+        if sample is not None and sample.seq == crowd.seq:
+            return sample
+        with self._lock:
+            if self._sample is None or self._sample.seq != crowd.seq:
+                self._sample = self._taken(crowd, self._sample)
+            return self._sample
+
+    def _taken(self, crowd: Crowd, before: _Sample | None) -> _Sample:
+        """Everyone, or as many as count; who was in the sample and is unchanged stays in it."""
+        if before is not None and not (before.ids and len(crowd)):
+            before = None  # of nobody the width of vectors isn't known
+        if before is None:
+            stay, where = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        else:
+            where = crowd.rows_of(before.ids)
+            same = where >= 0
+            same[same] = crowd.seqs[where[same]] <= before.seq
+            stay = np.flatnonzero(same)[: self._most]
+            where = where[stay]
+        more = np.zeros(0, np.int64)
+        if len(stay) < min(self._most, len(crowd)):
+            more = np.setdiff1d(np.arange(len(crowd)), where)
+            if len(more) > self._most - len(stay):
+                more = np.random.default_rng(0).permutation(more)[: self._most - len(stay)]
+        new = tuple(crowd.ids[row] for row in more)
+        people = People(crowd.user[more], crowd.candidate[more], self._read(new))
+        ids, added, told = new, new, dict[str, _Near]()
+        if before is not None:
+            kept = before.people if len(stay) == len(before.ids) else before.people.take(stay)
+            people = kept.followed_by(people) if new else kept
+            ids = (*(before.ids[row] for row in stay), *new)
+            added = (*before.added, *new)
+            gone = set(before.ids).difference(ids).union(new)
+            if len(added) <= MANY and len(gone) <= MANY:
+                known = dict(before.told)  # others may add to it meanwhile
+                rows = crowd.rows_of(tuple(known))
+                there = rows >= 0
+                there[there] = crowd.seqs[rows[there]] <= before.seq
+                told = {
+                    id: near
+                    for (id, near), same in zip(known.items(), there, strict=True)
+                    if same and gone.isdisjoint(near.ids)
+                }
+        if not told:
+            added = ()
+        return _Sample(crowd.seq, ids, {id: row for row, id in enumerate(ids)}, people, added, told)
+
+    def _read(self, ids: Sequence[str]) -> Listening:
+        """Of who has just left there are no artists."""
+        found = {listener.id: listener for listener in self.community.get(ids)}
+        return self.reader.read([listed(found[id]) if id in found else () for id in ids])
+
+
+def _nearest(
+    id: str, line: np.ndarray, rows: Sequence[int], sample: _Sample, known: _Near | None
+) -> _Near:
+    """Of a listener whose scores with these rows of the sample are `line`, and of who was known."""
+    best = np.argsort(-line, kind="stable")[: NEAREST + 1]  # oneself may be among them
+    found = [(float(line[at]), sample.ids[rows[at]]) for at in best]
+    found = [pair for pair in found if pair[1] != id]
+    if known is not None:
+        found += zip(known.scores, known.ids, strict=True)
+    found = sorted(found, key=lambda pair: -pair[0])[:NEAREST]
+    scores, ids = tuple(score for score, _ in found), tuple(each for _, each in found)
+    return _Near(ids, scores, len(sample.added))
+
+
+def listed(listener: Listener) -> list[tuple[str, float]]:
+    """(artist key, plays) of what others may see of a listener."""
+    return [(artist_key(name), plays) for name, plays in listener.artists]

@@ -1,0 +1,294 @@
+"""All that a page or a command needs: embed a profile, rank its neighbours, place it on the map."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from twotower.bundle import shipped
+from twotower.bundle.demos import DEMOS
+from twotower.bundle.shipped import Shipped
+from twotower.community import Community, Crowd
+from twotower.community.registry import Generations, catch_up
+from twotower.core.domain import (
+    AUDIO,
+    Area,
+    Artist,
+    Listener,
+    Neighbour,
+    Profile,
+    Recognised,
+    Spread,
+    artist_key,
+)
+from twotower.core.errors import CommunityError, EmptyProfile
+from twotower.core.names import look
+from twotower.core.settings import Settings
+from twotower.matching.local_density import Surroundings
+from twotower.model.catalogue import Catalogue
+from twotower.model.embedder import Embedder, played
+from twotower.retrieval import projection
+from twotower.retrieval.similarity import People, order, wanted
+
+SHARED_SHOWN, DISCOVER_SHOWN = 12, 8
+GENRES_SHOWN = 14
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """One listener as the model sees them now."""
+
+    profile: Profile
+    user_vector: np.ndarray  # (D,) unit
+    candidate_vector: np.ndarray  # (D,) unit
+    settled: float  # of the D dimensions, how many the profile settles; grows with what is known
+    recognised: Recognised
+    artists: tuple[Artist, ...]  # most played first
+    genres: tuple[tuple[str, float], ...]  # shares of the listening, largest first
+    audio: Mapping[str, Spread]
+    audio_is_estimate: bool  # from the artists, not from the listener's own tracks
+    seconds: float  # that both embeddings took
+
+
+class Matcher:
+    """The model and the community together. Safe to share between threads."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        community: Community,
+        shipped: Shipped,
+        *,
+        generation: str | None = None,
+    ) -> None:
+        self.embedder, self.community, self.shipped = embedder, community, shipped
+        self.generation = generation  # None is what ships
+        self.reader = embedder.reader
+        self.around = Surroundings(community, self.reader)
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Matcher":
+        """The model that the community names, or else the shipped one, and the community.
+
+        At first use it is seeded with the invented listeners. MissingData or IncompatibleModel
+        where assets are absent or don't belong together, CommunityError where the database can't
+        be opened.
+        """
+        torch.set_num_threads(1)
+        opened = Community.open(settings.community, model_version="")
+        try:
+            generation = opened.active()
+            generations = Generations.of(settings)
+            folder = generations.at(generation)
+            embedder = Embedder.load(folder / "model")
+            together = Shipped.load(folder, model_version=embedder.version)
+            community = opened.of_model(embedder.version)
+            if generation is None:
+                community.seed(together.members(), digest=together.digest)
+            else:
+                catch_up(community, embedder, together.digest[:12])
+        except BaseException:
+            opened.close()
+            raise
+        matcher = cls(embedder, community, together, generation=generation)
+        matcher.around.ready(matcher.crowd())
+        return matcher
+
+    @property
+    def version(self) -> str:
+        """Of the model; vectors of another are never compared with its own."""
+        return self.embedder.version
+
+    def is_current(self) -> bool:
+        """Whether the community is still served by this model, as far as can be told."""
+        try:
+            return self.community.epoch()[1] == self.generation
+        except CommunityError:
+            return True
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.embedder.catalogue
+
+    def demos(self) -> tuple[Profile, ...]:
+        """Five listeners with different tastes, to try the program with."""
+        return DEMOS
+
+    def crowd(self) -> Crowd:
+        return self.community.crowd()
+
+    def epoch(self) -> tuple[int, str | None]:
+        """The community's last change and the generation of models that it serves."""
+        return self.community.epoch()
+
+    def areas(self) -> tuple[Area, ...]:
+        return self.shipped.areas
+
+    def map_reliability(self) -> float:
+        """Mean share, 0..1, of a listener's 15 nearest that are among the 15 nearest on the map."""
+        return self.shipped.reliability
+
+    def community_audio(self) -> Mapping[str, tuple[float, float, float]]:
+        """Attribute -> 10th, 50th and 90th percentile of the invented listeners' means."""
+        return self.shipped.audio
+
+    def people(self, ids: Sequence[str]) -> list[Listener]:
+        """Those of them who can be found, in this order."""
+        return self.community.get(ids)
+
+    def named_like(self, text: str, count: int) -> list[Listener]:
+        """Some of those whose pseudonyms have a text in them, as it looks at a glance."""
+        return self.community.named_like(look(text), count)
+
+    def person(self, listener_id: str) -> Listener | None:
+        found = self.community.get([listener_id])
+        return found[0] if found else None
+
+    def look(self, profile: Profile) -> Portrait:
+        """Embed the profile now; EmptyProfile where the model knows nothing in it."""
+        recognised = self.embedder.recognise(profile)
+        if not self.embedder.knows(profile):
+            raise EmptyProfile(_too_little(profile))
+        began = time.perf_counter()
+        user = self.embedder.embed([profile], "user")[0]
+        candidate = self.embedder.embed([profile], "candidate")[0]
+        settled = float(self.embedder.evidence([profile])[0])
+        seconds = time.perf_counter() - began
+        audio = profile.audio or self._estimated_audio(profile)
+        return Portrait(
+            profile=profile,
+            user_vector=user,
+            candidate_vector=candidate,
+            settled=settled,
+            recognised=recognised,
+            artists=tuple(
+                sorted(profile.artists.values(), key=lambda artist: (-artist.plays, artist.name))
+            ),
+            genres=self._genres(profile),
+            audio=audio,
+            audio_is_estimate=not profile.audio,
+            seconds=seconds,
+        )
+
+    def neighbours(
+        self, portrait: Portrait, count: int = 10, *, own: str | None = None
+    ) -> tuple[Neighbour, ...]:
+        """The nearest listeners, nearest first; the similarity is the same from both sides.
+
+        `own` is the id under which the person is in the community: nobody is their own neighbour.
+        """
+        crowd, me = self.crowd(), portrait.profile
+        near = self.community.nearest(portrait.user_vector, wanted(count), crowd=crowd)
+        near = near.without(own or me.id)
+        one = People(
+            portrait.user_vector[None],
+            portrait.candidate_vector[None],
+            self.reader.read([played(me)]),
+        )
+        among = People(near.user, near.candidate, self.around.listening_of(crowd, near.ids))
+        rows, similarity = order(one, among, self.around.nearness_of(crowd, near.ids, among), count)
+        ids = [near.ids[row] for row in rows]
+        people = {listener.id: listener for listener in self.community.get(ids)}
+        found = [
+            (people[id], float(value))
+            for id, value in zip(ids, similarity, strict=True)
+            if id in people  # or has just left
+        ]
+        fits = self._fits(portrait, [listener for listener, _ in found])
+        return tuple(
+            Neighbour(
+                listener,
+                rank,
+                value,
+                self.percentile(value),
+                self._shared(portrait.profile, listener),
+                self._discover(portrait.profile, listener, fits),
+            )
+            for rank, (listener, value) in enumerate(found, 1)
+        )
+
+    def percentile(self, similarity: float) -> float:
+        """Share of random pairs of the community, 0..100, that are less similar."""
+        return self.shipped.percentile(similarity)
+
+    def place(self, portrait: Portrait, *, own: str | None = None) -> tuple[float, float]:
+        """Where the listener goes on the map, `own` left out; NaN where nobody has a place."""
+        count = projection.NEIGHBOURS + (own is not None)
+        near = self.community.nearest(portrait.user_vector, count, placed=True).without(own)
+        x, y = projection.place(near.places[: projection.NEIGHBOURS])
+        return float(x), float(y)
+
+    def _genres(self, profile: Profile) -> tuple[tuple[str, float], ...]:
+        weights: dict[str, float] = dict(profile.genres)
+        if not weights:
+            for key, artist in profile.artists.items():
+                words = artist.genres or self.catalogue.genres_of(key)
+                for word in words:
+                    weights[word] = weights.get(word, 0.0) + artist.plays / len(words)
+        total = sum(weights.values())
+        ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+        return tuple((word, weight / total) for word, weight in ordered[:GENRES_SHOWN])
+
+    def _estimated_audio(self, profile: Profile) -> Mapping[str, Spread]:
+        known = [
+            (artist.plays, self.catalogue.audio_of(key)) for key, artist in profile.artists.items()
+        ]
+        known = [(plays, audio) for plays, audio in known if audio]
+        if not known:
+            return {}
+        plays = np.array([each for each, _ in known])
+        values = np.array([[audio[name] for name in AUDIO] for _, audio in known])
+        mean, std = shipped.weighted_spread(values, plays)
+        return {
+            name: Spread(float(m), float(s)) for name, m, s in zip(AUDIO, mean, std, strict=True)
+        }
+
+    def _shared(self, profile: Profile, listener: Listener) -> tuple[str, ...]:
+        """Artists that both have: rare ones, and those that both play much, come first."""
+        theirs = {artist_key(name): plays for name, plays in listener.artists}
+        both = [key for key in theirs if key in profile.artists]
+        mine_most = max((a.plays for a in profile.artists.values()), default=1.0)
+        their_most = max(theirs.values(), default=1.0)
+
+        def telling(key: str) -> float:
+            row = self.catalogue.row(key)
+            rarity = 1 / np.log(3 + (self.catalogue.df[row] if row is not None else 0))
+            mine = np.log1p(profile.artists[key].plays) / np.log1p(mine_most)
+            return float(rarity * mine * np.log1p(theirs[key]) / np.log1p(their_most))
+
+        both.sort(key=lambda key: (-telling(key), key))
+        return tuple(profile.artists[key].name for key in both[:SHARED_SHOWN])
+
+    def _fits(self, portrait: Portrait, people: Sequence[Listener]) -> Mapping[str, float]:
+        """Artist key -> cosine of me and of a listener who has this artist alone."""
+        theirs = {artist_key(name) for person in people for name, _ in person.artists}
+        missing = sorted(theirs - portrait.profile.artists.keys())
+        known = {key: row for key in missing if (row := self.catalogue.row(key)) is not None}
+        cosines = self.embedder.embed_alone(list(known.values())) @ portrait.user_vector
+        return dict(zip(known, cosines.tolist(), strict=True))
+
+    def _discover(
+        self, profile: Profile, listener: Listener, fits: Mapping[str, float]
+    ) -> tuple[str, ...]:
+        theirs = [(fits.get(artist_key(name), -1.0), name) for name, _ in listener.artists]
+        missing = [(fit, name) for fit, name in theirs if artist_key(name) not in profile.artists]
+        missing.sort(key=lambda pair: (-pair[0], pair[1]))
+        return tuple(name for _, name in missing[:DISCOVER_SHOWN])
+
+
+def without(profile: Profile, key: str) -> Profile:
+    """The profile without one artist and that artist's tracks; groups of the whole stay."""
+    artists = {k: a for k, a in profile.artists.items() if k != key}
+    tracks = tuple(t for t in profile.tracks if artist_key(t.artist) != key)
+    return replace(profile, artists=artists, tracks=tracks)
+
+
+def _too_little(profile: Profile) -> str:
+    known = len(profile.artists)
+    what = f"none of the {known} artists is known" if known else "there is no artist yet"
+    return (
+        f"too little to tell: {what}, and there are no genres, audio attributes or playlists that "
+        "say something. Add three artists that many people know, or a file with genres"
+    )

@@ -1,0 +1,1 @@
+"""Two-tower model: profiles to unit vectors."""

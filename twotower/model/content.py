@@ -1,0 +1,197 @@
+"""What is known of an artist besides who plays it: genres, audio, name, listeners' tags.
+
+Each is turned into a few dense numbers by a fixed linear map that is fitted once, kept with the
+model, and applied alike to an artist of the catalogue and to one never seen before.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from twotower.core.domain import AUDIO
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+GENRE_DIM, NAME_DIM, TAG_DIM = 32, 32, 64
+NAME_BUCKETS = 4096
+AUDIO_WIDTH = len(AUDIO) + 2  # nine attributes, popularity, a flag for "known"
+GENRE_WIDTH = GENRE_DIM + 1  # and a flag
+TAG_WIDTH = TAG_DIM + 1  # and how many tags
+
+
+@cache
+def _hasher() -> "HashingVectorizer":
+    """Counts of character 2- to 4-grams; imported late, for it takes a second."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    return HashingVectorizer(
+        analyzer="char_wb",
+        ngram_range=(2, 4),
+        n_features=NAME_BUCKETS,
+        alternate_sign=False,
+        norm=None,
+    )
+
+
+def _grams(names: Sequence[str]) -> sp.csr_matrix:
+    """(n, NAME_BUCKETS) log1p counts; half characters, which have no bytes, count as "?"."""
+    grams = _hasher().transform([name.encode("utf-8", "replace").decode() for name in names])
+    grams.data = np.log1p(grams.data)
+    return grams
+
+
+@dataclass(frozen=True)
+class ContentSpace:
+    """Fitted maps from genres, audio and names to numbers; a plain bag of arrays."""
+
+    genre_words: tuple[str, ...]
+    genre_idf: np.ndarray  # (words,)
+    genre_basis: np.ndarray  # (words, GENRE_DIM)
+    name_idf: np.ndarray  # (NAME_BUCKETS,)
+    name_basis: np.ndarray  # (NAME_BUCKETS, NAME_DIM)
+    audio_mean: np.ndarray  # (10,) nine attributes and popularity
+    audio_std: np.ndarray  # (10,)
+
+    @classmethod
+    def fit(
+        cls,
+        genres: Sequence[Sequence[str]],
+        names: Sequence[str],
+        audio: np.ndarray,
+        *,
+        seed: int = 0,
+    ) -> "ContentSpace":
+        """genres and names one entry an artist; audio (artists, 10) with NaN where unknown."""
+        counted: dict[str, int] = {}
+        for words in genres:
+            for word in set(words):
+                counted[word] = counted.get(word, 0) + 1
+        kept = tuple(sorted(w for w, n in counted.items() if n >= 5))
+        idf = np.log((1 + len(genres)) / (1 + np.array([counted[w] for w in kept]))) + 1
+        space = cls(
+            kept,
+            idf.astype(np.float32),
+            np.zeros((len(kept), GENRE_DIM), np.float32),
+            np.ones(NAME_BUCKETS, np.float32),
+            np.zeros((NAME_BUCKETS, NAME_DIM), np.float32),
+            _finite(np.nanmean, audio, 0.0),
+            np.maximum(_finite(np.nanstd, audio, 1.0), 1e-3),
+        )
+        genre_rows = space._genre_rows(genres)
+        grams = _grams(names)
+        seen = np.asarray((grams > 0).sum(0)).ravel()
+        name_idf = (np.log((1 + len(names)) / (1 + seen)) + 1).astype(np.float32)
+        name_rows = _unit_rows(grams @ sp.diags(name_idf))
+        return cls(
+            kept,
+            space.genre_idf,
+            _basis(genre_rows, GENRE_DIM, seed),
+            name_idf,
+            _basis(name_rows, NAME_DIM, seed),
+            space.audio_mean,
+            space.audio_std,
+        )
+
+    @cached_property
+    def genre_row(self) -> Mapping[str, int]:
+        return {word: row for row, word in enumerate(self.genre_words)}
+
+    @cached_property
+    def genre_set(self) -> frozenset[str]:
+        return frozenset(self.genre_words)
+
+    def genres(self, genres: Sequence[Sequence[str] | Mapping[str, float]]) -> np.ndarray:
+        """(n, GENRE_WIDTH): tf-idf in the fitted basis and a flag; zeros where none is known."""
+        rows = self._genre_rows(genres)
+        dense = (rows @ self.genre_basis) * np.sqrt(GENRE_DIM)
+        known = (np.diff(rows.indptr) > 0).astype(np.float32)
+        return np.column_stack([dense, known]).astype(np.float32)
+
+    def names(self, names: Sequence[str]) -> np.ndarray:
+        """(n, NAME_DIM): character 2- to 4-grams, tf-idf, in the fitted basis."""
+        return np.asarray(
+            _unit_rows(_grams(names) @ sp.diags(self.name_idf))
+            @ self.name_basis
+            * np.sqrt(NAME_DIM),
+            dtype=np.float32,
+        )
+
+    def audio(self, audio: np.ndarray) -> np.ndarray:
+        """audio (n, 10), NaN where unknown -> (n, AUDIO_WIDTH): z-scores within 3, and a flag."""
+        z = np.clip((audio - self.audio_mean) / self.audio_std, -3, 3)
+        known = np.isfinite(audio[:, : len(AUDIO)]).any(1)
+        return np.column_stack([np.nan_to_num(z), known]).astype(np.float32)
+
+    def _genre_rows(self, genres: Sequence[Sequence[str] | Mapping[str, float]]) -> sp.csr_matrix:
+        row_of = self.genre_row
+        indptr, indices, data = [0], [], []
+        for words in genres:
+            weights = words if isinstance(words, Mapping) else dict.fromkeys(words, 1.0)
+            for word, weight in weights.items():
+                row = row_of.get(word)
+                if row is not None and weight > 0:
+                    indices.append(row)
+                    data.append(weight * self.genre_idf[row])
+            indptr.append(len(indices))
+        shape = (len(genres), max(1, len(self.genre_words)))
+        matrix = sp.csr_matrix((data, indices, indptr), shape=shape, dtype=np.float32)
+        return _unit_rows(matrix) if self.genre_words else sp.csr_matrix((len(genres), 0))
+
+
+@dataclass(frozen=True)
+class TagSpace:
+    """Which tags count, and the basis their counts are read in."""
+
+    tags: tuple[str, ...]
+    idf: np.ndarray  # (tags,)
+    basis: np.ndarray  # (tags, TAG_DIM)
+
+
+def fit_tags(counts: sp.csr_matrix, tags: Sequence[str], *, seed: int = 0) -> TagSpace:
+    """counts (artists, tags), already limited to the tags that count -> the space."""
+    seen = np.asarray((counts > 0).sum(0)).ravel()
+    idf = (np.log((1 + counts.shape[0]) / (1 + seen)) + 1).astype(np.float32)
+    rows = counts.copy()
+    rows.data = np.log1p(rows.data)
+    return TagSpace(tuple(tags), idf, _basis(_unit_rows(rows @ sp.diags(idf)), TAG_DIM, seed))
+
+
+def read_tags(space: TagSpace, counts: sp.csr_matrix) -> np.ndarray:
+    """(artists, TAG_WIDTH): tag profile in the basis and log1p(number of tags) / 2."""
+    rows = counts.copy()
+    rows.data = np.log1p(rows.data)
+    dense = np.asarray(_unit_rows(rows @ sp.diags(space.idf)) @ space.basis) * 8
+    number = np.log1p(np.asarray((counts > 0).sum(1)).ravel()) / 2
+    return np.column_stack([dense, number]).astype(np.float32)
+
+
+def _basis(rows: sp.csr_matrix, k: int, seed: int) -> np.ndarray:
+    """(columns, k) right singular vectors; zero-padded where there are fewer."""
+    out = np.zeros((rows.shape[1], k), np.float32)
+    rank = min(k, min(rows.shape) - 1)
+    if rank > 0 and rows.nnz:
+        from sklearn.utils.extmath import randomized_svd
+
+        _, _, right = randomized_svd(rows, rank, random_state=seed)
+        out[:, :rank] = right.T
+    return out
+
+
+def _unit_rows(rows: sp.csr_matrix) -> sp.csr_matrix:
+    norms = np.sqrt(np.asarray(rows.multiply(rows).sum(1)).ravel())
+    return sp.csr_matrix(sp.diags(1 / np.maximum(norms, 1e-9)) @ rows)
+
+
+def _finite(
+    statistic: Callable[..., np.ndarray], audio: np.ndarray, otherwise: float
+) -> np.ndarray:
+    known = np.isfinite(audio).any(0)
+    out = np.full(audio.shape[1], otherwise, np.float32)
+    if known.any():
+        out[known] = statistic(audio[:, known], axis=0)
+    return out

@@ -1,0 +1,1 @@
+"""Retraining on consenting members, and promotion of the result."""

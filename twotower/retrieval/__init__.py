@@ -1,0 +1,1 @@
+"""Ranking of vectors: exact search, similarity, map."""

@@ -1,0 +1,209 @@
+"""The files of the public data sets: where they lie, and their rows as text.
+
+A data set is a folder under the data folder (`TWOTOWER_DATA`); docs/data.md says where anyone gets
+each. A file may be gzipped or not.
+"""
+
+import csv
+import gzip
+import hashlib
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any
+
+import pyarrow
+import pyarrow.parquet
+
+from twotower.core.domain import artist_key
+from twotower.core.errors import MissingData, UnreadableExport
+
+FOLDERS: Mapping[str, str] = MappingProxyType(
+    {
+        "hetrec": "hetrec2011-lastfm-2k",
+        "germany": "lastfm-germany-1257x285",
+        "audioscrobbler": "audioscrobbler-2005-50users",
+        "tidytuesday": "spotify-tidytuesday-songs",
+        "mpd": "spotify-mpd-subset",
+        "listenbrainz": "listenbrainz-dump",
+        "artists-160k": "spotify-artists-160k",
+        "artists-2020": "spotify-artists-2020",
+    }
+)
+FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "hetrec": (
+            "artists.dat",
+            "tags.dat",
+            "user_artists.dat",
+            "user_taggedartists.dat",
+            "user_friends_part.dat",
+        ),
+        "germany": ("lastfm-matrix-germany.csv",),
+        "audioscrobbler": (
+            "user_artist_data_small.txt",
+            "artist_data_small.txt",
+            "artist_alias_small.txt",
+        ),
+        "tidytuesday": ("spotify_songs.parquet",),
+        "mpd": (
+            "playlist_artists.csv",
+            "tracks_575000-575999.snappy.parquet",
+            "playlist-sample-ds1.csv",
+            "playlist-sample-ds2.csv",
+            "artist_genres_slice0.csv",
+        ),
+        "artists-160k": ("data_by_artist.csv", "artist_genres.csv"),
+        "artists-2020": ("artists_cleaned.csv", "artists_20210824.tsv"),
+    }
+)
+
+
+def data_hashes(folder: Path) -> dict[str, str]:
+    """sha256 of every file that the readers would use, by its path within `folder`, sorted."""
+    hashes = {}
+    for name, files in FILES.items():
+        for file in files:
+            path = find(folder / FOLDERS[name], file)
+            if path is not None:
+                with path.open("rb") as stream:
+                    digest = hashlib.file_digest(stream, "sha256")
+                hashes[path.relative_to(folder).as_posix()] = digest.hexdigest()
+    return dict(sorted(hashes.items()))
+
+
+def folder_of(name: str, folder: Path) -> Path:
+    """The folder of the set itself, where `folder` is that or the data folder that holds it."""
+    inner = folder / FOLDERS[name]
+    return inner if inner.is_dir() else folder
+
+
+def find(folder: Path, file: str) -> Path | None:
+    """`file` in `folder`, or the same with .gz at its end."""
+    for path in (folder / file, folder / f"{file}.gz"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _path(name: str, folder: Path, file: str) -> Path:
+    path = find(folder, file)
+    if path is None:
+        raise MissingData(
+            f"{file} of the data set {FOLDERS[name]} is not in {folder}; "
+            "docs/data.md says where to get it"
+        )
+    return path
+
+
+def open_text(path: Path, encoding: str = "utf-8", newline: str = "") -> IO[str]:
+    """The file as text, unpacked where its name ends in .gz; odd bytes become U+FFFD."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding=encoding, newline=newline, errors="replace")
+    return path.open(encoding=encoding, newline=newline, errors="replace")
+
+
+def _damaged(path: Path, at: int, problem: object) -> UnreadableExport:
+    return UnreadableExport(
+        f"{problem}; get the file again, docs/data.md says where",
+        where=f"{path.name} line {at}",
+    )
+
+
+def table(
+    name: str,
+    folder: Path,
+    file: str,
+    width: int,
+    *,
+    header: bool = True,
+    counted: bool = False,
+    encoding: str = "utf-8",
+) -> Iterator[list[str]]:
+    """Rows of at least `width` fields of a file with tabs (or blanks) between, cut to `width`.
+
+    With `counted` the last field must be a number.
+    """
+    path = _path(name, folder, file)
+    at = 0
+    try:
+        with open_text(path, encoding, newline="\n") as lines:
+            for at, line in enumerate(lines, 1):
+                text = line.rstrip("\r\n")
+                if (header and at == 1) or not text.strip():
+                    continue
+                row = text.split("\t") if "\t" in text else text.split(None, width - 1)
+                if len(row) < width:
+                    if file == "artist_data_small.txt":  # an id without a name
+                        continue
+                    raise _damaged(path, at, f"{len(row)} fields, {width} wanted")
+                if counted and number(row[width - 1]) is None:
+                    raise _damaged(path, at, f"{row[width - 1]!r} is not a number")
+                yield row[:width]
+    except (OSError, EOFError, zlib.error) as problem:
+        raise _damaged(path, at + 1, problem) from problem
+
+
+def csv_rows(name: str, folder: Path, file: str, *, delimiter: str = ",") -> Iterator[list[str]]:
+    """Rows of a CSV file, the header first; each as wide as the header."""
+    path = _path(name, folder, file)
+    at, width = 0, 0
+    try:
+        with open_text(path) as lines:
+            for at, row in enumerate(csv.reader(lines, delimiter=delimiter), 1):
+                width = width or len(row)
+                if len(row) != width:
+                    raise _damaged(path, at, f"{len(row)} fields, {width} wanted")
+                yield row
+    except (OSError, EOFError, zlib.error, csv.Error) as problem:
+        raise _damaged(path, at + 1, problem) from problem
+    if not width:
+        raise _damaged(path, 1, "the file is empty")
+
+
+def columns(file: str, header: list[str], wanted: Iterable[str]) -> list[int]:
+    """Where the wanted columns are in the header of `file`."""
+    try:
+        return [header.index(column) for column in wanted]
+    except ValueError:
+        lacking = [column for column in wanted if column not in header]
+        raise UnreadableExport(
+            f"no column {', '.join(lacking)}; get the file again, docs/data.md says where",
+            where=f"{file} line 1",
+        ) from None
+
+
+def parquet_rows(
+    name: str, folder: Path, file: str, columns: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Rows of a Parquet file as column -> value."""
+    path = _path(name, folder, file)
+    try:
+        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(
+            path, columns=list(columns)
+        ).to_pylist()
+    except (OSError, pyarrow.ArrowException) as problem:
+        raise _damaged(path, 1, problem) from problem
+    if rows and (lacking := [column for column in columns if column not in rows[0]]):
+        raise _damaged(path, 1, f"no column {', '.join(lacking)}")
+    return rows
+
+
+def number(text: str) -> float | None:
+    """The finite number that `text` says, if it says one."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` is more than blank, so that artist_key takes it."""
+    try:
+        artist_key(text)
+    except ValueError:
+        return False
+    return True

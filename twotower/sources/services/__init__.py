@@ -1,0 +1,1 @@
+"""Web services that are read by user name."""

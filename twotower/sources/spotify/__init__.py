@@ -1,0 +1,1 @@
+"""Spotify Web API: sign-in, profile, playlists."""

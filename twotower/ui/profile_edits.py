@@ -1,0 +1,62 @@
+"""Changes that a visitor makes to a profile, each giving a new one."""
+
+from dataclasses import replace
+from statistics import mean
+
+from twotower.core.domain import Artist, Playlist, Profile, artist_key
+
+LIKING = {"like": 1.0, "love": 3.0, "live for": 9.0}  # word -> plays, beside the usual artist's
+PICKED = "picked"  # origin of a profile made of names alone
+DEMO = "demo"  # origin of the profiles to try the app with
+MOST_PICKED = 200
+
+
+def picked(name: str) -> Profile:
+    """A profile of one artist, to which more are added."""
+    return Profile("me", {artist_key(name): Artist(name)}, origin=PICKED)
+
+
+def with_artist(profile: Profile, name: str) -> Profile:
+    """`profile` and one more artist, played as much as its others are on average.
+
+    The same profile where it has the artist already.
+    """
+    key = artist_key(name)
+    if key in profile.artists:
+        return profile
+    usual = 1.0
+    if profile.origin != PICKED and profile.artists:
+        usual = mean(artist.plays for artist in profile.artists.values())
+    return replace(profile, artists={**profile.artists, key: Artist(name, usual)})
+
+
+def without_artist(profile: Profile, key: str) -> Profile | None:
+    """`profile` less an artist and the tracks by that artist; None when nothing is left."""
+    artists = {k: artist for k, artist in profile.artists.items() if k != key}
+    if not artists:
+        return None
+    lists = (
+        Playlist(p.name, tuple(t for t in p.tracks if not _is_by(key, t[1])))
+        for p in profile.playlists
+    )
+    return replace(
+        profile,
+        artists=artists,
+        tracks=tuple(track for track in profile.tracks if not _is_by(key, track.artist)),
+        playlists=tuple(p for p in lists if p.tracks),
+    )
+
+
+def with_liking(profile: Profile, key: str, word: str) -> Profile:
+    """`profile` with how much one picked artist is liked, in a word of `LIKING`."""
+    artist = replace(profile.artists[key], plays=LIKING[word])
+    return replace(profile, artists={**profile.artists, key: artist})
+
+
+def liking(artist: Artist) -> str:
+    """The word of `LIKING` that comes nearest to an artist's plays."""
+    return min(LIKING, key=lambda word: abs(LIKING[word] - artist.plays))
+
+
+def _is_by(key: str, name: str) -> bool:
+    return bool(name.strip()) and artist_key(name) == key
