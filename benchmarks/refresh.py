@@ -26,7 +26,6 @@ from twotower.bundle.shipped import listed_artists
 from twotower.community import Member
 from twotower.core.domain import Listener, Profile
 from twotower.core.settings import Settings
-from twotower.evaluation.checks import Sources, read_sources
 from twotower.evaluation.splits import split_listeners
 from twotower.matching.matcher import Matcher
 from twotower.model.embedder import Embedder
@@ -34,6 +33,7 @@ from twotower.model.pipeline import fit
 from twotower.model.training import TrainConfig
 from twotower.retraining.consent import Consented
 from twotower.retraining.refresh import Outcome, back, refresh
+from twotower.sources.datasets.public import Sources, read_sources
 
 
 def spoilt(embedder: Embedder, _: Consented) -> Embedder:

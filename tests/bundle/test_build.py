@@ -12,11 +12,11 @@ from twotower.bundle.build import build_community, plays_matrix
 from twotower.bundle.shipped import RECORDED, Shipped
 from twotower.core.settings import Settings
 from twotower.evaluation import quality
-from twotower.evaluation.checks import Sources
 from twotower.evaluation.model_card import quality_table, shape_table
 from twotower.matching.matcher import Matcher
 from twotower.model.embedder import Embedder
 from twotower.retrieval import projection
+from twotower.sources.datasets.public import Sources
 
 SHIPPED = Settings.from_env().assets
 LIMIT = 25 * 2**20  # bytes

@@ -21,11 +21,11 @@ import twotower.evaluation.runner
 from twotower.bundle import shipped
 from twotower.cli.main import app
 from twotower.core.domain import Artist, Profile
+from twotower.core.names import hashed_id
 from twotower.core.settings import ROOT, Settings
 from twotower.evaluation.methods.base import SCALED
 from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.runner import ALONE, REFERENCE
-from twotower.evaluation.splits import hashed_id
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
 from twotower.model.training import TrainConfig

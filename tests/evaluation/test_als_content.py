@@ -5,7 +5,7 @@ import pytest
 from planted import group_of, make_profile, people
 
 from twotower.evaluation.methods.als_content import fit_hybrid
-from twotower.evaluation.methods.base import Training
+from twotower.sources.datasets.public import Training
 from twotower.sources.datasets.readers import ArtistContent
 
 

@@ -7,7 +7,7 @@ import pytest
 from planted import group_of, make_profile, people
 
 from twotower.core.errors import MissingData
-from twotower.evaluation.methods.base import Training, listens, summed
+from twotower.evaluation.methods.base import listens, summed
 from twotower.evaluation.methods.baselines import (
     BASELINES,
     fit_als,
@@ -17,6 +17,7 @@ from twotower.evaluation.methods.baselines import (
 )
 from twotower.evaluation.metrics import mrr, ranks_of_positives
 from twotower.evaluation.splits import halves
+from twotower.sources.datasets.public import Training
 
 FITS = pytest.mark.parametrize("fit", BASELINES.values(), ids=BASELINES.keys())
 LEARNED = tuple(set(BASELINES) - {"popularity", "idf cosine", "idf cosine + MP"})

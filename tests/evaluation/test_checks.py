@@ -4,15 +4,16 @@ import pytest
 from planted import make_profile, make_sources, people
 
 from twotower.core.errors import MissingData
+from twotower.core.names import hashed_id, in_part
 from twotower.evaluation.checks import (
     ALL_CHECKS,
     hold_out,
     hold_out_unseen,
     make_tasks,
     make_trials,
-    read_sources,
 )
-from twotower.evaluation.splits import hashed_id, in_part, most_common_artists
+from twotower.evaluation.splits import most_common_artists
+from twotower.sources.datasets.public import read_sources
 
 
 @pytest.fixture(scope="module")

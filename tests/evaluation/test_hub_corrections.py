@@ -5,7 +5,7 @@ import pytest
 from planted import make_profile, people
 from scipy.stats import norm
 
-from twotower.evaluation.methods.base import Training, remembered
+from twotower.evaluation.methods.base import remembered
 from twotower.evaluation.methods.hub_corrections import (
     LocalScaling,
     MutualProximity,
@@ -13,6 +13,7 @@ from twotower.evaluation.methods.hub_corrections import (
     scaled,
 )
 from twotower.evaluation.metrics import listed_by, top_columns
+from twotower.sources.datasets.public import Training
 
 
 class Cosines:

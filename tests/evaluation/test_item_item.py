@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from planted import group_of, make_profile, people
 
-from twotower.evaluation.methods.base import Training, listens
+from twotower.evaluation.methods.base import listens
 from twotower.evaluation.methods.item_item import ArtistToArtist, fit_ease, fit_item_knn
+from twotower.sources.datasets.public import Training
 
 FITS = pytest.mark.parametrize("fit", [fit_ease, fit_item_knn])
 

@@ -5,15 +5,16 @@ import pytest
 from planted import group_of, make_sources
 
 from twotower.core.errors import MissingData
+from twotower.core.names import hashed_id
 from twotower.core.settings import Settings
-from twotower.evaluation.checks import CHECKS, Sources
+from twotower.evaluation.checks import CHECKS
 from twotower.evaluation.methods.baselines import BASELINES, fit_popularity
 from twotower.evaluation.runner import compared, evaluate, evaluate_model
-from twotower.evaluation.splits import hashed_id
 from twotower.model.catalogue import Catalogue
 from twotower.model.ease import Companions
 from twotower.model.pipeline import TwoTowers
 from twotower.retrieval.similarity import ListeningReader, People
+from twotower.sources.datasets.public import Sources
 from twotower.sources.datasets.readers import read_dataset
 
 

@@ -4,12 +4,11 @@ import pytest
 from planted import make_profile, people
 
 from twotower.core.domain import Artist, Playlist, Profile, Spread, Track
+from twotower.core.names import hashed_id, in_part
 from twotower.evaluation.splits import (
     cut_random,
     cut_to_most_played,
     halves,
-    hashed_id,
-    in_part,
     keep_artists,
     most_common_artists,
     restrict,

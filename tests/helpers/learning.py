@@ -12,10 +12,10 @@ from twotower.bundle.shipped import listed_artists
 from twotower.community import Community, Member
 from twotower.core.domain import Artist, Listener, Profile
 from twotower.core.settings import Settings
-from twotower.evaluation.checks import Sources
 from twotower.matching.matcher import Matcher
 from twotower.model.embedder import Embedder
 from twotower.retrieval import projection
+from twotower.sources.datasets.public import Sources
 
 JOINED, CONSENTING = 90, 70
 NEW, SELDOM = "newly found", "seldom found"  # artists that no model knows

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from twotower.core.domain import AUDIO, Artist, Profile
-from twotower.evaluation.checks import Sources
 from twotower.sources.datasets.artist_content import ArtistContent
+from twotower.sources.datasets.public import Sources
 from twotower.sources.datasets.readers import Tagging
 
 GROUPS = 20

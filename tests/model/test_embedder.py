@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from twotower.core.domain import AUDIO, Artist, Playlist, Profile, Spread
 from twotower.core.errors import IncompatibleModel, MissingData
-from twotower.evaluation.splits import hashed_id
+from twotower.core.names import hashed_id
 from twotower.model import embedder as module
 from twotower.model.embedder import FILES, Embedder
 from twotower.model.pipeline import fit

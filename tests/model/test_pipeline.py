@@ -6,8 +6,7 @@ from planted import make_profile, ring, ring_content, ring_tags
 
 from twotower.core.domain import SPOTIFY_WEB_API, Playlist
 from twotower.core.errors import BadProfile
-from twotower.evaluation.methods.base import Training
-from twotower.evaluation.splits import hashed_id
+from twotower.core.names import hashed_id
 from twotower.model.pipeline import (
     FEWEST_ARTISTS,
     FEWEST_LISTENERS,
@@ -18,6 +17,7 @@ from twotower.model.pipeline import (
 )
 from twotower.model.towers import ModelConfig
 from twotower.model.training import TrainConfig
+from twotower.sources.datasets.public import Training
 
 SHORT = TrainConfig(steps=2)
 LISTENERS = ring(48)

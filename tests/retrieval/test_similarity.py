@@ -5,7 +5,6 @@ import pytest
 import scipy.sparse as sp
 from planted import people, ring
 
-from twotower.evaluation.methods.base import Training
 from twotower.evaluation.methods.baselines import fit_idf_cosine
 from twotower.model.catalogue import Catalogue
 from twotower.model.ease import Companions
@@ -27,6 +26,7 @@ from twotower.retrieval.similarity import (
     wanted,
 )
 from twotower.retrieval.topk import top_k
+from twotower.sources.datasets.public import Training
 
 
 def unit(rows: int, seed: int) -> np.ndarray:

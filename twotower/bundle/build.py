@@ -15,12 +15,12 @@ from twotower.bundle import shipped
 from twotower.bundle.shipped import Shipped, pair_similarity
 from twotower.bundle.synthetic import Shape, invent, most_shared
 from twotower.core.domain import Profile
-from twotower.evaluation.checks import Sources, read_sources, shipped_training
 from twotower.model import als
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import FEWEST_ARTISTS, fit
 from twotower.model.training import TrainConfig
+from twotower.sources.datasets.public import Sources, read_sources, shipped_training
 
 LISTENERS = 5000
 Progress = Callable[[float, str], None]

@@ -1,7 +1,12 @@
 """What a name looks like at a glance, so that none is taken for another."""
 
+import hashlib
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twotower.core.domain import Profile
 
 TAKEN = "somebody here has this name, or one that looks like it: change a word of it"
 NOT_WORD = re.compile(r"[\W_]+")
@@ -46,3 +51,13 @@ def _without_accents(text: str) -> str:
             plain = unicodedata.name(char, "").startswith(("LATIN", "GREEK", "CYRILLIC"))
         kept.append(char)
     return unicodedata.normalize("NFC", "".join(kept))
+
+
+def hashed_id(profile: "Profile") -> str:
+    """Return SHA-256 of source and id, 64 hex digits: all that a model stores of a listener."""
+    return hashlib.sha256(f"{profile.origin}:{profile.id}".encode()).hexdigest()
+
+
+def in_part(playlist_id: str, digits: str) -> bool:
+    """Return True if the SHA-256 of a playlist's id ends in one of these hex digits."""
+    return hashlib.sha256(playlist_id.encode()).hexdigest()[-1] in digits

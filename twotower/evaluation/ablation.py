@@ -10,14 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from twotower.evaluation.checks import hold_out, make_tasks
-from twotower.evaluation.holdout import Sources, read_sources
-from twotower.evaluation.methods.base import Training
 from twotower.evaluation.methods.baselines import fit_als
 from twotower.evaluation.report import Report, Tally
 from twotower.evaluation.runner import ask, header
 from twotower.model.pipeline import Prepared, TwoTowers, fit_prepared, prepare
 from twotower.model.towers import ModelConfig
 from twotower.model.training import TrainConfig
+from twotower.sources.datasets.public import Sources, Training, read_sources
 
 Progress = Callable[[float, str], None]  # share done 0..1, what is being done
 

@@ -15,13 +15,9 @@ from twotower.evaluation.groups import WITH_AUDIO, WITH_TAGS, group_tasks
 from twotower.evaluation.holdout import (
     Held,
     Part,
-    Sources,
     hold_out,
     hold_out_unseen,
-    read_sources,
-    shipped_training,
 )
-from twotower.evaluation.methods.base import Training
 from twotower.evaluation.splits import (
     cut_random,
     cut_to_most_played,
@@ -33,6 +29,7 @@ from twotower.evaluation.splits import (
     without_plays,
 )
 from twotower.evaluation.tasks import Discovery, Friends, Geometry, Retrieval, Stability, Task
+from twotower.sources.datasets.public import Sources, Training
 
 __all__ = [
     "ALL_CHECKS",
@@ -40,7 +37,6 @@ __all__ = [
     "Held",
     "Part",
     "Retrieval",
-    "Sources",
     "Stability",
     "Task",
     "Trial",
@@ -48,8 +44,6 @@ __all__ = [
     "hold_out_unseen",
     "make_tasks",
     "make_trials",
-    "read_sources",
-    "shipped_training",
 ]
 
 CHECKS = (

@@ -110,12 +110,12 @@ def _fresh(
     report: Report, assets: Path, data: Path, tell: Progress
 ) -> tuple[list[Figure], list[str]]:
     """Baselines fitted on split 0, and the shipped model on those it has never seen."""
-    from twotower.evaluation.checks import read_sources
     from twotower.evaluation.methods.baselines import BASELINES
     from twotower.evaluation.methods.hub_corrections import LocalScaling
     from twotower.evaluation.runner import REFERENCE, evaluate, evaluate_model
     from twotower.model.embedder import Embedder
     from twotower.model.pipeline import TwoTowers, WithCompanions
+    from twotower.sources.datasets.public import read_sources
 
     tell(0.0, "reading the data")
     sources = read_sources(data)

@@ -15,20 +15,19 @@ from twotower.evaluation.checks import (
     CHECKS,
     Part,
     Retrieval,
-    Sources,
     Task,
     hold_out,
     hold_out_unseen,
     make_tasks,
     make_trials,
-    read_sources,
 )
-from twotower.evaluation.methods.base import SCALED, Fit, Method, Training, remembered
+from twotower.evaluation.methods.base import SCALED, Fit, Method, remembered
 from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.methods.hub_corrections import LocalScaling, scaled
 from twotower.evaluation.report import Report, Tally
 from twotower.model.pipeline import OneWay, Similarity, TwoTowers, WithCompanions
 from twotower.retrieval.similarity import HUB_SHARE
+from twotower.sources.datasets.public import Sources, Training, read_sources
 
 TOWERS = "two towers"
 COMPANIONS = f"{TOWERS} + companions"

@@ -13,11 +13,6 @@ TEST, VALIDATION = 378, 303  # listeners held out of each split
 LEAST_ARTISTS = 4  # of a listener that can be split in two
 
 
-def hashed_id(profile: Profile) -> str:
-    """What a model keeps of a listener that it was trained on: 64 hex digits of source and id."""
-    return hashlib.sha256(f"{profile.origin}:{profile.id}".encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class Split:
     """Three disjoint groups of listeners, in hash order."""
@@ -36,11 +31,6 @@ def split_listeners(
     able.sort(key=lambda p: hashlib.sha256(f"{number}:{p.id}".encode()).hexdigest())
     held = test + validation
     return Split(number, tuple(able[:test]), tuple(able[test:held]), tuple(able[held:]))
-
-
-def in_part(playlist_id: str, digits: str) -> bool:
-    """Whether the sha256 of a playlist's id ends in one of these hex digits."""
-    return hashlib.sha256(playlist_id.encode()).hexdigest()[-1] in digits
 
 
 def restrict(profile: Profile, keys: Collection[str], *, id: str | None = None) -> Profile:

@@ -12,8 +12,7 @@ import scipy.sparse as sp
 
 from twotower.core.domain import SPOTIFY_WEB_API, Profile
 from twotower.core.errors import BadProfile
-from twotower.evaluation.methods.base import Training
-from twotower.evaluation.splits import hashed_id
+from twotower.core.names import hashed_id
 from twotower.model.artist_features import Onto, Progress, World, build_world, listeners_of_artists
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import ContentSpace
@@ -34,6 +33,7 @@ from twotower.model.training import (
 )
 from twotower.retrieval.similarity import TASTE, TOGETHER, similarity, together
 from twotower.sources.datasets.artist_content import ArtistContent
+from twotower.sources.datasets.public import Training
 from twotower.sources.datasets.readers import Tagging
 
 FEWEST_ARTISTS = 4  # in a profile that is trained on

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from twotower.core.domain import Profile
-from twotower.evaluation.checks import Retrieval, Sources, hold_out_unseen, make_tasks
+from twotower.evaluation.checks import Retrieval, hold_out_unseen, make_tasks
 from twotower.evaluation.metrics import bootstrap
 from twotower.evaluation.splits import LEAST_ARTISTS, cut_random, halves
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import TwoTowers
+from twotower.sources.datasets.public import Sources
 
 METRIC = "MRR"
 COLD = 5  # artists

@@ -17,9 +17,8 @@ from twotower.community.queries import batched
 from twotower.community.registry import BATCH, REFUSED, Generations, embed_missing
 from twotower.core.domain import Profile
 from twotower.core.errors import CommunityError, IncompatibleModel, MissingData
+from twotower.core.names import hashed_id
 from twotower.core.settings import Settings
-from twotower.evaluation.checks import Sources, read_sources
-from twotower.evaluation.splits import hashed_id
 from twotower.model.artist_features import Progress
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
@@ -29,6 +28,7 @@ from twotower.retraining.full import STEPS, learned_on_all
 from twotower.retraining.gate import Check, judged
 from twotower.retraining.map_update import laid_out
 from twotower.retraining.towers_only import learned_on_members
+from twotower.sources.datasets.public import Sources, read_sources
 
 BASE_KNOWN = 0.95  # share of those trained on before who must be in the data to train on them again
 TRIES = 5  # of switching while others join

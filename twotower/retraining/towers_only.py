@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from twotower.core.domain import Profile
-from twotower.evaluation.splits import hashed_id
+from twotower.core.names import hashed_id
 from twotower.model import losses
 from twotower.model.als import ridge
 from twotower.model.artist_features import PRIOR_LISTENERS, RIDGE_CAP, Progress

@@ -7,11 +7,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Profile
-from twotower.evaluation.methods.base import Method, Training, listens, unit_rows
+from twotower.evaluation.methods.base import Method, listens, unit_rows
 from twotower.model import artist_features
 from twotower.model.als import folded
 from twotower.model.artist_features import build_tables, build_world, listeners_of_artists
 from twotower.model.towers import FACTOR
+from twotower.sources.datasets.public import Training
 
 PRIOR_LISTENERS = 5.0  # how many listeners content counts for beside the real ones
 

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Profile
-from twotower.sources.datasets.readers import ArtistContent, Tagging
+from twotower.sources.datasets.public import Training
 
 MEAN_WEIGHT, LEAST_WEIGHT = 5.0, 0.3  # of the artists of one listener
 SCALED = " + LS"  # ends the name of a method after local scaling
@@ -44,17 +44,6 @@ class HasVectors(Protocol):
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
         """(n, k) unit vectors of people who ask, or of people who are found."""
         ...
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that a method may see; nothing in it comes from a listener of the test."""
-
-    listeners: tuple[Profile, ...]
-    playlists: tuple[Profile, ...] = ()  # each as a listener of another kind
-    tags: tuple[Tagging, ...] = ()  # those that the listeners gave
-    content: tuple[ArtistContent, ...] = ()
-    seed: int = 0
 
 
 Fit = Callable[[Training], Method]

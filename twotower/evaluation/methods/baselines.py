@@ -19,7 +19,6 @@ from twotower.core.errors import MissingData
 from twotower.evaluation.methods.als_content import fit_hybrid
 from twotower.evaluation.methods.base import (
     Fit,
-    Training,
     columns_of,
     listens,
     remembered,
@@ -29,6 +28,7 @@ from twotower.evaluation.methods.base import (
 )
 from twotower.evaluation.methods.hub_corrections import corrected, scaled
 from twotower.evaluation.methods.item_item import fit_ease, fit_item_knn
+from twotower.sources.datasets.public import Training
 
 ALS_ALPHA, ALS_REGULARIZATION, ALS_ITERATIONS = 10.0, 200.0, 15
 PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener

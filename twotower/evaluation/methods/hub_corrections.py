@@ -7,8 +7,9 @@ import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from twotower.core.domain import Profile
-from twotower.evaluation.methods.base import SCALED, Fit, Method, Training
+from twotower.evaluation.methods.base import SCALED, Fit, Method
 from twotower.retrieval.similarity import nearness
+from twotower.sources.datasets.public import Training
 
 LOCAL_SHARE = 0.4  # of that nearness, of both, that is taken from a score
 

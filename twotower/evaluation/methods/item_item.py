@@ -10,8 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Profile
-from twotower.evaluation.methods.base import Method, Training, listens, unit_rows, weighted_plays
+from twotower.evaluation.methods.base import Method, listens, unit_rows, weighted_plays
 from twotower.model.ease import REGULARIZATION, ease
+from twotower.sources.datasets.public import Training
 
 EASE_LISTENERS = 3  # who play an artist that takes part; a matrix of all would not fit
 KNN_NEIGHBOURS, KNN_SHRINKAGE, KNN_OWN = 500, 2.0, 0.2
