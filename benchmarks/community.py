@@ -22,8 +22,8 @@ import numpy as np
 from results import peak_mb, percentiles, resident_mb, turn_about, write
 
 from twotower.bundle.synthetic import pseudonyms
-from twotower.community import INVENTED, Community, Member
-from twotower.core.domain import Listener
+from twotower.community import Community, Member
+from twotower.core.domain import SYNTHETIC, Listener
 from twotower.retrieval.topk import Stacked, one_blas_thread, top_k
 
 MODEL = "benchmark"
@@ -53,7 +53,7 @@ def members(count: int, seed: int) -> Iterator[Member]:
         shown = tuple((f"Artist {row}", float(100 - 9 * n)) for n, row in enumerate(rows[at]))
         genres = (GENRES[at % 8], GENRES[at // 8 % 8])
         place = (float(places[at, 0]), float(places[at, 1]))
-        who = Listener(f"i{seed}-{at:07d}", names[at], INVENTED, shown, genres, place)
+        who = Listener(f"i{seed}-{at:07d}", names[at], SYNTHETIC, shown, genres, place)
         turned = np.roll(user[at], 1)
         yield Member(who, user[at], turned)
 

@@ -22,8 +22,8 @@ import torch
 from results import write
 
 from twotower.bundle.build import build_community
-from twotower.bundle.shipped import listed_artists
 from twotower.community import Member
+from twotower.community.public_view import listed_artists
 from twotower.core.domain import Listener, Profile
 from twotower.core.settings import Settings
 from twotower.evaluation.splits import split_listeners

@@ -11,12 +11,11 @@ from planted import main_plane, ring
 
 from twotower.bundle import shipped
 from twotower.bundle.shipped import (
-    LISTED_ARTISTS,
     Shipped,
-    listed_artists,
     pair_similarity,
     weighted_spread,
 )
+from twotower.community.public_view import listed_artists
 from twotower.core.domain import AUDIO, Profile, artist_key
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.model.catalogue import Catalogue
@@ -109,15 +108,6 @@ def test_pairs_are_of_different_listeners_and_symmetric_by_hand():
 def test_weighted_spread_by_hand():
     mean, std = weighted_spread(np.array([[0.0, 5.0], [4.0, 5.0]]), np.array([3.0, 1.0]))
     assert mean.tolist() == [1, 5] and std.tolist() == pytest.approx([np.sqrt(3), 0])
-
-
-def test_others_see_the_most_played_artists():
-    profile = ring(1, artists=150)[0]
-    listed = listed_artists(profile)
-    assert len(listed) == LISTED_ARTISTS
-    plays = [count for _, count in listed]
-    assert plays == sorted(plays, reverse=True)
-    assert plays[-1] >= sorted(a.plays for a in profile.artists.values())[-LISTED_ARTISTS]
 
 
 def test_audio_tells_the_low_middle_and_high_of_listeners(together):

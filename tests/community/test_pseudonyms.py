@@ -2,7 +2,7 @@
 
 import pytest
 
-from twotower.community.pseudonyms import LONGEST, check, suggest
+from twotower.community.pseudonyms import FIRST_WORDS, LONGEST, SECOND_WORDS, check, suggest
 from twotower.core.errors import BadName
 from twotower.core.names import look
 
@@ -36,10 +36,7 @@ def test_where_all_that_was_tried_is_there_a_number_follows():
 
 
 def _all_pairs() -> set[str]:
-    from twotower.bundle.synthetic import FIRST
-    from twotower.community.pseudonyms import SECOND
-
-    return {look(f"{first} {second}") for first in FIRST for second in SECOND}
+    return {look(f"{first} {second}") for first in FIRST_WORDS for second in SECOND_WORDS}
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from planted import main_plane, ring, ring_content, ring_tags
 
-from twotower.bundle.shipped import listed_artists
 from twotower.community import Community, Member
+from twotower.community.public_view import listed_artists
 from twotower.core.domain import Artist, Listener, Profile
 from twotower.core.settings import Settings
 from twotower.matching.matcher import Matcher

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from twotower.core.domain import Artist, Profile, artist_key
+from twotower.core.domain import DEMO, Artist, Profile, artist_key
 
 
 def _demo(id: str, name: str, artists: str) -> Profile:
@@ -11,7 +11,7 @@ def _demo(id: str, name: str, artists: str) -> Profile:
     return Profile(
         id=f"demo-{id}",
         name=name,
-        origin="demo",
+        origin=DEMO,
         artists=MappingProxyType(
             {
                 artist_key(each): Artist(each, count)

@@ -19,6 +19,7 @@ import numpy as np
 
 from twotower.bundle.demos import DEMOS
 from twotower.community import Member
+from twotower.community.public_view import genre_weights, listed_artists, top_genres
 from twotower.core.domain import AUDIO, Area, Listener, Profile, artist_key
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.model.catalogue import Catalogue
@@ -30,8 +31,6 @@ from twotower.retrieval.topk import top_k
 from twotower.sources.profiles import profile_to_json, read_profiles
 
 FORMAT = 1
-LISTED_ARTISTS = 100  # most played artists that others see
-LISTED_GENRES = 5
 RECORDED = 10  # neighbours of each demo listener, kept to compare with
 PAIRS = 200_000  # random pairs behind the percentiles
 FOLDER = "community"
@@ -193,7 +192,7 @@ def build(
             "seed": seed,
             "listeners": len(profiles),
             "map reliability": round(float(np.nanmean(kept)), 3),
-            "genres": [_top_genres(weights) for weights in tags],
+            "genres": [list(top_genres(weights)) for weights in tags],
             "recorded": record(embedder, [p.id for p in profiles], people),
             **(about or {}),
         },
@@ -225,22 +224,6 @@ def record(
     return found
 
 
-def listed_artists(profile: Profile) -> tuple[tuple[str, float], ...]:
-    """(name, plays) of the most played artists, as many as others see."""
-    ordered = sorted(profile.artists.values(), key=lambda a: (-a.plays, a.name))
-    return tuple((a.name, a.plays) for a in ordered[:LISTED_ARTISTS])
-
-
-def genre_weights(profile: Profile, catalogue: Catalogue) -> dict[str, float]:
-    """Genre -> weight over the profile's artists, from the catalogue's estimates."""
-    weights: dict[str, float] = {}
-    for key, artist in profile.artists.items():
-        words = catalogue.genres_of(key)
-        for word in words:
-            weights[word] = weights.get(word, 0.0) + float(np.log1p(artist.plays)) / len(words)
-    return weights
-
-
 def pair_similarity(people: People, *, seed: int = 0) -> np.ndarray:
     """Similarity of random pairs of different listeners, (at most PAIRS,)."""
     rng = np.random.default_rng([seed, 5])
@@ -269,11 +252,6 @@ def _audio_percentiles(profiles: Sequence[Profile], catalogue: Catalogue) -> dic
         return {}
     cuts = np.percentile(np.array(means), [10, 50, 90], axis=0).T
     return {name: [round(float(v), 4) for v in cut] for name, cut in zip(AUDIO, cuts, strict=True)}
-
-
-def _top_genres(weights: Mapping[str, float]) -> list[str]:
-    ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
-    return [word for word, _ in ordered[:LISTED_GENRES]]
 
 
 def _write_gz(path: Path, profiles: Sequence[Profile]) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from twotower.core.domain import Artist, Profile
+from twotower.community.pseudonyms import FIRST_WORDS
+from twotower.core.domain import SYNTHETIC, Artist, Profile
 from twotower.model.catalogue import Catalogue
 
 MOST_SHARED = 0.5  # of an invented listener's artists, with any one real listener
@@ -22,24 +23,6 @@ BATCH = 256  # drawn at once
 MOST_ROUNDS = 200  # of drawing those again who copy
 Progress = Callable[[float, str], None]
 
-FIRST = (
-    "Amber", "Ancient", "Arctic", "Autumn", "Azure", "Blue", "Bold", "Brass", "Bright", "Broken",
-    "Calm", "Candle", "Cedar", "Chalk", "Cinder", "Clear", "Cobalt", "Copper", "Coral", "Cotton",
-    "Crimson", "Crystal", "Dawn", "Desert", "Distant", "Dusty", "Early", "Echo", "Electric",
-    "Ember", "Evening", "Faded", "Fern", "Fickle", "First", "Flint", "Floating", "Foggy", "Frost",
-    "Gentle", "Ginger", "Glass", "Golden", "Granite", "Green", "Harbour", "Hazel", "Hidden",
-    "Hollow", "Honey", "Humble", "Indigo", "Iron", "Ivory", "Jade", "Juniper", "Kind", "Lantern",
-    "Late", "Lemon", "Lilac", "Little", "Lively", "Lone", "Loud", "Lucky", "Lunar", "Maple",
-    "Marble", "Meadow", "Mellow", "Midnight", "Mint", "Misty", "Modest", "Mossy", "Neon",
-    "Nimble", "Noble", "Northern", "Oaken", "Ochre", "Olive", "Opal", "Orange", "Outer", "Pale",
-    "Paper", "Patient", "Pearl", "Pepper", "Pine", "Plain", "Polar", "Proud", "Quiet", "Rainy",
-    "Rapid", "Restless", "River", "Rosy", "Ruby", "Rusty", "Saffron", "Salty", "Sandy", "Scarlet",
-    "Secret", "Silent", "Silver", "Sleepy", "Slow", "Smoky", "Snowy", "Solar", "Southern",
-    "Spring", "Steady", "Still", "Stormy", "Summer", "Sunday", "Sunny", "Swift", "Tender",
-    "Thunder", "Tidal", "Timber", "Tin", "Tiny", "Twilight", "Umber", "Upper", "Velvet", "Violet",
-    "Walnut", "Wandering", "Warm", "Western", "White", "Wild", "Willow", "Winter", "Wise",
-    "Wooden", "Yellow", "Young", "Zephyr",
-)  # fmt: skip
 SECOND = (
     "Albatross", "Antelope", "Badger", "Bat", "Bear", "Beaver", "Bee", "Beetle", "Bison",
     "Blackbird", "Bobcat", "Buffalo", "Butterfly", "Camel", "Caribou", "Carp", "Cat", "Cheetah",
@@ -144,13 +127,13 @@ def most_shared(profiles: Sequence[Profile], real: sp.csr_matrix, catalogue: Cat
 def pseudonyms(count: int, *, seed: int = 0) -> list[str]:
     """Different names of two words; beyond all pairs a number follows."""
     rng = np.random.default_rng([seed, 4])
-    pairs = len(FIRST) * len(SECOND)
+    pairs = len(FIRST_WORDS) * len(SECOND)
     order = rng.permutation(pairs)
     names = []
     for at in range(count):
         first, second = divmod(int(order[at % pairs]), len(SECOND))
         again = f" {at // pairs + 1}" if at >= pairs else ""
-        names.append(f"{FIRST[first]} {SECOND[second]}{again}")
+        names.append(f"{FIRST_WORDS[first]} {SECOND[second]}{again}")
     return names
 
 
@@ -201,4 +184,4 @@ def _profile(
         catalogue.keys[row]: Artist(catalogue.names[row], float(max(1, round(count))))
         for row, count in zip(rows, plays, strict=True)
     }
-    return Profile(id=id, artists=artists, origin="invented", name=name)
+    return Profile(id=id, artists=artists, origin=SYNTHETIC, name=name)

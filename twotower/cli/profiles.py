@@ -86,7 +86,7 @@ def neighbours(
     for neighbour in found:
         listener = neighbour.listener
         shared = ", ".join(map(plain, neighbour.shared[:4])) or "no artist in common"
-        who = plain(listener.name) + (" (invented)" if listener.origin == "invented" else "")
+        who = plain(listener.name) + (" (invented)" if listener.is_synthetic else "")
         typer.echo(f"{neighbour.rank:>4}  {neighbour.percentile:5.1f}  {who:<34} {shared}")
 
 

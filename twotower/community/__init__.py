@@ -4,13 +4,12 @@ Each change is one transaction and takes the next number `seq`, so another proce
 something changed by reading one number, and reads only what came after the last it knows.
 """
 
-from twotower.community.records import INVENTED, Member, Owned, Placed, Removal, new_id
+from twotower.community.records import Member, Owned, Placed, Removal, new_id
 from twotower.community.schema import SCHEMA
 from twotower.community.snapshot import Crowd, Found
 from twotower.community.store import Community
 
 __all__ = [
-    "INVENTED",
     "SCHEMA",
     "Community",
     "Crowd",

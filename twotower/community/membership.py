@@ -17,14 +17,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from twotower.bundle.shipped import LISTED_ARTISTS, LISTED_GENRES, genre_weights
-from twotower.community import INVENTED, Community, Member, Owned, Removal, new_id, pseudonyms
-from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile, artist_key
+from twotower.community import Community, Member, Owned, Removal, new_id, pseudonyms
+from twotower.community.public_view import LISTED_ARTISTS, genre_weights, top_genres
+from twotower.core.domain import (
+    DEMO,
+    SPOTIFY_WEB_API,
+    SYNTHETIC,
+    Artist,
+    Listener,
+    Profile,
+    artist_key,
+)
 from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
 from twotower.matching.matcher import Matcher, Portrait
 from twotower.sources.profiles import profile_from_json
 
-DEMO = "demo"  # origin of profiles that are no person's
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of a code: none that is taken for another
 GROUPS, OF_GROUP = 5, 5
 PREFIX = "MN"
@@ -120,7 +127,7 @@ def check_origin(profile: Profile) -> None:
             "stored. Ask Spotify for your own listening data (Account, Privacy) and bring that "
             "file, or pick your artists by name: with either you can join"
         )
-    if DEMO in parts or INVENTED in parts:
+    if DEMO in parts or SYNTHETIC in parts:
         raise MayNotJoin("a demo listener is no person: bring music of your own to join")
 
 
@@ -185,11 +192,10 @@ def _seen(
     parts.sort(key=lambda part: (-part[1], part[0]))
     profile = Profile("", {artist_key(n): Artist(n, plays) for n, plays in parts})
     portrait = matcher.look(profile)
-    weights = genre_weights(profile, matcher.catalogue)
-    genres = sorted(weights, key=lambda word: (-weights[word], word))[:LISTED_GENRES]
+    genres = top_genres(genre_weights(profile, matcher.catalogue))
     x, y = matcher.place(portrait, own=own)
     place = (x, y) if x == x and y == y else None  # NaN: nobody has a place
-    return Listener(own or "", name, origin, tuple(parts), tuple(genres), place), portrait
+    return Listener(own or "", name, origin, tuple(parts), genres, place), portrait
 
 
 # Changes

@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from twotower.bundle.synthetic import FIRST
 from twotower.core.errors import BadName
 from twotower.core.names import NOT_WORD, TAKEN, look
 
@@ -18,7 +17,25 @@ SHORTEST, LONGEST = 2, 30  # characters
 MOST_DIGITS = 4  # a longer number may be somebody's
 MOST_MARKS = 2  # on one letter: more of them climb over the lines above
 DRAWN = 50  # suggestions tried before a number follows
-SECOND = (
+FIRST_WORDS = (
+    "Amber", "Ancient", "Arctic", "Autumn", "Azure", "Blue", "Bold", "Brass", "Bright", "Broken",
+    "Calm", "Candle", "Cedar", "Chalk", "Cinder", "Clear", "Cobalt", "Copper", "Coral", "Cotton",
+    "Crimson", "Crystal", "Dawn", "Desert", "Distant", "Dusty", "Early", "Echo", "Electric",
+    "Ember", "Evening", "Faded", "Fern", "Fickle", "First", "Flint", "Floating", "Foggy", "Frost",
+    "Gentle", "Ginger", "Glass", "Golden", "Granite", "Green", "Harbour", "Hazel", "Hidden",
+    "Hollow", "Honey", "Humble", "Indigo", "Iron", "Ivory", "Jade", "Juniper", "Kind", "Lantern",
+    "Late", "Lemon", "Lilac", "Little", "Lively", "Lone", "Loud", "Lucky", "Lunar", "Maple",
+    "Marble", "Meadow", "Mellow", "Midnight", "Mint", "Misty", "Modest", "Mossy", "Neon",
+    "Nimble", "Noble", "Northern", "Oaken", "Ochre", "Olive", "Opal", "Orange", "Outer", "Pale",
+    "Paper", "Patient", "Pearl", "Pepper", "Pine", "Plain", "Polar", "Proud", "Quiet", "Rainy",
+    "Rapid", "Restless", "River", "Rosy", "Ruby", "Rusty", "Saffron", "Salty", "Sandy", "Scarlet",
+    "Secret", "Silent", "Silver", "Sleepy", "Slow", "Smoky", "Snowy", "Solar", "Southern",
+    "Spring", "Steady", "Still", "Stormy", "Summer", "Sunday", "Sunny", "Swift", "Tender",
+    "Thunder", "Tidal", "Timber", "Tin", "Tiny", "Twilight", "Umber", "Upper", "Velvet", "Violet",
+    "Walnut", "Wandering", "Warm", "Western", "White", "Wild", "Willow", "Winter", "Wise",
+    "Wooden", "Yellow", "Young", "Zephyr",
+)  # fmt: skip
+SECOND_WORDS = (
     "Anthem", "Arpeggio", "Ballad", "Banjo", "Bassoon", "Beat", "Bolero", "Bridge", "Cadence",
     "Canon", "Carol", "Cassette", "Cello", "Chime", "Chord", "Chorus", "Clarinet", "Coda",
     "Cornet", "Crescendo", "Cymbal", "Descant", "Drum", "Duet", "Encore", "Etude", "Fanfare",
@@ -64,7 +81,7 @@ def suggest(seed: int, is_taken: IsTaken = nobody) -> str:
     """
     rng = random.Random(seed)
     for tried in range(100 * DRAWN):
-        name = f"{rng.choice(FIRST)} {rng.choice(SECOND)}"
+        name = f"{rng.choice(FIRST_WORDS)} {rng.choice(SECOND_WORDS)}"
         if tried >= DRAWN:
             name += f" {rng.randint(2, 9999)}"
         if not is_taken(look(name)):

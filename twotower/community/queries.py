@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from twotower.community.database import Database, now_seq
-from twotower.community.records import INVENTED, Owned
+from twotower.community.records import Owned
 from twotower.community.rows import listener_of, told_of
 from twotower.community.schema import clock, listeners, meta, read_meta, removals, vectors
-from twotower.core.domain import Listener
+from twotower.core.domain import SYNTHETIC, Listener
 
 _Item = TypeVar("_Item")
 AT_ONCE = 500  # rows of one statement: it may have 999 values
@@ -87,7 +87,7 @@ class Asking:
             "listeners": sa.true(),
             "findable": listeners.c.findable,
             "training": listeners.c.training,
-            "invented": listeners.c.origin == INVENTED,
+            "invented": listeners.c.origin == SYNTHETIC,
             "kept profiles": listeners.c.profile.is_not(None),
         }
         with self.database.read() as connection:

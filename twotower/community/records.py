@@ -10,8 +10,6 @@ import numpy as np
 
 from twotower.core.domain import Listener, Profile
 
-INVENTED = "invented"  # origin of the listeners that ship
-
 
 def new_id() -> str:
     """A random id that tells nothing, 16 hexadecimal digits."""

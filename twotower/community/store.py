@@ -8,13 +8,14 @@ from sqlalchemy.exc import IntegrityError
 
 from twotower.community.database import Database, next_seq
 from twotower.community.queries import Asking, batched
-from twotower.community.records import INVENTED, Member, Removal, new_id
+from twotower.community.records import Member, Removal, new_id
 from twotower.community.relearning import Relearning
 from twotower.community.rows import Row, digest_of, now, rows_of
 from twotower.community.scale import hnsw
 from twotower.community.schema import listeners, read_meta, removals, vectors, write_meta
 from twotower.community.snapshot import Crowd, Found
 from twotower.community.sync import CrowdReader
+from twotower.core.domain import SYNTHETIC
 from twotower.core.errors import BadName, CommunityError
 from twotower.core.names import TAKEN, look
 
@@ -74,7 +75,7 @@ class Community(Asking, Relearning):
         BadName where another who can be found has that name, or one that looks like it.
         """
         listener, placed = rows_of(member, self.model_version)
-        if listener["origin"] == INVENTED:
+        if listener["origin"] == SYNTHETIC:
             raise ValueError(f"{listener['id']} is invented: those come through seed")
         with self.database.write() as connection:
             seq = next_seq(connection)
@@ -109,7 +110,7 @@ class Community(Asking, Relearning):
             before = connection.scalar(sa.select(listeners.c.seq).where(mine))
             changed = connection.execute(
                 sa.update(listeners)
-                .where(mine, listeners.c.origin != INVENTED)
+                .where(mine, listeners.c.origin != SYNTHETIC)
                 .values(listener | {"seq": seq})
             )
             if changed.rowcount == 0:
@@ -184,18 +185,18 @@ class Community(Asking, Relearning):
             before = next_seq(connection, 0)  # wait for another process that does the same
             if read_meta(connection, "shipped") == mark:  # another process was quicker
                 return 0
-            old = sa.select(listeners.c.id).where(listeners.c.origin == INVENTED)
+            old = sa.select(listeners.c.id).where(listeners.c.origin == SYNTHETIC)
             gone = connection.scalars(old).all()
             seq = before
             if gone:
                 connection.execute(sa.delete(vectors).where(vectors.c.id.in_(old)))
-                connection.execute(sa.delete(listeners).where(listeners.c.origin == INVENTED))
+                connection.execute(sa.delete(listeners).where(listeners.c.origin == SYNTHETIC))
                 connection.execute(
                     sa.insert(removals),
                     [{"seq": seq, "id": id} for seq, id in enumerate(gone, before + 1)],
                 )
                 seq += len(gone)
-            people = sa.select(listeners.c.look).where(listeners.c.origin != INVENTED)
+            people = sa.select(listeners.c.look).where(listeners.c.origin != SYNTHETIC)
             taken = set(connection.scalars(people.where(listeners.c.look != "")))
             for part in batched(members, SEEDED):
                 rows = [rows_of(member, self.model_version) for member in part]
@@ -212,7 +213,7 @@ class Community(Asking, Relearning):
         connection: sa.Connection, rows: Sequence[tuple[Row, Row]], first: int, taken: set[str]
     ) -> None:
         """`taken` are looks of people's names: an invented listener of such a name gets another."""
-        people = sum(listener["origin"] != INVENTED for listener, _ in rows)
+        people = sum(listener["origin"] != SYNTHETIC for listener, _ in rows)
         if people:
             raise ValueError(f"{people} of {len(rows)} listeners are not invented")
         for listener, _ in rows:

@@ -10,7 +10,6 @@ import numpy as np
 import sqlalchemy as sa
 
 from twotower.community.database import Database
-from twotower.community.records import INVENTED
 from twotower.community.rows import matrix_of
 from twotower.community.scale.segment_cache import Label, Span
 from twotower.community.schema import (
@@ -24,6 +23,7 @@ from twotower.community.schema import (
     vectors,
 )
 from twotower.community.snapshot import SEGMENT, Crowd, Growing, Segment, Totals, encoded
+from twotower.core.domain import SYNTHETIC
 from twotower.core.errors import CommunityError
 
 STREAMED = 8192  # rows read at a time
@@ -158,7 +158,7 @@ class CrowdReader:
         joined = listeners.join(vectors, vectors.c.id == listeners.c.id)
         query = sa.select(
             *(listeners.c[name] for name in ("seq", "id")),
-            (listeners.c.origin == INVENTED).label("invented"),
+            (listeners.c.origin == SYNTHETIC).label("invented"),
             *(vectors.c[name] for name in ("user_vector", "candidate_vector", "x", "y")),
         ).select_from(joined)
         query = query.where(vectors.c.model_version == self._model, vectors.c.findable)
@@ -196,7 +196,7 @@ class CrowdReader:
         """How many can be found; counted anew from time to time."""
         when, known = self._counted
         if known is None or time.monotonic() - when > COUNTED_S:
-            invented = sa.func.count().filter(listeners.c.origin == INVENTED)
+            invented = sa.func.count().filter(listeners.c.origin == SYNTHETIC)
             counted = sa.select(sa.func.count(), invented).where(listeners.c.findable)
             known = Totals(*connection.execute(counted).one())
             self._counted = time.monotonic(), known

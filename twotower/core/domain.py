@@ -26,6 +26,8 @@ AUDIO = tuple(AUDIO_RANGE)
 COUNTED_FROM_MS = 30_000  # a play counts from here
 HOURS = 7 * 24  # of a week
 SPOTIFY_WEB_API = "spotify-web-api"  # origin of what may never be stored or trained on
+SYNTHETIC = "invented"  # origin of made-up listeners, who are no real people
+DEMO = "demo"  # origin of the profiles to try the program with
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -224,7 +226,7 @@ class Profile:
     tracks: tuple[Track, ...] = ()
     playlists: tuple[Playlist, ...] = ()
     audio: Mapping[str, Spread] = field(default_factory=_nothing)  # names of AUDIO
-    origin: str = "file"  # "picked", "invented", SPOTIFY_WEB_API, ...; several as "file+lastfm"
+    origin: str = "file"  # "picked", SYNTHETIC, SPOTIFY_WEB_API, ...; several as "file+lastfm"
     name: str = ""
     since: date | None = None
     until: date | None = None
@@ -237,10 +239,15 @@ class Listener:
 
     id: str  # random and opaque
     name: str  # pseudonym
-    origin: str  # "invented", "file", ...
+    origin: str  # SYNTHETIC, "file", ...
     artists: tuple[tuple[str, float], ...]  # (artist name, plays), most played first
     genres: tuple[str, ...] = ()  # most telling first
     place: tuple[float, float] | None = None  # on the map
+
+    @property
+    def is_synthetic(self) -> bool:
+        """True for a made-up listener, False for a real person."""
+        return self.origin == SYNTHETIC
 
 
 @dataclass(frozen=True, slots=True)

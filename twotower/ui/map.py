@@ -140,7 +140,7 @@ def _spots(ids: list[str]) -> list[figures.Spot]:
 
 def _named(person: Listener) -> str:
     """The pseudonym, and whether there is no real person behind it."""
-    return f"{person.name} (invented)" if neighbours.is_invented(person) else person.name
+    return f"{person.name} (invented)" if person.is_synthetic else person.name
 
 
 def _size(crowd: "Crowd") -> str:
@@ -219,7 +219,7 @@ def _nearest(near: tuple[Neighbour, ...]) -> None:
     if near:
         labels = {
             each.listener.id: f"{each.rank}. {each.listener.name}"
-            + " (invented)" * neighbours.is_invented(each.listener)
+            + " (invented)" * each.listener.is_synthetic
             for each in near
         }
         st.selectbox(

@@ -17,13 +17,8 @@ if TYPE_CHECKING:
     from twotower.community import Crowd
     from twotower.matching.matcher import Portrait
 
-INVENTED = "invented"  # origin of listeners who are no real people
 JOINED = "joined"  # what marks the others
 SHARED, DISCOVER, AGREED = 6, 6, 8  # artists shown on a card, and above the cards
-
-
-def is_invented(listener: Listener) -> bool:
-    return listener.origin == INVENTED
 
 
 def heading_line(text: str, listener: Listener | None = None, *, level: int = 3) -> None:
@@ -33,9 +28,9 @@ def heading_line(text: str, listener: Listener | None = None, *, level: int = 3)
             st.subheader(text, anchor=False, width="content")
         else:
             st.header(text, anchor=False, width="content")
-        if listener is not None and is_invented(listener):
+        if listener is not None and listener.is_synthetic:
             st.badge(
-                INVENTED,
+                "invented",
                 color="gray",
                 help="Drawn from the model, not a real person: so that there is company from "
                 "the first minute, and nobody's data is shown.",

@@ -7,7 +7,6 @@ from twotower.core.domain import Artist, Playlist, Profile, artist_key
 
 LIKING = {"like": 1.0, "love": 3.0, "live for": 9.0}  # word -> plays, beside the usual artist's
 PICKED = "picked"  # origin of a profile made of names alone
-DEMO = "demo"  # origin of the profiles to try the app with
 MOST_PICKED = 200
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import streamlit as st
 
 from twotower.bundle.demos import DEMOS
-from twotower.core.domain import SPOTIFY_WEB_API, Neighbour, Profile
+from twotower.core.domain import DEMO, SPOTIFY_WEB_API, Neighbour, Profile
 from twotower.core.errors import EmptyProfile, TwoTowerError
 from twotower.core.jobs import Job
 from twotower.core.settings import Settings
@@ -150,7 +150,7 @@ def restore() -> None:
     if "profile" not in st.session_state:
         st.session_state["profile"] = None
         demo, artists = (
-            st.query_params.get(url_state.DEMO),
+            st.query_params.get(url_state.DEMO_PARAM),
             st.query_params.get_all(url_state.ARTIST),
         )
         if demo or artists:
@@ -162,7 +162,7 @@ def restore() -> None:
 
 def _keep_address() -> None:
     told = url_state.told(profile())
-    for name in (url_state.DEMO, url_state.ARTIST):
+    for name in (url_state.DEMO_PARAM, url_state.ARTIST):
         if st.query_params.get_all(name) != told.get(name, []):
             if name in told:
                 st.query_params[name] = told[name]
@@ -306,7 +306,7 @@ def start_over() -> None:
 def pick(name: str) -> None:
     """Add an artist; to a demo listener nothing is added, a profile of one's own begins."""
     now = profile()
-    if now is None or now.origin == profile_edits.DEMO:
+    if now is None or now.origin == DEMO:
         bring(profile_edits.picked(name), f"Picked {name}")
     elif len(now.artists) < profile_edits.MOST_PICKED or now.origin != profile_edits.PICKED:
         bring(profile_edits.with_artist(now, name), f"Added {name}", edited=True)
@@ -387,7 +387,7 @@ def can_join() -> bool:
     """Whether what is read next may be added to what was brought, rather than take its place."""
     now = profile()
     return now is not None and now.origin not in (
-        profile_edits.DEMO,
+        DEMO,
         profile_edits.PICKED,
         SPOTIFY_WEB_API,
     )

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from twotower.core.domain import Profile, artist_key
+from twotower.core.domain import DEMO, Profile, artist_key
 from twotower.core.errors import EmptyProfile
 from twotower.ui import (
     components,
-    neighbours,
     profile_edits,
     session,
 )
@@ -90,7 +89,7 @@ def _suggestions() -> list[str]:
         seen = session.portrait()
     except EmptyProfile:
         seen = None
-    if seen is None or seen.profile.origin == profile_edits.DEMO:
+    if seen is None or seen.profile.origin == DEMO:
         components.note("Many start with one of these")
         return list(session.matcher().catalogue.names[:FOUND])
     components.note("People near you also hear")
@@ -105,7 +104,7 @@ def _suggestions() -> list[str]:
 
 def _add_button(name: str) -> None:
     now = session.profile()
-    has = now is not None and now.origin != profile_edits.DEMO and artist_key(name) in now.artists
+    has = now is not None and now.origin != DEMO and artist_key(name) in now.artists
     st.button(
         escape(name),
         key=f"add-{artist_key(name)}",
@@ -124,7 +123,7 @@ def _add(name: str) -> None:
 def _chips() -> None:
     """The artists picked so far, each with a way to take it out and to say how much it counts."""
     now = session.profile()
-    if now is None or now.origin == profile_edits.DEMO:
+    if now is None or now.origin == DEMO:
         return
     shown = list(now.artists.items())[-CHIPS:]
     if now.origin != profile_edits.PICKED:
@@ -177,9 +176,7 @@ def _so_far() -> None:
         if seen is not None:
             st.markdown(words.evidence(seen))
             for neighbour in session.neighbours(10)[:3]:
-                badge = (
-                    " :gray-badge[invented]" if neighbours.is_invented(neighbour.listener) else ""
-                )
+                badge = " :gray-badge[invented]" if neighbour.listener.is_synthetic else ""
                 st.markdown(
                     f"**{escape(neighbour.listener.name)}**{badge}  \nCloser than "
                     f"{words.percent(neighbour.percentile)} of random pairs "

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from twotower.core.domain import Artist, Profile, artist_key
+from twotower.core.domain import DEMO, Artist, Profile, artist_key
 from twotower.ui import profile_edits
 
 if TYPE_CHECKING:
     from twotower.model.catalogue import Catalogue
 
-DEMO, ARTIST = "demo", "artist"  # parameters of the address
+DEMO_PARAM, ARTIST = "demo", "artist"  # parameters of the address
 LONGEST = 60  # artists; a longer list stays out of the address
 LETTERS = 200  # of a name
 
@@ -25,8 +25,8 @@ def told(profile: Profile | None) -> Mapping[str, list[str]]:
     """
     if profile is None:
         return {}
-    if profile.origin == profile_edits.DEMO:
-        return {DEMO: [profile.id.removeprefix("demo-")]}
+    if profile.origin == DEMO:
+        return {DEMO_PARAM: [profile.id.removeprefix("demo-")]}
     if profile.origin == profile_edits.PICKED and len(profile.artists) <= LONGEST:
         return {ARTIST: [f"{artist.plays:g} {key}" for key, artist in profile.artists.items()]}
     return {}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from twotower.core.domain import AUDIO, SPOTIFY_WEB_API, artist_key
+from twotower.core.domain import AUDIO, DEMO, SPOTIFY_WEB_API, artist_key
 from twotower.sources.services.audio_features import Lookup, Sound
 from twotower.ui import (
     audio_lookup,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = 15
 ORIGINS = {
-    profile_edits.DEMO: "a demo listener",
+    DEMO: "a demo listener",
     profile_edits.PICKED: "the artists you picked",
     SPOTIFY_WEB_API: "a Spotify list, kept in this session only",
     services.LISTENBRAINZ.id: services.LISTENBRAINZ.name,

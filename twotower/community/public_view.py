@@ -1,0 +1,34 @@
+"""The part of a profile that other people may see."""
+
+import numpy as np
+
+from twotower.core.domain import Profile
+from twotower.model.catalogue import Catalogue
+
+LISTED_ARTISTS = 100  # most artists shown of one listener
+LISTED_GENRES = 5
+
+
+def listed_artists(profile: Profile) -> tuple[tuple[str, float], ...]:
+    """Return (name, plays) of the artists that others see, most played first."""
+    ordered = sorted(profile.artists.values(), key=lambda a: (-a.plays, a.name))
+    return tuple((a.name, a.plays) for a in ordered[:LISTED_ARTISTS])
+
+
+def genre_weights(profile: Profile, catalogue: Catalogue) -> dict[str, float]:
+    """Return genre -> weight over the profile's artists, by the catalogue's genres.
+
+    An artist's log plays are shared equally among its genres.
+    """
+    weights: dict[str, float] = {}
+    for key, artist in profile.artists.items():
+        words = catalogue.genres_of(key)
+        for word in words:
+            weights[word] = weights.get(word, 0.0) + float(np.log1p(artist.plays)) / len(words)
+    return weights
+
+
+def top_genres(weights: dict[str, float]) -> tuple[str, ...]:
+    """Return the genres that others see, heaviest first."""
+    ordered = sorted(weights, key=lambda word: (-weights[word], word))
+    return tuple(ordered[:LISTED_GENRES])
