@@ -19,10 +19,10 @@ import numpy as np
 from results import write
 
 from twotower.core.settings import Settings
+from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.metrics import bootstrap, ranks_of_positives
 from twotower.evaluation.splits import halves, split_listeners
 from twotower.model.embedder import Embedder
-from twotower.model.pipeline import TwoTowers
 from twotower.sources.datasets.readers import read_dataset
 from twotower.sources.datasets.tables import FOLDERS
 from twotower.sources.profiles import write_profiles

@@ -42,7 +42,6 @@ STILL_TIED = {
     "twotower/community/bulk_import.py -> matching",
     "twotower/community/membership.py -> matching",
     "twotower/model/embedder.py -> retrieval",
-    "twotower/model/pipeline.py -> retrieval",
 }
 
 

@@ -9,10 +9,10 @@ from twotower.core.names import hashed_id
 from twotower.core.settings import Settings
 from twotower.evaluation.checks import CHECKS
 from twotower.evaluation.methods.baselines import BASELINES, fit_popularity
+from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.runner import compared, evaluate, evaluate_model
 from twotower.model.catalogue import Catalogue
 from twotower.model.ease import Companions
-from twotower.model.pipeline import TwoTowers
 from twotower.retrieval.similarity import ListeningReader, People
 from twotower.sources.datasets.public import Sources
 from twotower.sources.datasets.readers import read_dataset

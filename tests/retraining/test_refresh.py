@@ -29,12 +29,13 @@ from twotower.community.registry import REFUSED, Generations
 from twotower.community.scale.partitions import spread
 from twotower.core.errors import CommunityError, IncompatibleModel
 from twotower.core.settings import Settings
+from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.metrics import ranks_of_positives
 from twotower.evaluation.splits import halves
 from twotower.matching.matcher import Matcher
 from twotower.model.artist_features import RIDGE_CAP
 from twotower.model.embedder import Embedder
-from twotower.model.pipeline import TwoTowers, fit, prepare
+from twotower.model.pipeline import fit, prepare
 from twotower.model.training import TrainConfig
 from twotower.retraining import refresh as renewal
 from twotower.retraining.consent import consented, is_held

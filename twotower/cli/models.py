@@ -166,9 +166,9 @@ def evaluate(
         tell(0.0, "reading the data")
         from twotower.evaluation import halfvectors, quality
         from twotower.evaluation.methods.hub_corrections import LocalScaling
+        from twotower.evaluation.methods.towers import TwoTowers, WithCompanions, two_towers
         from twotower.evaluation.runner import REFERENCE, compared, evaluate_model
         from twotower.evaluation.runner import evaluate as compare
-        from twotower.model.pipeline import TwoTowers, WithCompanions, two_towers
 
         if model is None:
             before = quality.load(out) if add and out is not None else None

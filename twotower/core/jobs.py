@@ -9,9 +9,14 @@ from typing import Generic, TypeVar
 from twotower.core.errors import TwoTowerError
 
 Result = TypeVar("Result")
+Progress = Callable[[float, str], None]  # (share done 0..1, message)
 STOPPING_S = 30.0  # at most, until work that all have left has noticed
 
 log = logging.getLogger(__name__)
+
+
+def silent(share: float, text: str) -> None:
+    """Ignore the progress: the default where a caller passes no `Progress`."""
 
 
 class Cancelled(Exception):

@@ -11,9 +11,10 @@ from typing import Any
 
 from twotower.evaluation.checks import hold_out, make_tasks
 from twotower.evaluation.methods.baselines import fit_als
+from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.report import Report, Tally
 from twotower.evaluation.runner import ask, header
-from twotower.model.pipeline import Prepared, TwoTowers, fit_prepared, prepare
+from twotower.model.pipeline import Prepared, fit_prepared, prepare
 from twotower.model.towers import ModelConfig
 from twotower.model.training import TrainConfig
 from twotower.sources.datasets.public import Sources, Training, read_sources

@@ -112,9 +112,9 @@ def _fresh(
     """Baselines fitted on split 0, and the shipped model on those it has never seen."""
     from twotower.evaluation.methods.baselines import BASELINES
     from twotower.evaluation.methods.hub_corrections import LocalScaling
+    from twotower.evaluation.methods.towers import TwoTowers, WithCompanions
     from twotower.evaluation.runner import REFERENCE, evaluate, evaluate_model
     from twotower.model.embedder import Embedder
-    from twotower.model.pipeline import TwoTowers, WithCompanions
     from twotower.sources.datasets.public import read_sources
 
     tell(0.0, "reading the data")

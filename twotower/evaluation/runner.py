@@ -24,8 +24,8 @@ from twotower.evaluation.checks import (
 from twotower.evaluation.methods.base import SCALED, Fit, Method, remembered
 from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.methods.hub_corrections import LocalScaling, scaled
+from twotower.evaluation.methods.towers import OneWay, Similarity, TwoTowers, WithCompanions
 from twotower.evaluation.report import Report, Tally
-from twotower.model.pipeline import OneWay, Similarity, TwoTowers, WithCompanions
 from twotower.retrieval.similarity import HUB_SHARE
 from twotower.sources.datasets.public import Sources, Training, read_sources
 

@@ -18,7 +18,7 @@ from twotower.model.catalogue import Catalogue
 from twotower.model.content import ContentSpace
 from twotower.model.distributed import ALONE, Ranks
 from twotower.model.ease import Companions
-from twotower.model.embedder import Embedder, played
+from twotower.model.embedder import Embedder
 from twotower.model.estimates import estimate_audio, estimate_genres
 from twotower.model.packed_profiles import with_at_least
 from twotower.model.towers import ModelConfig, TwoTower
@@ -31,9 +31,7 @@ from twotower.model.training import (
     tables_for,
     train,
 )
-from twotower.retrieval.similarity import TASTE, TOGETHER, similarity, together
 from twotower.sources.datasets.artist_content import ArtistContent
-from twotower.sources.datasets.public import Training
 from twotower.sources.datasets.readers import Tagging
 
 FEWEST_ARTISTS = 4  # in a profile that is trained on
@@ -197,93 +195,3 @@ def companions_in(world: World) -> Companions:
     lighter = world.source_weight < 1
     scale = np.where(lighter, PLAYLIST_WEIGHT, 1.0) / world.source_weight
     return Companions.fit(sp.csr_matrix(sp.diags(scale) @ world.weights))
-
-
-@dataclass(frozen=True)
-class TwoTowers:
-    """The towers as one of the methods that `evaluate` compares: what each is to the other."""
-
-    embedder: Embedder
-    name: str = "two towers"
-
-    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N) means of both ways: the user tower's query beside the candidate tower's candidate,
-        and the user tower's candidate beside the candidate tower's query."""
-        users, found = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
-        return np.asarray(users @ found.T)
-
-    def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
-        """(n, 2 dim) unit vectors: both towers', in the order that makes the mean of a product."""
-        sides = [self.embedder.embed(profiles, side) for side in ("user", "candidate")]
-        return np.concatenate(sides if asking else sides[::-1], axis=1) / np.float32(2**0.5)
-
-
-@dataclass(frozen=True)
-class WithCompanions:
-    """Taste and artists that go together, in the shares that the app gives them."""
-
-    towers: TwoTowers
-    name: str = "two towers + companions"
-
-    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N), symmetric, and of use for two halves of a person, who share no artist."""
-        read = self.towers.embedder.reader.read
-        sides = (read([played(p) for p in side]) for side in (queries, candidates))
-        goes = together(*sides)
-        taste = self.towers.scores(queries, candidates)
-        return np.asarray((TASTE * taste + TOGETHER * goes) / (TASTE + TOGETHER))
-
-
-@dataclass(frozen=True)
-class Similarity:
-    """What the app ranks by before it looks at hubs: taste, companions, the very same artists."""
-
-    embedder: Embedder
-    name: str = "two towers + same artists"
-
-    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N), symmetric; for whole profiles, for two halves of a person share no artist."""
-        return similarity(self.embedder.people(queries), self.embedder.people(candidates))
-
-
-@dataclass(frozen=True)
-class OneWay:
-    """The plain cosine of the two towers: who asks by the one, who is found by the other."""
-
-    embedder: Embedder
-    name: str = "two towers, one way"
-
-    def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N) cosines of the user tower's queries and the candidate tower's candidates."""
-        users, found = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
-        return np.asarray(users @ found.T)
-
-    def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
-        """(n, dim) unit vectors by the user tower for who asks, else by the candidate tower."""
-        return self.embedder.embed(profiles, "user" if asking else "candidate")
-
-
-def two_towers(
-    *,
-    config: TrainConfig | None = None,
-    model_config: ModelConfig | None = None,
-    playlists: bool = True,
-    on_record: Callable[[Record], None] | None = None,
-) -> Callable[[Training], TwoTowers]:
-    """What `evaluate` needs to train and ask the towers."""
-
-    def fitted(training: Training) -> TwoTowers:
-        profiles = [*training.listeners, *(training.playlists if playlists else ())]
-        return TwoTowers(
-            fit(
-                profiles,
-                training.content,
-                training.tags,
-                config=config,
-                model_config=model_config,
-                estimates=False,
-                on_record=on_record,
-            )
-        )
-
-    return fitted

@@ -8,10 +8,10 @@ import numpy as np
 
 from twotower.core.domain import Profile
 from twotower.evaluation.checks import Retrieval, hold_out_unseen, make_tasks
+from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.metrics import bootstrap
 from twotower.evaluation.splits import LEAST_ARTISTS, cut_random, halves
 from twotower.model.embedder import Embedder
-from twotower.model.pipeline import TwoTowers
 from twotower.sources.datasets.public import Sources
 
 METRIC = "MRR"
