@@ -248,7 +248,7 @@ def test_another_site_can_sign_nobody_out(browser, world):
     other = world.theirs.replace("127.0.0.1", "localhost")  # another port would be the same site
     page.goto(f"{other}/another-site?to={world.app}/logout")
     page.get_by_role("button", name="Win").click()
-    expect(page.get_by_text("Asked from another site")).to_be_visible()
+    expect(page.get_by_text("Another site sent this request")).to_be_visible()
     page.goto(world.app)
     expect(page.get_by_text("You are signed in as Ada.")).to_be_visible()
     page.context.close()

@@ -10,7 +10,7 @@ from world import INDEX
 from twotower.sources.spotify.api import TO_READ, Registration, Token
 from twotower.ui import spotify_session
 from twotower.web import oauth
-from twotower.web.oauth_sessions import Desk, Session
+from twotower.web.oauth_sessions import Session, SessionStore
 
 PATIENCE_S = 20
 KNOWN = ["Amara Jazz", "Ammoth Jazz", "Amara Folk"]
@@ -26,21 +26,21 @@ class Visit:
 
     def __init__(self, spotify: StandIn, address: str, patch: pytest.MonkeyPatch) -> None:
         self.spotify = spotify
-        self.desk = Desk(
+        self.store = SessionStore(
             Registration(CLIENT_ID, "http://127.0.0.1:8501/callback", address, f"{address}/v1")
         )
         self.cookie: str | None = None
         self.browser = "this-browser"
-        patch.setattr(oauth, "desk", lambda: self.desk)
+        patch.setattr(oauth, "session_store", lambda: self.store)
         patch.setattr(spotify_session, "_cookie", self.sent)
 
     def sent(self, name: str) -> str | None:
         """The cookie that the browser sends."""
-        return self.cookie if name == self.desk.session_cookie else self.browser
+        return self.cookie if name == self.store.session_cookie else self.browser
 
     def sign_in(self, who: str = "ada", scopes: Sequence[str] = TO_READ) -> Session:
         token = Token(self.spotify.token_for(who, scopes), "", 4e9, frozenset(scopes))
-        self.cookie, session = self.desk.open_session(token)
+        self.cookie, session = self.store.open_session(token)
         return session
 
     def tab(self, **query: str) -> AppTest:
@@ -50,5 +50,5 @@ class Visit:
         return app.run()
 
     def read(self, app: AppTest) -> AppTest:
-        self.desk.session(self.cookie).kept(spotify_session.READING).join(PATIENCE_S)
+        self.store.find_session(self.cookie).get(spotify_session.READING).join(PATIENCE_S)
         return app.run()

@@ -8,7 +8,7 @@ from world import INDEX
 from twotower.community import membership, receipts
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, artist_key
 from twotower.ui import membership_state, session
-from twotower.web.rate_limits import CODE, JOIN, Limits, Rate, Rates
+from twotower.web.rate_limits import CODE, JOIN, Rate, RateLimiter, Rates
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def matcher(planted_assets, tmp_path):
 def visit(matcher, monkeypatch):
     """visit(profile) opens the page in a session of its own."""
     monkeypatch.setattr(session, "load_matcher", lambda: matcher)
-    made = Limits()
+    made = RateLimiter()
     monkeypatch.setattr(membership_state, "limits", lambda: made)
 
     def open_page(profile=ME, page: str = "community.py") -> AppTest:
@@ -237,21 +237,21 @@ def test_a_profile_of_which_too_little_is_known_is_told_so(visit):
 
 
 def test_codes_are_not_tried_without_end(visit, monkeypatch):
-    few = Limits({CODE: Rates(Rate(2, 60), Rate(9, 9), Rate(9, 9))})
+    few = RateLimiter({CODE: Rates(Rate(2, 60), Rate(9, 9), Rate(9, 9))})
     monkeypatch.setattr(membership_state, "limits", lambda: few)
     app = visit(None)
     for _ in range(3):
         app.text_input(key="code-typed").set_value("MN-WRONG")
         next(b for b in app.button if b.label == "Open").click().run()
-    assert "tried a code many times just now: try again in 60 seconds" in words(app)
+    assert "with an access code: nothing was done; try again in 60 seconds" in words(app)
 
 
 def test_joining_is_not_tried_without_end(visit, monkeypatch, matcher):
-    few = Limits({JOIN: Rates(Rate(1, 60), Rate(1, 9), Rate(1, 9))})
+    few = RateLimiter({JOIN: Rates(Rate(1, 60), Rate(1, 9), Rate(1, 9))})
     monkeypatch.setattr(membership_state, "limits", lambda: few)
     joined(visit)
     before = matcher.community.seq()
     app = visit()
     app.checkbox(key="join-findable").check().run()
     press(app, "go-join")
-    assert "joined many times just now" in words(app) and matcher.community.seq() == before
+    assert "too many attempts to join" in words(app) and matcher.community.seq() == before

@@ -53,5 +53,5 @@ def test_what_was_read_from_spotify_goes_from_the_server_too(visit):
     assert any('action="/disconnect"' in each.value for each in app.get("html"))
     app.button(key="privacy-remove").click().run()
     assert app.session_state["profile"] is None
-    assert session.kept("reading") is None
+    assert session.get("reading") is None
     assert visit.tab().session_state["profile"] is None

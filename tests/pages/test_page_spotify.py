@@ -20,7 +20,7 @@ from twotower.sources.files.text import clean
 from twotower.sources.profiles import profile_from_json, profile_to_json
 from twotower.sources.spotify.api import TO_SAVE, Registration
 from twotower.ui import spotify_session
-from twotower.web.oauth_sessions import Desk
+from twotower.web.oauth_sessions import SessionStore
 
 
 def sign_in_links(app: AppTest) -> int:
@@ -34,7 +34,7 @@ def way_there(app: AppTest, purpose: str) -> str:
 
 
 def test_a_closed_door_says_how_to_open_it_and_what_does_the_same(visit):
-    visit.desk = Desk(None)
+    visit.store = SessionStore(None)
     app = visit.tab()
     assert not app.exception
     assert "Not open on this server" in words(app)
@@ -44,7 +44,7 @@ def test_a_closed_door_says_how_to_open_it_and_what_does_the_same(visit):
 
 
 def test_a_redirect_uri_that_spotify_refuses_is_told_to_the_operator(visit):
-    visit.desk = Desk(Registration("c", "http://localhost:8501/callback"))
+    visit.store = SessionStore(Registration("c", "http://localhost:8501/callback"))
     app = visit.tab()
     assert "localhost is refused" in words(app)
     assert sign_in_links(app) == 0
@@ -127,9 +127,9 @@ def test_music_that_was_here_comes_back_from_the_sign_in_and_can_be_had_back(vis
     app = visit.tab()
     app.button(key="add-amara pop").click().run()
     ticket = parse_qs(urlsplit(way_there(app, "read")).query)["left"][0]
-    _, begun = visit.desk.begin(visit.browser, "read", ticket)
+    _, begun = visit.store.begin_sign_in(visit.browser, "read", ticket)
     visit.sign_in()
-    again = visit.read(visit.tab(signin="done", left=visit.desk.hand_back(begun)))
+    again = visit.read(visit.tab(signin="done", left=visit.store.issue_ticket(begun)))
     assert again.session_state["profile"].id == "spotify"
     again.button(key="undo").click().run()
     assert list(again.session_state["profile"].artists) == ["amara pop"]
@@ -161,7 +161,7 @@ def test_a_pause_is_counted_down_on_the_page_and_can_be_cancelled(visit):
     visit.spotify.answers["me/tracks"] = [problem(429, "slow", retry_after=10)]
     session = visit.sign_in()
     app = visit.tab(signin="done")
-    job = session.kept(spotify_session.READING)
+    job = session.get(spotify_session.READING)
     while job.is_running and job.resumes_in_s is None:
         job.join(0.02)
     app.run()
@@ -178,7 +178,7 @@ def test_signing_out_elsewhere_takes_it_all_from_this_tab(visit):
     app = visit.read(visit.tab(signin="done"))
     app.button(key="chip-amara folk").click().run()
     assert len(app.session_state["steps"]) == 2
-    visit.desk.drop(visit.cookie)
+    visit.store.end_session(visit.cookie)
     app.run()
     assert app.session_state["profile"] is None
     assert [step for step in app.session_state["steps"] if step.before] == []
@@ -192,7 +192,7 @@ def test_only_what_came_by_signing_in_goes_at_sign_out(visit):
     app = visit.read(visit.tab(signin="done"))
     app.button(key="start-over").click().run()
     app.button(key="add-amara pop").click().run()
-    visit.desk.drop(visit.cookie)
+    visit.store.end_session(visit.cookie)
     app.run()
     assert list(app.session_state["profile"].artists) == ["amara pop"]
 
@@ -328,7 +328,7 @@ def test_who_allowed_a_playlist_alone_is_asked_anew_before_anything_is_read(visi
 
 
 def saved(visit: Visit, app: AppTest) -> AppTest:
-    visit.desk.session(visit.cookie).kept(spotify_session.SAVING).join(PATIENCE_S)
+    visit.store.find_session(visit.cookie).get(spotify_session.SAVING).join(PATIENCE_S)
     return app.run()
 
 
@@ -339,7 +339,7 @@ def picked(visit: Visit) -> AppTest:
 
 
 def test_without_a_door_no_playlist_is_offered(visit):
-    visit.desk = Desk(None)
+    visit.store = SessionStore(None)
     assert "private playlist" not in words(picked(visit))
 
 
@@ -348,8 +348,8 @@ def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(vis
     assert "A private playlist in your account: 2 tracks each of 20 artists" in words(app)
     query = parse_qs(urlsplit(way_there(app, "save")).query)
     assert query["for"] == ["save"]
-    _, begun = visit.desk.begin(visit.browser, "save", query["left"][0])
-    back = visit.desk.hand_back(begun)
+    _, begun = visit.store.begin_sign_in(visit.browser, "save", query["left"][0])
+    back = visit.store.issue_ticket(begun)
     visit.sign_in(scopes=TO_SAVE)
     again = visit.tab(signin="may-save", left=back)
     assert "left" not in again.query_params
@@ -361,13 +361,13 @@ def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(vis
 def test_what_was_left_comes_back_once_and_to_its_browser_only(visit):
     app = picked(visit)
     ticket = parse_qs(urlsplit(way_there(app, "save")).query)["left"][0]
-    _, begun = visit.desk.begin(visit.browser, "save", ticket)
-    back = visit.desk.hand_back(begun)
+    _, begun = visit.store.begin_sign_in(visit.browser, "save", ticket)
+    back = visit.store.issue_ticket(begun)
     visit.browser = "another-browser"
     assert visit.tab(left=back).session_state["profile"] is None
     visit.browser = "this-browser"
     assert visit.tab(left=back).session_state["profile"] is None, "a ticket that was tried is burnt"
-    back = visit.desk.hand_back(begun)
+    back = visit.store.issue_ticket(begun)
     assert visit.tab(left=back).session_state["profile"] is not None
     assert visit.tab(left=back).session_state["profile"] is None
 

@@ -12,7 +12,7 @@ from twotower.core.settings import Settings
 from twotower.sources.spotify.api import MOST_CALLS
 from twotower.sources.spotify.profile import TOP_ARTIST, TOP_TRACK
 from twotower.web.oauth import routes
-from twotower.web.oauth_sessions import Desk
+from twotower.web.oauth_sessions import SessionStore
 
 
 def test_the_table_has_the_calls_that_a_profile_takes_at_most():
@@ -53,7 +53,7 @@ def test_the_variables_are_those_that_are_read():
 
 def test_the_routes_are_those_that_are_served():
     told = set(re.findall(r"`(/(?:login|callback|logout|disconnect))`", DOCUMENT))
-    assert told == {route.path for route in routes(Desk(None))}
+    assert told == {route.path for route in routes(SessionStore(None))}
 
 
 def test_the_plays_that_a_place_stands_for_are_told():

@@ -1,4 +1,4 @@
-"""Signing in over HTTP, against an authorization server that is as strict as the real one."""
+"""Sign-in over HTTP, against a stand-in for Spotify that is as strict as the real one."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ from twotower.core.errors import LoginExpired
 from twotower.sources.spotify.api import TO_READ, Registration
 from twotower.web import oauth, oauth_sessions
 from twotower.web.oauth import routes
-from twotower.web.oauth_sessions import Desk, Left
+from twotower.web.oauth_sessions import ParkedProfile, SessionStore
 
 
 class Clock:
@@ -29,22 +29,22 @@ class Clock:
 
 
 class World:
-    """Our routes and the stand-in, each on a port of its own."""
+    """Our routes and the stand-in, on separate ports."""
 
     def __init__(self, spotify: StandIn, clock: Clock) -> None:
         self.spotify, self.clock = spotify, clock
         self.ours = self.theirs = ""
-        self.desk: Desk
+        self.store: SessionStore
 
     def browser(self) -> requests.Session:
         return requests.Session()
 
     def login(self, browser: requests.Session, query: str = "") -> requests.Response:
-        """What Spotify shows to somebody who presses the button."""
+        """Return the page that Spotify shows after the button is pressed."""
         return browser.get(f"{self.ours}/login{query}", timeout=20)
 
     def agree(self, browser: requests.Session, who: str = "ada", query: str = "") -> str:
-        """Sign in; gives the address that the person comes back to."""
+        """Sign in; return the address that the browser comes back to."""
         return self.back(browser, self.choice(self.login(browser, query), f"Agree as {who}"))
 
     def choice(self, shown: requests.Response, words: str) -> str:
@@ -58,7 +58,7 @@ class World:
         return answer.headers["Location"]
 
     def session(self, browser: requests.Session) -> oauth_sessions.Session | None:
-        return self.desk.session(browser.cookies.get(self.desk.session_cookie))
+        return self.store.find_session(browser.cookies.get(self.store.session_cookie))
 
 
 @pytest.fixture
@@ -70,12 +70,12 @@ def world():
         world.ours, world.theirs = ours, theirs
         spotify.redirect_uri = f"{ours}/callback"
         registration = Registration(CLIENT_ID, spotify.redirect_uri, theirs, f"{theirs}/v1")
-        world.desk = Desk(registration, clock=clock)
-        app.router.routes.extend(routes(world.desk))
+        world.store = SessionStore(registration, clock=clock)
+        app.router.routes.extend(routes(world.store))
         yield world
 
 
-def test_a_person_signs_in_and_only_a_meaningless_cookie_reaches_the_browser(world):
+def test_signing_in_sends_only_opaque_cookies_to_the_browser(world):
     browser = world.browser()
     assert world.agree(browser) == "/?signin=done"
     session = world.session(browser)
@@ -87,7 +87,7 @@ def test_a_person_signs_in_and_only_a_meaningless_cookie_reaches_the_browser(wor
         assert cookie.get_nonstandard_attr("SameSite").lower() == "lax"
 
 
-def test_two_people_on_one_server_have_each_their_own_token(world):
+def test_two_people_on_one_server_have_separate_tokens(world):
     one, other = world.browser(), world.browser()
     first, second = world.login(one), world.login(other)
     world.back(other, world.choice(second, "Agree as ben"))
@@ -97,14 +97,14 @@ def test_two_people_on_one_server_have_each_their_own_token(world):
     assert known[world.session(other).access()]["who"] == "ben"
 
 
-def test_two_tabs_of_one_browser_can_be_signing_in_at_once(world):
+def test_two_tabs_of_one_browser_can_sign_in_at_once(world):
     browser = world.browser()
     first, second = world.login(browser), world.login(browser)
     assert world.back(browser, world.choice(second, "Cancel")) == "/?signin=denied"
     assert world.back(browser, world.choice(first, "Agree as ada")) == "/?signin=done"
 
 
-def test_a_state_works_once_and_only_as_it_was_given(world):
+def test_a_state_works_once_and_only_unchanged(world):
     browser = world.browser()
     link = world.choice(world.login(browser), "Agree as ada")
     state = parse_qs(urlsplit(link).query)["state"][0]
@@ -112,37 +112,37 @@ def test_a_state_works_once_and_only_as_it_was_given(world):
                    link.replace(f"state={state}", "x=1")):  # fmt: skip
         assert world.back(browser, forged) == "/?signin=expired"
     assert world.back(browser, link) == "/?signin=done"
-    cookie = browser.cookies.get(world.desk.session_cookie)
+    cookie = browser.cookies.get(world.store.session_cookie)
     assert world.back(browser, link) == "/?signin=expired"
-    assert browser.cookies.get(world.desk.session_cookie) == cookie
+    assert browser.cookies.get(world.store.session_cookie) == cookie
     assert len(world.spotify.token_asks) == 1
 
 
-def test_nobody_is_signed_in_by_a_link_that_another_person_began(world):
+def test_a_link_from_another_browser_signs_nobody_in(world):
     attacker, victim = world.browser(), world.browser()
     link = world.choice(world.login(attacker), "Agree as ben")
     world.login(victim)
     assert world.back(victim, link) == "/?signin=expired"
     assert world.session(victim) is None
-    assert world.back(attacker, link) == "/?signin=expired", "a state that was tried is burnt"
+    assert world.back(attacker, link) == "/?signin=expired", "a state works once"
     assert world.spotify.token_asks == []
 
 
-def test_a_sign_in_that_takes_longer_than_ten_minutes_begins_anew(world):
+def test_a_sign_in_expires_after_ten_minutes(world):
     browser = world.browser()
     link = world.choice(world.login(browser), "Agree as ada")
     world.clock.now += oauth_sessions.SIGN_IN_S + 1
     assert world.back(browser, link) == "/?signin=expired"
 
 
-def test_a_person_who_says_no_is_not_signed_in(world):
+def test_declining_at_spotify_does_not_sign_in(world):
     browser = world.browser()
     link = world.choice(world.login(browser), "Cancel")
     assert world.back(browser, link) == "/?signin=denied"
     assert world.session(browser) is None
 
 
-def test_a_code_that_was_used_is_refused_by_spotify_and_told(world):
+def test_a_used_code_counts_as_expired(world):
     browser = world.browser()
     link = world.choice(world.login(browser), "Agree as ada")
     world.spotify._codes.clear()
@@ -162,7 +162,7 @@ def test_a_code_that_was_used_is_refused_by_spotify_and_told(world):
         (400, "[1]", "failed"),
     ],
 )
-def test_whatever_spotify_answers_to_a_code_is_told(world, status, body, outcome):
+def test_each_failure_of_the_token_request_has_its_outcome(world, status, body, outcome):
     browser = world.browser()
     link = world.choice(world.login(browser), "Agree as ada")
     world.spotify.answers["token"] = [PlainTextResponse(body, status)]
@@ -170,18 +170,18 @@ def test_whatever_spotify_answers_to_a_code_is_told(world, status, body, outcome
     assert world.session(browser) is None
 
 
-def test_every_sign_in_is_a_new_session_and_ends_the_one_before(world):
+def test_signing_in_again_replaces_the_session(world):
     browser = world.browser()
     world.agree(browser)
-    before, cookie = world.session(browser), browser.cookies.get(world.desk.session_cookie)
+    before, cookie = world.session(browser), browser.cookies.get(world.store.session_cookie)
     world.agree(browser)
-    assert browser.cookies.get(world.desk.session_cookie) != cookie
-    assert world.desk.session(cookie) is None
+    assert browser.cookies.get(world.store.session_cookie) != cookie
+    assert world.store.find_session(cookie) is None
     with pytest.raises(LoginExpired):
         before.access()
 
 
-def test_a_stale_token_is_renewed_and_the_new_refresh_token_kept(world):
+def test_a_stale_token_is_renewed_with_the_latest_refresh_token(world):
     browser = world.browser()
     world.spotify.lasts_s = 30
     world.agree(browser)
@@ -191,7 +191,7 @@ def test_a_stale_token_is_renewed_and_the_new_refresh_token_kept(world):
     assert [ask["grant_type"] for ask in world.spotify.token_asks[1:]] == ["refresh_token"] * 3
 
 
-def test_a_sign_in_that_was_taken_back_says_to_sign_in_again(world):
+def test_a_revoked_sign_in_asks_to_sign_in_again(world):
     browser = world.browser()
     world.agree(browser)
     world.spotify.revoke()
@@ -205,14 +205,14 @@ def post(world: World, browser: requests.Session, path: str, **headers: str) -> 
     return browser.post(f"{world.ours}{path}", headers=headers, allow_redirects=False, timeout=20)
 
 
-def test_signing_out_ends_this_session_and_takes_the_cookie(world):
+def test_signing_out_ends_this_session_and_deletes_the_cookie(world):
     here, there = world.browser(), world.browser()
     world.agree(here)
     world.agree(there)
-    session, cookie = world.session(here), here.cookies.get(world.desk.session_cookie)
+    session, cookie = world.session(here), here.cookies.get(world.store.session_cookie)
     assert post(world, here, "/logout").headers["Location"] == "/?signin=out"
-    assert here.cookies.get(world.desk.session_cookie) is None
-    assert world.desk.session(cookie) is None
+    assert here.cookies.get(world.store.session_cookie) is None
+    assert world.store.find_session(cookie) is None
     assert world.session(there) is not None
     with pytest.raises(LoginExpired):
         session.access()
@@ -233,28 +233,28 @@ def test_disconnecting_ends_every_session_of_that_person(world):
     "headers",
     [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
 )
-def test_another_site_can_sign_nobody_out(world, path, headers):
+def test_a_form_of_another_site_signs_nobody_out(world, path, headers):
     browser = world.browser()
     world.agree(browser)
     assert post(world, browser, path, **headers).status_code == 403
     assert world.session(browser) is not None
 
 
-def test_a_link_can_sign_nobody_out(world):
+def test_a_link_signs_nobody_out(world):
     browser = world.browser()
     world.agree(browser)
     assert browser.get(f"{world.ours}/logout", timeout=20).status_code == 405
     assert world.session(browser) is not None
 
 
-def test_who_comes_by_localhost_is_sent_to_the_address_that_spotify_knows(world):
+def test_localhost_is_redirected_to_the_registered_host(world):
     asked = f"{world.ours}/login".replace("127.0.0.1", "localhost")
     answer = requests.get(asked, allow_redirects=False, timeout=20)
     assert answer.headers["Location"] == f"{world.ours}/login?for=read&sent=1"
     assert "Set-Cookie" not in answer.headers
 
 
-def test_behind_a_proxy_that_changes_the_host_nobody_is_sent_on_forever(world):
+def test_a_proxy_that_changes_the_host_causes_no_redirect_loop(world):
     asked = f"{world.ours}/login"
     to = []
     for _ in range(2):
@@ -271,11 +271,11 @@ def test_behind_a_proxy_that_changes_the_host_nobody_is_sent_on_forever(world):
         ("http://127.0.0.1:80/callback", "127.0.0.1"),
     ],
 )
-def test_a_host_is_written_as_browsers_do(uri, host):
+def test_the_registered_host_is_spelled_as_browsers_spell_it(uri, host):
     assert Registration("c", uri).host == host
 
 
-def test_threads_that_meet_a_stale_token_renew_it_once_between_them(world):
+def test_threads_share_the_renewal_of_a_stale_token(world):
     browser = world.browser()
     world.agree(browser)
     session = world.session(browser)
@@ -288,7 +288,7 @@ def test_threads_that_meet_a_stale_token_renew_it_once_between_them(world):
     assert session.access() in tokens
 
 
-def test_a_session_ends_by_itself_when_it_is_not_used(world):
+def test_an_idle_session_ends(world):
     browser = world.browser()
     world.agree(browser)
     world.clock.now += oauth_sessions.IDLE_S - 1
@@ -302,14 +302,14 @@ def test_a_session_ends_by_itself_when_it_is_not_used(world):
         session.access()
 
 
-def test_sessions_end_on_a_server_that_nobody_visits(world):
+def test_idle_sessions_end_without_any_request(world):
     browser = world.browser()
     world.agree(browser)
     session = world.session(browser)
     world.clock.now += oauth_sessions.IDLE_S + 1
 
     async def run() -> None:
-        task = asyncio.create_task(oauth.tidying(world.desk, every_s=0.001))
+        task = asyncio.create_task(oauth.remove_expired_forever(world.store, every_s=0.001))
         async with asyncio.timeout(20):
             while session.scopes:
                 await asyncio.sleep(0.001)
@@ -321,7 +321,7 @@ def test_sessions_end_on_a_server_that_nobody_visits(world):
         session.access()
 
 
-def test_what_is_kept_in_a_session_ends_with_it(world):
+def test_items_of_a_session_end_with_it(world):
     class Work:
         cancelled = False
 
@@ -331,20 +331,20 @@ def test_what_is_kept_in_a_session_ends_with_it(world):
     browser = world.browser()
     world.agree(browser)
     session = world.session(browser)
-    work = session.keep("work", Work)
-    assert session.keep("work", Work) is work
+    work = session.get_or_create("work", Work)
+    assert session.get_or_create("work", Work) is work
     post(world, browser, "/logout")
     assert work.cancelled
-    assert session.kept("work") is None
+    assert session.get("work") is None
     with pytest.raises(LoginExpired):
-        session.keep("work", Work)
+        session.get_or_create("work", Work)
 
 
-def test_sign_ins_and_sessions_are_bounded(world, monkeypatch):
-    monkeypatch.setattr(oauth_sessions, "MOST_SIGN_INS", 3)
-    monkeypatch.setattr(oauth_sessions, "MOST_SESSIONS", 2)
-    states = [world.desk.begin("b", oauth.READ)[0] for _ in range(4)]
-    assert [world.desk.finish("b", state) is not None for state in states] == [
+def test_the_numbers_of_sign_ins_and_sessions_are_bounded(world, monkeypatch):
+    monkeypatch.setattr(oauth_sessions, "MAX_SIGN_INS", 3)
+    monkeypatch.setattr(oauth_sessions, "MAX_SESSIONS", 2)
+    states = [world.store.begin_sign_in("b", oauth.READ)[0] for _ in range(4)]
+    assert [world.store.finish_sign_in("b", state) is not None for state in states] == [
         False, True, True, True,
     ]  # fmt: skip
     browsers = [world.browser() for _ in range(3)]
@@ -362,16 +362,16 @@ def test_sign_ins_and_sessions_are_bounded(world, monkeypatch):
         Registration("c", "https://example.org/elsewhere"),
     ],
 )
-def test_without_a_registration_that_spotify_takes_nobody_is_sent_there(registration):
-    app = Starlette(routes=routes(Desk(registration)))
+def test_sign_in_is_closed_without_a_valid_registration(registration):
+    app = Starlette(routes=routes(SessionStore(registration)))
     with serving(app) as ours:
         answer = requests.get(f"{ours}/login", allow_redirects=False, timeout=20)
     assert answer.headers["Location"] == "/?signin=closed"
 
 
-def test_on_https_both_cookies_are_bound_to_the_host_and_secure():
-    desk = Desk(Registration("c", "https://music.example/callback"))
-    app = Starlette(routes=routes(desk))
+def test_cookies_on_https_are_secure_and_bound_to_the_host():
+    store = SessionStore(Registration("c", "https://music.example/callback"))
+    app = Starlette(routes=routes(store))
     with serving(app) as ours:
         answer = requests.get(
             f"{ours}/login", headers={"Host": "music.example"}, allow_redirects=False, timeout=20
@@ -379,7 +379,7 @@ def test_on_https_both_cookies_are_bound_to_the_host_and_secure():
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-neighbours-browser=")
     assert "Secure" in cookie and "Path=/" in cookie and "Domain" not in cookie
-    assert desk.session_cookie.startswith("__Host-")
+    assert store.session_cookie.startswith("__Host-")
 
 
 @pytest.mark.parametrize(
@@ -397,14 +397,11 @@ def test_on_https_both_cookies_are_bound_to_the_host_and_secure():
         ("", False),
     ],
 )
-def test_a_redirect_uri_is_judged_as_spotify_does(uri, right):
+def test_redirect_uris_are_checked_by_spotifys_rules(uri, right):
     assert (Registration("c", uri).problem() == "") is right
 
 
-# Asking for a playlist
-
-
-def test_only_a_playlist_asks_for_the_scope_that_changes_something(world):
+def test_only_saving_a_playlist_asks_for_write_access(world):
     browser = world.browser()
     assert "playlist-modify" not in world.login(browser).text
     asked = world.login(browser, "?for=save").text
@@ -414,46 +411,48 @@ def test_only_a_playlist_asks_for_the_scope_that_changes_something(world):
     assert "playlist-modify-private" in both and "user-top-read" in both
 
 
-def test_what_was_read_is_carried_over_to_a_sign_in_of_the_same_person_only(world):
+def test_items_move_to_a_new_session_of_the_same_account_only(world):
     for who, carried in (("ada", True), ("ben", False)):
         browser = world.browser()
         world.agree(browser, "ada")
         before = world.session(browser)
         before.account = "account-ada"
-        before.keep("reading", lambda: "what was read")
+        before.get_or_create("reading", lambda: "what was read")
         assert world.agree(browser, who, "?for=save") == "/neighbours?signin=may-save"
         after = world.session(browser)
         assert after is not before
-        assert (after.kept("reading") == "what was read") is carried
-        assert before.kept("reading") is None
+        assert (after.get("reading") == "what was read") is carried
+        assert before.get("reading") is None
 
 
-def test_what_a_tab_leaves_is_held_by_the_tab_until_the_sign_in_and_then_for_minutes(world):
+def test_a_parked_profile_lives_with_its_tab_and_after_the_sign_in_for_minutes(world):
     browser = world.browser()
-    left = Left("a profile")
-    ticket = world.desk.offer(left)
+    parked = ParkedProfile("a profile")
+    ticket = world.store.park(parked)
     link = world.choice(world.login(browser, f"?for=save&left={ticket}"), "Cancel")
-    del left
+    del parked
     back = parse_qs(urlsplit(world.back(browser, link)).query)
     assert back["signin"] == ["denied"]
-    cookie = browser.cookies.get(world.desk.browser_cookie)
-    assert world.desk.take("another", "forged") is None
+    cookie = browser.cookies.get(world.store.browser_cookie)
+    assert world.store.claim("another", "forged") is None
     world.clock.now += 2 * oauth_sessions.SIGN_IN_S - 1
-    assert world.desk.take(cookie, back["left"][0]) == "a profile"
-    assert world.desk.take(cookie, back["left"][0]) is None
-    gone = Left("a tab that is closed")
-    ticket = world.desk.offer(gone)
-    del gone
+    assert world.store.claim(cookie, back["left"][0]) == "a profile"
+    assert world.store.claim(cookie, back["left"][0]) is None
+    closed = ParkedProfile("of a closed tab")
+    ticket = world.store.park(closed)
+    del closed
     link = world.choice(world.login(browser, f"?for=save&left={ticket}"), "Cancel")
     assert world.back(browser, link) == "/neighbours?signin=denied"
 
 
-def test_what_nobody_takes_back_is_let_go_of(world):
+def test_an_unclaimed_profile_is_dropped(world):
     browser = world.browser()
-    left = Left("a profile")
-    watch = weakref.ref(left)
-    link = world.choice(world.login(browser, f"?for=save&left={world.desk.offer(left)}"), "Cancel")
-    del left
+    parked = ParkedProfile("a profile")
+    watch = weakref.ref(parked)
+    link = world.choice(
+        world.login(browser, f"?for=save&left={world.store.park(parked)}"), "Cancel"
+    )
+    del parked
     world.back(browser, link)
     assert watch() is not None
     world.clock.now += 2 * oauth_sessions.SIGN_IN_S + 1

@@ -11,7 +11,7 @@ from twotower.core.jobs import Job
 from twotower.core.settings import ROOT
 from twotower.sources.reading import FileReport
 from twotower.ui.text import amount, capital, escape, turn
-from twotower.web.security_headers import INTO_VIEW
+from twotower.web.security_headers import SCROLL_INTO_VIEW
 
 PICTURE = ROOT / "assets" / "hint.svg"
 START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"
@@ -35,7 +35,7 @@ def into_view() -> None:
 
     On first showing; the keyboard goes there too, so that a screen reader reads it.
     """
-    st.html(INTO_VIEW, unsafe_allow_javascript=True)
+    st.html(SCROLL_INTO_VIEW, unsafe_allow_javascript=True)
 
 
 def hero() -> None:

@@ -16,7 +16,7 @@ from twotower.community import Owned, Removal, membership
 from twotower.community.membership import Wish
 from twotower.core.errors import TwoTowerError, UnknownCode
 from twotower.ui import session
-from twotower.web.rate_limits import CHANGE, CODE, JOIN, LEAVE, Limits
+from twotower.web.rate_limits import CHANGE, CODE, JOIN, LEAVE, RateLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Mine:
 
 
 @cache
-def limits() -> Limits:
+def limits() -> RateLimiter:
     """The one memory of this server of who has tried how often."""
-    return Limits()
+    return RateLimiter()
 
 
 def mine() -> Mine | None:

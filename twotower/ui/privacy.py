@@ -142,7 +142,7 @@ def be_rid_of_it() -> None:
     if spotify_session.current() is not None:
         st.markdown("You are signed in to Spotify.")
         spotify.signing_out()
-    elif oauth.desk().is_open:
+    elif oauth.session_store().is_open:
         st.markdown("You are not signed in to Spotify.")
     if session.profile() is None:
         st.markdown("There is no music of yours here at the moment.")

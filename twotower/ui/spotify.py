@@ -11,7 +11,7 @@ from twotower.ui import components, session, spotify_session
 from twotower.ui import text as words
 from twotower.ui.text import escape
 from twotower.web import oauth
-from twotower.web.oauth_sessions import Desk, Session
+from twotower.web.oauth_sessions import Session, SessionStore
 
 EXPORT_PAGE = "https://www.spotify.com/account/privacy/"
 POLICY = "https://developer.spotify.com/policy"
@@ -40,13 +40,13 @@ def door() -> None:
     """Always on the start page: closed, open, or behind a person who is signed in."""
     with st.container(border=True, key="spotify", height="stretch"):
         st.subheader("Spotify sign-in", anchor=False)
-        desk, now = oauth.desk(), spotify_session.current()
+        store, now = oauth.session_store(), spotify_session.current()
         if now is not None:
             _signed_in(now)
-        elif desk.is_open:
+        elif store.is_open:
             _before_the_button()
         else:
-            _closed(desk)
+            _closed(store)
 
 
 EXPORT = (
@@ -56,11 +56,11 @@ EXPORT = (
 )
 
 
-def _closed(desk: Desk) -> None:
+def _closed(store: SessionStore) -> None:
     st.markdown(f"Not open on this server. Y{EXPORT}")
-    problem = desk.registration.problem() if desk.registration else ""
+    problem = store.registration.problem() if store.registration else ""
     with st.expander("For whoever runs this server", key="spotify-operator"):
-        if desk.registration is None:
+        if store.registration is None:
             st.markdown(
                 "Register an app in Spotify's developer dashboard with the redirect URI "
                 "`http://127.0.0.1:8501/callback`, set `SPOTIPY_CLIENT_ID` to its client id, and "

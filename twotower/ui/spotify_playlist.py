@@ -16,7 +16,7 @@ from twotower.web import oauth
 
 def saver(neighbours: Sequence[Neighbour], mine: Profile) -> None:
     """Where the door is open: make the playlist, or ask Spotify to allow it first."""
-    if not oauth.desk().is_open:
+    if not oauth.session_store().is_open:
         return
     artists = [each.artist for each in discoveries(neighbours, mine, MOST_ARTISTS)]
     now, job = spotify_session.current(), spotify_session.saving()

@@ -17,7 +17,7 @@ from twotower.sources.spotify.playlist import Saved, save_playlist
 from twotower.sources.spotify.profile import SpotifyReading, read_spotify
 from twotower.ui import session
 from twotower.web import oauth
-from twotower.web.oauth_sessions import Left, Session
+from twotower.web.oauth_sessions import ParkedProfile, Session
 
 SIGNED_IN = "spotify"  # id of a profile that came by signing in
 READING, SAVING = "reading", "saving"  # what is kept in a session
@@ -41,12 +41,12 @@ SAID = {  # outcome of a sign-in -> kind of notice, words
         "`SPOTIPY_CLIENT_ID` and `SPOTIPY_REDIRECT_URI` against Spotify's developer dashboard.",
     ),
     oauth.CLOSED: ("info", "Spotify sign-in isn't open on this server."),
-    oauth.ELSEWHERE: (
+    oauth.WRONG_HOST: (
         "error",
         "This server isn't reached under the address that Spotify knows. Whoever runs it: a proxy "
         "before it must pass the original `Host` on, as `SPOTIPY_REDIRECT_URI` has it.",
     ),
-    oauth.OUT: ("success", f"You are signed out. {GONE}"),
+    oauth.SIGNED_OUT: ("success", f"You are signed out. {GONE}"),
     oauth.DISCONNECTED: (
         "success",
         f"Disconnected, in every browser. {GONE} To take back what you allowed at Spotify, too, "
@@ -57,13 +57,13 @@ SAID = {  # outcome of a sign-in -> kind of notice, words
 
 def current() -> Session | None:
     """The session of this visitor's browser, looked up anew: it may have ended in another tab."""
-    desk = oauth.desk()
-    return desk.session(_cookie(desk.session_cookie))
+    store = oauth.session_store()
+    return store.find_session(_cookie(store.session_cookie))
 
 
 def was_signed_in() -> bool:
     """Whether the browser still names a session that has ended."""
-    return _cookie(oauth.desk().session_cookie) is not None and current() is None
+    return _cookie(oauth.session_store().session_cookie) is not None and current() is None
 
 
 def _cookie(name: str) -> str | None:
@@ -86,7 +86,7 @@ def keep_in_step() -> None:
     if mine is not None and (now is None or now.label != mine):
         del st.session_state["spotify-session"]
         if session.forget(came_by_signing_in):
-            st.session_state["signin"] = oauth.OUT
+            st.session_state["signin"] = oauth.SIGNED_OUT
     job = reading()
     if now is not None and job is not None and job.result is not None:
         new_here = session.profile() is None and now.label != mine
@@ -96,16 +96,16 @@ def keep_in_step() -> None:
 
 def _take_back(now: Session | None) -> None:
     """Have the profile again that was here before its owner went to Spotify."""
-    ticket = st.query_params.get(oauth.LEFT)
+    ticket = st.query_params.get(oauth.TICKET)
     if ticket is None:
         return
-    del st.query_params[oauth.LEFT]
-    desk = oauth.desk()
-    left = desk.take(_cookie(desk.browser_cookie), ticket)
+    del st.query_params[oauth.TICKET]
+    store = oauth.session_store()
+    left = store.claim(_cookie(store.browser_cookie), ticket)
     if not isinstance(left, Profile) or session.profile() is not None:
         return
     if came_by_signing_in(left):
-        if now is None or now.kept(READING) is None:
+        if now is None or now.get(READING) is None:
             return  # of another account, or signed out since
         st.session_state["spotify-session"] = now.label
     session.bring(left, "Came back from Spotify")
@@ -116,11 +116,11 @@ def way_to(purpose: str) -> str:
     now = session.profile()
     asked = {"for": purpose}
     if now is not None:
-        left: Left | None = st.session_state.get("left")
+        left: ParkedProfile | None = st.session_state.get("left")
         if left is None or left.value is not now:
-            left = st.session_state["left"] = Left(now)
-            st.session_state["left-ticket"] = oauth.desk().offer(left)
-        asked[oauth.LEFT] = st.session_state["left-ticket"]
+            left = st.session_state["left"] = ParkedProfile(now)
+            st.session_state["left-ticket"] = oauth.session_store().park(left)
+        asked[oauth.TICKET] = st.session_state["left-ticket"]
     return f"/login?{urlencode(asked)}"
 
 
@@ -147,7 +147,7 @@ def notice() -> None:
 def reading() -> Job[SpotifyReading] | None:
     """The reading of this session: under way, done, failed or cancelled."""
     now = current()
-    job: Job[SpotifyReading] | None = None if now is None else now.kept(READING)
+    job: Job[SpotifyReading] | None = None if now is None else now.get(READING)
     return job
 
 
@@ -156,13 +156,13 @@ def begin_reading() -> None:
     now = current()
     if now is not None:
         with suppress(LoginExpired):
-            now.keep(READING, lambda: Job(lambda job: _read(now, job)))
+            now.get_or_create(READING, lambda: Job(lambda job: _read(now, job)))
 
 
 def read_again() -> None:
     now = current()
     if now is not None:
-        now.forget(READING)
+        now.remove(READING)
         st.session_state["spotify-wanted"] = True
         begin_reading()
 
@@ -174,7 +174,7 @@ def cancel_reading() -> None:
 
 
 def _read(now: Session, job: Job[SpotifyReading]) -> SpotifyReading:
-    found = read_spotify(_web(now, job), job.tell, no_audio=oauth.desk().no_audio)
+    found = read_spotify(_web(now, job), job.tell, no_audio=oauth.session_store().no_audio)
     now.account = found.account
     return found
 
@@ -197,7 +197,7 @@ def remove_all() -> None:
     """Let go of all music, whatever door it came through; the sign-in stays."""
     now = current()
     if now is not None:
-        now.forget(READING)
+        now.remove(READING)
     session.forget_all()
 
 
@@ -209,7 +209,7 @@ def profile_of(found: SpotifyReading) -> Profile:
 def saving() -> Job[Saved] | None:
     """The making of a playlist: under way, done, failed or cancelled."""
     now = current()
-    job: Job[Saved] | None = None if now is None else now.kept(SAVING)
+    job: Job[Saved] | None = None if now is None else now.get(SAVING)
     return job
 
 
@@ -218,9 +218,9 @@ def begin_saving(artists: Sequence[str]) -> None:
     now, job = current(), saving()
     if now is None or (job is not None and job.is_running):
         return
-    now.forget(SAVING)
+    now.remove(SAVING)
     with suppress(LoginExpired):
-        now.keep(SAVING, lambda: Job(lambda job: _save(now, job, artists)))
+        now.get_or_create(SAVING, lambda: Job(lambda job: _save(now, job, artists)))
 
 
 def cancel_saving() -> None:
@@ -240,7 +240,7 @@ def _save(now: Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
 
 
 def _web(now: Session, job: Job[Any]) -> Web:
-    registration = oauth.desk().registration
+    registration = oauth.session_store().registration
     if registration is None:
         raise LoginExpired("Spotify sign-in isn't open on this server any longer")
     return Web(registration, now.access, pause=job.pause)

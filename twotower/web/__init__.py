@@ -1,1 +1,1 @@
-"""HTTP routes and headers beside Streamlit."""
+"""HTTP routes, security headers and rate limits beside Streamlit."""

@@ -1,4 +1,4 @@
-"""Signing in to Spotify and out again: the routes that the server answers beside the pages."""
+"""HTTP routes for signing in to Spotify and out again."""
 
 import asyncio
 import re
@@ -15,30 +15,34 @@ from starlette.routing import Route
 from twotower.core.errors import LoginExpired, NotAllowed, TwoTowerError
 from twotower.core.settings import Settings
 from twotower.sources.spotify import api
-from twotower.sources.spotify.api import Registration
-from twotower.web.oauth_sessions import SIGN_IN_S, Desk
-from twotower.web.security_headers import Guarded
+from twotower.sources.spotify.api import Registration, Token
+from twotower.web.oauth_sessions import SIGN_IN_S, Session, SessionStore, SignIn
+from twotower.web.security_headers import SecurityHeaders
 
-READ, SAVE = "read", "save"  # what a sign-in is for
+READ, SAVE = "read", "save"  # purposes of a sign-in
 SCOPES = {READ: api.TO_READ, SAVE: api.TO_SAVE}
-BACK = {READ: "/", SAVE: "/neighbours"}  # the page that it began on
-OUTCOME = "signin"  # parameter of the address that says how it went
-LEFT = "left"  # parameter of the address that names what a tab left here
+RETURN_PAGES = {READ: "/", SAVE: "/neighbours"}  # by purpose
+# Query parameters.
+OUTCOME = "signin"  # on the way back: one of the outcomes below
+TICKET = "left"  # both ways: the ticket of a parked profile
+REDIRECTED = "sent"  # on /login: it was already redirected to the registered host
+# Outcomes of a sign-in or sign-out.
 MAY_READ, MAY_SAVE = "done", "may-save"
 DENIED, EXPIRED, FAILED, REFUSED = "denied", "expired", "failed", "refused"
-CLOSED, ELSEWHERE, OUT, DISCONNECTED = "closed", "elsewhere", "out", "disconnected"
-SENT_ON = "sent"  # parameter of a sign-in that was sent on to the right host
-_NAME = re.compile(r"[\w-]{43}", re.ASCII)
+CLOSED, WRONG_HOST = "closed", "elsewhere"
+SIGNED_OUT, DISCONNECTED = "out", "disconnected"
+
+_BROWSER_ID = re.compile(r"[\w-]{43}", re.ASCII)
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 @cache
-def desk() -> Desk:
-    """The one desk of this server."""
+def session_store() -> SessionStore:
+    """Return the one session store of this server, set up from the environment."""
     settings = Settings.from_env()
     if not settings.spotify_client_id:
-        return Desk(None)
-    return Desk(
+        return SessionStore(None)
+    return SessionStore(
         Registration(
             settings.spotify_client_id,
             settings.spotify_redirect_uri,
@@ -48,108 +52,140 @@ def desk() -> Desk:
     )
 
 
-async def tidying(desk: Desk, *, every_s: float = 60.0) -> None:
-    """Let go of what is over, as long as the server runs."""
+async def remove_expired_forever(store: SessionStore, *, every_s: float = 60.0) -> None:
+    """Remove expired sessions and sign-ins every `every_s` seconds until cancelled."""
     while True:
         await asyncio.sleep(every_s)
-        desk.tidy()
+        store.remove_expired()
 
 
-def guards() -> list[Middleware]:
-    """What stands before every answer."""
-    return [Middleware(Guarded)]
+def middleware() -> list[Middleware]:
+    """Return the middleware that every request passes through."""
+    return [Middleware(SecurityHeaders)]
 
 
-def routes(desk: Desk) -> list[Route]:
-    """What the server answers beside the pages."""
+def routes(store: SessionStore) -> list[Route]:
+    """Return the routes that the server answers beside the pages."""
     return [
-        Route("/login", partial(_login, desk), methods=["GET"]),
-        Route("/callback", partial(_callback, desk), methods=["GET"]),
-        Route("/logout", partial(_logout, desk), methods=["POST"]),
-        Route("/disconnect", partial(_disconnect, desk), methods=["POST"]),
+        Route("/login", partial(_login, store), methods=["GET"]),
+        Route("/callback", partial(_callback, store), methods=["GET"]),
+        Route("/logout", partial(_logout, store), methods=["POST"]),
+        Route("/disconnect", partial(_disconnect, store), methods=["POST"]),
     ]
 
 
-def _login(desk: Desk, request: Request) -> Response:
-    """Send a person to Spotify; one who came by another name of this server, to the right one."""
+def _login(store: SessionStore, request: Request) -> Response:
+    """Redirect to Spotify, or first to the host that is registered there."""
     purpose = request.query_params.get("for", READ)
-    if not desk.is_open or desk.registration is None or purpose not in SCOPES:
-        return _back("/", CLOSED)
-    registration, ticket = desk.registration, request.query_params.get(LEFT, "")
+    registration = store.registration
+    if not store.is_open or registration is None or purpose not in SCOPES:
+        return _redirect("/", CLOSED)
+    ticket = request.query_params.get(TICKET, "")
     if request.headers.get("host", "").lower() != registration.host:
-        if SENT_ON in request.query_params:  # a proxy changes the host: we would send on forever
-            return _back("/", ELSEWHERE)
-        scheme = "https" if registration.secure else "http"
-        asked = {"for": purpose, SENT_ON: "1", **({LEFT: ticket} if ticket else {})}
-        to = f"{scheme}://{registration.host}/login?{urlencode(asked)}"
-        return RedirectResponse(to, 303, headers=_HEADERS)
-    browser = request.cookies.get(desk.browser_cookie, "")
-    if not _NAME.fullmatch(browser):
+        return _to_registered_host(registration, request, purpose, ticket)
+    browser = request.cookies.get(store.browser_cookie, "")
+    if not _BROWSER_ID.fullmatch(browser):
         browser = secrets.token_urlsafe(32)
-    now = desk.session(request.cookies.get(desk.session_cookie))
-    scopes = {*SCOPES[purpose], *(now.scopes if now and purpose == SAVE else ())}
-    state, begun = desk.begin(browser, purpose, ticket)
-    to = api.authorize_url(
-        registration, state=state, verifier=begun.verifier, scopes=sorted(scopes)
+    session = store.find_session(request.cookies.get(store.session_cookie))
+    scopes = {*SCOPES[purpose], *(session.scopes if session and purpose == SAVE else ())}
+    state, sign_in = store.begin_sign_in(browser, purpose, ticket)
+    url = api.authorize_url(
+        registration, state=state, verifier=sign_in.verifier, scopes=sorted(scopes)
     )
-    response = RedirectResponse(to, 303, headers=_HEADERS)
-    _set_cookie(response, registration, desk.browser_cookie, browser, max_age=SIGN_IN_S)
+    response = RedirectResponse(url, 303, headers=_HEADERS)
+    _set_cookie(response, registration, store.browser_cookie, browser, max_age=SIGN_IN_S)
     return response
 
 
-def _callback(desk: Desk, request: Request) -> Response:
-    """Take what Spotify sent a person back with; every sign-in is a new session."""
-    answer = request.query_params
-    begun = desk.finish(request.cookies.get(desk.browser_cookie), answer.get("state", ""))
-    registration = desk.registration
-    if begun is None or registration is None:
-        return _back("/", EXPIRED)
-    page, left = BACK[begun.purpose], desk.hand_back(begun)
+def _to_registered_host(
+    registration: Registration, request: Request, purpose: str, ticket: str
+) -> Response:
+    """Redirect to /login on the registered host: cookies set on another host would be lost."""
+    if REDIRECTED in request.query_params:  # a proxy rewrites the host: stop the endless loop
+        return _redirect("/", WRONG_HOST)
+    scheme = "https" if registration.secure else "http"
+    query = {"for": purpose, REDIRECTED: "1", **({TICKET: ticket} if ticket else {})}
+    url = f"{scheme}://{registration.host}/login?{urlencode(query)}"
+    return RedirectResponse(url, 303, headers=_HEADERS)
+
+
+def _callback(store: SessionStore, request: Request) -> Response:
+    """Finish a sign-in with Spotify's answer. Each sign-in gets a new session."""
+    answer, registration = request.query_params, store.registration
+    sign_in = store.finish_sign_in(
+        request.cookies.get(store.browser_cookie), answer.get("state", "")
+    )
+    if sign_in is None or registration is None:
+        return _redirect("/", EXPIRED)
+    page, ticket = RETURN_PAGES[sign_in.purpose], store.issue_ticket(sign_in)
     if not answer.get("code"):
-        return _back(page, DENIED if answer.get("error") == "access_denied" else FAILED, left)
+        denied = answer.get("error") == "access_denied"
+        return _redirect(page, DENIED if denied else FAILED, ticket)
     try:
-        token = api.exchange_code(registration, answer["code"], begun.verifier)
+        token = api.exchange_code(registration, answer["code"], sign_in.verifier)
     except LoginExpired:
-        return _back(page, EXPIRED, left)
+        return _redirect(page, EXPIRED, ticket)
     except NotAllowed:
-        return _back(page, REFUSED, left)
+        return _redirect(page, REFUSED, ticket)
     except TwoTowerError:
-        return _back(page, FAILED, left)
-    old = request.cookies.get(desk.session_cookie)
-    cookie, session = desk.open_session(token)
-    before = desk.session(old)
-    same = before is not None and begun.purpose == SAVE and before.account != ""
-    if before is not None and same and api.account_of(registration, token) == before.account:
-        session.adopt(before)
-    desk.drop(old)
-    response = _back(page, MAY_SAVE if begun.purpose == SAVE else MAY_READ, left)
-    _set_cookie(response, registration, desk.session_cookie, cookie)
+        return _redirect(page, FAILED, ticket)
+    cookie = _replace_session(store, registration, request, token, sign_in)
+    response = _redirect(page, MAY_SAVE if sign_in.purpose == SAVE else MAY_READ, ticket)
+    _set_cookie(response, registration, store.session_cookie, cookie)
     return response
 
 
-def _logout(desk: Desk, request: Request) -> Response:
-    return _leave(desk, request, OUT)
+def _replace_session(
+    store: SessionStore,
+    registration: Registration,
+    request: Request,
+    token: Token,
+    sign_in: SignIn,
+) -> str:
+    """Open a session in place of the browser's previous one; return its cookie.
+
+    Permission to save a playlist keeps what the same account had read before.
+    """
+    old_cookie = request.cookies.get(store.session_cookie)
+    cookie, session = store.open_session(token)
+    previous = store.find_session(old_cookie)
+    if previous is not None and sign_in.purpose == SAVE and _same_account(
+        registration, token, previous
+    ):  # fmt: skip
+        session.adopt(previous)
+    store.end_session(old_cookie)
+    return cookie
 
 
-def _disconnect(desk: Desk, request: Request) -> Response:
-    """Sign out, in every browser of the same person."""
-    return _leave(desk, request, DISCONNECTED)
+def _same_account(registration: Registration, token: Token, previous: Session) -> bool:
+    """Return True if the new token belongs to the account of the previous session."""
+    return previous.account != "" and api.account_of(registration, token) == previous.account
 
 
-def _leave(desk: Desk, request: Request, outcome: str) -> Response:
-    if not _is_from_here(request):
-        return PlainTextResponse("Asked from another site: nothing was done.", 403)
-    session = desk.drop(request.cookies.get(desk.session_cookie))
+def _logout(store: SessionStore, request: Request) -> Response:
+    """Sign out in this browser."""
+    return _sign_out(store, request, SIGNED_OUT)
+
+
+def _disconnect(store: SessionStore, request: Request) -> Response:
+    """Sign out in every browser of the same account."""
+    return _sign_out(store, request, DISCONNECTED)
+
+
+def _sign_out(store: SessionStore, request: Request, outcome: str) -> Response:
+    if not _is_same_origin(request):
+        return PlainTextResponse("Another site sent this request. Nothing was done.", 403)
+    session = store.end_session(request.cookies.get(store.session_cookie))
     if session is not None and outcome == DISCONNECTED:
-        desk.drop_account(session.account)
-    response = _back("/", outcome)
-    secure = desk.registration is not None and desk.registration.secure
-    response.delete_cookie(desk.session_cookie, httponly=True, samesite="lax", secure=secure)
+        store.end_sessions_of(session.account)
+    response = _redirect("/", outcome)
+    secure = store.registration is not None and store.registration.secure
+    response.delete_cookie(store.session_cookie, httponly=True, samesite="lax", secure=secure)
     return response
 
 
-def _is_from_here(request: Request) -> bool:
-    """Whether a form of ours was sent, not one of another site."""
+def _is_same_origin(request: Request) -> bool:
+    """Return True if the form was sent from our own pages."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
@@ -157,16 +193,15 @@ def _is_from_here(request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
-def _back(page: str, outcome: str, left: str = "") -> Response:
-    told = {OUTCOME: outcome, **({LEFT: left} if left else {})}
-    to = f"{page}?{urlencode(told)}"
-    return RedirectResponse(to, 303, headers=_HEADERS)
+def _redirect(page: str, outcome: str, ticket: str = "") -> Response:
+    query = {OUTCOME: outcome, **({TICKET: ticket} if ticket else {})}
+    return RedirectResponse(f"{page}?{urlencode(query)}", 303, headers=_HEADERS)
 
 
 def _set_cookie(
-    response: Response, registration: Registration, name: str, value: str, **more: Any
+    response: Response, registration: Registration, name: str, value: str, **options: Any
 ) -> None:
-    """A cookie that scripts can't read and other sites' requests don't carry."""
+    """Set a cookie that scripts can't read and requests of other sites don't carry."""
     response.set_cookie(
-        name, value, path="/", httponly=True, samesite="lax", secure=registration.secure, **more
+        name, value, path="/", httponly=True, samesite="lax", secure=registration.secure, **options
     )

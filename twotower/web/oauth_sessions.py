@@ -1,8 +1,8 @@
-"""Sessions of people who are signed in to Spotify, and sign-ins under way: in memory only.
+"""Spotify sessions and unfinished sign-ins, in memory only.
 
-A browser holds two cookies that say nothing: one ties a sign-in to the browser that began it, the
-other names a session. Tokens, and what was read with them, are on the server under the hash of
-that name, and end with the session: at sign-out, after half a day without use, with the server.
+A browser has two random cookies: one ties a sign-in to the browser that began it, the other names
+a session. The server stores tokens, and what was read with them, under the hash of that name. They
+end with the session: at sign-out, after 12 hours without use, or when the server stops.
 """
 
 import hashlib
@@ -19,37 +19,46 @@ from twotower.core.errors import LoginExpired
 from twotower.sources.spotify import api
 from twotower.sources.spotify.api import Registration, Token
 
-Kept = TypeVar("Kept")
+Item = TypeVar("Item")
 
-SIGN_IN_S = 600  # to say yes or no at Spotify
-IDLE_S = 12 * 3600  # after which a session ends by itself
-MOST_SIGN_INS, MOST_SESSIONS = 10_000, 2_000  # at once; the oldest end first
+SIGN_IN_S = 600  # time to agree at Spotify
+IDLE_S = 12 * 3600  # a session that is not used for so long ends
+MAX_SIGN_INS, MAX_SESSIONS = 10_000, 2_000  # the oldest end first
+SIGNED_OUT = "you are signed out: sign in again"
 
 
 class Session:
-    """One browser that is signed in: its token, and what was read with it."""
+    """One signed-in browser: its token, and the items read with it.
+
+    Safe to share between threads.
+    """
 
     def __init__(self, registration: Registration, token: Token) -> None:
-        self.label = secrets.token_hex(8)  # tells sessions apart, and opens nothing
-        self.account = ""  # Spotify's id of the person, once it was asked
+        self.label = secrets.token_hex(8)  # distinguishes sessions; grants nothing
+        self.account = ""  # Spotify's id of the person; "" until it was asked
         self._registration = registration
         self._token: Token | None = token
         self._lock, self._renewing = Lock(), Lock()
-        self._kept: dict[str, Any] = {}
+        self._items: dict[str, Any] = {}
         self._closed = False
 
     @property
     def scopes(self) -> frozenset[str]:
+        """Permissions that the person granted; empty after sign-out."""
         token = self._token
         return token.scopes if token else frozenset()
 
     def access(self, *, renew: bool = False) -> str:
-        """An access token, renewed where it is stale; LoginExpired where Spotify says no."""
+        """Return an access token, renewed if it is stale or if `renew` is set.
+
+        Raises LoginExpired if the session is closed or Spotify refuses to renew.
+        """
         before = self._token
         with self._renewing:
             token = self._token
             if token is None:
-                raise LoginExpired("you are signed out: sign in again")
+                raise LoginExpired(SIGNED_OUT)
+            # Threads that waited here for another one's renewal use its token.
             if token.is_stale() or (renew and token is before):
                 try:
                     token = api.renew(self._registration, token)
@@ -58,56 +67,59 @@ class Session:
                     raise
                 with self._lock:
                     if self._closed:
-                        raise LoginExpired("you are signed out: sign in again")
+                        raise LoginExpired(SIGNED_OUT)
                     self._token = token
             return token.access
 
-    def keep(self, name: str, make: Callable[[], Kept]) -> Kept:
-        """What is kept under `name`, made if it isn't there; it goes with the session."""
+    def get_or_create(self, name: str, create: Callable[[], Item]) -> Item:
+        """Return the item `name`, created on first use. Raises LoginExpired if closed."""
         with self._lock:
             if self._closed:
-                raise LoginExpired("you are signed out: sign in again")
-            if name not in self._kept:
-                self._kept[name] = make()
-            kept: Kept = self._kept[name]
-            return kept
+                raise LoginExpired(SIGNED_OUT)
+            if name not in self._items:
+                self._items[name] = create()
+            item: Item = self._items[name]
+            return item
 
-    def kept(self, name: str) -> Any:
-        return self._kept.get(name)
+    def get(self, name: str) -> Any:
+        """Return the item `name`, or None."""
+        return self._items.get(name)
 
     def adopt(self, other: "Session") -> None:
-        """Take over what another session of the same person keeps, but for work under way."""
+        """Move the account and items of another session here, except running jobs."""
         with other._lock:
-            done = {k: v for k, v in other._kept.items() if not getattr(v, "is_running", False)}
-            other._kept = {k: v for k, v in other._kept.items() if k not in done}
+            done = {k: v for k, v in other._items.items() if not getattr(v, "is_running", False)}
+            other._items = {k: v for k, v in other._items.items() if k not in done}
         with self._lock:
             self.account = other.account
-            self._kept.update(done)
+            self._items.update(done)
 
-    def forget(self, name: str) -> None:
+    def remove(self, name: str) -> None:
+        """Remove the item `name`; a running job is cancelled."""
         with self._lock:
-            _end(self._kept.pop(name, None))
+            _cancel(self._items.pop(name, None))
 
     def close(self) -> None:
-        """Let go of the token and of all that is kept; work under way is cancelled."""
+        """Drop the token and all items; running jobs are cancelled."""
         with self._lock:
             self._closed, self._token = True, None
-            gone, self._kept = self._kept, {}
-        for each in gone.values():
-            _end(each)
+            removed, self._items = self._items, {}
+        for item in removed.values():
+            _cancel(item)
 
 
-def _end(kept: object) -> None:
-    cancel = getattr(kept, "cancel", None)
+def _cancel(item: object) -> None:
+    cancel = getattr(item, "cancel", None)
     if cancel is not None:
         cancel()
 
 
 @dataclass(eq=False)
-class Left:
-    """What a tab leaves at the desk while its person is at Spotify, for the page is loaded anew.
+class ParkedProfile:
+    """A tab's profile, parked while its owner is at Spotify: the way back reloads the page.
 
-    Whoever leaves it holds it; the desk does so only from the sign-in on, for twenty minutes.
+    The store has only a weak reference until a sign-in begins, so closing the tab drops it.
+    From then on the sign-in refers to it, for at most twenty minutes.
     """
 
     value: Any
@@ -115,17 +127,20 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """One that has begun; it is used once."""
+    """An unfinished sign-in; it can be finished once."""
 
     verifier: str
     browser: str  # hash of the cookie of the browser that began it
     purpose: str
-    began: float
-    left: Left | None = None
+    began: float  # seconds on the store's clock
+    parked: ParkedProfile | None = None
 
 
-class Desk:
-    """Where people sign in: the sign-ins that have begun, and the sessions."""
+class SessionStore:
+    """Sessions, unfinished sign-ins and parked profiles of one server.
+
+    Safe to share between threads. `clock` returns seconds and never goes back.
+    """
 
     def __init__(
         self, registration: Registration | None, *, clock: Callable[[], float] = time.monotonic
@@ -134,128 +149,131 @@ class Desk:
         self.no_audio = Event()  # set once Spotify has refused this server audio features
         self._clock = clock
         self._lock = Lock()
-        self._sign_ins: dict[str, SignIn] = {}  # by state
-        self._sessions: dict[str, tuple[Session, float]] = {}  # by hash of cookie; last used
-        self._offered: WeakValueDictionary[str, Left] = WeakValueDictionary()  # by ticket
-        self._back: dict[str, SignIn] = {}  # by ticket, until the tab takes it
-        mark = "__Host-" if registration and registration.secure else ""
-        self.session_cookie = f"{mark}neighbours-session"
-        self.browser_cookie = f"{mark}neighbours-browser"
+        self._sign_ins: dict[str, SignIn] = {}  # by state, oldest first
+        self._sessions: dict[str, tuple[Session, float]] = {}  # by cookie hash -> with last use
+        self._parked: WeakValueDictionary[str, ParkedProfile] = WeakValueDictionary()  # by ticket
+        self._returned: dict[str, SignIn] = {}  # by ticket, until the tab claims it
+        prefix = "__Host-" if registration and registration.secure else ""
+        self.session_cookie = f"{prefix}neighbours-session"
+        self.browser_cookie = f"{prefix}neighbours-browser"
 
     @property
     def is_open(self) -> bool:
+        """True if people can sign in: there is a registration that Spotify accepts."""
         return self.registration is not None and not self.registration.problem()
 
-    def offer(self, left: Left) -> str:
-        """The ticket with which a sign-in takes along what a tab leaves here."""
+    def park(self, parked: ParkedProfile) -> str:
+        """Return the ticket with which a sign-in takes a parked profile along."""
         ticket = secrets.token_urlsafe(32)
-        self._offered[ticket] = left
+        self._parked[ticket] = parked
         return ticket
 
-    def begin(self, browser: str, purpose: str, ticket: str = "") -> tuple[str, SignIn]:
-        """A new state and what belongs to it."""
+    def begin_sign_in(self, browser: str, purpose: str, ticket: str = "") -> tuple[str, SignIn]:
+        """Return a new OAuth state and its sign-in."""
         state = secrets.token_urlsafe(32)
-        left = self._offered.get(ticket)
-        begun = SignIn(api.new_verifier(), _hash(browser), purpose, self._clock(), left)
+        parked = self._parked.get(ticket)
+        sign_in = SignIn(api.new_verifier(), _hash(browser), purpose, self._clock(), parked)
         with self._lock:
-            self._tidy(self._sign_ins)
-            self._sign_ins[state] = begun
-        return state, begun
+            self._remove_old(self._sign_ins)
+            self._sign_ins[state] = sign_in
+        return state, sign_in
 
-    def hand_back(self, begun: SignIn) -> str:
-        """The ticket with which the browser of a sign-in takes what its tab left; "" for none."""
-        if begun.left is None:
+    def finish_sign_in(self, browser: str | None, state: str) -> SignIn | None:
+        """Return the sign-in of a state, once, to the browser that began it; else None."""
+        with self._lock:
+            sign_in = self._sign_ins.pop(state, None)
+        if sign_in is None or self._clock() - sign_in.began > SIGN_IN_S:
+            return None
+        return sign_in if _began_in(sign_in, browser) else None
+
+    def issue_ticket(self, sign_in: SignIn) -> str:
+        """Return the ticket with which the browser claims its parked profile; "" if none."""
+        if sign_in.parked is None:
             return ""
         ticket = secrets.token_urlsafe(32)
         with self._lock:
-            self._tidy(self._back)
-            self._back[ticket] = begun
+            self._remove_old(self._returned)
+            self._returned[ticket] = sign_in
         return ticket
 
-    def take(self, browser: str | None, ticket: str) -> Any:
-        """What was left under a ticket, once, for the browser that left it; else None."""
+    def claim(self, browser: str | None, ticket: str) -> Any:
+        """Return the parked profile of a ticket, once, to the browser that parked it; else None."""
         with self._lock:
-            self._tidy(self._back)
-            begun = self._back.pop(ticket, None)
-        if begun is None or begun.left is None:
+            self._remove_old(self._returned)
+            sign_in = self._returned.pop(ticket, None)
+        if sign_in is None or sign_in.parked is None:
             return None
-        return begun.left.value if self._is_of(begun, browser) else None
-
-    def _tidy(self, begun: dict[str, SignIn]) -> None:
-        """Let go of what is over, and of the oldest where there are too many."""
-        now = self._clock()
-        for old, one in list(begun.items()):
-            if len(begun) < MOST_SIGN_INS and now - one.began <= 2 * SIGN_IN_S:
-                break
-            del begun[old]
-
-    def _is_of(self, begun: SignIn, browser: str | None) -> bool:
-        return hmac.compare_digest(begun.browser, _hash(browser or ""))
-
-    def finish(self, browser: str | None, state: str) -> SignIn | None:
-        """What belongs to a state, once, for the browser that began it."""
-        with self._lock:
-            begun = self._sign_ins.pop(state, None)
-        if begun is None or self._clock() - begun.began > SIGN_IN_S:
-            return None
-        return begun if self._is_of(begun, browser) else None
+        return sign_in.parked.value if _began_in(sign_in, browser) else None
 
     def open_session(self, token: Token) -> tuple[str, Session]:
-        """The value of the cookie for a new session, and the session."""
+        """Open a session; return its cookie value and the session."""
         if self.registration is None:
             raise ValueError("a session needs a registration")
         cookie, session = secrets.token_urlsafe(32), Session(self.registration, token)
         with self._lock:
-            gone = self._idle()
-            while len(self._sessions) >= MOST_SESSIONS:
-                gone.append(self._sessions.pop(next(iter(self._sessions)))[0])
+            ended = self._remove_idle()
+            while len(self._sessions) >= MAX_SESSIONS:
+                ended.append(self._sessions.pop(next(iter(self._sessions)))[0])
             self._sessions[_hash(cookie)] = session, self._clock()
-        _close(gone)
+        _close(ended)
         return cookie, session
 
-    def session(self, cookie: str | None) -> Session | None:
-        """The session that a cookie names; None where there is none, or it has ended."""
+    def find_session(self, cookie: str | None) -> Session | None:
+        """Return the session that a cookie names, None if there is none or it has ended."""
         with self._lock:
-            gone = self._idle()
-            self._tidy(self._back)
-            found = self._sessions.pop(key := _hash(cookie or ""), None)
-            if found is not None:
-                self._sessions[key] = found[0], self._clock()  # the last used stands last
-        _close(gone)
-        return found and found[0]
+            ended = self._remove_idle()
+            self._remove_old(self._returned)
+            entry = self._sessions.pop(key := _hash(cookie or ""), None)
+            if entry is not None:
+                self._sessions[key] = entry[0], self._clock()  # ordered by last use
+        _close(ended)
+        return entry and entry[0]
 
-    def drop(self, cookie: str | None) -> Session | None:
-        """End the session that a cookie names."""
+    def end_session(self, cookie: str | None) -> Session | None:
+        """End the session that a cookie names, and return it."""
         with self._lock:
-            found = self._sessions.pop(_hash(cookie or ""), None)
-        if found is None:
+            entry = self._sessions.pop(_hash(cookie or ""), None)
+        if entry is None:
             return None
-        found[0].close()
-        return found[0]
+        entry[0].close()
+        return entry[0]
 
-    def drop_account(self, account: str) -> None:
-        """End every session of one person."""
+    def end_sessions_of(self, account: str) -> None:
+        """End every session of one Spotify account."""
         with self._lock:
             keys = [k for k, (one, _) in self._sessions.items() if account == one.account != ""]
-            gone = [self._sessions.pop(key)[0] for key in keys]
-        _close(gone)
+            ended = [self._sessions.pop(key)[0] for key in keys]
+        _close(ended)
 
-    def tidy(self) -> None:
-        """Let go of what is over; a server without visitors must do so, too."""
+    def remove_expired(self) -> None:
+        """Remove what has expired. Call it now and then: a server may have no visitors."""
         with self._lock:
-            gone = self._idle()
-            for begun in (self._sign_ins, self._back):
-                self._tidy(begun)
-        _close(gone)
+            ended = self._remove_idle()
+            for sign_ins in (self._sign_ins, self._returned):
+                self._remove_old(sign_ins)
+        _close(ended)
 
-    def _idle(self) -> list[Session]:
-        now, gone = self._clock(), []
-        for key, (session, used) in list(self._sessions.items()):
-            if now - used <= IDLE_S:
+    def _remove_old(self, sign_ins: dict[str, SignIn]) -> None:
+        """Remove expired sign-ins, and the oldest if there are too many. Hold the lock."""
+        now = self._clock()
+        for key, sign_in in list(sign_ins.items()):
+            if len(sign_ins) < MAX_SIGN_INS and now - sign_in.began <= 2 * SIGN_IN_S:
                 break
-            gone.append(session)
+            del sign_ins[key]
+
+    def _remove_idle(self) -> list[Session]:
+        """Remove and return idle sessions, for the caller to close. Hold the lock."""
+        now, ended = self._clock(), []
+        for key, (session, last_used) in list(self._sessions.items()):
+            if now - last_used <= IDLE_S:
+                break
+            ended.append(session)
             del self._sessions[key]
-        return gone
+        return ended
+
+
+def _began_in(sign_in: SignIn, browser: str | None) -> bool:
+    return hmac.compare_digest(sign_in.browser, _hash(browser or ""))
 
 
 def _hash(cookie: str) -> str:

@@ -1,11 +1,10 @@
-"""How often something may be tried: by one session, from one address, on the whole server.
+"""Rate limits by session, by address and for the whole server.
 
-In the server's memory only, and of an address no more than a hash that another server, or this
-one after a new start, would not make.
+They live in the server's memory. Addresses are stored as hashes with a random salt, which no other
+server can reproduce, nor this one after a restart.
 """
 
 import hashlib
-import math
 import secrets
 import threading
 import time
@@ -15,13 +14,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from twotower.core.errors import TooOften
+from twotower.sources.spotify.api import in_words
 
-REMEMBERED = 10_000  # sessions and addresses; those longest unheard of are forgotten first
+MAX_BUCKETS = 10_000  # sessions and addresses; the longest unused are dropped first
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many at once, and after that one every so many seconds."""
+    """A burst of `at_once`, then one every `every_s` seconds."""
 
     at_once: int
     every_s: float
@@ -29,7 +29,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Of one kind of act."""
+    """Limits of one action."""
 
     session: Rate
     address: Rate
@@ -45,18 +45,18 @@ RATES: Mapping[str, Rates] = MappingProxyType(
         CODE: Rates(Rate(5, 20), Rate(20, 10), Rate(200, 0.5)),
     }
 )
-TOLD = {
-    JOIN: "joined",
-    CHANGE: "changed something",
-    LEAVE: "left",
-    CODE: "tried a code",
+ATTEMPTS = {
+    JOIN: "attempts to join",
+    CHANGE: "changes",
+    LEAVE: "attempts to leave",
+    CODE: "attempts with an access code",
 }
 
 
-class Limits:
-    """Token buckets: each act takes one from those of its session, its address and the server.
+class RateLimiter:
+    """Token buckets: each action takes one from its session, its address and the server.
 
-    Safe to share between threads. `clock` gives seconds that never fall.
+    Safe to share between threads. `clock` returns seconds and never goes back.
     """
 
     def __init__(
@@ -64,47 +64,40 @@ class Limits:
         rates: Mapping[str, Rates] = RATES,
         *,
         clock: Callable[[], float] = time.monotonic,
-        remembered: int = REMEMBERED,
+        max_buckets: int = MAX_BUCKETS,
     ) -> None:
-        self._rates, self._clock, self._most = rates, clock, remembered
+        self._rates, self._clock, self._max_buckets = rates, clock, max_buckets
+        # A bucket is stored as the time at which it will be full again.
         self._full_at: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._lock = threading.Lock()
         self._salt = secrets.token_bytes(16)
 
-    def spend(self, act: str, *, session: str, address: str | None = None) -> None:
-        """Take note of one try; TooOften where it is one too many, and then nothing is taken."""
-        rates = self._rates[act]
-        asked = {(act, "server", ""): rates.server}
-        asked[act, "session", self._hash(session)] = rates.session
+    def spend(self, action: str, *, session: str, address: str | None = None) -> None:
+        """Take one token for an action. Raises TooOften, and takes none, if a bucket is empty."""
+        rates = self._rates[action]
+        buckets = {(action, "server", ""): rates.server}
+        buckets[action, "session", self._hash(session)] = rates.session
         if address:
-            asked[act, "address", self._hash(address)] = rates.address
+            buckets[action, "address", self._hash(address)] = rates.address
         with self._lock:
             now = self._clock()
-            wait = max(self._wait(key, rate, now) for key, rate in asked.items())
-            if wait > 0:
+            wait_s = max(self._wait_s(key, rate, now) for key, rate in buckets.items())
+            if wait_s > 0:
                 raise TooOften(
-                    f"somebody here {TOLD.get(act, act)} many times just now: try again in "
-                    f"{in_words(wait)}; nothing was changed",
-                    retry_after_s=wait,
+                    f"too many {ATTEMPTS.get(action, action)}: nothing was done; try again in "
+                    f"{in_words(wait_s)}",
+                    retry_after_s=wait_s,
                 )
-            for key, rate in asked.items():
+            for key, rate in buckets.items():
                 self._full_at[key] = max(self._full_at.get(key, now), now) + rate.every_s
                 self._full_at.move_to_end(key)
-            while len(self._full_at) > self._most:
+            while len(self._full_at) > self._max_buckets:
                 self._full_at.popitem(last=False)
 
-    def _wait(self, key: tuple[str, str, str], rate: Rate, now: float) -> float:
-        """Seconds until one may be taken: a bucket is known by when it will be full again."""
+    def _wait_s(self, key: tuple[str, str, str], rate: Rate, now: float) -> float:
+        """Return the seconds until a token is there."""
         missing_s = max(0.0, self._full_at.get(key, now) - now)
         return max(0.0, missing_s - (rate.at_once - 1) * rate.every_s)
 
     def _hash(self, name: str) -> str:
         return hashlib.blake2b(name.encode(), key=self._salt, digest_size=12).hexdigest()
-
-
-def in_words(seconds: float) -> str:
-    """A time to wait: `40 seconds`, `3 minutes`."""
-    whole = max(1, math.ceil(seconds))
-    if whole <= 90:
-        return f"{whole} second" + "s" * (whole > 1)
-    return f"{math.ceil(whole / 60)} minutes"

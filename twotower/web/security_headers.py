@@ -1,4 +1,4 @@
-"""What every answer of the server tells the browser: load from here only, and frame it nowhere."""
+"""Security headers of every response: Content Security Policy, no framing, no sniffing."""
 
 import base64
 import hashlib
@@ -13,8 +13,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# The one script of our own: shows the container it stands in, and brings the keyboard there.
-INTO_VIEW = (
+# The only script of our own: scrolls to the container it is in and focuses it.
+SCROLL_INTO_VIEW = (
     "<script>{const box = document.currentScript.closest('[class*=st-key-]'); "
     "box.tabIndex = -1; box.style.outline = 'none'; "
     "box.scrollIntoView({block: 'center'}); box.focus({preventScroll: true})}</script>"
@@ -22,11 +22,10 @@ INTO_VIEW = (
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
-def policy(page: str) -> str:
-    """The Content Security Policy for Streamlit's one HTML page; its own inline scripts may run.
+def content_security_policy(page: str) -> str:
+    """Return the Content Security Policy for a page; its own inline scripts are allowed by hash.
 
-    WebGL charts make functions of text, which is what 'unsafe-eval' allows; styles of components
-    stand in the page.
+    WebGL charts compile functions from text, hence 'unsafe-eval'. Components have inline styles.
     """
     digests = (hashlib.sha256(script.encode()).digest() for script in _INLINE.findall(page))
     hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
@@ -48,32 +47,32 @@ def policy(page: str) -> str:
 
 
 def streamlit_page() -> str:
-    """The page that Streamlit sends for every address."""
+    """Return the HTML page that Streamlit sends for every address; "" without Streamlit."""
     found = find_spec("streamlit")
     if found is None or found.origin is None:
         return ""
     return (Path(found.origin).parent / "static" / "index.html").read_text(encoding="utf-8")
 
 
-class Guarded:
-    """An ASGI app whose every answer carries the headers; those it sets itself stay."""
+class SecurityHeaders:
+    """ASGI middleware that adds the security headers which a response doesn't set itself."""
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._headers = tuple(_encoded(policy(streamlit_page() + INTO_VIEW)))
+        self._headers = tuple(_encode(content_security_policy(streamlit_page() + SCROLL_INTO_VIEW)))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in own}
                 message["headers"] = own + [pair for pair in self._headers if pair[0] not in names]
             await send(message)
 
-        await self._app(scope, receive, told if scope["type"] == "http" else send)
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-def _encoded(csp: str) -> Iterable[tuple[bytes, bytes]]:
+def _encode(csp: str) -> Iterable[tuple[bytes, bytes]]:
     for name, value in {
         "content-security-policy": csp,
         "referrer-policy": "same-origin",
