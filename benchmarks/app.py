@@ -24,7 +24,8 @@ from twotower.bundle.shipped import Shipped
 from twotower.bundle.synthetic import pseudonyms
 from twotower.community import Community, Member
 from twotower.community.membership import Wish, join, leave, showable, suggest_name
-from twotower.core.domain import Profile, artist_key
+from twotower.core.domain import Profile
+from twotower.core.names import artist_key
 from twotower.core.settings import ROOT, Settings
 from twotower.matching.matcher import Matcher
 

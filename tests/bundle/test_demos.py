@@ -1,7 +1,7 @@
 """The five listeners to try the program with."""
 
 from twotower.bundle.demos import DEMOS
-from twotower.core.domain import artist_key
+from twotower.core.names import artist_key
 
 
 def test_they_are_five_and_marked_as_demos():

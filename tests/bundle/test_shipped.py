@@ -16,8 +16,10 @@ from twotower.bundle.shipped import (
     weighted_spread,
 )
 from twotower.community.public_view import listed_artists
-from twotower.core.domain import AUDIO, Profile, artist_key
+from twotower.core.domain import AUDIO, Profile
 from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.core.files import sha256_of_file
+from twotower.core.names import artist_key
 from twotower.model.catalogue import Catalogue
 from twotower.model.ease import Companions
 from twotower.model.embedder import Embedder
@@ -186,7 +188,7 @@ def test_listeners_in_another_order_than_their_vectors_are_refused(copied, embed
     lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
     path.write_bytes(gzip.compress(b"".join(lines[::-1])))
     files = json.loads((copied / "community" / "community.json").read_text())["files"]
-    rewrite(copied, files=files | {path.name: shipped._sha256(path)})
+    rewrite(copied, files=files | {path.name: sha256_of_file(path)})
     together = Shipped.load(copied, model_version=embedder.version)
     with pytest.raises(IncompatibleModel, match="i199 in one file and i0"):
         list(together.members())

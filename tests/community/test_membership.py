@@ -29,8 +29,9 @@ from twotower.community.membership import (
     suggest_name,
     update,
 )
-from twotower.core.domain import SPOTIFY_WEB_API, Artist, Playlist, Track, artist_key
+from twotower.core.domain import SPOTIFY_WEB_API, Artist, Playlist, Track
 from twotower.core.errors import BadName, EmptyProfile, MayNotJoin, UnknownCode
+from twotower.core.names import artist_key
 from twotower.matching.matcher import Matcher, Portrait
 
 

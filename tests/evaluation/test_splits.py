@@ -4,7 +4,6 @@ import pytest
 from planted import make_profile, people
 
 from twotower.core.domain import Artist, Playlist, Profile, Spread, Track
-from twotower.core.names import hashed_id, in_part
 from twotower.evaluation.splits import (
     cut_random,
     cut_to_most_played,
@@ -113,14 +112,3 @@ def test_who_has_too_few_of_the_kept_artists_is_left_out():
 def test_common_artists_are_those_of_most_listeners_whatever_the_plays():
     one, other = make_profile("1", {"a": 1, "b": 900}), make_profile("2", {"a": 1, "c": 5})
     assert most_common_artists([one, other], 2) == ("a", "b")
-
-
-def test_a_hashed_id_tells_sources_apart_and_holds_no_id():
-    one, other = make_profile("12345", {"a": 1}), make_profile("12345", {"a": 1}, origin="mpd")
-    assert hashed_id(one) != hashed_id(other)
-    assert "12345" not in hashed_id(one) and len(hashed_id(one)) == 64
-
-
-def test_the_part_of_a_playlist_is_the_last_digit_of_its_hash():
-    digits = [hashlib.sha256(str(pid).encode()).hexdigest()[-1] for pid in range(50)]
-    assert [in_part(str(pid), "012") for pid in range(50)] == [d in "012" for d in digits]

@@ -13,18 +13,9 @@ from time import perf_counter
 import numpy as np
 
 from twotower.community import Crowd
-from twotower.core.domain import (
-    Area,
-    Artist,
-    Listener,
-    Neighbour,
-    Profile,
-    Recognised,
-    Spread,
-    artist_key,
-)
+from twotower.core.domain import Area, Artist, Listener, Neighbour, Profile, Recognised, Spread
 from twotower.core.errors import EmptyProfile
-from twotower.core.names import look
+from twotower.core.names import artist_key, confusable_skeleton
 from twotower.matching.matcher import Portrait
 
 INDEX = Path(__file__).resolve().parents[2] / "pages" / "index.py"  # the script that is run
@@ -191,7 +182,9 @@ class PlantedMatcher:
         return [person for id in ids if (person := self.person(id)) is not None]
 
     def named_like(self, text: str, count: int) -> list[Listener]:
-        return [p for p in self._people if look(text) in look(p.name)][:count]
+        return [
+            p for p in self._people if confusable_skeleton(text) in confusable_skeleton(p.name)
+        ][:count]
 
     def person(self, listener_id: str) -> Listener | None:
         return {person.id: person for person in self._people}.get(listener_id)

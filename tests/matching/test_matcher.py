@@ -11,21 +11,14 @@ from changes import opened
 from planted import QUARTERS, make_profile, ring
 
 from twotower.community import Member
-from twotower.core.domain import (
-    AUDIO,
-    Artist,
-    Listener,
-    Playlist,
-    Profile,
-    Spread,
-    artist_key,
-)
+from twotower.core.domain import AUDIO, Artist, Listener, Playlist, Profile, Spread
 from twotower.core.errors import (
     CommunityError,
     EmptyProfile,
     IncompatibleModel,
     MissingData,
 )
+from twotower.core.names import artist_key
 from twotower.matching.matcher import (
     DISCOVER_SHOWN,
     GENRES_SHOWN,

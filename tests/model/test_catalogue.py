@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twotower.core.domain import AUDIO, artist_key
+from twotower.core.domain import AUDIO
 from twotower.core.errors import IncompatibleModel
+from twotower.core.names import artist_key
 from twotower.model.catalogue import NO_GENRE, Catalogue, order_rows
 
 NAMES = ("Radiohead", "The Radio Dept.", "Low", "TV on the Radio", "Lowgold", "Motörhead", "!!!")

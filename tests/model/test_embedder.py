@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from twotower.core.domain import AUDIO, Artist, Playlist, Profile, Spread
 from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.core.files import sha256_of_file
 from twotower.core.names import hashed_id
 from twotower.model import embedder as module
 from twotower.model.embedder import FILES, Embedder
@@ -254,7 +255,7 @@ def test_weights_of_another_catalogue_are_refused_even_with_true_hashes(copied):
     save_file(tensors, copied / "weights.safetensors")
 
     def honest(document):
-        document["files"]["weights.safetensors"] = module._sha256(copied / "weights.safetensors")
+        document["files"]["weights.safetensors"] = sha256_of_file(copied / "weights.safetensors")
         document["version"] = module._version(document["files"])
 
     _rewrite(copied, honest)

@@ -6,7 +6,8 @@ from streamlit.testing.v1 import AppTest
 from world import INDEX
 
 from twotower.community import membership, receipts
-from twotower.core.domain import SPOTIFY_WEB_API, Artist, artist_key
+from twotower.core.domain import SPOTIFY_WEB_API, Artist
+from twotower.core.names import artist_key
 from twotower.ui import membership_state, session
 from twotower.web.rate_limits import CODE, JOIN, Rate, RateLimiter, Rates
 

@@ -110,7 +110,7 @@ def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
     page.button(key="go-quick-check").click().run()
     job = page.session_state["quick-run"]
     until = time.monotonic() + PATIENCE_S
-    while job.done < 0.5:
+    while job.share < 0.5:
         assert time.monotonic() < until
         job.join(0.01)
     page.run()

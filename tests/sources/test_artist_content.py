@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from twotower.core.domain import AUDIO, AUDIO_RANGE, artist_key
+from twotower.core.domain import AUDIO, AUDIO_RANGE
 from twotower.core.errors import BadProfile, MissingData
+from twotower.core.names import artist_key
 from twotower.core.settings import Settings
 from twotower.sources.datasets.artist_content import (
     ArtistContent,

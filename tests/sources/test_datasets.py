@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from twotower.core.domain import AUDIO, AUDIO_RANGE, Profile, artist_key
+from twotower.core.domain import AUDIO, AUDIO_RANGE, Profile
 from twotower.core.errors import BadProfile, MissingData, UnreadableExport
+from twotower.core.names import artist_key
 from twotower.core.settings import Settings
 from twotower.sources.datasets.readers import (
     DATASETS,

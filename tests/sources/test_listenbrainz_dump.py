@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twotower.core.domain import Profile, artist_key
+from twotower.core.domain import Profile
 from twotower.core.errors import MissingData, UnreadableExport
+from twotower.core.names import artist_key
 from twotower.sources.datasets import listenbrainz_dump
 from twotower.sources.datasets.listenbrainz_dump import read_listens
 from twotower.sources.datasets.readers import read_dataset

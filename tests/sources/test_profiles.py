@@ -23,7 +23,6 @@ from twotower.core.domain import (
     Profile,
     Spread,
     Track,
-    artist_key,
 )
 from twotower.core.errors import (
     BadProfile,
@@ -32,6 +31,7 @@ from twotower.core.errors import (
     NoMusic,
     TwoTowerError,
 )
+from twotower.core.names import artist_key
 from twotower.core.settings import Settings
 from twotower.sources.profiles import (
     MOST_TRACKS,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from twotower.core.domain import HOURS, SPOTIFY_WEB_API, artist_key
+from twotower.core.domain import HOURS, SPOTIFY_WEB_API
 from twotower.core.errors import (
     BadProfile,
     NoMusic,
@@ -19,6 +19,7 @@ from twotower.core.errors import (
     TooLarge,
     UnreadableExport,
 )
+from twotower.core.names import artist_key
 from twotower.core.settings import Settings
 from twotower.sources import reader as files_module
 from twotower.sources import reading as reading_module

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from standins import HISTORY, USER, lastfm, listen, listenbrainz
 from webservice import Asked, Clock, Said, Service, service
 
-from twotower.core.domain import Profile, artist_key
+from twotower.core.domain import Profile
 from twotower.core.errors import (
     NoMusic,
     NoSuchUser,
@@ -22,6 +22,7 @@ from twotower.core.errors import (
     TwoTowerError,
     Unreachable,
 )
+from twotower.core.names import artist_key
 from twotower.sources.profiles import profile_of
 from twotower.sources.reading import Reading
 from twotower.sources.services.http import Pace, WebClient

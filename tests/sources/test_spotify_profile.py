@@ -13,7 +13,7 @@ from spotify_callers import Reading
 from spotify_standin import NAMES, StandIn, artist, problem, track
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from twotower.core.domain import SPOTIFY_WEB_API, artist_key
+from twotower.core.domain import SPOTIFY_WEB_API
 from twotower.core.errors import (
     LoginExpired,
     NoMusic,
@@ -22,8 +22,9 @@ from twotower.core.errors import (
     TwoTowerError,
     Unreachable,
 )
+from twotower.core.names import artist_key
 from twotower.sources.profiles import build_profile
-from twotower.sources.spotify.api import MOST_CALLS, Registration, Web, in_words
+from twotower.sources.spotify.api import MOST_CALLS, Registration, Web
 from twotower.sources.spotify.profile import SpotifyReading, read_spotify
 
 
@@ -296,15 +297,6 @@ def test_login_is_over_when_the_session_says_so(spotify):
     web = Web(Registration("c", "r"), signed_out, pause=lambda *how: None)
     with pytest.raises(LoginExpired):
         read_spotify(web, lambda *how: None, no_audio=threading.Event())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "1 second"), (1.2, "2 seconds"), (100, "2 minutes"), (3600, "60 minutes"),
-     (48_925, "13.6 hours"), (86_400, "24 hours")],
-)  # fmt: skip
-def test_a_time_to_wait_is_said_and_never_too_short(seconds, words):
-    assert in_words(seconds) == words
 
 
 # Whatever the answers hold

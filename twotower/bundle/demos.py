@@ -2,7 +2,8 @@
 
 from types import MappingProxyType
 
-from twotower.core.domain import DEMO, Artist, Profile, artist_key
+from twotower.core.domain import DEMO, Artist, Profile
+from twotower.core.names import artist_key
 
 
 def _demo(id: str, name: str, artists: str) -> Profile:

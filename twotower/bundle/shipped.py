@@ -20,8 +20,10 @@ import numpy as np
 from twotower.bundle.demos import DEMOS
 from twotower.community import Member
 from twotower.community.public_view import genre_weights, listed_artists, top_genres
-from twotower.core.domain import AUDIO, Area, Listener, Profile, artist_key
+from twotower.core.domain import AUDIO, Area, Listener, Profile
 from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.core.files import sha256_of_file
+from twotower.core.names import artist_key
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.retrieval import projection
@@ -66,7 +68,7 @@ class Shipped:
                     f"{FORMAT}: restore assets/{FOLDER}"
                 )
             files = document["files"]
-            found = {name: _sha256(folder / name) for name in files}
+            found = {name: sha256_of_file(folder / name) for name in files}
             version = document["model_version"]
             shipped = cls(
                 folder,
@@ -184,7 +186,7 @@ def build(
     document = {
         "format": FORMAT,
         "model_version": embedder.version,
-        "files": {name: _sha256(folder / name) for name in names},
+        "files": {name: sha256_of_file(folder / name) for name in names},
         "quantiles": [round(float(q), 5) for q in np.quantile(similarity, np.linspace(0, 1, 1001))],
         "areas": [asdict(area) for area in named],
         "audio": audio,
@@ -265,7 +267,3 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     """The same of length one, as float32."""
     norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(norm, 1e-9), dtype=np.float32)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

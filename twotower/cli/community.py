@@ -12,7 +12,7 @@ from twotower.cli.options import Json, Tell, load_matcher, writable
 from twotower.cli.profiles import Files, read_person
 from twotower.cli.terminal import DIFFERS, Progress, plain, show_json
 from twotower.core.errors import MissingData, UnknownCode
-from twotower.core.files import replacing
+from twotower.core.files import atomic_write
 from twotower.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def join(
 ) -> None:
     """Join with one person's files. Prints the return code, once: it is stored nowhere."""
     from twotower.community import membership
-    from twotower.core.domain import artist_key
+    from twotower.core.names import artist_key
 
     if findable is None or training is None:
         raise typer.TyperException(
@@ -250,7 +250,7 @@ def leave(
         show_json(receipts.to_json(removal))
     if out is not None:
         try:
-            with replacing(out) as file:
+            with atomic_write(out) as file:
                 file.write(receipts.dumps(removal).encode())
         except OSError:
             show_json(receipts.to_json(removal))  # it can't be made again
@@ -279,7 +279,7 @@ def export(
     if out is None:
         show_json(told)
         return
-    with replacing(out) as file:
+    with atomic_write(out) as file:
         file.write(f"{documents.dumps(told, indent=2, allow_nan=False)}\n".encode())
     typer.echo(f"{out}: all that is stored of you")
 
@@ -390,7 +390,7 @@ def _shown(
 ) -> tuple[str, ...]:
     """Keys of the artists to show: those shown before, or the `show` most played."""
     from twotower.community import membership
-    from twotower.core.domain import artist_key
+    from twotower.core.names import artist_key
 
     seen = membership.shown_before(before)
     if portrait is None:

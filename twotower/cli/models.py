@@ -22,7 +22,7 @@ from twotower.cli.options import (
 )
 from twotower.cli.terminal import DIFFERS, Progress, show_json
 from twotower.core.errors import MissingData
-from twotower.core.files import replacing
+from twotower.core.files import atomic_write
 from twotower.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ def _report(
 def _give(report: "Report", out: Path | None, json: bool) -> None:
     """Write a report where that is asked for, and print it."""
     if out is not None:
-        with replacing(out) as file:
+        with atomic_write(out) as file:
             file.write(f"{report.to_json()}\n".encode())
     if json:
         show_json(report.to_dict())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twotower.core.errors import BadProfile
-from twotower.core.files import replacing
+from twotower.core.files import atomic_write
 from twotower.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -81,5 +81,5 @@ def texts(ids: Sequence[str]) -> Any:
 def write_arrays(path: Path, **arrays: Any) -> None:
     import numpy as np
 
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         np.savez(file, **arrays)

@@ -13,7 +13,7 @@ from typing import IO
 
 from twotower.community import membership
 from twotower.community.membership import Wish, suggest_name
-from twotower.core.domain import Profile, artist_key
+from twotower.core.domain import Profile
 from twotower.core.errors import (
     BadName,
     BadProfile,
@@ -21,6 +21,7 @@ from twotower.core.errors import (
     EmptyProfile,
     MayNotJoin,
 )
+from twotower.core.names import artist_key
 from twotower.matching.matcher import Matcher, Portrait
 from twotower.sources.profile_jsonl import profile_from_json
 

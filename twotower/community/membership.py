@@ -19,16 +19,9 @@ from typing import Any
 
 from twotower.community import Community, Member, Owned, Removal, new_id, pseudonyms
 from twotower.community.public_view import LISTED_ARTISTS, genre_weights, top_genres
-from twotower.core.domain import (
-    DEMO,
-    SPOTIFY_WEB_API,
-    SYNTHETIC,
-    Artist,
-    Listener,
-    Profile,
-    artist_key,
-)
+from twotower.core.domain import DEMO, SPOTIFY_WEB_API, SYNTHETIC, Artist, Listener, Profile
 from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
+from twotower.core.names import artist_key
 from twotower.matching.matcher import Matcher, Portrait
 from twotower.sources.profiles import profile_from_json
 

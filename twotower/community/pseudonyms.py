@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 
 from twotower.core.errors import BadName
-from twotower.core.names import NOT_WORD, TAKEN, look
+from twotower.core.names import NOT_WORD, TAKEN, confusable_skeleton
 
 SHORTEST, LONGEST = 2, 30  # characters
 MOST_DIGITS = 4  # a longer number may be somebody's
@@ -84,7 +84,7 @@ def suggest(seed: int, is_taken: IsTaken = nobody) -> str:
         name = f"{rng.choice(FIRST_WORDS)} {rng.choice(SECOND_WORDS)}"
         if tried >= DRAWN:
             name += f" {rng.randint(2, 9999)}"
-        if not is_taken(look(name)):
+        if not is_taken(confusable_skeleton(name)):
             break
     return name
 
@@ -98,14 +98,16 @@ def check(name: str, is_taken: IsTaken = nobody, *, known_as: str = "") -> str:
     _check_characters(name)
     _check_length(name)
     _check_telling(name)
-    mine = look(name)
+    mine = confusable_skeleton(name)
     if not mine:
         raise BadName("a pseudonym needs letters: write at least two")
-    if known_as.strip() and mine == look(known_as):
+    if known_as.strip() and mine == confusable_skeleton(known_as):
         raise BadName(
             "that is the name that came with your music, and would tell who you are: take another"
         )
-    words = [look(word) for word in NOT_WORD.split(unicodedata.normalize("NFKC", name))]
+    words = [
+        confusable_skeleton(word) for word in NOT_WORD.split(unicodedata.normalize("NFKC", name))
+    ]
     if any(part in mine for part in _ANYWHERE) or any(word in _ALONE for word in words):
         raise BadName(
             "that could be taken for the program, or for whoever runs it, speaking: take another"
@@ -164,5 +166,5 @@ def _check_telling(name: str) -> None:
         )
 
 
-_ANYWHERE = tuple(map(look, ANYWHERE))
-_ALONE = frozenset(map(look, ALONE))
+_ANYWHERE = tuple(map(confusable_skeleton, ANYWHERE))
+_ALONE = frozenset(map(confusable_skeleton, ALONE))

@@ -12,9 +12,9 @@ import numpy as np
 
 from twotower.community.records import Member, Placed
 from twotower.community.schema import lot_of
-from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile, artist_key
+from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile
 from twotower.core.errors import CommunityError
-from twotower.core.names import look
+from twotower.core.names import artist_key, confusable_skeleton
 from twotower.sources.profiles import profile_to_json, read_profiles
 
 Row = dict[str, Any]
@@ -46,7 +46,7 @@ def rows_of(member: Member, model_version: str) -> tuple[Row, Row]:
     listener = {
         "id": who.id,
         "name": who.name,
-        "look": look(who.name),
+        "look": confusable_skeleton(who.name),
         "lot": lot_of(who.id),
         "origin": who.origin,
         "artists": json.dumps(who.artists, allow_nan=False),

@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from twotower.core.names import look
+from twotower.core.names import confusable_skeleton
 
 SCHEMA = 3
 LOTS = 1 << 32
@@ -194,7 +194,10 @@ def _looks_and_lots(connection: sa.Connection, community: str) -> None:
     if told:
         connection.execute(
             mine.values(look=sa.bindparam("seen"), lot=sa.bindparam("drawn")),
-            [{"whose": id, "seen": look(name), "drawn": lot_of(id)} for id, name in told],
+            [
+                {"whose": id, "seen": confusable_skeleton(name), "drawn": lot_of(id)}
+                for id, name in told
+            ],
         )
     _index(connection, "listeners_look", "listeners_lot")
 

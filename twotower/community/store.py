@@ -17,7 +17,7 @@ from twotower.community.snapshot import Crowd, Found
 from twotower.community.sync import CrowdReader
 from twotower.core.domain import SYNTHETIC
 from twotower.core.errors import BadName, CommunityError
-from twotower.core.names import TAKEN, look
+from twotower.core.names import TAKEN, confusable_skeleton
 
 SAMPLE = 30_000  # listeners of a crowd that is too many to hold, about
 SEEDED = 5000  # invented listeners written at a time
@@ -220,7 +220,7 @@ class Community(Asking, Relearning):
             number, name = 2, listener["name"]
             while listener["look"] in taken:
                 listener["name"] = f"{name} {number}"
-                listener["look"] = look(listener["name"])
+                listener["look"] = confusable_skeleton(listener["name"])
                 number += 1
         try:
             connection.execute(

@@ -1,33 +1,33 @@
-"""Everything that can go wrong that a listener or an operator can do something about.
+"""Errors that a listener or an operator can do something about.
 
 TwoTowerError
 ├─ SourceError             a listening history could not be read
-│  ├─ NoSuchUser           a service knows nobody of that name, or keeps what they hear private
-│  ├─ UnreadableExport     the file is not one we know, or is damaged; .where names the place
-│  ├─ NoMusic              the file was read, and there is no music in it
-│  ├─ TooLarge             the file, or what it unpacks to, is beyond the limits
-│  ├─ LoginExpired         a service no longer knows this sign-in: sign in again
-│  ├─ NotAllowed           a service refuses this person or this server, and waiting won't help
-│  ├─ RateLimited          a service wants fewer questions; .retry_after_s says for how long
-│  └─ Unreachable          a service doesn't answer, or not in a form that we know
-├─ BadProfile              a profile or a line of profile JSON Lines is wrong; .where names it
-├─ EmptyProfile            too little is known to place the listener; says what would help
-├─ MissingData             raw data, model or assets are not where they were looked for
-├─ IncompatibleModel       model files are damaged or come from different training runs
-├─ LostProcess             one of the processes that train together is gone, or sees other files
-├─ CommunityError          the community could not be opened, read or written
-├─ BadName                 a pseudonym that can't be one; says what to change
-├─ MayNotJoin              who may not join, or with nothing to store; says what else there is
-├─ UnknownCode             no member has this return code
-├─ BadReceipt              a file is no receipt of leaving, or not a whole one
-└─ TooOften                too many tries in a short time; .retry_after_s says for how long to wait
+│  ├─ NoSuchUser           a service has no such user, or their listening is private
+│  ├─ UnreadableExport     the file is of an unknown kind, or damaged; .where names the place
+│  ├─ NoMusic              the file was read, and has no music in it
+│  ├─ TooLarge             the file, or its unpacked content, is over a limit
+│  ├─ LoginExpired         a service no longer accepts this sign-in: sign in again
+│  ├─ NotAllowed           a service refuses this person or server; waiting won't help
+│  ├─ RateLimited          a service wants fewer requests; try again after .retry_after_s
+│  └─ Unreachable          a service doesn't answer, or in an unknown form
+├─ BadProfile              a profile or a line of profile JSON Lines is invalid; .where names it
+├─ EmptyProfile            too little is known to embed the listener; says what would help
+├─ MissingData             raw data, model or assets are missing
+├─ IncompatibleModel       model files are damaged, or of different training runs
+├─ LostProcess             a process of a distributed training is gone, or has other files
+├─ CommunityError          the community database can't be opened, read or written
+├─ BadName                 a pseudonym is not allowed; says what to change
+├─ MayNotJoin              this profile may not join, or has nothing to store; says what else helps
+├─ UnknownCode             no member has this access code
+├─ BadReceipt              a file is no deletion receipt, or is incomplete
+└─ TooOften                too many tries in a short time; try again after .retry_after_s
 
-The message says what to do next.
+Each message says what happened and what to do next.
 """
 
 
 class TwoTowerError(Exception):
-    """A message for the person at the screen; `where` names the place, if there is one."""
+    """A message for the user; `where` names the file, line or field, if there is one."""
 
     def __init__(self, message: str, *, where: str = "") -> None:
         super().__init__(f"{where}: {message}" if where else message)
@@ -56,7 +56,7 @@ class NotAllowed(SourceError): ...
 
 
 class RateLimited(SourceError):
-    """`retry_after_s` is how long to wait, in seconds; None where the service doesn't say."""
+    """Wait `retry_after_s` seconds; None if the service doesn't say."""
 
     def __init__(
         self, message: str, *, where: str = "", retry_after_s: float | None = None
@@ -99,7 +99,7 @@ class BadReceipt(TwoTowerError): ...
 
 
 class TooOften(TwoTowerError):
-    """`retry_after_s` is how long to wait, in seconds."""
+    """Wait `retry_after_s` seconds."""
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)

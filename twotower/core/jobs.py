@@ -1,4 +1,4 @@
-"""Work that goes on while its page is looked at: how far it is, a countdown, a way to end it."""
+"""Background jobs with progress, pause and cancellation."""
 
 import logging
 import threading
@@ -9,34 +9,35 @@ from typing import Generic, TypeVar
 from twotower.core.errors import TwoTowerError
 
 Result = TypeVar("Result")
-Progress = Callable[[float, str], None]  # (share done 0..1, message)
-STOPPING_S = 30.0  # at most, until work that all have left has noticed
+Progress = Callable[[float, str], None]  # share done, 0..1; what is being done; may raise Cancelled
+STOPPING_S = 30.0  # at most this long for cancelled work to stop
 
 log = logging.getLogger(__name__)
 
 
-def silent(share: float, text: str) -> None:
-    """Ignore the progress: the default where a caller passes no `Progress`."""
+def silent(share: float, message: str) -> None:
+    """Ignore progress: the default where a caller wants no reports."""
 
 
 class Cancelled(Exception):
-    """Nobody wants the result any longer."""
+    """The job was cancelled: nobody waits for its result."""
 
 
 class Job(Generic[Result]):
-    """`work` in a thread of its own, begun at once; it is handed the job to tell how far it is.
+    """Run `work` in a thread, started at once. It gets the job, to report its progress.
 
-    Who began it waits for it, and others may `enter`; it is cancelled when the last has left.
+    The caller waits for the result, and others may `enter`. When the last of them has left, the
+    job is cancelled.
     """
 
     def __init__(self, work: Callable[["Job[Result]"], Result]) -> None:
-        self.done = 0.0  # 0..1
-        self.said = ""  # what is being done
+        self.share = 0.0  # done, 0..1
+        self.message = ""  # what is being done
         self.result: Result | None = None
         self.error: TwoTowerError | None = None
         self._resumes_at: float | None = None
-        self._waiting = 1
-        self._lock = threading.Lock()  # for who waits
+        self._waiting = 1  # callers that want the result
+        self._lock = threading.Lock()  # for _waiting
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
         self._thread.start()
@@ -48,9 +49,9 @@ class Job(Generic[Result]):
             pass
         except TwoTowerError as error:
             self.error = error
-        except Exception:  # the thread would die in silence
+        except Exception:  # otherwise the thread would end without a message on the page
             log.exception("a job failed")
-            self.error = TwoTowerError("something here went wrong, and was written to the log")
+            self.error = TwoTowerError("something went wrong here: the log has the details")
         if self._stop.is_set():
             self.result = self.error = None
 
@@ -64,32 +65,32 @@ class Job(Generic[Result]):
 
     @property
     def resumes_in_s(self) -> float | None:
-        """Seconds left of a pause; None where there is none."""
+        """Seconds left of the current pause; None if the job isn't paused."""
         until = self._resumes_at
         return None if until is None else max(0.0, until - time.monotonic())
 
-    def tell(self, done: float, said: str) -> None:
-        """Say how far it is; Cancelled where it should end here."""
+    def report(self, share: float, message: str) -> None:
+        """Report progress, as a `Progress`. Raises Cancelled if the job was cancelled."""
         if self._stop.is_set():
             raise Cancelled
-        self.done, self.said = min(max(done, 0.0), 1.0), said
+        self.share, self.message = min(max(share, 0.0), 1.0), message
 
     def pause(self, seconds: float, why: str) -> None:
-        """Wait, in a way that can be seen and cancelled."""
-        self._resumes_at, before, self.said = time.monotonic() + seconds, self.said, why
+        """Wait, with a visible countdown. Raises Cancelled if the job is cancelled meanwhile."""
+        self._resumes_at, before, self.message = time.monotonic() + seconds, self.message, why
         try:
             if self._stop.wait(seconds):
                 raise Cancelled
         finally:
-            self._resumes_at, self.said = None, before
+            self._resumes_at, self.message = None, before
 
     def cancel(self) -> None:
-        """End it at its next word; what it gave is let go of."""
+        """Stop the work at its next report, and drop its result."""
         self._stop.set()
         self.result = None
 
     def enter(self) -> bool:
-        """One more waits for it; False where it has ended or was cancelled."""
+        """Wait for this job too. Returns False if it has ended or was cancelled."""
         with self._lock:
             if not self.is_running:
                 return False
@@ -97,29 +98,29 @@ class Job(Generic[Result]):
             return True
 
     def leave(self) -> None:
-        """One no longer waits for it; it is cancelled with the last."""
+        """Stop waiting for this job; the last to leave cancels it."""
         with self._lock:
             self._waiting -= 1
             if self._waiting <= 0:
                 self.cancel()
 
     def join(self, timeout_s: float) -> None:
-        """Until its thread has ended, or for so long."""
+        """Block until the thread has ended, or for `timeout_s`."""
         self._thread.join(timeout_s)
 
 
-class OneAtATime(Generic[Result]):
-    """Work that many may ask for, of which no two run at once: who comes later joins."""
+class SharedJob(Generic[Result]):
+    """Work that runs once at a time: whoever starts it while it runs joins the running job."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._job: Job[Result] | None = None
 
     def start(self, work: Callable[[Job[Result]], Result]) -> Job[Result]:
-        """The job that runs already or, where none does, this work's."""
+        """Return the running job, or start one with `work`."""
         with self._lock:
             if self._job is None or not self._job.enter():
                 if self._job is not None:
-                    self._job.join(STOPPING_S)  # all have left it
+                    self._job.join(STOPPING_S)  # everyone has left it
                 self._job = Job(work)
             return self._job

@@ -1,16 +1,120 @@
-"""What a name looks like at a glance, so that none is taken for another."""
+"""Names as keys: artist and track keys, confusable names, hashed listener ids."""
 
 import hashlib
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
-if TYPE_CHECKING:
-    from twotower.core.domain import Profile
+from twotower.core.domain import Profile
 
 TAKEN = "somebody here has this name, or one that looks like it: change a word of it"
 NOT_WORD = re.compile(r"[\W_]+")
-# Letters that look like others. Capitals are looked up before they are made small: H is Greek Eta.
+_NOT_ASCII_WORD = re.compile("[^0-9a-z]+")
+_ASCII_CONTROLS = dict.fromkeys((*range(0x09), *range(0x0E, 0x1C), 0x7F))
+_INVISIBLE = ("Cc", "Cf", "Cs")  # Unicode categories: control, format, surrogate
+
+# Spellings that normalisation alone doesn't join: normalised form -> usual normalised form.
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "30 seconds to mars": "thirty seconds to mars",
+        "3 doors down": "three doors down",
+        "tupac": "2pac",
+        "tupac shakur": "2pac",
+        "2 pac": "2pac",
+        "biggie smalls": "notorious b i g",
+        "notorious big": "notorious b i g",
+        "p nk": "pink",
+        "jayz": "jay z",
+        "ac dc": "acdc",
+        "rem": "r e m",
+        "u 2": "u2",
+        "n sync": "nsync",
+        "blink182": "blink 182",
+        "sum41": "sum 41",
+        "red hot chilli peppers": "red hot chili peppers",
+        "guns and roses": "guns n roses",
+        "dj tiesto": "tiesto",
+        "snoop doggy dogg": "snoop dogg",
+        "florence the machine": "florence and the machine",
+        "crosby stills nash young": "crosby stills nash and young",
+        "crosby stills and nash": "crosby stills nash",
+        "emerson lake palmer": "emerson lake and palmer",
+        "earth wind fire": "earth wind and fire",
+        "hall and oates": "daryl hall and john oates",
+        "daryl hall john oates": "daryl hall and john oates",
+        "god speed you black emperor": "godspeed you black emperor",
+        "belle sebastian": "belle and sebastian",
+        "simon garfunkel": "simon and garfunkel",
+        "mumford sons": "mumford and sons",
+        "bts 방탄소년단": "bts",
+        "방탄소년단": "bts",
+    }
+)
+
+
+@lru_cache(maxsize=200_000)
+def artist_key(name: str) -> str:
+    """Return the key that all spellings of an artist's name share; never empty.
+
+    NFKC, casefold, accents of Latin letters stripped, `&` becomes "and", `$` becomes "s", other
+    punctuation becomes a space, a leading "the" is dropped, known doubles are joined by `ALIASES`.
+    Scripts other than Latin stay as they are. A name without letters and digits ("!!!") keeps its
+    casefolded form. Raises ValueError if the name is blank.
+    """
+    folded = _fold_ascii(name) if name.isascii() else _fold(name)
+    if not folded:
+        raise ValueError("an artist needs a name")
+    if not any(c.isalnum() for c in folded):
+        return folded
+    words = folded.replace("&", " and ").replace("$", "s")
+    words = _NOT_ASCII_WORD.sub(" ", words) if words.isascii() else _letters_only(words)
+    key = " ".join(words.split())
+    while key.startswith("the "):
+        key = key.removeprefix("the ")
+    return ALIASES.get(key, key)
+
+
+def track_key(artist: str, track: str) -> tuple[str, str]:
+    """Return (artist key, casefolded title), equal for small differences in spelling."""
+    return artist_key(artist), " ".join(unicodedata.normalize("NFKC", track).casefold().split())
+
+
+def _fold_ascii(name: str) -> str:
+    """Return the same as `_fold`, faster, for a name in ASCII."""
+    return " ".join(name.translate(_ASCII_CONTROLS).lower().split())
+
+
+def _fold(name: str) -> str:
+    """Casefold and normalise (NFKC); drop invisible characters, make white space single."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    if not folded.isprintable():
+        visible = (c for c in folded if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+        folded = "".join(visible)
+    return " ".join(folded.split())
+
+
+def _letters_only(text: str) -> str:
+    """Strip accents from Latin letters and replace punctuation by spaces."""
+    chars: list[str] = []
+    base = ""  # the letter that a following accent belongs to
+    for char in unicodedata.normalize("NFKD", text):
+        category = unicodedata.category(char)
+        if category.startswith("M"):
+            if not (base and unicodedata.name(base, "").startswith("LATIN")):
+                chars.append(char)
+        elif category[0] in "LN":
+            base = char
+            chars.append(char)
+        else:
+            base = ""
+            chars.append(" ")
+    return unicodedata.normalize("NFC", "".join(chars))
+
+
+# Letters of other scripts that look like Latin ones. Capitals are replaced before lower-casing,
+# because the two cases may look different: Greek capital Eta looks like H, small eta like n.
 _CAPITALS = str.maketrans(
     "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹАВЕКМНОРСТУХІЈЅҮԚԜӀѴ", "abezhikmnoptyxcabekmhopctyxijsyqwlv"
 )
@@ -22,42 +126,43 @@ _SIGNS = str.maketrans("01i|345$7€", "ollleasste")  # digits and signs that st
 _WIDE = {"æ": "ae", "œ": "oe", "rn": "m", "vv": "w"}
 
 
-def look(name: str) -> str:
-    """What a name looks like at a glance: the same for "Amber Otter", "AMBER-0TTER", "Αmber Ottеr".
+def confusable_skeleton(name: str) -> str:
+    """Return the same text for names that look alike: "Amber Otter", "AMBER-0TTER", "Αmber Ottеr".
 
-    Made of small letters; digits and letters of other scripts are what they look like, accents,
-    spaces and signs are away.
+    Lower case; digits and letters of other scripts are replaced by the Latin letters they look
+    like; accents, spaces and punctuation are dropped.
     """
     if name.isascii():
         text = name.lower()
     else:
         text = unicodedata.normalize("NFKC", name.translate(_CAPITALS)).translate(_CAPITALS)
-        text = _without_accents(text.casefold()).translate(_SMALL)
+        text = _strip_accents(text.casefold()).translate(_SMALL)
     text = NOT_WORD.sub("", text.translate(_SIGNS))
     for wide, narrow in _WIDE.items():
         text = text.replace(wide, narrow)
     return text
 
 
-def _without_accents(text: str) -> str:
-    """`text` less the marks on Latin, Greek and Cyrillic letters."""
-    kept: list[str] = []
-    plain = False  # whether the letter before is of those
+def _strip_accents(text: str) -> str:
+    """Drop the accents of Latin, Greek and Cyrillic letters."""
+    chars: list[str] = []
+    follows_plain_letter = False  # the letter before is Latin, Greek or Cyrillic
     for char in unicodedata.normalize("NFKD", text):
         if unicodedata.combining(char):
-            if plain:
+            if follows_plain_letter:
                 continue
         else:
-            plain = unicodedata.name(char, "").startswith(("LATIN", "GREEK", "CYRILLIC"))
-        kept.append(char)
-    return unicodedata.normalize("NFC", "".join(kept))
+            script = unicodedata.name(char, "")
+            follows_plain_letter = script.startswith(("LATIN", "GREEK", "CYRILLIC"))
+        chars.append(char)
+    return unicodedata.normalize("NFC", "".join(chars))
 
 
-def hashed_id(profile: "Profile") -> str:
-    """Return SHA-256 of source and id, 64 hex digits: all that a model stores of a listener."""
+def hashed_id(profile: Profile) -> str:
+    """Return the SHA-256 of a listener's origin and id, as stored in models trained on them."""
     return hashlib.sha256(f"{profile.origin}:{profile.id}".encode()).hexdigest()
 
 
 def in_part(playlist_id: str, digits: str) -> bool:
-    """Return True if the SHA-256 of a playlist's id ends in one of these hex digits."""
+    """Return whether the SHA-256 of a playlist id ends in one of these hex digits."""
     return hashlib.sha256(playlist_id.encode()).hexdigest()[-1] in digits

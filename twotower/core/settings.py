@@ -1,4 +1,4 @@
-"""Where things are, read once from the environment."""
+"""Settings, read once from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -17,21 +17,21 @@ SPOTIFY_ACCOUNTS, SPOTIFY_API = "https://accounts.spotify.com", "https://api.spo
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths, addresses, and the keys of services, which are never shown."""
+    """Paths, addresses and keys of services. Keys are never shown."""
 
     data: Path  # raw public data sets, for training and evaluation only
-    assets: Path  # what ships: model, catalogue, invented listeners
+    assets: Path  # shipped files: model, catalogue, synthetic listeners
     community: str  # database URL
-    models: Path | None = None  # of this community's own models; else beside its file
-    lastfm_key: str = field(default="", repr=False)  # of the operator; without it no Last.fm
-    contact: str = NO_CONTACT  # mail or web address that services get to see
-    listenbrainz_api: str = LISTENBRAINZ_API  # another place is for tests
+    models: Path | None = None  # folder of retrained models; default: beside the database
+    lastfm_key: str = field(default="", repr=False)  # of the operator; Last.fm is off without it
+    contact: str = NO_CONTACT  # mail or web address, sent to services with each request
+    listenbrainz_api: str = LISTENBRAINZ_API  # other addresses are for tests, here and below
     lastfm_api: str = LASTFM_API
-    audio_lookup: str = ""  # "reccobeats" or "acousticbrainz": allowed by the operator
-    audio_api: str = ""  # another place is for tests
-    spotify_client_id: str = ""  # of the operator's app; without it nobody can sign in
+    audio_lookup: str = ""  # "reccobeats" or "acousticbrainz", if the operator allows one
+    audio_api: str = ""
+    spotify_client_id: str = ""  # of the operator's app; sign-in is off without it
     spotify_redirect_uri: str = REDIRECT_URI
-    spotify_accounts: str = SPOTIFY_ACCOUNTS  # another place is for tests
+    spotify_accounts: str = SPOTIFY_ACCOUNTS
     spotify_api: str = SPOTIFY_API
 
     @property
@@ -40,7 +40,7 @@ class Settings:
 
     @property
     def generations(self) -> Path:
-        """The folder of the models that learned on from this community."""
+        """Folder of the models that were retrained on this community."""
         if self.models is not None:
             return self.models
         scheme, _, rest = self.community.partition("///")
@@ -51,7 +51,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Each variable has a default that works; docs/spotify.md tells those of Spotify."""
+        """Read the environment; every variable has a working default (see docs/spotify.md)."""
         home = Path(platformdirs.user_data_dir("musical-neighbours", appauthor=False))
         return cls(
             data=Path(env.get("TWOTOWER_DATA") or ROOT / "data"),

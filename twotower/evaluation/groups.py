@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from twotower.core.domain import Playlist, Profile, Spread, artist_key
+from twotower.core.domain import Playlist, Profile, Spread
+from twotower.core.names import artist_key
 from twotower.evaluation.splits import halves
 from twotower.evaluation.tasks import Retrieval
 from twotower.sources.datasets.readers import Tagging

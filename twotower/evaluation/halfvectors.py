@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from twotower.core.errors import IncompatibleModel, MissingData
-from twotower.core.files import replacing
+from twotower.core.files import atomic_write
 from twotower.evaluation import quality
 from twotower.evaluation.methods.base import SCALED, HasVectors, Method, unit_rows
 from twotower.evaluation.report import Report
@@ -81,7 +81,7 @@ class Keeper:
             written = _packed(self._chosen(report, beside))
             if len(written) <= LARGEST:
                 break
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(written)
         tied = {TIED: hashlib.sha256(written).hexdigest()}
         return replace(report, header={**report.header, **tied})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twotower.bundle.shipped import FOLDER
 from twotower.core.errors import MissingData
-from twotower.core.files import replacing
+from twotower.core.files import atomic_write
 from twotower.evaluation import quality
 from twotower.evaluation.report import Report
 
@@ -29,7 +29,7 @@ def fill(assets: Path) -> Path:
     text = between(text, "shapes", shape_table(community["about"]), where=CARD)
     shown = quality_table(quality.load(assets / quality.FILE))
     text = between(text, "quality", shown, where=CARD)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(text.encode())
     return path
 

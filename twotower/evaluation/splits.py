@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twotower.core.domain import Profile, artist_key
+from twotower.core.domain import Profile
+from twotower.core.names import artist_key
 
 TEST, VALIDATION = 378, 303  # listeners held out of each split
 LEAST_ARTISTS = 4  # of a listener that can be split in two

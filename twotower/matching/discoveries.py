@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import quote
 
-from twotower.core.domain import Neighbour, Profile, artist_key
+from twotower.core.domain import Neighbour, Profile
+from twotower.core.names import artist_key
 from twotower.sources.files.text import clean
 
 MOST = 50

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from twotower.community import Community, Crowd
-from twotower.core.domain import Listener, artist_key
+from twotower.core.domain import Listener
+from twotower.core.names import artist_key
 from twotower.retrieval.similarity import NEAREST, Listening, ListeningReader, People, similarity
 
 SAMPLE = 5000  # listeners by whom nearness is told, at most

@@ -21,10 +21,9 @@ from twotower.core.domain import (
     Profile,
     Recognised,
     Spread,
-    artist_key,
 )
 from twotower.core.errors import CommunityError, EmptyProfile
-from twotower.core.names import look
+from twotower.core.names import artist_key, confusable_skeleton
 from twotower.core.settings import Settings
 from twotower.matching.local_density import Surroundings
 from twotower.model.catalogue import Catalogue
@@ -140,7 +139,7 @@ class Matcher:
 
     def named_like(self, text: str, count: int) -> list[Listener]:
         """Some of those whose pseudonyms have a text in them, as it looks at a glance."""
-        return self.community.named_like(look(text), count)
+        return self.community.named_like(confusable_skeleton(text), count)
 
     def person(self, listener_id: str) -> Listener | None:
         found = self.community.get([listener_id])

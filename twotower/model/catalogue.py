@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from twotower.core.domain import AUDIO, artist_key
+from twotower.core.domain import AUDIO
 from twotower.core.errors import IncompatibleModel
+from twotower.core.names import artist_key
 
 NO_GENRE = -1
 

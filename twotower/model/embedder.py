@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from twotower.core.domain import Profile, Recognised
 from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.core.files import sha256_of_file
 from twotower.model.artist_features import Table
 from twotower.model.batches import (
     ContentMap,
@@ -215,7 +216,7 @@ class Embedder:
             words = json.dumps(self.content.space.genre_words, ensure_ascii=False)
             (fresh / "words.json").write_text(words, encoding="utf-8")
             (fresh / "trained_on.json").write_text(json.dumps(self.trained_on), encoding="utf-8")
-            hashes = {name: _sha256(fresh / name) for name in FILES}
+            hashes = {name: sha256_of_file(fresh / name) for name in FILES}
             version = _version(hashes)
             document = {
                 "format": FORMAT,
@@ -249,7 +250,7 @@ class Embedder:
                     f"reads {FORMAT}: train anew"
                 )
             for name in FILES:
-                if _sha256(folder / name) != document["files"][name]:
+                if sha256_of_file(folder / name) != document["files"][name]:
                     raise IncompatibleModel(
                         f"{name} in {folder.name} is damaged or of another training run: restore "
                         "the folder or train anew"
@@ -365,7 +366,3 @@ def _put(fresh: Path, folder: Path) -> None:
         os.replace(aside, folder)
         raise
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from twotower.core.errors import BadProfile, IncompatibleModel, MissingData
-from twotower.core.files import replacing
+from twotower.core.files import atomic_write
 from twotower.sources.sharding import Shard
 
 COLUMNS = ("ids", "vectors", "coverage", "places")
@@ -154,7 +154,7 @@ def _save(
     chunks: Callable[[str], Iterator[np.ndarray]],
     about: Mapping[str, np.ndarray],
 ) -> None:
-    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, kind in kinds.items():
             with archive.open(_member(name), "w", force_zip64=True) as member:
                 shape = (rows, *kind.shape)

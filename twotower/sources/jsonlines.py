@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from twotower.core.errors import BadProfile, MissingData
-from twotower.core.files import replacing
+from twotower.core.files import atomic_write
 from twotower.sources.datasets.tables import is_name, open_text
 
 
 def write_lines(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
     """Write a line a row and give how many; a file at `path` is whole, old or new."""
     written = 0
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         packed = path.suffix == ".gz"
         lines = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else file
         for row in rows:

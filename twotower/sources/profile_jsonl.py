@@ -11,18 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import IO, Any, cast
 
-from twotower.core.domain import (
-    AUDIO_RANGE,
-    HOURS,
-    Artist,
-    Playlist,
-    Profile,
-    Spread,
-    Track,
-    artist_key,
-    track_key,
-)
+from twotower.core.domain import AUDIO_RANGE, HOURS, Artist, Playlist, Profile, Spread, Track
 from twotower.core.errors import BadProfile
+from twotower.core.names import artist_key, track_key
 from twotower.sources.files.text import LONGEST_NAME, clean, mbid, spotify_id, text_chunks
 
 VERSION = 1

@@ -20,11 +20,10 @@ from twotower.core.domain import (
     Profile,
     Spread,
     Track,
-    artist_key,
     spreads,
-    track_key,
 )
 from twotower.core.errors import BadProfile, EmptyProfile, MissingData
+from twotower.core.names import artist_key, track_key
 from twotower.sources.jsonlines import write_lines
 from twotower.sources.profile_jsonl import VERSION, profile_from_json, read_numbered, read_profiles
 from twotower.sources.reader import read_files

@@ -6,15 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
-from twotower.core.domain import (
-    COUNTED_FROM_MS,
-    HOURS,
-    Play,
-    Profile,
-    artist_key,
-    hour_of_week,
-)
+from twotower.core.domain import COUNTED_FROM_MS, HOURS, Play, Profile, hour_of_week
 from twotower.core.errors import TooLarge
+from twotower.core.names import artist_key
 from twotower.sources.dedup import Heard
 
 MOST_ARTISTS = 200_000

@@ -61,7 +61,7 @@ def _begin(profile: Profile, lookup: Lookup, settings: Settings) -> None:
 
     def work(job: Job[Sound]) -> Sound:
         web = services.client(lookup.name, address, settings, pace, job)
-        return look_up(tracks, lookup, web, job.tell)
+        return look_up(tracks, lookup, web, job.report)
 
     st.session_state.pop(FAILED, None)
     st.session_state[JOB] = (profile, lookup, Job(work))

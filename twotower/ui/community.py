@@ -12,8 +12,9 @@ from twotower.community import Owned, Removal, receipts
 from twotower.community import membership as members
 from twotower.community.membership import MOST_SHOWN, Wish
 from twotower.community.pseudonyms import LONGEST
-from twotower.core.domain import Artist, artist_key
+from twotower.core.domain import Artist
 from twotower.core.errors import EmptyProfile, TwoTowerError
+from twotower.core.names import artist_key
 from twotower.ui import components, membership_state, neighbours, session
 from twotower.ui.text import amount, capital, escape
 

@@ -84,7 +84,7 @@ def under_way(
     """
     if job is None or not job.is_running:
         st.rerun()
-    st.progress(job.done, f"{escape(capital(job.said) or asking)} …")
+    st.progress(job.share, f"{escape(capital(job.message) or asking)} …")
     wait = job.resumes_in_s
     if wait is not None:
         st.markdown(f":material/hourglass_top: Going on in {math.ceil(wait)} s")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from twotower.core.domain import Listener, Neighbour, artist_key
+from twotower.core.domain import Listener, Neighbour
 from twotower.core.errors import EmptyProfile
+from twotower.core.names import artist_key
 from twotower.ui import (
     components,
     neighbours,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from twotower.core.domain import Listener, Neighbour, Profile, artist_key
+from twotower.core.domain import Listener, Neighbour, Profile
+from twotower.core.names import artist_key
 from twotower.matching.discoveries import cell
 from twotower.ui.components import MAP, note
 from twotower.ui.text import company, escape, evidence, names, percent

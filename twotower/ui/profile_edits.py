@@ -3,7 +3,8 @@
 from dataclasses import replace
 from statistics import mean
 
-from twotower.core.domain import Artist, Playlist, Profile, artist_key
+from twotower.core.domain import Artist, Playlist, Profile
+from twotower.core.names import artist_key
 
 LIKING = {"like": 1.0, "love": 3.0, "live for": 9.0}  # word -> plays, beside the usual artist's
 PICKED = "picked"  # origin of a profile made of names alone

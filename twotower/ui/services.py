@@ -44,7 +44,7 @@ def pace_of(place: str, between_s: float) -> Pace:
 
 def client(name: str, address: str, settings: Settings, pace: Pace, job: Job[Any]) -> WebClient:
     def waiting(why: str, left: float) -> None:
-        job.tell(job.done, f"{why}: {math.ceil(left)} s" if left > 1.5 else job.said)
+        job.report(job.share, f"{why}: {math.ceil(left)} s" if left > 1.5 else job.message)
 
     return WebClient(name, address, agent=agent(settings.contact), pace=pace, waiting=waiting)
 
@@ -53,12 +53,12 @@ def _ask_listenbrainz(
     user: str, span: str, settings: Settings, pace: Pace, job: Job[Reading]
 ) -> Reading:
     web = client("ListenBrainz", settings.listenbrainz_api, settings, pace, job)
-    return listenbrainz.read_listenbrainz(user, web, span=span, progress=job.tell)
+    return listenbrainz.read_listenbrainz(user, web, span=span, progress=job.report)
 
 
 def _ask_lastfm(user: str, span: str, settings: Settings, pace: Pace, job: Job[Reading]) -> Reading:
     web = client("Last.fm", settings.lastfm_api, settings, pace, job)
-    return lastfm.read_lastfm(user, web, settings.lastfm_key, span=span, progress=job.tell)
+    return lastfm.read_lastfm(user, web, settings.lastfm_key, span=span, progress=job.report)
 
 
 LISTENBRAINZ = Service(

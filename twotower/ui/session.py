@@ -341,7 +341,7 @@ def uploading(files: Sequence[tuple[str, IO[bytes]]] = ()) -> Job[Reading] | Non
         return begun[1]
     if not files:
         return None
-    job = Job(lambda job: read_files(files, job.tell))
+    job = Job(lambda job: read_files(files, job.report))
     st.session_state["upload-job"] = (len(files), job)
     st.session_state["upload-stopped"] = False
     job.join(AT_ONCE_S)

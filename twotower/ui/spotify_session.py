@@ -174,7 +174,7 @@ def cancel_reading() -> None:
 
 
 def _read(now: Session, job: Job[SpotifyReading]) -> SpotifyReading:
-    found = read_spotify(_web(now, job), job.tell, no_audio=oauth.session_store().no_audio)
+    found = read_spotify(_web(now, job), job.report, no_audio=oauth.session_store().no_audio)
     now.account = found.account
     return found
 
@@ -232,7 +232,7 @@ def cancel_saving() -> None:
 def _save(now: Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
     return save_playlist(
         _web(now, job),
-        job.tell,
+        job.report,
         title=f"Musical Neighbours, {date.today():%d %b %Y}",
         description="What people with a taste near mine hear, and I don't yet.",
         artists=artists,

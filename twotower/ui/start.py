@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from twotower.core.domain import DEMO, Profile, artist_key
+from twotower.core.domain import DEMO, Profile
 from twotower.core.errors import EmptyProfile
+from twotower.core.names import artist_key
 from twotower.ui import (
     components,
     profile_edits,

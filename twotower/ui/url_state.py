@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from twotower.core.domain import DEMO, Artist, Profile, artist_key
+from twotower.core.domain import DEMO, Artist, Profile
+from twotower.core.names import artist_key
 from twotower.ui import profile_edits
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from twotower.core.domain import AUDIO, DEMO, SPOTIFY_WEB_API, artist_key
+from twotower.core.domain import AUDIO, DEMO, SPOTIFY_WEB_API
+from twotower.core.names import artist_key
 from twotower.sources.services.audio_features import Lookup, Sound
 from twotower.ui import (
     audio_lookup,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from twotower.core.durations import duration_in_words
 from twotower.core.errors import TooOften
-from twotower.sources.spotify.api import in_words
 
 MAX_BUCKETS = 10_000  # sessions and addresses; the longest unused are dropped first
 
@@ -85,7 +85,7 @@ class RateLimiter:
             if wait_s > 0:
                 raise TooOften(
                     f"too many {ATTEMPTS.get(action, action)}: nothing was done; try again in "
-                    f"{in_words(wait_s)}",
+                    f"{duration_in_words(wait_s)}",
                     retry_after_s=wait_s,
                 )
             for key, rate in buckets.items():

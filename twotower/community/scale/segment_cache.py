@@ -14,7 +14,7 @@ import numpy as np
 
 from twotower.community.snapshot import COLUMNS, Segment
 from twotower.core.errors import CommunityError
-from twotower.core.files import replacing
+from twotower.core.files import atomic_write
 
 LARGE = 300_000  # listeners from which on it is worth it
 _END = ".npz"
@@ -87,7 +87,7 @@ class Snapshots:
         """
         arrays = {name: getattr(span.segment, name) for name in COLUMNS}
         try:
-            with replacing(self._path(span.label)) as file:
+            with atomic_write(self._path(span.label)) as file:
                 if not holds(span.label):
                     raise FileNotFoundError("somebody left meanwhile")
                 np.savez(file, label=json.dumps(asdict(span.label)), **arrays)

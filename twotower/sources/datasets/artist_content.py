@@ -7,8 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from twotower.core.domain import AUDIO, AUDIO_RANGE, artist_key
+from twotower.core.domain import AUDIO, AUDIO_RANGE
 from twotower.core.errors import BadProfile, MissingData
+from twotower.core.names import artist_key
 from twotower.sources.datasets.tables import (
     FOLDERS,
     columns,

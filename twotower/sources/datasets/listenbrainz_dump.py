@@ -21,8 +21,9 @@ from typing import IO, Any, cast
 
 import pyarrow
 
-from twotower.core.domain import Artist, Profile, artist_key
+from twotower.core.domain import Artist, Profile
 from twotower.core.errors import MissingData, UnreadableExport
+from twotower.core.names import artist_key
 from twotower.sources.datasets.tables import FOLDERS, is_name
 from twotower.sources.files.text import clean
 

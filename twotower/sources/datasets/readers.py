@@ -12,8 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from twotower.core.domain import Artist, Playlist, Profile, Spread, Track, artist_key
+from twotower.core.domain import Artist, Playlist, Profile, Spread, Track
 from twotower.core.errors import BadProfile, UnreadableExport
+from twotower.core.names import artist_key
 from twotower.sources.datasets.artist_content import (
     ArtistContent,
     read_content,

@@ -17,8 +17,8 @@ from typing import IO, Any
 import pyarrow
 import pyarrow.parquet
 
-from twotower.core.domain import artist_key
 from twotower.core.errors import MissingData, UnreadableExport
+from twotower.core.names import artist_key
 
 FOLDERS: Mapping[str, str] = MappingProxyType(
     {

@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import TypeVar
 
-from twotower.core.domain import HOURS, Play, artist_key, hour_of_week
+from twotower.core.domain import HOURS, Play, hour_of_week
 from twotower.core.errors import NoMusic, SourceError
+from twotower.core.names import artist_key
 from twotower.sources.reading import FileReport, Reading
 
 SPANS = {"all": "all time", "year": "the last year", "half": "the last half year"}

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import ipaddress
 import logging
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +20,7 @@ import spotipy
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.oauth2 import SpotifyOauthError, SpotifyPKCE
 
+from twotower.core.durations import duration_in_words
 from twotower.core.errors import (
     LoginExpired,
     NotAllowed,
@@ -328,7 +328,7 @@ def _rate_limited(retry_after: str | None, *, quota: bool) -> RateLimited:
         delay = None
     if delay is not None and not 0 <= delay < 1e7:
         delay = None
-    when = "try again later" if delay is None else f"try again in {in_words(delay)}"
+    when = "try again later" if delay is None else f"try again in {duration_in_words(delay)}"
     if quota:
         return _QuotaUsed(f"{QUOTA}: {when}", retry_after_s=delay)
     return RateLimited(f"{SLOW_DOWN}: {when}", retry_after_s=delay)
@@ -336,13 +336,3 @@ def _rate_limited(retry_after: str | None, *, quota: bool) -> RateLimited:
 
 class _QuotaUsed(RateLimited):
     """Of a day, not of half a minute: asking again soon is of no use, whatever Retry-After says."""
-
-
-def in_words(seconds: float) -> str:
-    """`45 seconds`, `20 minutes`, `13.6 hours`: never less than it is."""
-    if seconds < 100:
-        whole = max(1, math.ceil(seconds))
-        return f"{whole} second" + "s" * (whole > 1)
-    if seconds < 100 * 60:
-        return f"{math.ceil(seconds / 60)} minutes"
-    return f"{math.ceil(seconds / 360) / 10:g} hours"

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from twotower.core.domain import artist_key
 from twotower.core.errors import NoMusic, TwoTowerError
+from twotower.core.names import artist_key
 from twotower.sources.spotify.rows import ID, Row, list_of, name_of, rows_of, text_of
 
 MOST_ARTISTS = 20  # with one question each, and two to make the playlist

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any, Literal, Protocol
 
-from twotower.core.domain import Play, artist_key
+from twotower.core.domain import Play
 from twotower.core.errors import (
     LoginExpired,
     NoMusic,
@@ -20,6 +20,7 @@ from twotower.core.errors import (
     TwoTowerError,
     Unreachable,
 )
+from twotower.core.names import artist_key
 from twotower.sources.files.text import clean
 from twotower.sources.spotify.api import account_id
 from twotower.sources.spotify.rows import (

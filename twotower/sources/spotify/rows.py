@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from twotower.core.domain import AUDIO_RANGE, artist_key
+from twotower.core.domain import AUDIO_RANGE
+from twotower.core.names import artist_key
 from twotower.sources.files.text import clean
 
 PAGE = 50  # rows of an answer, the most that Spotify gives

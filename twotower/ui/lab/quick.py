@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from twotower.core.jobs import Job, OneAtATime
+from twotower.core.jobs import Job, SharedJob
 from twotower.core.settings import Settings
 from twotower.evaluation import halfvectors
 from twotower.evaluation.quality import Cell
@@ -37,9 +37,9 @@ VERDICTS: dict[Verdict, str] = {"same": "same", "differs": "differs", "beside": 
 
 
 @st.cache_resource
-def _desk() -> OneAtATime[Outcome]:
+def _desk() -> SharedJob[Outcome]:
     """Where all visitors of this server ask for a check."""
-    return OneAtATime()
+    return SharedJob()
 
 
 def check_now(report: Report) -> None:
@@ -83,7 +83,7 @@ def _live(settings: Settings, report: Report) -> None:
     """The button, the work while it goes on, and what came of it."""
     job: Job[Outcome] | None = st.session_state.get(RUN)
     if job is not None and job.is_running:
-        st.progress(job.done, text=f"{job.done:.0%} · {escape(job.said or 'starting')}")
+        st.progress(job.share, text=f"{job.share:.0%} · {escape(job.message or 'starting')}")
         if st.button("Cancel", key="quick-cancel", icon=":material/close:"):
             job.leave()
             del st.session_state[RUN]
@@ -94,7 +94,7 @@ def _live(settings: Settings, report: Report) -> None:
         st.rerun()  # as a whole, so that nothing is asked for any more
 
     def work(job: Job[Outcome]) -> Outcome:
-        return check_again(settings.assets, settings.data, on_progress=job.tell)
+        return check_again(settings.assets, settings.data, on_progress=job.report)
 
     label = "Run the quick check" if job is None else "Run it again"
     if st.button(label, key="go-quick-check", icon=":material/fact_check:", type="primary"):
