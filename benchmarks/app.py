@@ -79,7 +79,7 @@ def ask(settings: Settings, answer: Any) -> None:
         "listeners": len(matcher.crowd()),
         "resident MB": resident_mb(),
     }
-    portraits = [matcher.look(demo) for demo in DEMOS]
+    portraits = [matcher.portrait(demo) for demo in DEMOS]
     for portrait in portraits:
         matcher.neighbours(portrait)
     acts = {
@@ -98,7 +98,7 @@ def ask(settings: Settings, answer: Any) -> None:
 def changed(matcher: Matcher) -> dict[str, dict[str, float]]:
     """One joins and leaves again, and the neighbours are asked for after each."""
     me: Profile = replace(DEMOS[0], origin="file")
-    portrait = matcher.look(me)
+    portrait = matcher.portrait(me)
     shown = tuple(artist_key(artist.name) for artist in showable(matcher, portrait)[:5])
     names = ("joining", "ten neighbours, after one joined", "leaving", "… after one left")
     times: dict[str, list[float]] = {name: [] for name in names}

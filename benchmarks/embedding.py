@@ -2,7 +2,7 @@
 
     python benchmarks/embedding.py [--model assets/model] [--rounds 40] [--crowd 10000]
 
-"Known" is the same and how much is known of the listener (`Embedder.evidence`), as a page asks.
+"Known" is the same with `Embedder.effective_dimensions`, which a page asks for too.
 All in one run, turn about, on one thread, so that other load strikes all alike: trust the ratio.
 The fold-in is the closed form of `factors.fold_in` over the same artists' vectors.
 """
@@ -96,7 +96,7 @@ def main() -> None:
                 "towers": lambda profile=profile: embedder.embed([profile]),
                 "known": lambda profile=profile: (
                     embedder.embed([profile]),
-                    embedder.evidence([profile]),
+                    embedder.effective_dimensions([profile]),
                 ),
                 "ALS": lambda profile=profile: folded(embedder, profile, base),
             }

@@ -159,7 +159,7 @@ def real(data: Path) -> None:
             continue
         seconds = time.perf_counter() - start
         (report,) = reading.reports
-        known = embedder.recognise(profile_of(reading)).plays
+        known = embedder.coverage(profile_of(reading)).plays
         span = f"{report.since} to {report.until}" if report.since else ""
         print(
             f"{path.name:<36}{report.plays:7,}{report.artists:9,}{span:>27}"

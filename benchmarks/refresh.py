@@ -50,7 +50,7 @@ def joined(matcher: Matcher, profile: Profile, seed: int) -> None:
     id = hashlib.sha256(f"{seed}:{profile.id}".encode()).hexdigest()[:16]
     profile = replace(profile, id=id, origin="file", tracks=(), playlists=())
     user, candidate = (matcher.embedder.embed([profile], side)[0] for side in ("user", "candidate"))
-    place = matcher.place(matcher.look(profile))
+    place = matcher.place(matcher.portrait(profile))
     listener = Listener(profile.id, f"someone {id}", "file", listed_artists(profile), (), place)
     matcher.community.join(Member(listener, user, candidate, training=True, profile=profile))
 

@@ -68,7 +68,7 @@ def test_no_invented_listener_has_more_than_half_of_a_real_ones_artists(matcher)
 
 def test_the_demos_are_known_whole(matcher):
     for demo in matcher.demos():
-        found = matcher.embedder.recognise(demo)
+        found = matcher.embedder.coverage(demo)
         assert found.plays == 1 and found.unknown == () and found.by_content < 0.2
 
 
@@ -77,7 +77,7 @@ def test_the_demos_find_the_neighbours_that_were_recorded(matcher):
     assert set(recorded) == {demo.id for demo in matcher.demos()}
     for demo in matcher.demos():
         expected = dict(map(tuple, recorded[demo.id]))
-        found = matcher.neighbours(matcher.look(demo), RECORDED + 10)
+        found = matcher.neighbours(matcher.portrait(demo), RECORDED + 10)
         similarity = {n.listener.id: n.similarity for n in found}
         assert len(expected) == RECORDED
         assert {id: similarity[id] for id in expected} == pytest.approx(expected, abs=1e-3)
@@ -86,7 +86,7 @@ def test_the_demos_find_the_neighbours_that_were_recorded(matcher):
 
 
 def test_the_demos_have_different_neighbours_with_artists_in_common(matcher):
-    found = [matcher.neighbours(matcher.look(demo)) for demo in matcher.demos()]
+    found = [matcher.neighbours(matcher.portrait(demo)) for demo in matcher.demos()]
     ids = [n.listener.id for each in found for n in each]
     assert len(set(ids)) > 40
     for each in found:
@@ -98,7 +98,7 @@ def test_everyone_has_a_place_and_the_map_has_names(matcher):
     assert len({area.name for area in matcher.areas()}) == len(matcher.areas()) > 9
     assert {area.level for area in matcher.areas()} == {0, 1}
     for demo in matcher.demos():
-        assert np.isfinite(matcher.place(matcher.look(demo))).all()
+        assert np.isfinite(matcher.place(matcher.portrait(demo))).all()
 
 
 def test_plays_are_laid_out_by_the_rows_of_the_catalogue(trained):

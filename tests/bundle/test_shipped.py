@@ -10,11 +10,7 @@ import pytest
 from planted import main_plane, ring
 
 from twotower.bundle import shipped
-from twotower.bundle.shipped import (
-    Shipped,
-    pair_similarity,
-    weighted_spread,
-)
+from twotower.bundle.shipped import Shipped, pair_similarity
 from twotower.community.public_view import listed_artists
 from twotower.core.domain import AUDIO, Profile
 from twotower.core.errors import IncompatibleModel, MissingData
@@ -105,11 +101,6 @@ def test_pairs_are_of_different_listeners_and_symmetric_by_hand():
     nothing = reader.read([[], []])
     pairs = pair_similarity(People(user, candidate, nothing))
     assert len(pairs) > 1000 and np.allclose(pairs, TASTE * 0.9)  # (1 + .8) / 2 both ways
-
-
-def test_weighted_spread_by_hand():
-    mean, std = weighted_spread(np.array([[0.0, 5.0], [4.0, 5.0]]), np.array([3.0, 1.0]))
-    assert mean.tolist() == [1, 5] and std.tolist() == pytest.approx([np.sqrt(3), 0])
 
 
 def test_audio_tells_the_low_middle_and_high_of_listeners(together):

@@ -394,7 +394,7 @@ def test_neighbours_of_nothing_known_says_what_would_help(tmp_path: Path, env: d
     (tmp_path / "p.csv").write_text("artist,track\n東京の誰か,歌\n", encoding="utf-8")
     result = run(["neighbours", tmp_path / "p.csv", "--json"], env)
     if result.exit_code == 2:  # a name alone may say something to a model, or nothing
-        assert "too little to tell" in result.stderr
+        assert "the model knows none of the" in result.stderr
     else:
         assert json.loads(result.stdout)["recognised"] == 0
 

@@ -16,7 +16,8 @@ from twotower.community.scale.partitions import spread
 from twotower.core.domain import Listener
 from twotower.core.errors import CommunityError
 from twotower.core.settings import Settings
-from twotower.matching.matcher import Matcher, Portrait
+from twotower.matching.matcher import Matcher
+from twotower.model.portrait import Portrait
 
 COUNT, DIM, K = 3000, 16, 50
 
@@ -179,7 +180,7 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
     assert 20 < len(few.crowd()) < 70 and few.crowd().total == len(whole.crowd()) == 200
     same = []
     for profile in ring(8, artists=16, hits=8, origin="file", seed=31):
-        portrait = few.look(profile)
+        portrait = few.portrait(profile)
         near, exact = few.neighbours(portrait), whole.neighbours(portrait)
         assert [n.similarity for n in near] == pytest.approx(
             [whole_similarity(whole, portrait, n.listener.id) for n in near], abs=1e-5
@@ -188,11 +189,11 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
         assert few.place(portrait) == pytest.approx(whole.place(portrait), abs=0.5)
     assert np.mean(same) > 0.6  # who is near to everyone is told by fewer
     wish = Wish("Amber Otter", tuple(list(profile.artists)[:5]), findable=True)
-    joined = join(whole, few.look(profile), wish)
-    assert joined.id in [n.listener.id for n in few.neighbours(few.look(profile), 20)]
+    joined = join(whole, few.portrait(profile), wish)
+    assert joined.id in [n.listener.id for n in few.neighbours(few.portrait(profile), 20)]
     assert few.named_like("amber o", 4)[0].id == joined.id
     leave(whole, joined.code)
-    assert joined.id not in [n.listener.id for n in few.neighbours(few.look(profile), 20)]
+    assert joined.id not in [n.listener.id for n in few.neighbours(few.portrait(profile), 20)]
     for each in (whole.community, sampled):
         each.close()
 

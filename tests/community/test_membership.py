@@ -32,7 +32,8 @@ from twotower.community.membership import (
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Playlist, Track
 from twotower.core.errors import BadName, EmptyProfile, MayNotJoin, UnknownCode
 from twotower.core.names import artist_key
-from twotower.matching.matcher import Matcher, Portrait
+from twotower.matching.matcher import Matcher
+from twotower.model.portrait import Portrait
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def matcher(planted_assets, tmp_path) -> Matcher:
 
 @pytest.fixture
 def portrait(matcher) -> Portrait:
-    return matcher.look(ME)
+    return matcher.portrait(ME)
 
 
 def keys(matcher: Matcher, portrait: Portrait, count: int = 10) -> tuple[str, ...]:
@@ -80,7 +81,7 @@ def test_others_see_exactly_what_the_preview_showed(matcher, portrait, wish):
 
 def test_who_has_joined_is_found_by_somebody_alike_and_not_by_themselves(matcher, portrait, joined):
     near = replace(ME, id="somebody")
-    found = matcher.neighbours(matcher.look(near), 3)
+    found = matcher.neighbours(matcher.portrait(near), 3)
     assert found[0].listener.id == joined.id
     mine = matcher.neighbours(portrait, 50, own=joined.id)
     assert joined.id not in {each.listener.id for each in mine} and len(mine) == 50
@@ -88,7 +89,7 @@ def test_who_has_joined_is_found_by_somebody_alike_and_not_by_themselves(matcher
 
 def test_how_much_is_heard_is_told_in_shares_only(matcher, wish):
     loud = replace(ME, artists={k: replace(a, plays=a.plays * 37) for k, a in ME.artists.items()})
-    listeners = [preview(matcher, matcher.look(who), wish) for who in (ME, loud)]
+    listeners = [preview(matcher, matcher.portrait(who), wish) for who in (ME, loud)]
     assert listeners[0] == listeners[1]
     plays = [plays for _, plays in listeners[0].artists]
     assert plays == sorted(plays, reverse=True) and min(plays) >= 1
@@ -100,7 +101,7 @@ def test_an_artist_that_stays_hidden_leaves_no_trace(matcher, portrait, wish):
         ME, artists={k: a for k, a in ME.artists.items() if k in wish.shown}, genres={}, audio={}
     )
     made = [join(matcher, p, replace(wish, name=name)) for p, name in
-            ((portrait, "Amber Cadence"), (matcher.look(less), "Cobalt Waltz"))]  # fmt: skip
+            ((portrait, "Amber Cadence"), (matcher.portrait(less), "Cobalt Waltz"))]  # fmt: skip
     crowd = matcher.crowd()
     one, two = (crowd.row_of(each.id) for each in made)
     assert np.array_equal(crowd.user[one], crowd.user[two])
@@ -114,7 +115,9 @@ def test_what_only_a_file_says_of_a_name_is_never_shown(matcher, wish):
     odd = replace(ME, artists={**ME.artists, "call me": Artist("Call Me 555", 900.0)})
     key = next(iter(ME.artists))
     odd = replace(odd, artists={**odd.artists, key: Artist(key.upper(), 5.0)})
-    shown = preview(matcher, matcher.look(odd), replace(wish, shown=(*wish.shown, "call me", key)))
+    shown = preview(
+        matcher, matcher.portrait(odd), replace(wish, shown=(*wish.shown, "call me", key))
+    )
     names = {name for name, _ in shown.artists}
     assert "Call Me 555" not in names and key.upper() not in names and key in names
 
@@ -131,7 +134,7 @@ def test_who_says_yes_keeps_what_is_trained_with_and_no_more(matcher, wish):
         tracks=(Track("Secret song", "artist 1"),),
         playlists=(Playlist("For Anna", (("Secret song", "artist 1"),)),),
     )
-    made = join(matcher, matcher.look(private), replace(wish, training=True))
+    made = join(matcher, matcher.portrait(private), replace(wish, training=True))
     owned, text = find(matcher, made.code), json.dumps(stored(matcher, made))
     assert owned.training and owned.has_profile
     assert all(artist.name in text for artist in ME.artists.values())
@@ -159,7 +162,7 @@ def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, wis
 )  # fmt: skip
 def test_what_is_no_persons_or_may_not_be_stored_can_not_join(matcher, wish, origin, said):
     before = matcher.community.seq()
-    portrait = matcher.look(replace(ME, origin=origin))
+    portrait = matcher.portrait(replace(ME, origin=origin))
     for act in (preview, join):
         with pytest.raises(MayNotJoin, match=said):
             act(matcher, portrait, wish)
@@ -243,7 +246,7 @@ def test_a_wrong_code_and_one_that_is_none_get_the_same_answer(
 
 
 def test_an_update_puts_both_vectors_and_the_list_in_step(matcher, portrait, wish, joined):
-    other = matcher.look(OTHER)
+    other = matcher.portrait(OTHER)
     new = replace(wish, shown=keys(matcher, other), name="Cobalt Waltz")
     before = matcher.crowd()
     owned = update(matcher, joined.code, other, new)
@@ -292,7 +295,7 @@ def test_another_process_sees_who_joined_and_who_left(planted_assets, tmp_path, 
 
 def test_a_profile_of_which_nothing_is_known_is_told_so(matcher, wish):
     with pytest.raises(EmptyProfile):
-        matcher.look(replace(ME, artists={"nobody": Artist("Nobody")}))
+        matcher.portrait(replace(ME, artists={"nobody": Artist("Nobody")}))
 
 
 def test_another_model_embeds_of_a_member_what_others_see_too(matcher, portrait, wish):
@@ -304,5 +307,5 @@ def test_another_model_embeds_of_a_member_what_others_see_too(matcher, portrait,
     kept = dict(matcher.community.kept_profiles())
     assert set(kept[made.id].artists) == set(ME.artists)
     row = matcher.crowd().row_of(made.id)
-    again = matcher.look(other[made.id])
+    again = matcher.portrait(other[made.id])
     assert np.allclose(again.user_vector, matcher.crowd().user[row], atol=1e-6)

@@ -13,10 +13,10 @@ from time import perf_counter
 import numpy as np
 
 from twotower.community import Crowd
-from twotower.core.domain import Area, Artist, Listener, Neighbour, Profile, Recognised, Spread
+from twotower.core.domain import Area, Artist, Coverage, Listener, Neighbour, Profile, Spread
 from twotower.core.errors import EmptyProfile
 from twotower.core.names import artist_key, confusable_skeleton
-from twotower.matching.matcher import Portrait
+from twotower.model.portrait import Portrait
 
 INDEX = Path(__file__).resolve().parents[2] / "pages" / "index.py"  # the script that is run
 GROUPS = ("metal", "jazz", "folk", "techno", "pop")
@@ -118,11 +118,11 @@ class PlantedMatcher:
             for group in range(len(GROUPS))
         )
 
-    def look(self, profile: Profile) -> Portrait:
+    def portrait(self, profile: Profile) -> Portrait:
         began = perf_counter()
         known = {k: a for k, a in profile.artists.items() if self.catalogue.row(k) is not None}
         if not known:
-            raise EmptyProfile("too little to tell: pick an artist that the catalogue knows")
+            raise EmptyProfile("the model knows none of the artists: pick an artist it knows")
         total = sum(artist.plays for artist in profile.artists.values())
         rows = [self.catalogue.row(key) for key in known]
         weights = np.array([artist.plays for artist in known.values()])
@@ -140,11 +140,11 @@ class PlantedMatcher:
             profile=profile,
             user_vector=vector,
             candidate_vector=vector,
-            settled=len(known) / 4,
-            recognised=Recognised(
+            effective_dimensions=len(known) / 4,
+            coverage=Coverage(
                 plays=sum(artist.plays for artist in known.values()) / total,
                 by_content=0.0,
-                evidence=float(np.exp(-(weights * np.log(weights)).sum())),
+                effective_artists=float(np.exp(-(weights * np.log(weights)).sum())),
                 unknown=tuple(a.name for a in ranked if artist_key(a.name) not in known),
             ),
             artists=tuple(ranked),

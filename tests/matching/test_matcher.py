@@ -8,24 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from changes import opened
-from planted import QUARTERS, make_profile, ring
+from planted import make_profile, ring
 
 from twotower.community import Member
-from twotower.core.domain import AUDIO, Artist, Listener, Playlist, Profile, Spread
+from twotower.core.domain import AUDIO, Listener, Profile
 from twotower.core.errors import (
     CommunityError,
-    EmptyProfile,
     IncompatibleModel,
     MissingData,
 )
 from twotower.core.names import artist_key
-from twotower.matching.matcher import (
-    DISCOVER_SHOWN,
-    GENRES_SHOWN,
-    SHARED_SHOWN,
-    Matcher,
-    without,
-)
+from twotower.matching.matcher import DISCOVER_SHOWN, SHARED_SHOWN, Matcher, without
 from twotower.retrieval.similarity import HUB_SHARE, People, nearness, similarity
 
 STRANGERS = ring(12, artists=16, hits=8, origin="file", seed=31)
@@ -48,14 +41,14 @@ def invented(matcher) -> dict[str, Profile]:
 
 
 def member(matcher: Matcher, profile: Profile) -> Member:
-    portrait = matcher.look(profile)
+    portrait = matcher.portrait(profile)
     listed = tuple((a.name, a.plays) for a in portrait.artists)
     who = Listener(profile.id, profile.name, "file", listed, (), matcher.place(portrait))
     return Member(who, portrait.user_vector, portrait.candidate_vector)
 
 
 def test_neighbours_are_of_the_listeners_own_quarter(matcher):
-    found = [matcher.neighbours(matcher.look(stranger)) for stranger in STRANGERS]
+    found = [matcher.neighbours(matcher.portrait(stranger)) for stranger in STRANGERS]
     assert [len(each) for each in found] == [10] * 12
     same = [
         [int(n.listener.id[1:]) % 4 == number % 4 for n in each]
@@ -65,7 +58,7 @@ def test_neighbours_are_of_the_listeners_own_quarter(matcher):
 
 
 def test_the_order_is_that_of_the_symmetric_similarity_to_all(matcher):
-    portrait, crowd = matcher.look(STRANGERS[1]), matcher.crowd()
+    portrait, crowd = matcher.portrait(STRANGERS[1]), matcher.crowd()
     profiles = {p.id: p for p in matcher.shipped.profiles()}
     listening = matcher.embedder.people([profiles[id] for id in crowd.ids]).listening
     everyone = People(crowd.user[:], crowd.candidate[:], listening)
@@ -86,7 +79,7 @@ def test_similarity_is_the_same_from_either_side(own):
     for each in (a, b):
         own.community.join(member(own, each))
     seen = [
-        next(n for n in own.neighbours(own.look(one), 300) if n.listener.id == other.id)
+        next(n for n in own.neighbours(own.portrait(one), 300) if n.listener.id == other.id)
         for one, other in ((a, b), (b, a))
     ]
     assert seen[0].similarity == pytest.approx(seen[1].similarity, abs=1e-6)
@@ -94,7 +87,7 @@ def test_similarity_is_the_same_from_either_side(own):
 
 
 def test_percentiles_are_of_a_hundred_and_fall_with_similarity(matcher):
-    found = matcher.neighbours(matcher.look(STRANGERS[0]), 200)
+    found = matcher.neighbours(matcher.portrait(STRANGERS[0]), 200)
     found = sorted(found, key=lambda neighbour: -neighbour.similarity)
     at = [n.percentile for n in found]
     assert at == sorted(at, reverse=True)
@@ -104,20 +97,20 @@ def test_percentiles_are_of_a_hundred_and_fall_with_similarity(matcher):
 
 def test_nobody_is_a_neighbour_of_themselves(matcher, invented):
     for count in (10, 199, 200, 500):
-        found = matcher.neighbours(matcher.look(invented["i7"]), count)
+        found = matcher.neighbours(matcher.portrait(invented["i7"]), count)
         assert "i7" not in {n.listener.id for n in found}
         assert len(found) == min(count, 199)
-    other = matcher.neighbours(matcher.look(replace(invented["i7"], id="me")))
+    other = matcher.neighbours(matcher.portrait(replace(invented["i7"], id="me")))
     assert other[0].listener.id == "i7" and other[0].similarity > 0.5
 
 
 def test_no_neighbours_may_be_asked_for(matcher):
-    assert matcher.neighbours(matcher.look(STRANGERS[0]), 0) == ()
+    assert matcher.neighbours(matcher.portrait(STRANGERS[0]), 0) == ()
 
 
 def test_shared_artists_are_those_of_both_the_telling_first(matcher, invented):
     me = STRANGERS[0]
-    for neighbour in matcher.neighbours(matcher.look(me)):
+    for neighbour in matcher.neighbours(matcher.portrait(me)):
         theirs = invented[neighbour.listener.id].artists
         both = {a.name for k, a in me.artists.items() if k in theirs}
         assert set(neighbour.shared) <= both
@@ -129,7 +122,7 @@ def test_shared_artists_are_those_of_both_the_telling_first(matcher, invented):
 
 
 def test_what_to_discover_is_theirs_and_not_mine_the_best_fit_first(matcher, invented):
-    portrait = matcher.look(STRANGERS[2])
+    portrait = matcher.portrait(STRANGERS[2])
     for neighbour in matcher.neighbours(portrait):
         theirs = invented[neighbour.listener.id].artists
         assert len(neighbour.discover) == DISCOVER_SHOWN
@@ -148,14 +141,14 @@ def test_artists_that_the_model_doesnt_know_are_discovered_last(own):
     odd = (("unheard of", 900.0), *((f"artist {n}", 5.0) for n in range(10, 18)))
     one = member(own, make_profile("odd", {"artist 20": 5}))
     own.community.join(replace(one, listener=replace(one.listener, artists=odd)))
-    found = own.neighbours(own.look(make_profile("me", {"artist 20": 5})), 300)
+    found = own.neighbours(own.portrait(make_profile("me", {"artist 20": 5})), 300)
     theirs = next(n for n in found if n.listener.id == "odd")
     assert len(theirs.discover) == DISCOVER_SHOWN and "unheard of" not in theirs.discover
     assert theirs.shared == ()
 
 
 def test_who_joins_is_found_at_once_and_who_leaves_is_not(own):
-    me, friend = own.look(STRANGERS[0]), replace(STRANGERS[0], id="friend")
+    me, friend = own.portrait(STRANGERS[0]), replace(STRANGERS[0], id="friend")
     own.community.join(member(own, friend))
     first = own.neighbours(me)[0]
     assert first.listener.id == "friend" and own.person("friend") == first.listener
@@ -167,7 +160,7 @@ def test_who_joins_is_found_at_once_and_who_leaves_is_not(own):
 def test_in_an_empty_community_there_is_nobody_and_no_place(planted_assets, own):
     for id in list(own.crowd().ids):
         own.community.leave(id)
-    portrait = own.look(STRANGERS[0])
+    portrait = own.portrait(STRANGERS[0])
     assert own.neighbours(portrait) == () and np.isnan(own.place(portrait)).all()
 
 
@@ -177,61 +170,8 @@ def test_the_place_is_inside_the_quarters_part_of_the_map(matcher, number):
     quarters = np.array([int(id[1:]) % 4 for id in crowd.ids])
     middles = np.array([np.median(crowd.places[quarters == q], axis=0) for q in range(4)])
     middle = {f"artist {50 * number + n}": 5.0 for n in range(15, 35)}
-    place = np.array(matcher.place(matcher.look(make_profile("me", middle))))
+    place = np.array(matcher.place(matcher.portrait(make_profile("me", middle))))
     assert np.linalg.norm(middles - place, axis=1).argmin() == number
-
-
-@pytest.mark.parametrize(
-    "nothing",
-    [
-        Profile("a"),
-        make_profile("a", {"who": 3}),
-        Profile("a", playlists=(Playlist("Gym", (("t", "a"),)),)),
-        Profile("a", genres={"polka": 2.0}),
-    ],
-)
-def test_of_nothing_known_it_says_what_would_help(matcher, nothing):
-    with pytest.raises(EmptyProfile, match=r"too little to tell.*Add three artists") as caught:
-        matcher.look(nothing)
-    assert ("none of the 1 artists" in str(caught.value)) == bool(nothing.artists)
-
-
-def test_a_portrait_tells_what_was_looked_at(matcher):
-    profile = make_profile("me", {"artist 20": 3, "artist 21": 30, "nobody": 7})
-    portrait = matcher.look(profile)
-    assert [a.name for a in portrait.artists] == ["artist 21", "nobody", "artist 20"]
-    assert portrait.recognised.plays == pytest.approx(33 / 40)
-    assert portrait.recognised.unknown == ("nobody",)
-    for vector, tower in (
-        (portrait.user_vector, "user"),
-        (portrait.candidate_vector, "candidate"),
-    ):
-        assert np.array_equal(vector, matcher.embedder.embed([profile], tower)[0])
-    assert 0 < portrait.seconds < 60
-    settled = matcher.embedder.evidence([portrait.profile])[0]
-    assert 0 < portrait.settled == pytest.approx(settled)
-
-
-def test_genres_are_the_listeners_own_or_else_those_of_the_artists(matcher):
-    own = Profile("me", genres={"jazz": 3.0, "zydeco": 1.0})
-    assert matcher.look(own).genres == (("jazz", 0.75), ("zydeco", 0.25))
-    told = Profile("me", {"artist 20": Artist("artist 20", 4, ("a", "b")),
-                          "artist 22": Artist("artist 22", 4, ("a",))})  # fmt: skip
-    assert matcher.look(told).genres == (("a", 0.75), ("b", 0.25))
-    estimated = matcher.look(STRANGERS[1]).genres
-    assert estimated[0][0] == QUARTERS[1] and len(estimated) <= GENRES_SHOWN
-    assert sum(share for _, share in estimated) == pytest.approx(1)
-
-
-def test_audio_is_the_listeners_own_or_else_an_estimate(matcher):
-    own = {"energy": Spread(0.9, 0.05)}
-    portrait = matcher.look(replace(STRANGERS[0], audio=own))
-    assert portrait.audio == own and not portrait.audio_is_estimate
-    slow, fast = matcher.look(STRANGERS[0]), matcher.look(STRANGERS[3])
-    assert slow.audio_is_estimate and set(slow.audio) == set(AUDIO)
-    assert slow.audio["tempo"].mean < fast.audio["tempo"].mean
-    assert slow.audio["tempo"].std > 0
-    assert matcher.look(Profile("g", genres={"jazz": 1.0})).audio == {}
 
 
 def test_without_an_artist_their_tracks_go_too_and_the_neighbours_move(matcher):
@@ -239,7 +179,7 @@ def test_without_an_artist_their_tracks_go_too_and_the_neighbours_move(matcher):
     less = without(profile, "artist 20")
     assert set(less.artists) == {"artist 120", "artist 125"} and len(profile.artists) == 3
     folk = [
-        sum(int(n.listener.id[1:]) % 4 == 2 for n in matcher.neighbours(matcher.look(each), 20))
+        sum(int(n.listener.id[1:]) % 4 == 2 for n in matcher.neighbours(matcher.portrait(each), 20))
         for each in (profile, less)
     ]
     assert folk[1] > folk[0] + 2
@@ -250,7 +190,7 @@ def test_threads_see_what_one_alone_sees(planted_assets, tmp_path):
     matcher = opened(planted_assets, tmp_path)
 
     def all_of(profile: Profile):
-        portrait = matcher.look(profile)
+        portrait = matcher.portrait(profile)
         return (
             matcher.neighbours(portrait),
             matcher.place(portrait),

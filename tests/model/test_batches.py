@@ -16,9 +16,9 @@ from twotower.model.batches import (
     chunked,
     collate,
     content_block,
+    coverage_of,
     playlist_extra,
     read_profile,
-    recognise,
     relative_weights,
     title_genres,
 )
@@ -227,19 +227,21 @@ def test_recognised_tells_shares_evidence_and_who_is_missing(trained):
             "large": Artist("Large", 15),
         },
     )
-    found = recognise(profile, catalogue, trained.content.space)
+    found = coverage_of(profile, catalogue, trained.content.space)
     assert found.plays == pytest.approx(0.8) and found.by_content == pytest.approx(0.5)
     share = np.array([0.5, 0.25, 0.25])
-    assert found.evidence == pytest.approx(np.exp(-(share * np.log(share)).sum()))
+    assert found.effective_artists == pytest.approx(np.exp(-(share * np.log(share)).sum()))
     assert found.unknown == ("Large", "Small")
 
 
 def test_of_strangers_alone_nothing_is_recognised(trained):
-    found = recognise(make_profile("a", {"who": 3}), trained.catalogue, trained.content.space)
-    assert (found.plays, found.by_content, found.evidence) == (0, 0, 0) and found.unknown == (
-        "who",
-    )
-    assert recognise(Profile("b"), trained.catalogue, trained.content.space).unknown == ()
+    found = coverage_of(make_profile("a", {"who": 3}), trained.catalogue, trained.content.space)
+    assert (found.plays, found.by_content, found.effective_artists) == (
+        0,
+        0,
+        0,
+    ) and found.unknown == ("who",)
+    assert coverage_of(Profile("b"), trained.catalogue, trained.content.space).unknown == ()
 
 
 def test_a_hundred_thousand_artists_are_read_in_seconds(trained):
@@ -248,7 +250,7 @@ def test_a_hundred_thousand_artists_are_read_in_seconds(trained):
     profile = Profile("a", known | strange)
     began = time.perf_counter()
     vector = trained.embed([profile])
-    trained.recognise(profile)
+    trained.coverage(profile)
     assert time.perf_counter() - began < 5
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
@@ -267,4 +269,4 @@ def test_hostile_names_are_names(trained, name):
     )
     vector = trained.embed([profile])
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
-    assert trained.recognise(profile).unknown == ()
+    assert trained.coverage(profile).unknown == ()

@@ -113,7 +113,7 @@ def test_a_loaded_model_gives_the_very_same_vectors(saved, trained):
     assert loaded.catalogue.keys == trained.catalogue.keys
     assert loaded.about == json.loads(json.dumps(trained.about))
     assert loaded.trained_on == trained.trained_on
-    assert [loaded.recognise(p) for p in PEOPLE] == [trained.recognise(p) for p in PEOPLE]
+    assert [loaded.coverage(p) for p in PEOPLE] == [trained.coverage(p) for p in PEOPLE]
 
 
 def test_it_keeps_the_hashed_ids_of_whom_it_has_seen(trained):
@@ -289,16 +289,16 @@ def test_evidence_grows_with_what_is_known_and_is_nothing_without(trained):
     by_count = []
     for count in (1, 3, 5, 10, 20):
         cut = [replace(p, artists=dict(list(p.artists.items())[:count])) for p in people]
-        by_count.append(trained.evidence(cut))
+        by_count.append(trained.effective_dimensions(cut))
     grown = np.array(by_count)  # (5 cuts, listeners)
     assert (np.diff(grown, axis=0) > 0).all()
     assert (grown > 0).all() and (grown < trained.dim).all()
-    assert trained.evidence([Profile("nobody")])[0] == pytest.approx(0, abs=1e-9)
-    assert trained.evidence([Profile("genres", genres={"jazz": 2.0})])[0] > 0
+    assert trained.effective_dimensions([Profile("nobody")])[0] == pytest.approx(0, abs=1e-9)
+    assert trained.effective_dimensions([Profile("genres", genres={"jazz": 2.0})])[0] > 0
 
 
 def test_evidence_of_a_long_profile_is_of_all_its_chunks(trained):
     long = {f"artist {n}": Artist(f"artist {n}", 5) for n in range(120)}
     short = dict(list(long.items())[:40])
-    part, whole = trained.evidence([Profile("a", short), Profile("b", long)])
+    part, whole = trained.effective_dimensions([Profile("a", short), Profile("b", long)])
     assert part < whole < trained.dim

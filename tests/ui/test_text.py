@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from twotower.community import Crowd
-from twotower.core.domain import Recognised
+from twotower.core.domain import Coverage
 from twotower.ui import text
 
 MARKUP = (
@@ -69,7 +69,7 @@ def test_amount_knows_one_from_many():
     ("settled", "word"), [(0, "very little"), (1, "sketch"), (3, "good"), (60, "full picture")]
 )
 def test_evidence_is_said_in_words(settled, word):
-    seen = SimpleNamespace(recognised=Recognised(1.0, 0.0, 4.2, ()), settled=settled)
+    seen = SimpleNamespace(coverage=Coverage(1.0, 0.0, 4.2, ()), effective_dimensions=settled)
     said = text.evidence(seen)
     assert said.startswith("Rests on the equivalent of 4 equally played artists: ") and word in said
 

@@ -26,6 +26,7 @@ from twotower.core.files import sha256_of_file
 from twotower.core.names import artist_key
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
+from twotower.model.portrait import weighted_spread
 from twotower.retrieval import projection
 from twotower.retrieval.similarity import People, nearness, order, similarity_of_pairs, wanted
 from twotower.retrieval.similarity import similarity as similarity_of
@@ -232,13 +233,6 @@ def pair_similarity(people: People, *, seed: int = 0) -> np.ndarray:
     a, b = rng.integers(0, len(people), (2, PAIRS))
     a, b = a[a != b], b[a != b]
     return similarity_of_pairs(people.take(a), people.take(b))
-
-
-def weighted_spread(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """values (n, m), weights (n,) -> weighted mean and standard deviation, each (m,)."""
-    share = (weights / weights.sum())[:, None]
-    mean = (values * share).sum(0)
-    return mean, np.sqrt((np.square(values - mean) * share).sum(0))
 
 
 def _audio_percentiles(profiles: Sequence[Profile], catalogue: Catalogue) -> dict[str, list[float]]:

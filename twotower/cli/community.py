@@ -17,7 +17,8 @@ from twotower.core.settings import Settings
 
 if TYPE_CHECKING:
     from twotower.community import Community, Owned
-    from twotower.matching.matcher import Matcher, Portrait
+    from twotower.matching.matcher import Matcher
+    from twotower.model.portrait import Portrait
 
 NOBODY = "no-model"  # no vectors are of it: for commands that compare nobody
 CodeFile = Annotated[
@@ -142,7 +143,7 @@ def join(
         raise typer.TyperException("who is found needs a pseudonym: --name")
     person, _ = read_person(files)
     with Progress() as tell, _matcher(tell) as matcher:
-        portrait = matcher.look(person)
+        portrait = matcher.portrait(person)
         pool = membership.showable(matcher, portrait)[:show] if findable else ()
         shown = tuple(artist_key(artist.name) for artist in pool)
         joined = membership.join(
@@ -189,7 +190,7 @@ def update(
         before = membership.find(matcher, code)
         if before is None:
             raise UnknownCode(membership.NOBODY)
-        portrait = matcher.look(person) if person is not None else None
+        portrait = matcher.portrait(person) if person is not None else None
         found = before.findable if findable is None else findable
         wish = membership.Wish(
             before.listener.name if name is None else name,

@@ -401,7 +401,7 @@ def _embedded(
     made = Made(embedder.version, tower.value, shard)
     with VectorWriter(out, made, dim=embedder.dim) as write:
         for place, block in read_blocks(profiles, shard or WHOLE, tell):
-            known = np.array([embedder.recognise(p).plays for p in block], np.float32)
+            known = np.array([embedder.coverage(p).plays for p in block], np.float32)
             write(place, [p.id for p in block], embedder.embed(block, tower.value), known)
         if not write.rows and shard is None:
             raise nobody(profiles)

@@ -13,7 +13,8 @@ from twotower.core.errors import MissingData
 
 if TYPE_CHECKING:
     from twotower.core.domain import Neighbour, Profile
-    from twotower.matching.matcher import Matcher, Portrait
+    from twotower.matching.matcher import Matcher
+    from twotower.model.portrait import Portrait
     from twotower.sources.reading import FileReport
 
 Files = Annotated[
@@ -71,12 +72,12 @@ def neighbours(
         matcher, portrait = _look(person, tell)
         found = matcher.neighbours(portrait, top)
     if json:
-        known = portrait.recognised
+        known = portrait.coverage
         show_json(
             {
                 "recognised": known.plays,
-                "evidence": known.evidence,
-                "settled": portrait.settled,
+                "evidence": known.effective_artists,
+                "settled": portrait.effective_dimensions,
                 "dim": len(portrait.user_vector),
                 "neighbours": [_neighbour(neighbour) for neighbour in found],
             }
@@ -124,7 +125,7 @@ def _open(path: Path) -> Any:
 def _look(person: "Profile", tell: Tell) -> "tuple[Matcher, Portrait]":
     matcher = load_matcher(tell)
     tell(0.5, "the neighbours")
-    return matcher, matcher.look(person)
+    return matcher, matcher.portrait(person)
 
 
 def _nearest_area(matcher: "Matcher", x: float, y: float) -> str:
@@ -162,9 +163,11 @@ def _neighbour(neighbour: "Neighbour") -> dict[str, Any]:
 
 
 def _recognised(portrait: "Portrait") -> str:
-    known = portrait.recognised
+    known = portrait.coverage
     text = f"recognised {known.plays:.0%} of the plays"
     if known.by_content:
         text += f", {known.by_content:.0%} of these by genres and name alone"
-    settled = f"{portrait.settled:.1f} of {len(portrait.user_vector)} dimensions settled"
-    return f"{text}; evidence of {known.evidence:.1f} artists, {settled}"
+    settled = (
+        f"{portrait.effective_dimensions:.1f} of {len(portrait.user_vector)} dimensions settled"
+    )
+    return f"{text}; evidence of {known.effective_artists:.1f} artists, {settled}"

@@ -22,7 +22,8 @@ from twotower.core.errors import (
     MayNotJoin,
 )
 from twotower.core.names import artist_key
-from twotower.matching.matcher import Matcher, Portrait
+from twotower.matching.matcher import Matcher
+from twotower.model.portrait import Portrait
 from twotower.sources.profile_jsonl import profile_from_json
 
 SHOWN = 20  # top artists of each that others see
@@ -77,7 +78,7 @@ def bring_in(
                     intake.left += 1
                     continue
                 membership.check_origin(profile)
-                portrait = matcher.look(profile)
+                portrait = matcher.portrait(profile)
                 pool = membership.showable(matcher, portrait)[:SHOWN] if findable else ()
                 shown = tuple(artist_key(artist.name) for artist in pool)
                 code = membership.new_code()

@@ -22,7 +22,8 @@ from twotower.community.public_view import LISTED_ARTISTS, genre_weights, top_ge
 from twotower.core.domain import DEMO, SPOTIFY_WEB_API, SYNTHETIC, Artist, Listener, Profile
 from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
 from twotower.core.names import artist_key
-from twotower.matching.matcher import Matcher, Portrait
+from twotower.matching.matcher import Matcher
+from twotower.model.portrait import Portrait
 from twotower.sources.profiles import profile_from_json
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of a code: none that is taken for another
@@ -184,7 +185,7 @@ def _seen(
     parts = [(a.name, float(max(1, round(PARTS * a.plays / total)))) for a in chosen]
     parts.sort(key=lambda part: (-part[1], part[0]))
     profile = Profile("", {artist_key(n): Artist(n, plays) for n, plays in parts})
-    portrait = matcher.look(profile)
+    portrait = matcher.portrait(profile)
     genres = top_genres(genre_weights(profile, matcher.catalogue))
     x, y = matcher.place(portrait, own=own)
     place = (x, y) if x == x and y == y else None  # NaN: nobody has a place
@@ -248,7 +249,7 @@ def _member(
         if kept is None:
             raise MayNotJoin("there is nothing of you to train with: bring your music first")
         origin = portrait.profile.origin if portrait else before.listener.origin if before else ""
-        seen = matcher.look(kept)
+        seen = matcher.portrait(kept)
         return Member(
             Listener(id, "", origin, ()),
             seen.user_vector,

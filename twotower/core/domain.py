@@ -158,12 +158,12 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class Coverage:
     """How much of a profile the model knows."""
 
     plays: float  # share of plays whose artist is known at all, 0..1
     by_content: float  # of these, the share known by genres and name alone
-    evidence: float  # effective number of artists: exp of the entropy of their play shares
+    effective_artists: float  # exp of the entropy of the play shares of the artists known
     unknown: tuple[str, ...]  # artist names not known, most played first
 
 

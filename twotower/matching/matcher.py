@@ -1,54 +1,27 @@
 """All that a page or a command needs: embed a profile, rank its neighbours, place it on the map."""
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from twotower.bundle import shipped
 from twotower.bundle.demos import DEMOS
 from twotower.bundle.shipped import Shipped
 from twotower.community import Community, Crowd
 from twotower.community.registry import Generations, catch_up
-from twotower.core.domain import (
-    AUDIO,
-    Area,
-    Artist,
-    Listener,
-    Neighbour,
-    Profile,
-    Recognised,
-    Spread,
-)
-from twotower.core.errors import CommunityError, EmptyProfile
+from twotower.core.domain import Area, Listener, Neighbour, Profile
+from twotower.core.errors import CommunityError
 from twotower.core.names import artist_key, confusable_skeleton
 from twotower.core.settings import Settings
 from twotower.matching.local_density import Surroundings
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder, played
+from twotower.model.portrait import Portrait, portrait
 from twotower.retrieval import projection
 from twotower.retrieval.similarity import People, order, wanted
 
 SHARED_SHOWN, DISCOVER_SHOWN = 12, 8
-GENRES_SHOWN = 14
-
-
-@dataclass(frozen=True, eq=False)
-class Portrait:
-    """One listener as the model sees them now."""
-
-    profile: Profile
-    user_vector: np.ndarray  # (D,) unit
-    candidate_vector: np.ndarray  # (D,) unit
-    settled: float  # of the D dimensions, how many the profile settles; grows with what is known
-    recognised: Recognised
-    artists: tuple[Artist, ...]  # most played first
-    genres: tuple[tuple[str, float], ...]  # shares of the listening, largest first
-    audio: Mapping[str, Spread]
-    audio_is_estimate: bool  # from the artists, not from the listener's own tracks
-    seconds: float  # that both embeddings took
 
 
 class Matcher:
@@ -145,31 +118,9 @@ class Matcher:
         found = self.community.get([listener_id])
         return found[0] if found else None
 
-    def look(self, profile: Profile) -> Portrait:
-        """Embed the profile now; EmptyProfile where the model knows nothing in it."""
-        recognised = self.embedder.recognise(profile)
-        if not self.embedder.knows(profile):
-            raise EmptyProfile(_too_little(profile))
-        began = time.perf_counter()
-        user = self.embedder.embed([profile], "user")[0]
-        candidate = self.embedder.embed([profile], "candidate")[0]
-        settled = float(self.embedder.evidence([profile])[0])
-        seconds = time.perf_counter() - began
-        audio = profile.audio or self._estimated_audio(profile)
-        return Portrait(
-            profile=profile,
-            user_vector=user,
-            candidate_vector=candidate,
-            settled=settled,
-            recognised=recognised,
-            artists=tuple(
-                sorted(profile.artists.values(), key=lambda artist: (-artist.plays, artist.name))
-            ),
-            genres=self._genres(profile),
-            audio=audio,
-            audio_is_estimate=not profile.audio,
-            seconds=seconds,
-        )
+    def portrait(self, profile: Profile) -> Portrait:
+        """Embed the profile now. Raises EmptyProfile if the model knows nothing in it."""
+        return portrait(self.embedder, profile)
 
     def neighbours(
         self, portrait: Portrait, count: int = 10, *, own: str | None = None
@@ -219,31 +170,6 @@ class Matcher:
         x, y = projection.place(near.places[: projection.NEIGHBOURS])
         return float(x), float(y)
 
-    def _genres(self, profile: Profile) -> tuple[tuple[str, float], ...]:
-        weights: dict[str, float] = dict(profile.genres)
-        if not weights:
-            for key, artist in profile.artists.items():
-                words = artist.genres or self.catalogue.genres_of(key)
-                for word in words:
-                    weights[word] = weights.get(word, 0.0) + artist.plays / len(words)
-        total = sum(weights.values())
-        ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
-        return tuple((word, weight / total) for word, weight in ordered[:GENRES_SHOWN])
-
-    def _estimated_audio(self, profile: Profile) -> Mapping[str, Spread]:
-        known = [
-            (artist.plays, self.catalogue.audio_of(key)) for key, artist in profile.artists.items()
-        ]
-        known = [(plays, audio) for plays, audio in known if audio]
-        if not known:
-            return {}
-        plays = np.array([each for each, _ in known])
-        values = np.array([[audio[name] for name in AUDIO] for _, audio in known])
-        mean, std = shipped.weighted_spread(values, plays)
-        return {
-            name: Spread(float(m), float(s)) for name, m, s in zip(AUDIO, mean, std, strict=True)
-        }
-
     def _shared(self, profile: Profile, listener: Listener) -> tuple[str, ...]:
         """Artists that both have: rare ones, and those that both play much, come first."""
         theirs = {artist_key(name): plays for name, plays in listener.artists}
@@ -282,12 +208,3 @@ def without(profile: Profile, key: str) -> Profile:
     artists = {k: a for k, a in profile.artists.items() if k != key}
     tracks = tuple(t for t in profile.tracks if artist_key(t.artist) != key)
     return replace(profile, artists=artists, tracks=tracks)
-
-
-def _too_little(profile: Profile) -> str:
-    known = len(profile.artists)
-    what = f"none of the {known} artists is known" if known else "there is no artist yet"
-    return (
-        f"too little to tell: {what}, and there are no genres, audio attributes or playlists that "
-        "say something. Add three artists that many people know, or a file with genres"
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from twotower.core.domain import AUDIO, Profile, Recognised
+from twotower.core.domain import AUDIO, Coverage, Profile
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import GENRE_WIDTH, ContentSpace
 from twotower.model.towers import (
@@ -107,7 +107,7 @@ def read_profile(
     return ItemSet(np.array(rows, np.int64), np.array(plays, np.float32), np.array(kinds, np.int64))
 
 
-def recognise(profile: Profile, catalogue: Catalogue, space: ContentSpace) -> Recognised:
+def coverage_of(profile: Profile, catalogue: Catalogue, space: ContentSpace) -> Coverage:
     """How much of the listening the model can place, and who is missing."""
     words = space.genre_set
     known, by_content, missing = [], 0.0, []
@@ -124,12 +124,12 @@ def recognise(profile: Profile, catalogue: Catalogue, space: ContentSpace) -> Re
             missing.append(artist)
     missing.sort(key=lambda a: (-a.plays, a.name))
     if not known:
-        return Recognised(0.0, 0.0, 0.0, tuple(a.name for a in missing))
+        return Coverage(0.0, 0.0, 0.0, tuple(a.name for a in missing))
     share = np.array(known) / sum(known)
-    return Recognised(
+    return Coverage(
         plays=sum(known) / total,
         by_content=by_content / sum(known),
-        evidence=float(np.exp(-(share * np.log(share)).sum())),
+        effective_artists=float(np.exp(-(share * np.log(share)).sum())),
         unknown=tuple(a.name for a in missing),
     )
 

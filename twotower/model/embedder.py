@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from twotower.core.domain import Profile, Recognised
+from twotower.core.domain import Coverage, Profile
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import sha256_of_file
 from twotower.model.artist_features import Table
@@ -25,8 +25,8 @@ from twotower.model.batches import (
     ItemSet,
     chunked,
     collate,
+    coverage_of,
     read_profile,
-    recognise,
 )
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import ContentSpace
@@ -130,7 +130,7 @@ class Embedder:
         return np.asarray(out / np.maximum(norms, 1e-9))
 
     @torch.inference_mode()
-    def evidence(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
+    def effective_dimensions(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
         """(n,) how many of the space's dimensions a profile settles, 0..dim; more with more known.
 
         tr((G + I)^-1 I), G being the precision of a listener of whom nothing is known and I what
@@ -163,8 +163,8 @@ class Embedder:
         extras = ExtraItems(first=len(self.items.gates))
         return len(read_profile(profile, self.catalogue, self.content, extras).rows) > 0
 
-    def recognise(self, profile: Profile) -> Recognised:
-        return recognise(profile, self.catalogue, self.content.space)
+    def coverage(self, profile: Profile) -> Coverage:
+        return coverage_of(profile, self.catalogue, self.content.space)
 
     def _batches(
         self, profiles: Sequence[Profile]

@@ -19,7 +19,7 @@ from twotower.ui import components, membership_state, neighbours, session
 from twotower.ui.text import amount, capital, escape
 
 if TYPE_CHECKING:
-    from twotower.matching.matcher import Portrait
+    from twotower.model.portrait import Portrait
 
 SHOWN_FIRST = 30  # artists that are chosen to begin with
 OFFERED = 1000  # artists to choose from, the most played

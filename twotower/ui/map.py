@@ -22,7 +22,7 @@ from twotower.ui.text import escape
 
 if TYPE_CHECKING:
     from twotower.community import Crowd
-    from twotower.matching.matcher import Portrait
+    from twotower.model.portrait import Portrait
 
 LINES = 10  # neighbours joined to you
 AROUND = 40  # people shown around an artist
@@ -116,7 +116,7 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
         return known
     around: tuple[Neighbour, ...] = ()
     if artist:
-        around = matcher.neighbours(matcher.look(profile_edits.picked(artist)), AROUND)
+        around = matcher.neighbours(matcher.portrait(profile_edits.picked(artist)), AROUND)
     figure = figures.taste_map(
         crowd.places,
         matcher.areas(),

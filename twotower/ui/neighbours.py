@@ -16,7 +16,7 @@ from twotower.ui.text import company, escape, evidence, names, percent
 
 if TYPE_CHECKING:
     from twotower.community import Crowd
-    from twotower.matching.matcher import Portrait
+    from twotower.model.portrait import Portrait
 
 JOINED = "joined"  # what marks the others
 SHARED, DISCOVER, AGREED = 6, 6, 8  # artists shown on a card, and above the cards

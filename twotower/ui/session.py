@@ -27,7 +27,8 @@ from twotower.sources.reading import FileReport, Reading
 from twotower.ui import components, profile_edits, url_state
 
 if TYPE_CHECKING:
-    from twotower.matching.matcher import Matcher, Portrait
+    from twotower.matching.matcher import Matcher
+    from twotower.model.portrait import Portrait
 
 MOST_UNDONE = 30
 LEFT_BEHIND = (
@@ -182,7 +183,7 @@ def portrait() -> "Portrait | None":
     seen: Portrait | None = st.session_state.get("portrait")
     of = st.session_state.get("portrait-of")  # vectors of two models are never compared
     if seen is None or seen.profile is not brought or of != now.version:
-        seen = now.look(brought)
+        seen = now.portrait(brought)
         st.session_state["portrait"], st.session_state["portrait-of"] = seen, now.version
     return seen
 
@@ -376,7 +377,7 @@ def take_in(reading: Reading, said: str) -> Upload:
         new = profile_of(reading)
         if now is not None and can_join() and st.session_state.get("join", True):
             new, said = join_profiles(now, new), f"{said}, and joined it to what was here"
-        matcher().look(new)
+        matcher().portrait(new)
     except TwoTowerError as error:
         return Upload(reading.reports, str(error), kept=now is not None)
     bring(new, said)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twotower.community import Crowd
-    from twotower.matching.matcher import Portrait
+    from twotower.model.portrait import Portrait
 
 # Dimensions that about 4, 10 and 40 artists settle in the shipped model (half of all Last.fm
 # listeners); with these, .5, .7 and more than .8 is the MRR of finding a stranger again.
@@ -64,8 +64,8 @@ def amount(number: float, noun: str) -> str:
 
 def evidence(seen: "Portrait") -> str:
     """What the profile rests on, and what the model makes of it, in plain words."""
-    size = amount(seen.recognised.evidence, "equally played artist")
-    picture = PICTURES[grade(seen.settled)]
+    size = amount(seen.coverage.effective_artists, "equally played artist")
+    picture = PICTURES[grade(seen.effective_dimensions)]
     return f"Rests on the equivalent of {size}: {picture[:1].lower()}{picture[1:]}."
 
 

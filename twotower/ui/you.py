@@ -21,7 +21,7 @@ from twotower.ui.charts import figures
 from twotower.ui.text import escape
 
 if TYPE_CHECKING:
-    from twotower.matching.matcher import Portrait
+    from twotower.model.portrait import Portrait
 
 SHOWN = 15
 ORIGINS = {
@@ -110,7 +110,7 @@ def genres(seen: "Portrait") -> None:
 
 def recognition(seen: "Portrait", *, title: str = "Recognised") -> None:
     """How much of the listening the model knows, and which artists it doesn't."""
-    known = seen.recognised
+    known = seen.coverage
     st.header(title, anchor=False)
     st.progress(min(max(known.plays, 0.0), 1.0), f"{100 * known.plays:.0f} % of your listening")
     if known.by_content > 0.005:
@@ -130,11 +130,12 @@ def recognition(seen: "Portrait", *, title: str = "Recognised") -> None:
 def known(seen: "Portrait") -> None:
     """How much the model knows of the person, and what would help where it is little."""
     st.header("How much is known of you", anchor=False)
-    grade, dim = text.grade(seen.settled), len(seen.user_vector)
-    st.progress(text.meter(seen.settled), text.PICTURES[grade].partition(";")[0])
+    grade, dim = text.grade(seen.effective_dimensions), len(seen.user_vector)
+    st.progress(text.meter(seen.effective_dimensions), text.PICTURES[grade].partition(";")[0])
     components.note(
-        f"Taste differs in {dim} directions here, and your music settles {seen.settled:.1f} of "
-        "them. Each further artist that the model knows adds to it."
+        f"Taste differs in {dim} directions here, and your music settles "
+        f"{seen.effective_dimensions:.1f} of them. Each further artist that the model "
+        "knows adds to it."
     )
     if grade >= text.GOOD:
         return
@@ -146,7 +147,7 @@ def _help(seen: "Portrait") -> str:
     """What makes the most of a small profile."""
     if not seen.profile.artists:
         return "some artists; genres alone say little"
-    if len(seen.recognised.unknown) > len(seen.profile.artists) / 2:
+    if len(seen.coverage.unknown) > len(seen.profile.artists) / 2:
         return "artists that the model knows; most of yours it doesn't"
     return "about ten artists in all, of each kind of music that you hear"
 
