@@ -23,7 +23,7 @@ from twotower.bundle.demos import DEMOS
 from twotower.bundle.shipped import Shipped
 from twotower.bundle.synthetic import pseudonyms
 from twotower.community import Community, Member
-from twotower.community.membership import Wish, join, leave, showable, suggest_name
+from twotower.community.membership import JoinRequest, join, leave, showable, suggest_name
 from twotower.core.domain import Profile
 from twotower.core.names import artist_key
 from twotower.core.settings import ROOT, Settings
@@ -66,7 +66,7 @@ def fill(settings: Settings, count: int, seed: int, answer: Any) -> None:
     community = Community.open(settings.community, model_version=matcher.version)
     # under the mark of those that ship, or the app would put these in their place
     seconds = milliseconds(lambda: community.seed(copies(ships, count, seed), digest=ships.digest))
-    community.crowd()  # as a first start does, which keeps files for the next
+    community.snapshot()  # as a first start does, which keeps files for the next
     community.close()
     answer.send(seconds / 1e3)
 
@@ -76,7 +76,7 @@ def ask(settings: Settings, answer: Any) -> None:
     matcher = Matcher.load(settings)
     found: dict[str, Any] = {
         "seconds": time.perf_counter() - began,
-        "listeners": len(matcher.crowd()),
+        "listeners": len(matcher.snapshot()),
         "resident MB": resident_mb(),
     }
     portraits = [matcher.portrait(demo) for demo in DEMOS]
@@ -103,10 +103,10 @@ def changed(matcher: Matcher) -> dict[str, dict[str, float]]:
     names = ("joining", "ten neighbours, after one joined", "leaving", "… after one left")
     times: dict[str, list[float]] = {name: [] for name in names}
     for number in range(CHANGES):
-        wish = Wish(suggest_name(number, matcher.community), shown, findable=True)
+        request = JoinRequest(suggest_name(number, matcher.community), shown, findable=True)
         made: list[Any] = []
         acts = (
-            lambda wish=wish, made=made: made.append(join(matcher, portrait, wish)),
+            lambda request=request, made=made: made.append(join(matcher, portrait, request)),
             lambda: matcher.neighbours(portrait),
             lambda made=made: leave(matcher, made[0].code),
             lambda: matcher.neighbours(portrait),

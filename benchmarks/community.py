@@ -80,14 +80,14 @@ def start(url: str, answer: Any) -> None:
     gc.freeze()
     before, began = resident_mb(), time.perf_counter()
     community = Community.open(url, model_version=MODEL)
-    crowd = community.crowd()
+    snapshot = community.snapshot()
     seconds = time.perf_counter() - began
     resident, peak = resident_mb(), peak_mb()
     community.close()
     answer.send(
         {
             "seconds": seconds,
-            "listeners": len(crowd),
+            "listeners": len(snapshot),
             "resident MB": resident,
             "resident MB above an empty one": resident - before,
             "peak MB": peak,
@@ -98,17 +98,17 @@ def start(url: str, answer: Any) -> None:
 def search(url: str, seed: int, answer: Any) -> None:
     """Search, in a process that holds faiss's copy too."""
     community = Community.open(url, model_version=MODEL)
-    answer.send(searched(community.crowd().candidate, seed))
+    answer.send(searched(community.snapshot().candidate, seed))
     community.close()
 
 
 def serve(url: str, pipe: Any) -> None:
     """Watch what the other process changes."""
     community = Community.open(url, model_version=MODEL)
-    pipe.send(len(community.crowd()))
+    pipe.send(len(community.snapshot()))
     while (wanted := pipe.recv()) is not None:
         id, inside = wanted
-        while (community.crowd().row_of(id) is not None) != inside:
+        while (community.snapshot().row_of(id) is not None) != inside:
             time.sleep(0.002)
         pipe.send(time.time())
     pipe.send({"resident MB": resident_mb(), "peak MB": peak_mb()})

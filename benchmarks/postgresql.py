@@ -28,15 +28,15 @@ def indexed(url: str, seed: int, answer: Any) -> None:
     made = milliseconds(whole.index) / 1e3
     queries, turn = vectors(ROUNDS, seed + 1), itertools.count()
     asked = Community.open(url, model_version=MODEL, sample=100)  # so that it asks the index
-    crowd = whole.crowd()
-    asked.crowd()
+    snapshot = whole.snapshot()
+    asked.snapshot()
     shares = [
-        len(set(asked.nearest(q, RERANKED).ids) & set(crowd.nearest(q, RERANKED).ids)) / RERANKED
+        len(set(asked.nearest(q, RERANKED).ids) & set(snapshot.nearest(q, RERANKED).ids)) / RERANKED
         for q in queries
     ]
     acts = {
         "index": lambda: asked.nearest(queries[next(turn) % ROUNDS], RERANKED),
-        "in memory": lambda: crowd.nearest(queries[next(turn) % ROUNDS], RERANKED),
+        "in memory": lambda: snapshot.nearest(queries[next(turn) % ROUNDS], RERANKED),
     }
     ms = turn_about(acts, ROUNDS)
     answer.send({"making s": made, "recall": float(np.mean(shares)), "nearest": RERANKED, "ms": ms})
@@ -46,9 +46,9 @@ def sampled(url: str, answer: Any) -> None:
     """Start as a server does, with a sample, in this process."""
     began = time.perf_counter()
     community = Community.open(url, model_version=MODEL)
-    crowd = community.crowd()
+    snapshot = community.snapshot()
     seconds = time.perf_counter() - began
-    told = {"seconds": seconds, "held": len(crowd), "of": crowd.total}
+    told = {"seconds": seconds, "held": len(snapshot), "of": snapshot.total}
     answer.send(told | {"resident MB": resident_mb(), "peak MB": peak_mb()})
 
 

@@ -19,7 +19,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     )
     found = session.neighbours(count)
     neighbours.download(found)
-neighbours.standing(seen, found, session.matcher().crowd())
+neighbours.standing(seen, found, session.matcher().snapshot())
 neighbours.together(found, seen.profile)
 takehome.offer(found, seen.profile)
 spotify_playlist.saver(found, seen.profile)

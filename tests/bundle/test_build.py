@@ -42,22 +42,22 @@ def test_model_and_community_belong_together(matcher):
 
 
 def test_five_thousand_listeners_ship_each_invented_with_a_name_of_its_own(matcher):
-    crowd = matcher.crowd()
+    snapshot = matcher.snapshot()
     assert (
-        len(crowd)
-        == len(set(crowd.ids))
-        == len({p.name for p in matcher.people(crowd.ids)})
+        len(snapshot)
+        == len(set(snapshot.ids))
+        == len({p.name for p in matcher.people(snapshot.ids)})
         == 5000
     )
-    assert crowd.invented.all()
-    assert {matcher.person(id).origin for id in crowd.ids[:50]} == {"invented"}
+    assert snapshot.synthetic.all()
+    assert {matcher.person(id).origin for id in snapshot.ids[:50]} == {"invented"}
 
 
 def test_their_vectors_are_those_that_the_model_gives(matcher):
     people = list(matcher.shipped.profiles())[::50]
-    crowd = matcher.crowd()
-    rows = [crowd.row_of(p.id) for p in people]
-    for tower, kept in (("user", crowd.user), ("candidate", crowd.candidate)):
+    snapshot = matcher.snapshot()
+    rows = [snapshot.row_of(p.id) for p in people]
+    for tower, kept in (("user", snapshot.user), ("candidate", snapshot.candidate)):
         cosines = np.sum(matcher.embedder.embed(people, tower) * kept[rows], axis=1)
         assert cosines.min() > 0.999
 
@@ -94,7 +94,7 @@ def test_the_demos_have_different_neighbours_with_artists_in_common(matcher):
 
 
 def test_everyone_has_a_place_and_the_map_has_names(matcher):
-    assert np.isfinite(matcher.crowd().places).all()
+    assert np.isfinite(matcher.snapshot().places).all()
     assert len({area.name for area in matcher.areas()}) == len(matcher.areas()) > 9
     assert {area.level for area in matcher.areas()} == {0, 1}
     for demo in matcher.demos():

@@ -35,8 +35,8 @@ class Terminal:
         return CliRunner().invoke(app, called, env=self.env, input=input)
 
     def join(self, *more: str) -> dict:
-        wish = ("--name", "Amber Cadence", "--findable", "--training")
-        result = self("join", self.music("me.jsonl"), *wish, "--json", *more)
+        join_request = ("--name", "Amber Cadence", "--findable", "--training")
+        result = self("join", self.music("me.jsonl"), *join_request, "--json", *more)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 

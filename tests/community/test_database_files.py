@@ -67,13 +67,13 @@ def test_threads_that_write_and_read_lose_nothing(url: str):
     def work(name: str) -> None:
         for n in range(15):
             community.join(member(f"{name}{n}"))
-            assert community.crowd().row_of(f"{name}{n}") is not None
+            assert community.snapshot().row_of(f"{name}{n}") is not None
             if n % 3 == 0:
                 community.leave(f"{name}{n}")
-                assert community.crowd().row_of(f"{name}{n}") is None
+                assert community.snapshot().row_of(f"{name}{n}") is None
 
     assert together(*[lambda name=name: work(name) for name in "abcd"]) == []
-    assert len(community.crowd()) == community.size() == 40
+    assert len(community.snapshot()) == community.size() == 40
 
 
 WRITER = """
@@ -104,11 +104,11 @@ def test_a_kill_in_mid_write_loses_nothing_that_was_acknowledged(url: str):
             writer.send_signal(signal.SIGKILL)
             acknowledged += [line.strip() for line in writer.stdout if line.endswith("\n")]
         community = Community.open(url, model_version="1")
-        crowd = community.crowd()
-        assert set(acknowledged) <= set(crowd.ids)
-        assert len(crowd) <= len(acknowledged) + lines  # at most one unheard a round
-        for row, id in enumerate(crowd.ids):
-            assert (crowd.candidate[row] == member(id).candidate_vector).all()
+        snapshot = community.snapshot()
+        assert set(acknowledged) <= set(snapshot.ids)
+        assert len(snapshot) <= len(acknowledged) + lines  # at most one unheard a round
+        for row, id in enumerate(snapshot.ids):
+            assert (snapshot.candidate[row] == member(id).candidate_vector).all()
         community.close()
     assert len(acknowledged) >= 84
 
@@ -143,10 +143,10 @@ def test_a_locked_database_is_told_and_can_be_read(community: Community, url: st
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(CommunityError, match="try again in a moment"):
         community.join(member("b"))
-    assert community.crowd().ids == ("a",)
+    assert community.snapshot().ids == ("a",)
     holder.execute("ROLLBACK")
     community.join(member("b"))
-    assert community.crowd().ids == ("a", "b")
+    assert community.snapshot().ids == ("a", "b")
 
 
 def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path):
@@ -182,10 +182,10 @@ def test_a_backup_put_back_is_read_afresh(community: Community, tmp_path: Path, 
         backup = sqlite3.connect(tmp_path / "backup.sqlite")
         now.backup(backup)
     community.join(member("b"))
-    assert community.crowd().ids == ("a", "b")
+    assert community.snapshot().ids == ("a", "b")
     with sqlite3.connect(sa.make_url(url).database) as now:
         backup.backup(now)
-    assert community.crowd().ids == ("a",)
+    assert community.snapshot().ids == ("a",)
 
 
 def test_the_settings_that_keep_rows_safe_are_on(community: Community):
@@ -216,11 +216,11 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date_with_every_row(url: st
         columns = {c["name"] for c in sa.inspect(connection).get_columns("listeners")}
     assert "user_vector" not in columns and {"code_hash", "profile"} <= columns
     upgraded = Community.open(url, model_version="1")
-    assert people(upgraded.crowd()) == other_v1
+    assert people(upgraded.snapshot()) == other_v1
     assert upgraded.seq() == 9 and upgraded.removal("gone")["seq"] == 3 and upgraded.id
     upgraded.join(member("new"))
     assert upgraded.leave("a").removed["vectors"] == 2
-    assert set(upgraded.crowd().ids) == {"b", "new"}
+    assert set(upgraded.snapshot().ids) == {"b", "new"}
 
 
 V2 = """
@@ -257,8 +257,8 @@ def test_a_file_of_the_second_schema_learns_looks_lots_and_who_may_be_found(url:
             old.execute("INSERT INTO vectors VALUES (?, '1', ?, ?, 0.5, -1.25, 'm1')", (id, *both))
     old.close()
     upgraded = Community.open(url, model_version="1")
-    assert upgraded.crowd().ids == ("a",) and upgraded.id == "c0ffee" and upgraded.seq() == 7
-    assert (upgraded.crowd().user[0] == member("a").user_vector).all()
+    assert upgraded.snapshot().ids == ("a",) and upgraded.id == "c0ffee" and upgraded.seq() == 7
+    assert (upgraded.snapshot().user[0] == member("a").user_vector).all()
     assert upgraded.is_named("amberotter") and not upgraded.is_named("amberotter", but="a")
     assert upgraded.held("b")["lot"] == lot_of("b") and upgraded.stats()["schema"] == SCHEMA
     assert not upgraded.held("b")["vectors"][0]["findable"]
@@ -266,7 +266,7 @@ def test_a_file_of_the_second_schema_learns_looks_lots_and_who_may_be_found(url:
 
 @pytest.fixture
 def other_v1(url: str, tmp_path: Path) -> dict[str, tuple]:
-    """A file of the first schema with two listeners; gives what a crowd of them holds."""
+    """A file of the first schema with two listeners; gives what a snapshot of them holds."""
     today = Community.open(f"sqlite:///{tmp_path / 'today.sqlite'}", model_version="1")
     file = Path(sa.make_url(url).database)
     file.parent.mkdir(parents=True)
@@ -281,4 +281,4 @@ def other_v1(url: str, tmp_path: Path) -> dict[str, tuple]:
                 *("1", 0.5, -1.25, "m1", True, False, "2026-01-01", "2026-01-01", seq),
             )
             old.execute(f"INSERT INTO listeners VALUES ({', '.join('?' * 16)})", row)
-    return people(today.crowd())
+    return people(today.snapshot())

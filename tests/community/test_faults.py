@@ -131,7 +131,7 @@ def test_a_full_disk_loses_nothing_and_says_so(disk, file, community):
     everyone = [*(f"{n:016x}" for n in range(3)), *stored]
     again = Community.open(f"sqlite:///{file}", model_version="m1")
     for reader in (community, again):
-        assert sorted(reader.crowd().ids) == everyone
+        assert sorted(reader.snapshot().ids) == everyone
         assert [turn_in(reader, id) for id in everyone] == [0] * len(everyone)
         assert turn_in(reader, f"{len(everyone):016x}") is None
     before = community.seq()
@@ -139,7 +139,7 @@ def test_a_full_disk_loses_nothing_and_says_so(disk, file, community):
     for number, change in enumerate(all_kinds(community), 1):
         change()
         assert community.seq() == before + number
-    assert len(again.crowd()) == len(everyone) and again.seq() == before + 3
+    assert len(again.snapshot()) == len(everyone) and again.seq() == before + 3
     again.close()
     community.close()
     assert whole_file(file)
@@ -170,7 +170,7 @@ for _ in sys.stdin:
     if isinstance(community, Community):
         said = [tried(act) for act in all_kinds(community)]
         said = [one if isinstance(one, str) else "done" for one in said]
-        print(json.dumps([len(community.crowd()), *said]), flush=True)
+        print(json.dumps([len(community.snapshot()), *said]), flush=True)
     else:
         print(json.dumps([community]), flush=True)
 """
@@ -245,12 +245,12 @@ def test_two_writers_take_every_number_once(file, community):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(seqs) == list(range(4, 44)) and len(community.crowd()) == 43
+    assert sorted(seqs) == list(range(4, 44)) and len(community.snapshot()) == 43
 
 
 def test_another_models_rows_are_never_compared_and_given_back_to_embed(community):
     other = community.of_model("m2")
-    assert len(other.crowd()) == 0
+    assert len(other.snapshot()) == 0
     assert [id for id, _ in other.to_embed("m2")] == [f"{n:016x}" for n in range(3)]
     assert list(other.to_embed("m1")) == []
 
@@ -263,4 +263,4 @@ def test_a_damaged_file_is_set_aside_whole(file, community):
         Community.open(f"sqlite:///{file}", model_version="m1")
     (aside,) = file.parent.glob("c.sqlite.damaged-*[0-9]")
     assert aside.read_bytes() == damaged and not file.exists()
-    assert len(Community.open(f"sqlite:///{file}", model_version="m1").crowd()) == 0
+    assert len(Community.open(f"sqlite:///{file}", model_version="m1").snapshot()) == 0

@@ -11,8 +11,8 @@ from planted import ring
 from servers import fresh, postgres
 
 from twotower.community import Community, Member, new_id
-from twotower.community.membership import Wish, join, leave
-from twotower.community.scale.partitions import spread
+from twotower.community.membership import JoinRequest, join, leave
+from twotower.community.scale.partitions import create_partitioned
 from twotower.core.domain import Listener
 from twotower.core.errors import CommunityError
 from twotower.core.settings import Settings
@@ -50,10 +50,14 @@ def url(request, three) -> str:
     asked = fresh(three[0])
     shards = [fresh(each) for each in three] if request.param == 3 else []
     if shards:
-        spread(asked, shards, community=new_id())
+        create_partitioned(asked, shards, community=new_id())
     community = Community.open(asked, model_version="1")
     community.seed(made(n) for n in range(COUNT))
-    assert len(community.crowd()) == community.crowd().total == sum(n % 7 > 0 for n in range(COUNT))
+    assert (
+        len(community.snapshot())
+        == community.snapshot().total
+        == sum(n % 7 > 0 for n in range(COUNT))
+    )
     assert community.index(shards) == DIM
     community.close()
     return asked
@@ -106,29 +110,31 @@ def test_the_planner_takes_the_index(url: str, community):
 
 
 def test_the_crowd_is_a_sample_that_keeps_up(community, whole):
-    crowd = community.crowd()
-    assert 120 < len(crowd) < 300 and crowd.total == crowd.total_invented == len(whole.crowd())
-    assert not crowd.is_whole and set(crowd.ids) < set(whole.crowd().ids)
-    assert not community.crowd().is_whole
+    snapshot = community.snapshot()
+    assert 120 < len(snapshot) < 300 and snapshot.total == snapshot.total_synthetic == len(
+        whole.snapshot()
+    )
+    assert not snapshot.is_whole and set(snapshot.ids) < set(whole.snapshot().ids)
+    assert not community.snapshot().is_whole
     inside = 0
     for n in range(60):
         whole.join(member(f"p{n}", user_vector=VECTORS[n], candidate_vector=VECTORS[n]))
-        inside += community.crowd().row_of(f"p{n}") is not None
+        inside += community.snapshot().row_of(f"p{n}") is not None
     assert 0 < inside < 20
     assert "p3" in community.nearest(VECTORS[3], 2).ids  # whether or not it is in the sample
-    after = community.crowd()
+    after = community.snapshot()
     again = Community.open(community.database.engine.url.render_as_string(False), model_version="1")
     assert after.seq == again.seq()
     for n in range(60):
         whole.leave(f"p{n}")
         assert f"p{n}" not in community.nearest(VECTORS[n], 3).ids
-    assert set(community.crowd().ids) == set(crowd.ids)
+    assert set(community.snapshot().ids) == set(snapshot.ids)
     again.close()
 
 
 def test_a_small_crowd_is_held_whole_and_searched_exactly(url: str, whole):
     large = Community.open(url, model_version="1")
-    assert large.is_indexed and large.crowd().is_whole
+    assert large.is_indexed and large.snapshot().is_whole
     for query in drawn(5, 3):
         assert large.nearest(query, K).ids == whole.nearest(query, K).ids
     large.close()
@@ -140,12 +146,12 @@ def test_what_grows_beyond_the_sample_while_it_is_served_is_found(three):
     whole.seed(made(n) for n in range(20))
     whole.index()
     served = Community.open(url, model_version="1", sample=20)
-    assert served.crowd().is_whole and served.crowd().total == len(whole.crowd()) < 20
+    assert served.snapshot().is_whole and served.snapshot().total == len(whole.snapshot()) < 20
     for n in range(60):
         whole.join(member(f"p{n}", user_vector=VECTORS[n], candidate_vector=VECTORS[n]))
         assert f"p{n}" in served.nearest(VECTORS[n], 2).ids
-        assert served.crowd().is_whole == (served.crowd().total == len(served.crowd()))
-    assert not served.crowd().is_whole
+        assert served.snapshot().is_whole == (served.snapshot().total == len(served.snapshot()))
+    assert not served.snapshot().is_whole
     whole.leave("p59")
     assert "p59" not in served.nearest(VECTORS[59], 3).ids
     for each in (whole, served):
@@ -177,7 +183,7 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
     whole.community.index()
     sampled = Community.open(url, model_version=whole.version, sample=40)
     few = Matcher(whole.embedder, sampled, whole.shipped)
-    assert 20 < len(few.crowd()) < 70 and few.crowd().total == len(whole.crowd()) == 200
+    assert 20 < len(few.snapshot()) < 70 and few.snapshot().total == len(whole.snapshot()) == 200
     same = []
     for profile in ring(8, artists=16, hits=8, origin="file", seed=31):
         portrait = few.portrait(profile)
@@ -188,8 +194,8 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
         same.append(len({n.listener.id for n in near} & {n.listener.id for n in exact}) / 10)
         assert few.place(portrait) == pytest.approx(whole.place(portrait), abs=0.5)
     assert np.mean(same) > 0.6  # who is near to everyone is told by fewer
-    wish = Wish("Amber Otter", tuple(list(profile.artists)[:5]), findable=True)
-    joined = join(whole, few.portrait(profile), wish)
+    join_request = JoinRequest("Amber Otter", tuple(list(profile.artists)[:5]), findable=True)
+    joined = join(whole, few.portrait(profile), join_request)
     assert joined.id in [n.listener.id for n in few.neighbours(few.portrait(profile), 20)]
     assert few.named_like("amber o", 4)[0].id == joined.id
     leave(whole, joined.code)
@@ -200,7 +206,7 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
 
 def whole_similarity(matcher: Matcher, portrait: Portrait, id: str) -> float:
     """Of the pair, by a matcher that holds everyone."""
-    found = matcher.neighbours(portrait, len(matcher.crowd()))
+    found = matcher.neighbours(portrait, len(matcher.snapshot()))
     return next(n.similarity for n in found if n.listener.id == id)
 
 

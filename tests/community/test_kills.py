@@ -144,10 +144,10 @@ def test_a_kill_during_joins_loses_none_and_leaves_no_half(url: str, changer):
     for _ in range(ROUNDS):
         acknowledged |= set(killed(changer, url, "join", 100, start, rng))
         community = open_at(url)
-        there = {int(id[1:]) for id in community.crowd().ids}
+        there = {int(id[1:]) for id in community.snapshot().ids}
         assert acknowledged <= there
         assert len(there - acknowledged) <= 1  # stored, and the word of it was cut off
-        for number in range(start, start + 10):  # no half that the crowd doesn't see
+        for number in range(start, start + 10):  # no half that the snapshot doesn't see
             assert (whole(community, f"p{number}") is not None) == (number in there)
         acknowledged |= there
         start = max(acknowledged, default=-1) + 1
@@ -168,9 +168,9 @@ def test_a_kill_during_updates_leaves_row_profile_and_both_vectors_in_step(url: 
         heard = killed(changer, url, "update", 100, last + 1, rng)
         now = whole(community, "p0")
         assert now is not None and now - max(heard, default=last) in (0, 1)
-        row = community.crowd().row_of("p0")
+        row = community.snapshot().row_of("p0")
         assert row is not None
-        assert (community.crowd().candidate[row] == changed("p0", now).candidate_vector).all()
+        assert (community.snapshot().candidate[row] == changed("p0", now).candidate_vector).all()
         last = now
     community.close()
     sound(url)
@@ -186,7 +186,7 @@ def test_a_kill_during_leaving_leaves_all_of_one_or_nothing(url: str, changer):
     start = 0
     for _ in range(ROUNDS):
         heard = killed(changer, url, "leave", people - start, start, rng)
-        there = {int(id[1:]) for id in community.crowd().ids}
+        there = {int(id[1:]) for id in community.snapshot().ids}
         gone = set(range(people)) - there
         assert set(heard) <= gone and gone == set(range(len(gone)))
         assert len(gone) - max(heard, default=start - 1) - 1 in (0, 1)
@@ -234,10 +234,10 @@ def test_a_server_killed_in_mid_write_loses_nothing_that_was_acknowledged():
             writer.join(30)
             assert len(said) == 1 and "can't be reached: try again" in said.pop()
             with pytest.raises(CommunityError, match="can't be reached: try again"):
-                community.crowd()
+                community.snapshot()
             server.ensure_postgres_running()
             last = dict(acknowledged)  # of each, the last change that was acknowledged
-            there = set(community.crowd().ids)
+            there = set(community.snapshot().ids)
             assert set(last) <= there and len(there - set(last)) <= 1
             found = {id: whole(community, id) for id in there}
             assert found.pop("p0") - last.pop("p0") in (0, 1) and set(found.values()) == {0}

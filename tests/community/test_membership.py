@@ -16,7 +16,7 @@ from twotower.community.membership import (
     OF_GROUP,
     PARTS,
     Joined,
-    Wish,
+    JoinRequest,
     check_name,
     code_hash,
     find,
@@ -51,13 +51,13 @@ def keys(matcher: Matcher, portrait: Portrait, count: int = 10) -> tuple[str, ..
 
 
 @pytest.fixture
-def wish(matcher, portrait) -> Wish:
-    return Wish("Amber Cadence", keys(matcher, portrait), findable=True)
+def join_request(matcher, portrait) -> JoinRequest:
+    return JoinRequest("Amber Cadence", keys(matcher, portrait), findable=True)
 
 
 @pytest.fixture
-def joined(matcher, portrait, wish) -> Joined:
-    return join(matcher, portrait, wish)
+def joined(matcher, portrait, join_request) -> Joined:
+    return join(matcher, portrait, join_request)
 
 
 def stored(matcher: Matcher, joined: Joined) -> dict:
@@ -65,18 +65,22 @@ def stored(matcher: Matcher, joined: Joined) -> dict:
 
 
 def test_a_wish_says_yes_to_nothing_by_itself():
-    assert not Wish("x").findable and not Wish("x").training and Wish("x").shown == ()
+    assert (
+        not JoinRequest("x").findable
+        and not JoinRequest("x").training
+        and JoinRequest("x").visible_artists == ()
+    )
 
 
-def test_others_see_exactly_what_the_preview_showed(matcher, portrait, wish):
-    before = preview(matcher, portrait, wish)
+def test_others_see_exactly_what_the_preview_showed(matcher, portrait, join_request):
+    before = preview(matcher, portrait, join_request)
     assert before.id == ""
-    made = join(matcher, portrait, wish)
+    made = join(matcher, portrait, join_request)
     assert matcher.person(made.id) == made.listener
     seen = replace(made.listener, id="", place=None)
     assert seen == replace(before, place=None)
     assert made.listener.place == pytest.approx(before.place)
-    assert {artist_key(name) for name, _ in before.artists} == set(wish.shown)
+    assert {artist_key(name) for name, _ in before.artists} == set(join_request.visible_artists)
 
 
 def test_who_has_joined_is_found_by_somebody_alike_and_not_by_themselves(matcher, portrait, joined):
@@ -87,36 +91,41 @@ def test_who_has_joined_is_found_by_somebody_alike_and_not_by_themselves(matcher
     assert joined.id not in {each.listener.id for each in mine} and len(mine) == 50
 
 
-def test_how_much_is_heard_is_told_in_shares_only(matcher, wish):
+def test_how_much_is_heard_is_told_in_shares_only(matcher, join_request):
     loud = replace(ME, artists={k: replace(a, plays=a.plays * 37) for k, a in ME.artists.items()})
-    listeners = [preview(matcher, matcher.portrait(who), wish) for who in (ME, loud)]
+    listeners = [preview(matcher, matcher.portrait(who), join_request) for who in (ME, loud)]
     assert listeners[0] == listeners[1]
     plays = [plays for _, plays in listeners[0].artists]
     assert plays == sorted(plays, reverse=True) and min(plays) >= 1
     assert sum(plays) == pytest.approx(PARTS, abs=len(plays))
 
 
-def test_an_artist_that_stays_hidden_leaves_no_trace(matcher, portrait, wish):
+def test_an_artist_that_stays_hidden_leaves_no_trace(matcher, portrait, join_request):
     less = replace(
-        ME, artists={k: a for k, a in ME.artists.items() if k in wish.shown}, genres={}, audio={}
+        ME,
+        artists={k: a for k, a in ME.artists.items() if k in join_request.visible_artists},
+        genres={},
+        audio={},
     )
-    made = [join(matcher, p, replace(wish, name=name)) for p, name in
+    made = [join(matcher, p, replace(join_request, name=name)) for p, name in
             ((portrait, "Amber Cadence"), (matcher.portrait(less), "Cobalt Waltz"))]  # fmt: skip
-    crowd = matcher.crowd()
-    one, two = (crowd.row_of(each.id) for each in made)
-    assert np.array_equal(crowd.user[one], crowd.user[two])
-    assert np.array_equal(crowd.candidate[one], crowd.candidate[two])
-    hidden = {a.name for k, a in ME.artists.items() if k not in wish.shown}
+    snapshot = matcher.snapshot()
+    one, two = (snapshot.row_of(each.id) for each in made)
+    assert np.array_equal(snapshot.user[one], snapshot.user[two])
+    assert np.array_equal(snapshot.candidate[one], snapshot.candidate[two])
+    hidden = {a.name for k, a in ME.artists.items() if k not in join_request.visible_artists}
     text = json.dumps(stored(matcher, made[0]))
     assert hidden and not [name for name in hidden if f'"{name}"' in text]
 
 
-def test_what_only_a_file_says_of_a_name_is_never_shown(matcher, wish):
+def test_what_only_a_file_says_of_a_name_is_never_shown(matcher, join_request):
     odd = replace(ME, artists={**ME.artists, "call me": Artist("Call Me 555", 900.0)})
     key = next(iter(ME.artists))
     odd = replace(odd, artists={**odd.artists, key: Artist(key.upper(), 5.0)})
     shown = preview(
-        matcher, matcher.portrait(odd), replace(wish, shown=(*wish.shown, "call me", key))
+        matcher,
+        matcher.portrait(odd),
+        replace(join_request, visible_artists=(*join_request.visible_artists, "call me", key)),
     )
     names = {name for name, _ in shown.artists}
     assert "Call Me 555" not in names and key.upper() not in names and key in names
@@ -127,31 +136,31 @@ def test_who_says_no_to_training_keeps_no_whole_profile_in_the_store(matcher, jo
     assert not find(matcher, joined.code).has_profile
 
 
-def test_who_says_yes_keeps_what_is_trained_with_and_no_more(matcher, wish):
+def test_who_says_yes_keeps_what_is_trained_with_and_no_more(matcher, join_request):
     private = replace(
         ME,
         name="rj",
         tracks=(Track("Secret song", "artist 1"),),
         playlists=(Playlist("For Anna", (("Secret song", "artist 1"),)),),
     )
-    made = join(matcher, matcher.portrait(private), replace(wish, training=True))
+    made = join(matcher, matcher.portrait(private), replace(join_request, training=True))
     owned, text = find(matcher, made.code), json.dumps(stored(matcher, made))
     assert owned.training and owned.has_profile
     assert all(artist.name in text for artist in ME.artists.values())
     assert not [word for word in ("Secret song", "For Anna", '"rj"') if word in text]
 
 
-def test_who_only_helps_to_train_is_not_found_and_has_no_name(matcher, portrait, wish):
-    made = join(matcher, portrait, replace(wish, findable=False, training=True))
+def test_who_only_helps_to_train_is_not_found_and_has_no_name(matcher, portrait, join_request):
+    made = join(matcher, portrait, replace(join_request, findable=False, training=True))
     assert made.listener.name == "" and made.listener.artists == ()
-    assert matcher.crowd().row_of(made.id) is None and matcher.person(made.id) is None
+    assert matcher.snapshot().row_of(made.id) is None and matcher.person(made.id) is None
     assert find(matcher, made.code).training
 
 
-def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, wish):
+def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, join_request):
     before = matcher.community.seq()
     with pytest.raises(MayNotJoin, match="nothing to store"):
-        join(matcher, portrait, replace(wish, findable=False))
+        join(matcher, portrait, replace(join_request, findable=False))
     assert matcher.community.seq() == before
 
 
@@ -160,35 +169,41 @@ def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, wis
     [(SPOTIFY_WEB_API, "Ask Spotify for your own"), (f"file+{SPOTIFY_WEB_API}", "may not be"),
      ("demo", "no person"), ("invented", "no person")],
 )  # fmt: skip
-def test_what_is_no_persons_or_may_not_be_stored_can_not_join(matcher, wish, origin, said):
+def test_what_is_no_persons_or_may_not_be_stored_can_not_join(matcher, join_request, origin, said):
     before = matcher.community.seq()
     portrait = matcher.portrait(replace(ME, origin=origin))
     for act in (preview, join):
         with pytest.raises(MayNotJoin, match=said):
-            act(matcher, portrait, wish)
+            act(matcher, portrait, join_request)
     assert matcher.community.seq() == before
 
 
-def test_too_few_artists_to_show_are_refused(matcher, portrait, wish):
+def test_too_few_artists_to_show_are_refused(matcher, portrait, join_request):
     with pytest.raises(MayNotJoin, match=f"choose at least {LEAST_SHOWN}"):
-        join(matcher, portrait, replace(wish, shown=wish.shown[:2]))
+        join(
+            matcher,
+            portrait,
+            replace(join_request, visible_artists=join_request.visible_artists[:2]),
+        )
 
 
-def test_a_name_that_is_there_is_refused_and_ones_own_is_not(matcher, portrait, wish, joined):
+def test_a_name_that_is_there_is_refused_and_ones_own_is_not(
+    matcher, portrait, join_request, joined
+):
     with pytest.raises(BadName):
-        join(matcher, portrait, replace(wish, name="AMBER CADENCE"))
+        join(matcher, portrait, replace(join_request, name="AMBER CADENCE"))
     with pytest.raises(BadName):
-        check_name(matcher.person(matcher.crowd().ids[0]).name, matcher.community)
-    assert update(matcher, joined.code, portrait, wish).listener.name == wish.name
+        check_name(matcher.person(matcher.snapshot().ids[0]).name, matcher.community)
+    assert update(matcher, joined.code, portrait, join_request).listener.name == join_request.name
 
 
-def test_of_two_who_take_one_name_at_once_one_is_told(matcher, portrait, wish):
+def test_of_two_who_take_one_name_at_once_one_is_told(matcher, portrait, join_request):
     outcomes, ready = [], threading.Barrier(4)
 
     def act() -> None:
         ready.wait(20)
         try:
-            outcomes.append(join(matcher, portrait, wish))
+            outcomes.append(join(matcher, portrait, join_request))
         except BadName as error:
             outcomes.append(error)
 
@@ -200,9 +215,9 @@ def test_of_two_who_take_one_name_at_once_one_is_told(matcher, portrait, wish):
     assert sorted(type(each).__name__ for each in outcomes) == ["BadName"] * 3 + ["Joined"]
 
 
-def test_a_suggested_name_is_nobodys(matcher, portrait, wish):
+def test_a_suggested_name_is_nobodys(matcher, portrait, join_request):
     first = suggest_name(5, matcher.community)
-    join(matcher, portrait, replace(wish, name=first))
+    join(matcher, portrait, replace(join_request, name=first))
     assert suggest_name(5, matcher.community) != first
 
 
@@ -230,13 +245,13 @@ def test_the_code_is_stored_nowhere(matcher, joined, tmp_path):
 
 @pytest.mark.parametrize("code", ["", "MN-", "x" * 10_000, "MN-" + "AAAAA-" * 5, "' OR 1=1 --"])
 def test_a_wrong_code_and_one_that_is_none_get_the_same_answer(
-    matcher, joined, portrait, wish, code
+    matcher, joined, portrait, join_request, code
 ):
     assert find(matcher, code) is None
     said = set()
     for act in (
         lambda: held(matcher, code),
-        lambda: update(matcher, code, portrait, wish),
+        lambda: update(matcher, code, portrait, join_request),
         lambda: leave(matcher, code),
     ):
         with pytest.raises(UnknownCode) as error:
@@ -245,12 +260,12 @@ def test_a_wrong_code_and_one_that_is_none_get_the_same_answer(
     assert len(said) == 1
 
 
-def test_an_update_puts_both_vectors_and_the_list_in_step(matcher, portrait, wish, joined):
+def test_an_update_puts_both_vectors_and_the_list_in_step(matcher, portrait, join_request, joined):
     other = matcher.portrait(OTHER)
-    new = replace(wish, shown=keys(matcher, other), name="Cobalt Waltz")
-    before = matcher.crowd()
+    new = replace(join_request, visible_artists=keys(matcher, other), name="Cobalt Waltz")
+    before = matcher.snapshot()
     owned = update(matcher, joined.code, other, new)
-    after, row = matcher.crowd(), before.row_of(joined.id)
+    after, row = matcher.snapshot(), before.row_of(joined.id)
     now = after.row_of(joined.id)
     assert owned.id == joined.id and owned.listener == matcher.person(joined.id)
     assert not np.allclose(before.user[row], after.user[now])
@@ -259,9 +274,14 @@ def test_an_update_puts_both_vectors_and_the_list_in_step(matcher, portrait, wis
     assert find(matcher, joined.code).created == owned.created
 
 
-def test_choices_are_changed_without_bringing_music(matcher, portrait, wish):
-    made = join(matcher, portrait, replace(wish, training=True))
-    fewer = replace(wish, shown=wish.shown[:5], name="Cobalt Waltz", training=True)
+def test_choices_are_changed_without_bringing_music(matcher, portrait, join_request):
+    made = join(matcher, portrait, replace(join_request, training=True))
+    fewer = replace(
+        join_request,
+        visible_artists=join_request.visible_artists[:5],
+        name="Cobalt Waltz",
+        training=True,
+    )
     owned = update(matcher, made.code, None, fewer)
     assert len(owned.listener.artists) == 5 and owned.has_profile
     owned = update(matcher, made.code, None, replace(fewer, training=False))
@@ -275,7 +295,7 @@ def test_choices_are_changed_without_bringing_music(matcher, portrait, wish):
 def test_who_leaves_is_gone_and_gets_a_receipt(matcher, portrait, joined):
     receipt = leave(matcher, joined.code)
     assert receipt.id == joined.id and receipt.digest and receipt.removed
-    assert matcher.person(joined.id) is None and matcher.crowd().row_of(joined.id) is None
+    assert matcher.person(joined.id) is None and matcher.snapshot().row_of(joined.id) is None
     assert find(matcher, joined.code) is None
     found = matcher.neighbours(portrait, 50)
     assert joined.id not in {each.listener.id for each in found}
@@ -283,29 +303,31 @@ def test_who_leaves_is_gone_and_gets_a_receipt(matcher, portrait, joined):
         leave(matcher, joined.code)
 
 
-def test_another_process_sees_who_joined_and_who_left(planted_assets, tmp_path, portrait, wish):
+def test_another_process_sees_who_joined_and_who_left(
+    planted_assets, tmp_path, portrait, join_request
+):
     here, there = (opened(planted_assets, tmp_path) for _ in range(2))
-    seen = there.community.epoch()
-    made = join(here, portrait, wish)
-    assert there.community.epoch() != seen
+    seen = there.community.revision()
+    made = join(here, portrait, join_request)
+    assert there.community.revision() != seen
     assert there.neighbours(portrait, 1)[0].listener.id == made.id
     leave(here, made.code)
     assert made.id not in {each.listener.id for each in there.neighbours(portrait, 50)}
 
 
-def test_a_profile_of_which_nothing_is_known_is_told_so(matcher, wish):
+def test_a_profile_of_which_nothing_is_known_is_told_so(matcher, join_request):
     with pytest.raises(EmptyProfile):
         matcher.portrait(replace(ME, artists={"nobody": Artist("Nobody")}))
 
 
-def test_another_model_embeds_of_a_member_what_others_see_too(matcher, portrait, wish):
-    made = join(matcher, portrait, replace(wish, training=True))
-    hidden = join(matcher, portrait, replace(wish, findable=False, training=True))
+def test_another_model_embeds_of_a_member_what_others_see_too(matcher, portrait, join_request):
+    made = join(matcher, portrait, replace(join_request, training=True))
+    hidden = join(matcher, portrait, replace(join_request, findable=False, training=True))
     other = dict(matcher.community.to_embed("another"))
-    assert set(other[made.id].artists) == set(wish.shown)
+    assert set(other[made.id].artists) == set(join_request.visible_artists)
     assert set(other[hidden.id].artists) == set(ME.artists)
     kept = dict(matcher.community.kept_profiles())
     assert set(kept[made.id].artists) == set(ME.artists)
-    row = matcher.crowd().row_of(made.id)
+    row = matcher.snapshot().row_of(made.id)
     again = matcher.portrait(other[made.id])
-    assert np.allclose(again.user_vector, matcher.crowd().user[row], atol=1e-6)
+    assert np.allclose(again.user_vector, matcher.snapshot().user[row], atol=1e-6)

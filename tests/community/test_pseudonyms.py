@@ -102,7 +102,7 @@ def test_a_word_that_only_begins_like_one_of_the_staff_is_fine():
 
 def test_the_name_that_came_with_the_music_is_refused():
     with pytest.raises(BadName, match="would tell who you are"):
-        check("Rj-77", known_as="RJ 77")
+        check("Rj-77", real_name="RJ 77")
 
 
 def test_spaces_are_single_and_letters_in_one_form():

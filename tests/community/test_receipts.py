@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from twotower.cli.main import app
-from twotower.community import Community, Member, Removal, receipts
+from twotower.community import Community, Deletion, Member, receipts
 from twotower.core.domain import Artist, Listener, Profile
 from twotower.core.errors import BadReceipt
 
@@ -45,7 +45,7 @@ def community(url) -> Community:
 
 
 @pytest.fixture
-def removal(community) -> Removal:
+def removal(community) -> Deletion:
     community.join(person(0))
     found = community.leave("feedfacecafe0001")
     assert found is not None
@@ -89,8 +89,8 @@ def test_who_did_not_train_is_told_nothing_of_weights(community):
 def test_receipts_that_do_not_hold_say_why(community, removal, url, tmp_path, change, said):
     told = receipts.to_json(removal) | change
     if "was changed" not in said:  # forged well: with the digest of what it says
-        known = {key: told[key] for key in Removal.__dataclass_fields__}
-        told["digest"] = Removal(**known).digest
+        known = {key: told[key] for key in Deletion.__dataclass_fields__}
+        told["digest"] = Deletion(**known).digest
     file = tmp_path / "receipt.json"
     file.write_text(json.dumps(told))
     result = run(url, "verify-receipt", str(file), "--json")
@@ -148,4 +148,4 @@ def test_no_byte_of_who_left_is_in_any_file(tmp_path, url):
     found = {(name, w) for name, data in files().items() for w in wanted if w in data}
     assert not found
     assert removal is not None and verified(community, receipts.dumps(removal)).holds
-    assert len(community.crowd()) == 300
+    assert len(community.snapshot()) == 300

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from members import invented, member, people
 
-from twotower.community import Community, Placed, sync
+from twotower.community import Community, ModelVectors, sync
 from twotower.community import snapshot as crowds
 
 
@@ -28,7 +28,7 @@ def small(monkeypatch) -> None:
 def started(url: str, version: str = "1") -> Community:
     community = Community.open(url, model_version=version)
     community.database.snapshots.least = 20
-    community.crowd()
+    community.snapshot()
     return community
 
 
@@ -37,17 +37,17 @@ def files(url: str) -> list[Path]:
 
 
 def rows_read(community: Community) -> int:
-    """How many rows the database gives for a crowd that is made anew."""
+    """How many rows the database gives for a snapshot that is made anew."""
     seen: list[int] = []
-    whole = sync.CrowdReader._segment
+    whole = sync.SnapshotLoader._segment
 
     def segment(self, parts, width=None):
         seen.append(sum(map(len, parts)))
         return whole(self, parts, width)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sync.CrowdReader, "_segment", segment)
-        community.crowd()
+        patch.setattr(sync.SnapshotLoader, "_segment", segment)
+        community.snapshot()
     return sum(seen)
 
 
@@ -63,7 +63,7 @@ def test_a_start_reads_only_what_no_file_has(community: Community, url: str):
     assert len(files(url)) == 3  # the last six are not a whole segment
     second = again(url)
     assert rows_read(second) == 6
-    assert people(second.crowd()) == people(community.crowd())
+    assert people(second.snapshot()) == people(community.snapshot())
 
 
 def test_a_small_crowd_is_in_no_file(community: Community, url: str):
@@ -88,8 +88,8 @@ def test_who_leaves_is_in_no_file_when_leaving_returns(community: Community, url
         assert gone.candidate_vector.tobytes() not in content
         assert gone.user_vector.tobytes() not in content
     second = again(url)
-    assert rows_read(second) == 7 and second.crowd().row_of("p02") is None
-    assert len(files(url)) == 3 and people(second.crowd()) == people(community.crowd())
+    assert rows_read(second) == 7 and second.snapshot().row_of("p02") is None
+    assert len(files(url)) == 3 and people(second.snapshot()) == people(community.snapshot())
 
 
 def test_an_update_takes_the_old_vectors_out(community: Community, url: str):
@@ -100,7 +100,7 @@ def test_an_update_takes_the_old_vectors_out(community: Community, url: str):
     assert not any(
         member("p03", seed=503).user_vector.tobytes() in path.read_bytes() for path in files(url)
     )
-    assert people(again(url).crowd()) == people(community.crowd())
+    assert people(again(url).snapshot()) == people(community.snapshot())
 
 
 def test_a_file_that_a_kill_left_behind_is_not_believed(community: Community, url: str):
@@ -113,20 +113,20 @@ def test_a_file_that_a_kill_left_behind_is_not_believed(community: Community, ur
     for path, content in kept.items():
         path.write_bytes(content)
     second = again(url)
-    assert second.crowd().row_of("p02") is None
+    assert second.snapshot().row_of("p02") is None
     assert not any(b"p02" in path.read_bytes() for path in files(url))
 
 
 def test_who_leaves_while_a_file_is_written_is_not_in_it(community, url, monkeypatch):
     for n in range(24):
         community.join(member(f"p{n:02d}", seed=500 + n))
-    keep = sync.CrowdReader._keep
+    keep = sync.SnapshotLoader._keep
 
     def late(self, spans, size) -> None:
         community.leave("p02")
         keep(self, spans, size)
 
-    monkeypatch.setattr(sync.CrowdReader, "_keep", late)
+    monkeypatch.setattr(sync.SnapshotLoader, "_keep", late)
     started(url)
     assert len(files(url)) == 2
     assert not any(b"p02" in path.read_bytes() for path in files(url))
@@ -147,8 +147,8 @@ def test_a_backup_put_back_is_not_mixed_with_files_of_what_came_after(community,
     for n in range(24):
         community.join(member(f"q{n}", seed=900 + n))
     fresh = again(url)
-    assert people(fresh.crowd()) == people(community.crowd())
-    assert fresh.crowd().row_of("p03") is None and len(fresh.crowd()) == 29
+    assert people(fresh.snapshot()) == people(community.snapshot())
+    assert fresh.snapshot().row_of("p03") is None and len(fresh.snapshot()) == 29
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\3\4 half", None])
@@ -159,37 +159,37 @@ def test_a_broken_file_is_made_again(community: Community, url: str, damage: byt
     content = bytearray(first.read_bytes())
     content[len(content) // 2] ^= 255
     first.write_bytes(bytes(content) if damage is None else damage)
-    assert people(again(url).crowd()) == people(community.crowd())
+    assert people(again(url).snapshot()) == people(community.snapshot())
     assert len(files(url)) == 3
 
 
 def test_where_no_file_can_be_written_all_goes_on(community: Community, url: str):
     community.seed(invented(24))
     Path(f"{url.removeprefix('sqlite:///')}-crowd").write_text("in the way")
-    assert people(started(url).crowd()) == people(community.crowd())
+    assert people(started(url).snapshot()) == people(community.snapshot())
     assert community.leave("made3")
 
 
 def test_other_models_and_another_set_of_invented_ones_have_files_of_their_own(community, url):
     community.seed(invented(24))
     started(url)
-    assert len(started(url, "2").crowd()) == 0 and len(files(url)) == 3
+    assert len(started(url, "2").snapshot()) == 0 and len(files(url)) == 3
     community.seed(invented(25, seed=7))
     assert files(url) == []
-    assert people(again(url).crowd()) == people(community.crowd())
+    assert people(again(url).snapshot()) == people(community.snapshot())
     with community.database.write() as connection:
         connection.execute(sa.text("INSERT INTO meta VALUES ('active version', '2')"))
     started(url)
     community.drop_vectors("1")
-    assert files(url) == [] and len(again(url).crowd()) == 0
+    assert files(url) == [] and len(again(url).snapshot()) == 0
 
 
 def test_places_and_marks_come_back_as_they_were(community: Community, url: str):
     community.seed(invented(24))
     started(url)
-    crowd, fresh = community.crowd(), again(url).crowd()
-    assert np.array_equal(crowd.places, fresh.places) and fresh.invented.all()
-    assert fresh.seq == crowd.seq and (fresh.segments[0].seqs == crowd.segments[0].seqs).all()
+    snapshot, fresh = community.snapshot(), again(url).snapshot()
+    assert np.array_equal(snapshot.places, fresh.places) and fresh.synthetic.all()
+    assert fresh.seq == snapshot.seq and (fresh.segments[0].seqs == snapshot.segments[0].seqs).all()
 
 
 def crowded(community: Community, count: int = 24) -> None:
@@ -197,9 +197,9 @@ def crowded(community: Community, count: int = 24) -> None:
         community.join(member(f"p{n:02d}", seed=500 + n))
 
 
-def placed(id: str, seed: int) -> Placed:
+def placed(id: str, seed: int) -> ModelVectors:
     new = member(id, seed=seed)
-    return Placed(id, new.user_vector, new.candidate_vector, (1.0, 2.0), "m2")
+    return ModelVectors(id, new.user_vector, new.candidate_vector, (1.0, 2.0), "m2")
 
 
 def test_vectors_put_anew_are_in_the_crowd_and_the_old_ones_in_no_file(community, url):
@@ -207,27 +207,27 @@ def test_vectors_put_anew_are_in_the_crowd_and_the_old_ones_in_no_file(community
     reading_on = started(url)
     assert len(files(url)) == 3
     community.put_vectors("1", [placed("p02", 77)])  # of a model that nobody switched to
-    for crowd in (reading_on.crowd(), again(url).crowd()):
-        row = crowd.row_of("p02")
-        assert (crowd.user[row] == placed("p02", 77).user).all()
+    for snapshot in (reading_on.snapshot(), again(url).snapshot()):
+        row = snapshot.row_of("p02")
+        assert (snapshot.user[row] == placed("p02", 77).user).all()
     community.activate(None, model_version="1")
-    again(url).crowd()
+    again(url).snapshot()
     community.put_vectors("1", [placed("p02", 78)])  # of the one that is served
     old = placed("p02", 77).candidate.tobytes()
     assert not any(old in path.read_bytes() for path in files(url))
-    assert (reading_on.crowd().user[-1] == placed("p02", 78).user).all()
+    assert (reading_on.snapshot().user[-1] == placed("p02", 78).user).all()
     community.leave("p02")
     assert not any(b"p02" in path.read_bytes() for path in files(url))
 
 
 def test_a_model_that_is_filled_in_behind_a_reader_is_read_whole(community, url):
-    """As on the way back: the crowd of the model before has gaps, which are then filled."""
+    """As on the way back: the snapshot of the model before has gaps, which are then filled."""
     crowded(community)
     community.put_vectors("2", [placed(f"p{n:02d}", n) for n in range(20)])
     old = started(url, "2")
-    assert len(old.crowd()) == 20 and len(files(url)) == 2
+    assert len(old.snapshot()) == 20 and len(files(url)) == 2
     community.put_vectors("2", [placed(f"p{n:02d}", n) for n in range(20, 24)])
-    assert len(old.crowd()) == len(started(url, "2").crowd()) == 24
+    assert len(old.snapshot()) == len(started(url, "2").snapshot()) == 24
 
 
 def test_what_a_kill_leaves_behind_is_cleared_by_the_next_start(community, url, monkeypatch):
@@ -260,7 +260,7 @@ def test_a_kill_between_the_files_and_the_row_leaves_a_listener_whole(community,
         community.leave("p02")
     sa.event.remove(community.database.engine, "commit", die)
     assert len(files(url)) == 2
-    assert again(url).crowd().row_of("p02") is not None and len(files(url)) == 3
+    assert again(url).snapshot().row_of("p02") is not None and len(files(url)) == 3
 
 
 def test_a_file_that_gets_its_name_while_one_leaves_goes_too(community, url, monkeypatch):

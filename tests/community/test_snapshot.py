@@ -1,10 +1,10 @@
-"""A crowd in segments: the same as one array, and the old one stays whole."""
+"""A snapshot in segments: the same as one array, and the old one stays whole."""
 
 import numpy as np
 import pytest
 
 from twotower.community import snapshot as crowds
-from twotower.community.snapshot import Crowd, Growing, Segment, encoded
+from twotower.community.snapshot import MemberSnapshot, Segment, SnapshotBuilder, encoded
 
 DIM = 4
 
@@ -14,80 +14,82 @@ def segment(*seqs: int, prefix: str = "p") -> Segment:
     user = np.repeat(np.array(seqs, np.float32)[:, None], DIM, axis=1)
     places = np.stack([user[:, 0], -user[:, 0]], axis=1) if seqs else np.zeros((0, 2), np.float32)
     ids = encoded([f"{prefix}{seq}" for seq in seqs])
-    invented = np.array([seq % 2 == 0 for seq in seqs], bool)
-    return Segment(np.array(seqs, np.int64), ids, user, -user, places, invented)
+    synthetic = np.array([seq % 2 == 0 for seq in seqs], bool)
+    return Segment(np.array(seqs, np.int64), ids, user, -user, places, synthetic)
 
 
-def sound(crowd: Crowd, numbers: list[int]) -> None:
+def sound(snapshot: MemberSnapshot, numbers: list[int]) -> None:
     """It holds exactly these, in this order, and every array is in step."""
-    assert crowd.ids == [f"p{number}" for number in numbers]
+    assert snapshot.ids == [f"p{number}" for number in numbers]
     wanted = np.array(numbers, np.float32)
-    assert len(crowd) == crowd.total == len(numbers)
+    assert len(snapshot) == snapshot.total == len(numbers)
     if numbers:
-        rows = np.arange(len(crowd))
-        assert (crowd.user[rows][:, 0] == wanted).all()
-        assert (crowd.candidate[rows][:, -1] == -wanted).all()
-        assert (np.asarray(crowd.user)[:, 0] == wanted).all()
-    assert (crowd.places[:, 1] == -wanted).all()
-    assert (crowd.invented == (wanted % 2 == 0)).all()
-    assert crowd.rows_of([f"p{number}" for number in numbers]).tolist() == list(range(len(numbers)))
-    assert crowd.row_of("nobody") is None
+        rows = np.arange(len(snapshot))
+        assert (snapshot.user[rows][:, 0] == wanted).all()
+        assert (snapshot.candidate[rows][:, -1] == -wanted).all()
+        assert (np.asarray(snapshot.user)[:, 0] == wanted).all()
+    assert (snapshot.places[:, 1] == -wanted).all()
+    assert (snapshot.synthetic == (wanted % 2 == 0)).all()
+    assert snapshot.rows_of([f"p{number}" for number in numbers]).tolist() == list(
+        range(len(numbers))
+    )
+    assert snapshot.row_of("nobody") is None
 
 
 def test_changes_at_random_are_those_of_a_plain_list(monkeypatch):
     monkeypatch.setattr(crowds, "SEGMENT", 7)
     monkeypatch.setattr(crowds, "LEAST_ROOM", 3)
     rng = np.random.default_rng(0)
-    growing, numbers, last, before = Growing(), [], 0, []
+    builder, numbers, last, before = SnapshotBuilder(), [], 0, []
     for _ in range(400):
         gone = [n for n in numbers if rng.random() < 0.06]
         new = list(range(last + 1, last + 1 + rng.integers(4)))
         last += len(new)
-        growing.change([f"p{n}" for n in gone], segment(*new))
+        builder.change([f"p{n}" for n in gone], segment(*new))
         numbers = [n for n in numbers if n not in gone] + new
-        crowd = growing.crowd(last)
-        sound(crowd, numbers)
-        before.append((crowd, list(numbers)))
-    for crowd, then in before[::17]:
-        sound(crowd, then)  # whoever holds the old one keeps it whole
-    assert max(len(each) for each in crowd.segments) <= 7 < len(numbers)
+        snapshot = builder.snapshot(last)
+        sound(snapshot, numbers)
+        before.append((snapshot, list(numbers)))
+    for snapshot, then in before[::17]:
+        sound(snapshot, then)  # whoever holds the old one keeps it whole
+    assert max(len(each) for each in snapshot.segments) <= 7 < len(numbers)
 
 
 def test_a_change_leaves_all_segments_alone_but_those_it_touches(monkeypatch):
     monkeypatch.setattr(crowds, "SEGMENT", 10)
-    growing = Growing()
+    builder = SnapshotBuilder()
     for start in range(0, 50, 10):
-        growing.add(segment(*range(start, start + 10)))
-    before = growing.crowd(50)
-    growing.change(["p23"], segment(60))
-    after = growing.crowd(60)
+        builder.add(segment(*range(start, start + 10)))
+    before = builder.snapshot(50)
+    builder.change(["p23"], segment(60))
+    after = builder.snapshot(60)
     same = [one is other for one, other in zip(before.segments, after.segments, strict=False)]
     assert same == [True, True, False, True, True]
-    growing.change([], segment(61))
-    with_room = growing.crowd(61).segments[-1].user
-    growing.change([], segment(62))
-    assert growing.crowd(62).segments[-1].user.base is with_room.base is not None  # behind it
+    builder.change([], segment(61))
+    with_room = builder.snapshot(61).segments[-1].user
+    builder.change([], segment(62))
+    assert builder.snapshot(62).segments[-1].user.base is with_room.base is not None  # behind it
 
 
 def test_an_id_longer_than_those_before_is_kept_whole():
-    growing = Growing()
-    growing.add(segment(1))
-    growing.change([], segment(2, prefix="a much longer id "))
-    assert growing.crowd(2).ids == ("p1", "a much longer id 2")
+    builder = SnapshotBuilder()
+    builder.add(segment(1))
+    builder.change([], segment(2, prefix="a much longer id "))
+    assert builder.snapshot(2).ids == ("p1", "a much longer id 2")
 
 
 def test_a_crowd_of_nobody_finds_nobody():
-    nobody = Growing().crowd(0)
+    nobody = SnapshotBuilder().snapshot(0)
     assert (len(nobody), nobody.row_of("a")) == (0, None)
     assert nobody.nearest(np.ones(DIM, np.float32), 3).ids == ()
 
 
 @pytest.mark.parametrize("row", [-1, 0, 6, 12])
 def test_rows_of_several_parts_are_asked_for_as_of_an_array(row: int):
-    crowd = Growing()
+    snapshot = SnapshotBuilder()
     for start in (0, 5, 6):
-        crowd.add(segment(*range(start, start + 5)))
-    stacked = crowd.crowd(20).user
+        snapshot.add(segment(*range(start, start + 5)))
+    stacked = snapshot.snapshot(20).user
     whole = np.asarray(stacked)
     assert (stacked[row] == whole[row]).all()
     assert (stacked[3:9] == whole[3:9]).all() and (stacked[[9, 0]] == whole[[9, 0]]).all()

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from members import DIM, invented, member, people
 from servers import as_url, fresh, postgres
 
-from twotower.community import SCHEMA, Community, Member, Placed, new_id
-from twotower.community.scale.partitions import spread
+from twotower.community import SCHEMA, Community, Member, ModelVectors, new_id
+from twotower.community.scale.partitions import create_partitioned
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Profile
 from twotower.core.errors import BadName, CommunityError
 
@@ -31,26 +31,26 @@ def url(request, tmp_path: Path) -> str:
         return fresh(request.getfixturevalue("server"))
     servers = request.getfixturevalue("three")
     asked = fresh(servers[0])
-    spread(asked, [fresh(each) for each in servers], community=new_id())
+    create_partitioned(asked, [fresh(each) for each in servers], community=new_id())
     return asked
 
 
 def test_a_new_community_is_empty(community: Community):
-    crowd = community.crowd()
-    assert (len(crowd), community.size(), crowd.seq) == (0, 0, 0)
-    assert crowd.places.shape == (0, 2)
+    snapshot = community.snapshot()
+    assert (len(snapshot), community.size(), snapshot.seq) == (0, 0, 0)
+    assert snapshot.places.shape == (0, 2)
 
 
 def test_who_joins_is_in_the_crowd_as_given(community: Community):
     someone = member("a")
     seq = community.join(someone)
-    crowd = community.crowd()
-    assert (crowd.ids, crowd.seq) == (("a",), seq)
-    assert (crowd.user[0] == someone.user_vector).all()
-    assert (crowd.candidate[0] == someone.candidate_vector).all()
-    assert crowd.places.tolist() == [[0.5, -1.25]]
-    assert crowd.invented.tolist() == [False]
-    assert (crowd.row_of("a"), crowd.row_of("b")) == (0, None)
+    snapshot = community.snapshot()
+    assert (snapshot.ids, snapshot.seq) == (("a",), seq)
+    assert (snapshot.user[0] == someone.user_vector).all()
+    assert (snapshot.candidate[0] == someone.candidate_vector).all()
+    assert snapshot.places.tolist() == [[0.5, -1.25]]
+    assert snapshot.synthetic.tolist() == [False]
+    assert (snapshot.row_of("a"), snapshot.row_of("b")) == (0, None)
 
 
 def test_get_gives_listeners_as_they_joined_in_the_order_asked(community: Community):
@@ -75,33 +75,33 @@ def test_one_without_a_place_has_none_on_the_map(community: Community):
     someone = member("a")
     community.join(replace(someone, listener=replace(someone.listener, place=None)))
     assert community.get(["a"])[0].place is None
-    assert np.isnan(community.crowd().places).all()
+    assert np.isnan(community.snapshot().places).all()
 
 
 def test_another_process_sees_join_update_and_leave_at_once(community, other):
     community.join(member("a"))
-    assert other.crowd().ids == ("a",)
+    assert other.snapshot().ids == ("a",)
     community.join(member("b"))
     community.update(member("a", seed=99))
-    crowd = other.crowd()
-    assert set(crowd.ids) == {"a", "b"}
-    assert (crowd.user[crowd.row_of("a")] == member("a", seed=99).user_vector).all()
+    snapshot = other.snapshot()
+    assert set(snapshot.ids) == {"a", "b"}
+    assert (snapshot.user[snapshot.row_of("a")] == member("a", seed=99).user_vector).all()
     community.leave("a")
-    assert other.crowd().ids == ("b",)
+    assert other.snapshot().ids == ("b",)
     assert other.get(["a"]) == []
 
 
 def test_the_crowd_is_the_same_object_until_something_changes(community, other):
     community.join(member("a"))
-    crowd = other.crowd()
-    assert other.crowd() is crowd
-    assert not other.changed_since(crowd.seq)
+    snapshot = other.snapshot()
+    assert other.snapshot() is snapshot
+    assert not other.changed_since(snapshot.seq)
     community.leave("nobody")
-    assert other.crowd() is crowd
+    assert other.snapshot() is snapshot
     community.join(member("b"))
-    assert other.changed_since(crowd.seq)
-    assert other.crowd() is not crowd
-    assert crowd.ids == ("a",)  # whoever holds the old one keeps it whole
+    assert other.changed_since(snapshot.seq)
+    assert other.snapshot() is not snapshot
+    assert snapshot.ids == ("a",)  # whoever holds the old one keeps it whole
 
 
 def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url):
@@ -119,10 +119,10 @@ def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url)
         else:
             community.leave(inside.pop(rng.integers(len(inside))))
         if step % 7 == 0:
-            other.crowd()
-    fresh = Community.open(url, model_version="1").crowd()
-    assert fresh.ids == other.crowd().ids
-    assert people(fresh) == people(other.crowd())
+            other.snapshot()
+    fresh = Community.open(url, model_version="1").snapshot()
+    assert fresh.ids == other.snapshot().ids
+    assert people(fresh) == people(other.snapshot())
     assert community.size() == len(fresh) > 20
 
 
@@ -156,11 +156,13 @@ def test_people_are_found_by_a_part_of_their_names(community: Community):
 
 def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
     community.seed(invented(300))
-    asked, crowd = member("q").user_vector, community.crowd()
+    asked, snapshot = member("q").user_vector, community.snapshot()
     found = community.nearest(asked, 7)
-    order = np.argsort(-(crowd.candidate[:] @ asked), kind="stable")[:7]
-    assert found.ids == tuple(crowd.ids[row] for row in order)
-    assert (found.user == crowd.user[order]).all() and (found.places == crowd.places[order]).all()
+    order = np.argsort(-(snapshot.candidate[:] @ asked), kind="stable")[:7]
+    assert found.ids == tuple(snapshot.ids[row] for row in order)
+    assert (found.user == snapshot.user[order]).all() and (
+        found.places == snapshot.places[order]
+    ).all()
     assert found.without(found.ids[2]).ids == found.ids[:2] + found.ids[3:]
     nowhere = replace(member("q"), listener=replace(member("q").listener, place=None))
     community.join(replace(nowhere, candidate_vector=asked))
@@ -170,30 +172,30 @@ def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
 
 def test_who_may_not_be_found_is_nowhere(community: Community):
     community.join(member("a", findable=False))
-    assert (len(community.crowd()), community.size(), community.get(["a"])) == (0, 0, [])
+    assert (len(community.snapshot()), community.size(), community.get(["a"])) == (0, 0, [])
     community.update(member("a"))
-    assert community.crowd().ids == ("a",)
+    assert community.snapshot().ids == ("a",)
     community.update(member("a", findable=False))
-    assert community.crowd().ids == ()
+    assert community.snapshot().ids == ()
 
 
 def test_rows_of_another_model_are_never_in_the_crowd(community: Community, url: str):
     community.join(member("a"))
     newer = Community.open(url, model_version="2")
-    assert (len(newer.crowd()), newer.size(), newer.get(["a"])) == (0, 0, [])
+    assert (len(newer.snapshot()), newer.size(), newer.get(["a"])) == (0, 0, [])
     newer.join(member("b"))
-    assert newer.crowd().ids == ("b",)
-    assert community.crowd().ids == ("a",)
+    assert newer.snapshot().ids == ("b",)
+    assert community.snapshot().ids == ("a",)
     newer.update(member("a"))  # the same person, embedded anew
-    assert community.crowd().ids == ()
+    assert community.snapshot().ids == ()
 
 
 def test_arrays_of_the_crowd_can_not_be_written_to(community: Community):
     community.join(member("a"))
-    community.crowd()
+    community.snapshot()
     community.join(member("b"))
-    crowd = community.crowd()
-    for array in (crowd.user[:], crowd.candidate[:], crowd.places, crowd.invented):
+    snapshot = community.snapshot()
+    for array in (snapshot.user[:], snapshot.candidate[:], snapshot.places, snapshot.synthetic):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
 
@@ -210,10 +212,10 @@ def test_seq_rises_with_every_change_and_no_two_rows_share_one(community):
 
 def test_joining_twice_is_refused_and_changes_nothing(community: Community):
     community.join(member("a"))
-    before = community.crowd()
+    before = community.snapshot()
     with pytest.raises(CommunityError, match="a is in the community already"):
         community.join(member("a", seed=4))
-    assert community.crowd() is before
+    assert community.snapshot() is before
 
 
 def test_updating_nobody_is_refused(community: Community):
@@ -264,10 +266,10 @@ def test_ids_are_random():
 
 def test_seeding_again_writes_nothing(community: Community):
     assert community.seed(invented(30)) == 30
-    crowd = community.crowd()
-    assert crowd.invented.all()
+    snapshot = community.snapshot()
+    assert snapshot.synthetic.all()
     assert community.seed(invented(30)) == 0
-    assert community.crowd() is crowd
+    assert community.snapshot() is snapshot
 
 
 def test_a_known_digest_spares_reading_the_set(community: Community):
@@ -282,21 +284,21 @@ def test_a_known_digest_spares_reading_the_set(community: Community):
 def test_another_set_takes_the_place_of_the_invented_and_of_nobody_else(community, other):
     community.seed(invented(30))
     community.join(member("a"))
-    before = people(other.crowd())
+    before = people(other.snapshot())
     assert community.seed(invented(10, seed=500)) == 10
-    crowd = other.crowd()
-    assert len(crowd) == 11
-    assert people(crowd)["a"] == before["a"]
-    assert people(crowd)["made3"] != before["made3"]
+    snapshot = other.snapshot()
+    assert len(snapshot) == 11
+    assert people(snapshot)["a"] == before["a"]
+    assert people(snapshot)["made3"] != before["made3"]
 
 
 def test_a_set_with_a_persons_id_is_refused_whole(community: Community):
     community.seed(invented(3))
     community.join(member("a"))
-    before = community.crowd()
+    before = community.snapshot()
     with pytest.raises(CommunityError, match="none of them was added"):
         community.seed([*invented(5, seed=9), member("a", origin="invented")])
-    assert community.crowd() is before
+    assert community.snapshot() is before
 
 
 def test_people_can_not_be_seeded_nor_the_invented_join(community: Community):
@@ -342,21 +344,21 @@ def test_a_code_belongs_to_one(community: Community):
 
 def test_an_update_keeps_code_and_age_and_takes_both_vectors_and_the_profile(community, other):
     community.join(consenting("a", code="c0de"))
-    community.put_vectors("2", [Placed("a", *vectors_of("x"))])
-    before = other.crowd()
+    community.put_vectors("2", [ModelVectors("a", *vectors_of("x"))])
+    before = other.snapshot()
     community.update(member("a", seed=9, findable=True))
-    owned, crowd = community.owned("c0de"), other.crowd()
+    owned, snapshot = community.owned("c0de"), other.snapshot()
     assert not owned.has_profile and not owned.training and owned.updated >= owned.created
-    assert crowd is not before and len(crowd) == 1
-    assert (crowd.user[0] == member("a", seed=9).user_vector).all()
-    assert (crowd.candidate[0] == member("a", seed=9).candidate_vector).all()
+    assert snapshot is not before and len(snapshot) == 1
+    assert (snapshot.user[0] == member("a", seed=9).user_vector).all()
+    assert (snapshot.candidate[0] == member("a", seed=9).candidate_vector).all()
     assert [id for id, _ in community.to_embed("2")] == ["a"]  # those told of another profile
 
 
 def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, other: Community):
     community.join(consenting("a", code="c0de"))
     community.join(member("b"))
-    community.put_vectors("2", [Placed("a", *vectors_of("x"), (1.0, 2.0), "m2")])
+    community.put_vectors("2", [ModelVectors("a", *vectors_of("x"), (1.0, 2.0), "m2")])
     removal = community.leave("a")
     assert removal.removed == {
         "listeners": 1,
@@ -371,7 +373,7 @@ def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, othe
     assert set(kept) == {"id", "seq", "at", "digest"}
     assert community.traces("a") == {"listeners": 0, "vectors": 0}
     assert community.traces("b") == {"listeners": 1, "vectors": 1}
-    assert other.crowd().ids == ("b",) and community.owned("c0de") is None
+    assert other.snapshot().ids == ("b",) and community.owned("c0de") is None
     assert community.leave("a") is None and community.removal("b") is None
 
 
@@ -418,16 +420,18 @@ def test_profiles_come_whole_from_who_consents_and_as_shown_from_others(communit
 def test_another_models_vectors_stand_beside_until_they_are_switched_to(community, other):
     community.seed(invented(2))
     community.join(member("a"))
-    before = other.crowd()
-    rows = [Placed(id, *vectors_of(id), (0.0, 1.0), "m2") for id, _ in community.to_embed("2")]
-    rows.append(Placed("gone", *vectors_of("gone")))
+    before = other.snapshot()
+    rows = [
+        ModelVectors(id, *vectors_of(id), (0.0, 1.0), "m2") for id, _ in community.to_embed("2")
+    ]
+    rows.append(ModelVectors("gone", *vectors_of("gone")))
     with pytest.raises(CommunityError, match="3 listeners have no vectors of model 2"):
         community.activate("two", model_version="2")
     assert community.put_vectors("2", rows) == 3
-    assert other.crowd() is before and community.epoch() == (before.seq, None)
+    assert other.snapshot() is before and community.revision() == (before.seq, None)
     assert community.activate("two", model_version="2") == community.seq() > before.seq
-    assert other.epoch() == (community.seq(), "two") and community.previous() is None
-    new = other.of_model("2").crowd()
+    assert other.revision() == (community.seq(), "two") and community.previous() is None
+    new = other.of_model("2").snapshot()
     assert set(new.ids) == set(before.ids)
     assert (new.user[new.row_of("a")] == vectors_of("a")[0]).all()
     with pytest.raises(CommunityError, match="is served"):
@@ -440,7 +444,7 @@ def test_another_models_vectors_stand_beside_until_they_are_switched_to(communit
 
 def test_one_who_joins_meanwhile_is_embedded_before_the_switch(community: Community):
     community.join(member("a"))
-    community.put_vectors("2", [Placed("a", *vectors_of("a"))])
+    community.put_vectors("2", [ModelVectors("a", *vectors_of("a"))])
     community.join(member("b"))
     with pytest.raises(CommunityError, match="1 listeners have no vectors"):
         community.activate("two", model_version="2")
@@ -453,7 +457,7 @@ def test_vectors_of_a_profile_that_changed_meanwhile_are_not_put(community: Comm
         community.join(member(id))
     since = community.seq()
     community.update(member("a", seed=5))
-    rows = [Placed(id, *vectors_of(id)) for id in "ab"]
+    rows = [ModelVectors(id, *vectors_of(id)) for id in "ab"]
     assert community.put_vectors("2", rows, since=since) == 1
     assert [id for id, _ in community.to_embed("2")] == ["a"]
 
@@ -462,9 +466,9 @@ def test_a_crowd_that_is_served_learns_of_vectors_that_come_later(community, oth
     later = other.of_model("2")
     community.activate("two", model_version="2")
     community.join(member("a"))  # by a server that hasn't noticed yet
-    assert len(later.crowd()) == 0
-    community.put_vectors("2", [Placed("a", *vectors_of("a"))])
-    assert later.crowd().ids == ("a",) and other.crowd().ids == ("a",)
+    assert len(later.snapshot()) == 0
+    community.put_vectors("2", [ModelVectors("a", *vectors_of("a"))])
+    assert later.snapshot().ids == ("a",) and other.snapshot().ids == ("a",)
 
 
 def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
@@ -474,7 +478,7 @@ def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
         url = fresh(server)
         community = Community.open(url, model_version="1")
         community.join(member("a"))
-        assert community.crowd().ids == ("a",)
+        assert community.snapshot().ids == ("a",)
         process = server.get_postmaster_info().process
         process.send_signal(signal.SIGQUIT)
         process.wait(20)
@@ -484,7 +488,7 @@ def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
             community.seq()
         server.ensure_postgres_running()
         community.join(member("b"))
-        assert community.crowd().ids == ("a", "b")
+        assert community.snapshot().ids == ("a", "b")
         community.close()
 
 

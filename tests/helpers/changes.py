@@ -9,7 +9,7 @@ from members import member
 from planted import ring
 
 from twotower.community import Community, Member
-from twotower.community.bulk_import import Intake, bring_in
+from twotower.community.bulk_import import ImportResult, import_members
 from twotower.core.domain import Artist, Listener, Profile
 from twotower.core.settings import Settings
 from twotower.matching.matcher import Matcher
@@ -22,8 +22,8 @@ def opened(assets: Path, folder: Path) -> Matcher:
     return Matcher.load(Settings(folder / "data", assets, f"sqlite:///{folder / 'c.sqlite'}"))
 
 
-def bring(matcher: Matcher, folder: Path, tell=lambda _, text: None) -> Intake:
-    return bring_in(
+def bring(matcher: Matcher, folder: Path, tell=lambda _, text: None) -> ImportResult:
+    return import_members(
         matcher,
         folder / "many.jsonl",
         codes=folder / "codes.jsonl",

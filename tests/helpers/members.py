@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from twotower.community import Crowd, Member
+from twotower.community import Member, MemberSnapshot
 from twotower.core.domain import Listener
 
 DIM = 8
@@ -30,14 +30,14 @@ def invented(count: int, *, seed: int = 0) -> list[Member]:
     return [member(f"made{n}", origin="invented", seed=seed + n) for n in range(count)]
 
 
-def people(crowd: Crowd) -> dict[str, tuple]:
-    """Everything a crowd holds, by id, to compare."""
+def people(snapshot: MemberSnapshot) -> dict[str, tuple]:
+    """Everything a snapshot holds, by id, to compare."""
     return {
         id: (
-            crowd.user[row].tobytes(),
-            crowd.candidate[row].tobytes(),
-            crowd.places[row].tobytes(),
-            bool(crowd.invented[row]),
+            snapshot.user[row].tobytes(),
+            snapshot.candidate[row].tobytes(),
+            snapshot.places[row].tobytes(),
+            bool(snapshot.synthetic[row]),
         )
-        for row, id in enumerate(crowd.ids)
+        for row, id in enumerate(snapshot.ids)
     }

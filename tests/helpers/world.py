@@ -12,7 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
-from twotower.community import Crowd
+from twotower.community import MemberSnapshot
 from twotower.core.domain import Area, Artist, Coverage, Listener, Neighbour, Profile, Spread
 from twotower.core.errors import EmptyProfile
 from twotower.core.names import artist_key, confusable_skeleton
@@ -96,13 +96,13 @@ class PlantedMatcher:
         unit = np.array(vectors)
         unit /= np.linalg.norm(unit, axis=1, keepdims=True)
         matrix = unit.astype(np.float32)
-        self._crowd = Crowd.of(
+        self._snapshot = MemberSnapshot.of(
             seq=1,
             ids=tuple(person.id for person in self._people),
             user=matrix,
             candidate=matrix,
             places=np.array(places, dtype=np.float32),
-            invented=np.ones(500, dtype=bool),
+            synthetic=np.ones(500, dtype=bool),
         )
         pairs = draw.integers(0, 500, size=(4000, 2))
         self._pairs = np.sort((matrix[pairs[:, 0]] * matrix[pairs[:, 1]]).sum(axis=1))
@@ -160,7 +160,7 @@ class PlantedMatcher:
     def neighbours(
         self, portrait: Portrait, count: int = 10, *, own: str | None = None
     ) -> tuple[Neighbour, ...]:
-        scores = self._crowd.candidate @ portrait.user_vector
+        scores = self._snapshot.candidate @ portrait.user_vector
         found = []
         for rank, row in enumerate(np.argsort(-scores, kind="stable")[:count], start=1):
             person = self._people[row]
@@ -194,14 +194,14 @@ class PlantedMatcher:
         x, y = np.median(np.array(near), axis=0)
         return float(x), float(y)
 
-    def crowd(self) -> Crowd:
-        return self._crowd
+    def snapshot(self) -> MemberSnapshot:
+        return self._snapshot
 
-    def epoch(self) -> tuple[int, str | None]:
-        return self._crowd.seq, None
+    def revision(self) -> tuple[int, str | None]:
+        return self._snapshot.seq, None
 
     def areas(self) -> tuple[Area, ...]:
-        places = self._crowd.places
+        places = self._snapshot.places
         means = [places[100 * g : 100 * g + 100].mean(axis=0) for g in range(len(GROUPS))]
         return tuple(
             Area(name, float(mean[0]), float(mean[1]), 100)

@@ -1,4 +1,4 @@
-"""Surroundings of a crowd: the same as all pairs at once, and nothing of those who left."""
+"""Surroundings of a snapshot: the same as all pairs at once, and nothing of those who left."""
 
 from dataclasses import replace
 
@@ -40,11 +40,13 @@ def alike(one: Listening, other: Listening) -> bool:
 
 def told(around: Surroundings, community: Community, trained: Embedder) -> dict[str, float]:
     """Nearness of everyone, and that the artists are theirs."""
-    crowd = community.crowd()
+    snapshot = community.snapshot()
     by_id = {p.id: p for p in PROFILES} | {"new": replace(PROFILES[0], id="new")}
-    people = trained.people([by_id[id] for id in crowd.ids])
-    assert alike(around.listening_of(crowd, crowd.ids), people.listening)
-    return dict(zip(crowd.ids, around.nearness_of(crowd, crowd.ids, people).tolist(), strict=True))
+    people = trained.people([by_id[id] for id in snapshot.ids])
+    assert alike(around.listening_of(snapshot, snapshot.ids), people.listening)
+    return dict(
+        zip(snapshot.ids, around.nearness_of(snapshot, snapshot.ids, people).tolist(), strict=True)
+    )
 
 
 def expected(trained: Embedder, profiles) -> dict[str, float]:
@@ -77,11 +79,11 @@ def test_who_joins_counts_and_who_leaves_counts_no_more(trained, community):
 def test_who_changes_is_read_anew(trained, community):
     around = Surroundings(community, trained.reader)
     told(around, community, trained)
-    crowd = community.crowd()
+    snapshot = community.snapshot()
     other = replace(PROFILES[5], id=PROFILES[0].id)
     community.update(member(trained, other))
-    crowd = community.crowd()
-    changed = around.listening_of(crowd, [PROFILES[0].id])
+    snapshot = community.snapshot()
+    changed = around.listening_of(snapshot, [PROFILES[0].id])
     assert alike(changed, trained.people([PROFILES[5]]).listening)
 
 
@@ -117,11 +119,13 @@ def test_many_changes_leave_every_nearness_as_that_of_all_pairs(trained, communi
         else:
             community.leave(some)
             del inside[some]
-        crowd = community.crowd()
-        people = trained.people([inside[id] for id in crowd.ids])
-        found = around.nearness_of(crowd, crowd.ids, people)
+        snapshot = community.snapshot()
+        people = trained.people([inside[id] for id in snapshot.ids])
+        found = around.nearness_of(snapshot, snapshot.ids, people)
         wanted = expected(trained, list(inside.values()))
-        assert dict(zip(crowd.ids, found.tolist(), strict=True)) == pytest.approx(wanted, abs=1e-5)
+        assert dict(zip(snapshot.ids, found.tolist(), strict=True)) == pytest.approx(
+            wanted, abs=1e-5
+        )
 
 
 def test_who_joins_costs_one_comparison_and_not_all_pairs(trained, community, monkeypatch):
@@ -149,13 +153,13 @@ def test_an_artist_that_is_taken_away_counts_no_more(trained, community):
     for each in pair:
         community.join(member(trained, each))
     around = Surroundings(community, trained.reader)
-    crowd, people = community.crowd(), trained.people(pair)
-    together = around.nearness_of(crowd, ["one", "other"], people)
+    snapshot, people = community.snapshot(), trained.people(pair)
+    together = around.nearness_of(snapshot, ["one", "other"], people)
     less = replace(pair[1], artists=known)
     community.update(member(trained, less))
-    crowd, people = community.crowd(), trained.people([pair[0], less])
-    apart = around.nearness_of(crowd, ["one", "other"], people)
-    fresh = Surroundings(community, trained.reader).nearness_of(crowd, ["one", "other"], people)
+    snapshot, people = community.snapshot(), trained.people([pair[0], less])
+    apart = around.nearness_of(snapshot, ["one", "other"], people)
+    fresh = Surroundings(community, trained.reader).nearness_of(snapshot, ["one", "other"], people)
     np.testing.assert_allclose(apart, fresh, atol=1e-6)
     assert np.abs(apart - together).min() > 1e-4
-    assert alike(around.listening_of(crowd, ["other"]), trained.people([less]).listening)
+    assert alike(around.listening_of(snapshot, ["other"]), trained.people([less]).listening)

@@ -58,17 +58,17 @@ def test_neighbours_are_of_the_listeners_own_quarter(matcher):
 
 
 def test_the_order_is_that_of_the_symmetric_similarity_to_all(matcher):
-    portrait, crowd = matcher.portrait(STRANGERS[1]), matcher.crowd()
+    portrait, snapshot = matcher.portrait(STRANGERS[1]), matcher.snapshot()
     profiles = {p.id: p for p in matcher.shipped.profiles()}
-    listening = matcher.embedder.people([profiles[id] for id in crowd.ids]).listening
-    everyone = People(crowd.user[:], crowd.candidate[:], listening)
+    listening = matcher.embedder.people([profiles[id] for id in snapshot.ids]).listening
+    everyone = People(snapshot.user[:], snapshot.candidate[:], listening)
     scores = similarity(matcher.embedder.people([STRANGERS[1]]), everyone)[0]
-    near = nearness(similarity(everyone, everyone), ~np.eye(len(crowd), dtype=bool))
-    expected = [crowd.ids[row] for row in np.argsort(HUB_SHARE * near - scores, kind="stable")]
+    near = nearness(similarity(everyone, everyone), ~np.eye(len(snapshot), dtype=bool))
+    expected = [snapshot.ids[row] for row in np.argsort(HUB_SHARE * near - scores, kind="stable")]
     found = matcher.neighbours(portrait, 200)
     assert [n.listener.id for n in found] == expected
     assert [n.rank for n in found] == list(range(1, 201))
-    by_id = dict(zip(crowd.ids, scores.tolist(), strict=True))
+    by_id = dict(zip(snapshot.ids, scores.tolist(), strict=True))
     np.testing.assert_allclose(
         [n.similarity for n in found], [by_id[id] for id in expected], atol=1e-5
     )
@@ -158,7 +158,7 @@ def test_who_joins_is_found_at_once_and_who_leaves_is_not(own):
 
 
 def test_in_an_empty_community_there_is_nobody_and_no_place(planted_assets, own):
-    for id in list(own.crowd().ids):
+    for id in list(own.snapshot().ids):
         own.community.leave(id)
     portrait = own.portrait(STRANGERS[0])
     assert own.neighbours(portrait) == () and np.isnan(own.place(portrait)).all()
@@ -166,9 +166,9 @@ def test_in_an_empty_community_there_is_nobody_and_no_place(planted_assets, own)
 
 @pytest.mark.parametrize("number", range(4))
 def test_the_place_is_inside_the_quarters_part_of_the_map(matcher, number):
-    crowd = matcher.crowd()
-    quarters = np.array([int(id[1:]) % 4 for id in crowd.ids])
-    middles = np.array([np.median(crowd.places[quarters == q], axis=0) for q in range(4)])
+    snapshot = matcher.snapshot()
+    quarters = np.array([int(id[1:]) % 4 for id in snapshot.ids])
+    middles = np.array([np.median(snapshot.places[quarters == q], axis=0) for q in range(4)])
     middle = {f"artist {50 * number + n}": 5.0 for n in range(15, 35)}
     place = np.array(matcher.place(matcher.portrait(make_profile("me", middle))))
     assert np.linalg.norm(middles - place, axis=1).argmin() == number
@@ -206,7 +206,7 @@ def test_the_community_is_seeded_once(planted_assets, tmp_path):
     first = opened(planted_assets, tmp_path)
     first.community.leave("i3")
     again = opened(planted_assets, tmp_path)
-    assert again.community.size() == 199 and again.crowd().invented.all()
+    assert again.community.size() == 199 and again.snapshot().synthetic.all()
 
 
 def test_what_the_pages_ask_for_is_there(matcher):

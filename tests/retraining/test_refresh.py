@@ -25,8 +25,8 @@ from servers import fresh, postgres
 
 from twotower.bundle import shipped
 from twotower.community import Community, new_id
-from twotower.community.registry import REFUSED, Generations
-from twotower.community.scale.partitions import spread
+from twotower.community.registry import REFUSED, ModelRegistry
+from twotower.community.scale.partitions import create_partitioned
 from twotower.core.errors import CommunityError, IncompatibleModel
 from twotower.core.settings import Settings
 from twotower.evaluation.methods.towers import TwoTowers
@@ -195,15 +195,15 @@ def test_a_refresh_serves_the_new_model_with_everyone_in_it(settings):
         "reading", "learning", "checks", "embedding", "map", "switching"
     }  # fmt: skip
     new = Matcher.load(settings)
-    assert (new.version, new.generation) == (outcome.model, outcome.model)
+    assert (new.version, new.model_name) == (outcome.model, outcome.model)
     assert old.version == outcome.before and not old.is_current() and new.is_current()
-    assert set(new.crowd().ids) == set(old.crowd().ids)
-    assert np.isfinite(new.crowd().places).all()
+    assert set(new.snapshot().ids) == set(old.snapshot().ids)
+    assert np.isfinite(new.snapshot().places).all()
     assert new.catalogue.row(NEW) is not None
     assert by_model(settings) == {outcome.before: 200 + JOINED, outcome.model: 200 + JOINED}
     profile = joining()[0]
     user = new.embedder.embed([profile], "user")[0]
-    assert user @ new.crowd().user[new.crowd().row_of("m0")] > 0.98
+    assert user @ new.snapshot().user[new.snapshot().row_of("m0")] > 0.98
     old.community.close()
     new.community.close()
 
@@ -221,10 +221,10 @@ def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
     with postgres(servers) as running:
         url = fresh(running[0])
         if servers > 1:
-            spread(url, [fresh(each) for each in running], community=new_id())
+            create_partitioned(url, [fresh(each) for each in running], community=new_id())
         settings = settle(tmp_path, planted_assets, url)
         served = Matcher.load(settings)
-        everyone = set(served.crowd().ids)
+        everyone = set(served.snapshot().ids)
         assert len(everyone) == 200 + JOINED and served.is_current()
         outcome = refresh(settings, steps=5)
         assert outcome.switched and outcome.new_artists == 1, outcome.reason
@@ -234,18 +234,18 @@ def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
         late = replace(ring(1, origin="file", seed=78)[0], id="late")
         served.community.join(member(served.embedder, late, training=False))  # not switched over
         now = Matcher.load(settings)
-        assert (now.version, now.generation) == (outcome.model, outcome.model)
-        crowd = now.crowd()
-        assert set(crowd.ids) == {*everyone, "late"} and np.isfinite(crowd.places).all()
+        assert (now.version, now.model_name) == (outcome.model, outcome.model)
+        snapshot = now.snapshot()
+        assert set(snapshot.ids) == {*everyone, "late"} and np.isfinite(snapshot.places).all()
         user = now.embedder.embed([joining()[0]], "user")[0]
-        assert user @ crowd.user[crowd.row_of("m0")] > 0.98
+        assert user @ snapshot.user[snapshot.row_of("m0")] > 0.98
         assert now.catalogue.row(NEW) is not None
 
         assert back(settings) == (outcome.model, outcome.before)
         assert not now.is_current() and served.is_current()
         then = Matcher.load(settings)
-        assert (then.version, then.generation) == (outcome.before, None)
-        assert set(then.crowd().ids) == {*everyone, "late"} == set(served.crowd().ids)
+        assert (then.version, then.model_name) == (outcome.before, None)
+        assert set(then.snapshot().ids) == {*everyone, "late"} == set(served.snapshot().ids)
         assert by_model(settings) == {outcome.before: 201 + JOINED, outcome.model: 201 + JOINED}
         for each in (served, now, then):
             each.community.close()
@@ -257,28 +257,28 @@ def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(setting
     assert "held-out members, halves fell" in outcome.reason
     assert "invented listeners, halves fell" in outcome.reason
     matcher = Matcher.load(settings)
-    assert (matcher.version, matcher.generation) == (outcome.before, None)
+    assert (matcher.version, matcher.model_name) == (outcome.before, None)
     assert set(by_model(settings)) == {outcome.before}
-    aside = Generations.of(settings).folder / REFUSED
+    aside = ModelRegistry.of(settings).folder / REFUSED
     assert Embedder.load(aside / "model").version == outcome.model
 
 
 @pytest.mark.parametrize("strength", [1e-3, 3.0])
 def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
     first = refresh(settings, learn=lambda embedder, _: shaken(embedder, 1e-2))
-    folder = Generations.of(settings).folder
+    folder = ModelRegistry.of(settings).folder
 
     def state():
         files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
         community = Community.open(settings.community, model_version=first.model)
-        told = community.stats(), community.epoch(), community.previous()
+        told = community.stats(), community.revision(), community.previous()
         community.close()
         return files.keys(), {p: t for p, t in files.items() if p.name != ".lock"}, told
 
     before = state()
     dry = refresh(settings, dry_run=True, learn=lambda embedder, _: shaken(embedder, strength))
     assert dry.dry_run and not dry.switched and dry.good == (strength < 1)
-    assert state() == before and not Generations.of(settings).work.exists()
+    assert state() == before and not ModelRegistry.of(settings).work.exists()
     meant = refresh(settings, learn=lambda embedder, _: shaken(embedder, strength))
     assert (meant.model, meant.checks, meant.reason) == (dry.model, dry.checks, dry.reason)
     assert meant.switched == dry.good
@@ -298,8 +298,8 @@ def test_a_refresh_that_fails_leaves_nothing_half_made(settings, monkeypatch):
     monkeypatch.setattr(renewal, "laid_out", broken)
     with pytest.raises(OSError, match="No space"):
         refresh(settings, learn=lambda embedder, _: shaken(embedder))
-    assert not Generations.of(settings).work.exists()
-    assert Generations.of(settings).names() == []
+    assert not ModelRegistry.of(settings).work.exists()
+    assert ModelRegistry.of(settings).names() == []
 
 
 def test_a_check_falls_only_beyond_its_interval():
@@ -316,9 +316,9 @@ def test_back_serves_the_model_before_to_who_joined_since_too(settings):
     new.community.join(member(new.embedder, late, training=False))
     assert back(settings) == (outcome.model, outcome.before)
     old = Matcher.load(settings)
-    assert (old.version, old.generation) == (outcome.before, None)
-    assert old.crowd().row_of("late") is not None
-    assert np.isfinite(old.crowd().places[old.crowd().row_of("late")]).all()
+    assert (old.version, old.model_name) == (outcome.before, None)
+    assert old.snapshot().row_of("late") is not None
+    assert np.isfinite(old.snapshot().places[old.snapshot().row_of("late")]).all()
     with pytest.raises(CommunityError, match="none before"):
         back(settings)
 
@@ -330,7 +330,7 @@ def test_older_generations_go_with_their_vectors(settings):
     ]
     assert len(set(versions)) == 3
     assert set(by_model(settings)) == set(versions[1:])
-    assert Generations.of(settings).names() == sorted(versions[1:])
+    assert ModelRegistry.of(settings).names() == sorted(versions[1:])
     assert back(settings) == (versions[2], versions[1])
 
 
@@ -345,9 +345,9 @@ def test_communities_that_share_a_folder_of_models_leave_each_others_alone(
     one, other = both
     first = refresh(one, learn=lambda e, _: shaken(e, 1e-2)).model
     made = [refresh(other, learn=lambda e, _, n=n: shaken(e, 1e-3 * n)).model for n in (1, 2, 3)]
-    assert Generations.of(one).names() == sorted([first, *made[1:]])
+    assert ModelRegistry.of(one).names() == sorted([first, *made[1:]])
     served = Matcher.load(one)
-    assert served.generation == first and len(served.crowd()) == 200 + JOINED
+    assert served.model_name == first and len(served.snapshot()) == 200 + JOINED
     assert back(one)[0] == first and back(other) == (made[2], made[1])
     served.community.close()
 
@@ -359,7 +359,7 @@ def test_too_few_who_consent_are_told(planted_assets, tmp_path):
 
 
 def test_only_one_refresh_is_at_work(settings):
-    with Generations.of(settings).alone(), pytest.raises(CommunityError, match="wait for it"):
+    with ModelRegistry.of(settings).alone(), pytest.raises(CommunityError, match="wait for it"):
         refresh(settings)
 
 
@@ -368,18 +368,18 @@ def test_who_joins_by_a_server_that_is_not_switched_over_is_found_too(settings):
     refresh(settings, learn=lambda embedder, _: shaken(embedder))
     late = replace(ring(1, origin="file", seed=78)[0], id="late")
     old.community.join(member(old.embedder, late, training=False))
-    crowd = Matcher.load(settings).crowd()
-    assert np.isfinite(crowd.places[crowd.row_of("late")]).all()
+    snapshot = Matcher.load(settings).snapshot()
+    assert np.isfinite(snapshot.places[snapshot.row_of("late")]).all()
     assert Community.open(settings.community, model_version="").active() is not None
 
 
 def test_generations_stand_beside_the_file_or_where_they_are_named(tmp_path):
     beside = Settings(tmp_path, tmp_path, "sqlite:////data/c.sqlite?timeout=3")
-    assert beside.generations == Path("/data/c.sqlite.models")
+    assert beside.registry_folder == Path("/data/c.sqlite.models")
     named = Settings.from_env({"TWOTOWER_MODELS": "/models"})
-    assert named.generations == Path("/models")
+    assert named.registry_folder == Path("/models")
     elsewhere = Settings(tmp_path, tmp_path, "postgresql://host/c")
-    assert elsewhere.generations.name == "models"
+    assert elsewhere.registry_folder.name == "models"
 
 
 def test_what_one_changes_during_a_refresh_is_what_is_served(settings, monkeypatch):
@@ -395,8 +395,8 @@ def test_what_one_changes_during_a_refresh_is_what_is_served(settings, monkeypat
     monkeypatch.setattr(renewal, "laid_out", meanwhile)
     assert refresh(settings, learn=lambda model, _: shaken(model)).switched
     now = Matcher.load(settings)
-    crowd = now.crowd()
-    served = crowd.user[crowd.row_of("m5")]
+    snapshot = now.snapshot()
+    served = snapshot.user[snapshot.row_of("m5")]
     assert served @ now.embedder.embed([changed], "user")[0] > 0.99
 
 
@@ -410,15 +410,15 @@ def test_an_artist_goes_when_those_who_shared_it_have_left(settings, with_base):
         opened.leave(id)
     opened.close()
     second = refresh(settings, steps=5, data=data)
-    folder = Generations.of(settings).folder
+    folder = ModelRegistry.of(settings).folder
     known = [Embedder.load(folder / each.model / "model").catalogue for each in (first, second)]
     assert known[0].row(NEW) is not None and known[1].row(NEW) is None
 
 
 def test_without_the_folder_of_the_model_that_is_served_one_can_go_back(settings):
     made = refresh(settings, learn=lambda model, _: shaken(model))
-    shutil.rmtree(Generations.of(settings).folder / made.model)
+    shutil.rmtree(ModelRegistry.of(settings).folder / made.model)
     with pytest.raises(IncompatibleModel, match="refresh --back"):
         Matcher.load(settings)
     assert back(settings)[0] == made.model
-    assert len(Matcher.load(settings).crowd()) > JOINED - CONSENTING
+    assert len(Matcher.load(settings).snapshot()) > JOINED - CONSENTING

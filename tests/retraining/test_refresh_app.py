@@ -65,7 +65,7 @@ def test_the_command_tries_without_switching(environment, monkeypatch):
     planted(monkeypatch, 3.0)
     bad = CliRunner().invoke(app, ["refresh", "--dry-run"])
     assert bad.exit_code == 1 and "the model before is served on" in bad.stderr
-    assert not (environment.generations / "refused").exists()
+    assert not (environment.registry_folder / "refused").exists()
 
 
 def test_the_command_says_why_a_model_was_refused(environment, monkeypatch):

@@ -12,7 +12,7 @@ from pathlib import Path
 from learning import by_model
 
 from twotower.community import Community
-from twotower.community.registry import Generations
+from twotower.community.registry import ModelRegistry
 from twotower.matching.matcher import Matcher
 
 ROUNDS = 20
@@ -94,7 +94,7 @@ def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(
             assert by_model(settings)[name] == everyone, "the served model lacks somebody's vectors"
             community.close()
             matcher = Matcher.load(settings)
-            assert matcher.version == name and len(matcher.crowd()) == everyone
+            assert matcher.version == name and len(matcher.snapshot()) == everyone
             matcher.community.close()
         assert finished < ROUNDS
         say(ROUNDS + 1)
@@ -102,9 +102,9 @@ def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(
     finally:
         program.stdin.close()
         program.wait(30)
-    generations = Generations.of(settings)
+    registry = ModelRegistry.of(settings)
     community = Community.open(settings.community, model_version="")
     served = community.active()
-    assert set(generations.names()) == {served, generations.before(served)}
-    assert set(by_model(settings)) == {served, generations.before(served)}
-    assert not generations.work.exists()
+    assert set(registry.names()) == {served, registry.before(served)}
+    assert set(by_model(settings)) == {served, registry.before(served)}
+    assert not registry.work.exists()

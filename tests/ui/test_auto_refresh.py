@@ -83,7 +83,7 @@ def drawn_list() -> None:
 
 def test_a_list_stands_where_the_community_goes_away_while_it_is_compared(monkeypatch):
     class Going(Store):
-        def crowd(self) -> None:
+        def snapshot(self) -> None:
             self.asked += 1
             raise CommunityError("away")
 

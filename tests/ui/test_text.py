@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from twotower.community import Crowd
+from twotower.community import MemberSnapshot
 from twotower.core.domain import Coverage
 from twotower.ui import text
 
@@ -90,7 +90,9 @@ def test_a_turn_of_the_vector_is_said_in_words(cosine, said):
 
 
 def test_company_says_how_many_are_no_real_people():
-    told = [text.company(Crowd(1, (), total=2, total_invented=count)) for count in (2, 1, 0)]
+    told = [
+        text.company(MemberSnapshot(1, (), total=2, total_synthetic=count)) for count in (2, 1, 0)
+    ]
     assert told[0].startswith("Everyone here is invented")
     assert told[1].startswith("1 of them are invented") and told[2] == ""
 

@@ -16,7 +16,7 @@ from twotower.core.files import atomic_write
 from twotower.core.settings import Settings
 
 if TYPE_CHECKING:
-    from twotower.community import Community, Owned
+    from twotower.community import Community, MemberRecord
     from twotower.matching.matcher import Matcher
     from twotower.model.portrait import Portrait
 
@@ -87,7 +87,7 @@ def import_(
     After an interruption the same call goes on, and who has left is not brought back. A line that
     can't be stored is told by its number and left out.
     """
-    from twotower.community.bulk_import import bring_in
+    from twotower.community.bulk_import import import_members
 
     if not (findable or training):
         raise typer.TyperException(
@@ -98,7 +98,7 @@ def import_(
     writable(codes)
     codes.parent.mkdir(parents=True, exist_ok=True)
     with Progress() as tell, _matcher(tell) as matcher:
-        intake = bring_in(
+        intake = import_members(
             matcher, profiles, codes=codes, findable=findable, training=training, tell=tell
         )
     for where, why in intake.refused[:20]:
@@ -147,7 +147,7 @@ def join(
         pool = membership.showable(matcher, portrait)[:show] if findable else ()
         shown = tuple(artist_key(artist.name) for artist in pool)
         joined = membership.join(
-            matcher, portrait, membership.Wish(name, shown, findable, training)
+            matcher, portrait, membership.JoinRequest(name, shown, findable, training)
         )
     artists = [artist for artist, _ in joined.listener.artists]
     if json:
@@ -192,7 +192,7 @@ def update(
             raise UnknownCode(membership.NOBODY)
         portrait = matcher.portrait(person) if person is not None else None
         found = before.findable if findable is None else findable
-        wish = membership.Wish(
+        request = membership.JoinRequest(
             before.listener.name if name is None else name,
             _shown(matcher, before, portrait, show) if found else (),
             found,
@@ -200,9 +200,9 @@ def update(
         )
         if not found and (name is not None or show is not None):
             raise typer.TyperException("nobody finds you: --name and --show go with --findable")
-        if found and not wish.name:
+        if found and not request.name:
             raise typer.TyperException("who is found needs a pseudonym: --name")
-        now = membership.update(matcher, code, portrait, wish)
+        now = membership.update(matcher, code, portrait, request)
     artists = [artist for artist, _ in now.listener.artists]
     if json:
         show_json(
@@ -387,7 +387,7 @@ def _opened() -> "Iterator[Community]":
 
 
 def _shown(
-    matcher: "Matcher", before: "Owned", portrait: "Portrait | None", show: int | None
+    matcher: "Matcher", before: "MemberRecord", portrait: "Portrait | None", show: int | None
 ) -> tuple[str, ...]:
     """Keys of the artists to show: those shown before, or the `show` most played."""
     from twotower.community import membership

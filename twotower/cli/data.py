@@ -94,8 +94,8 @@ def map_fit(
         if vectors is not None:
             ids, points = _read_vectors(vectors)
         else:
-            crowd = load_matcher(tell).crowd()
-            ids, points = tuple(crowd.ids), crowd.candidate.__array__()
+            snapshot = load_matcher(tell).snapshot()
+            ids, points = tuple(snapshot.ids), snapshot.candidate.__array__()
         if len(ids) < 3:
             raise MissingData(f"{len(ids)} listeners make no map: at least 3 are needed")
         places = projection.fit_map(points, seed=seed, progress=tell)

@@ -129,12 +129,12 @@ def _loaded(settings: Settings) -> Iterator[Finding]:
     yield Finding("Model", "good", said)
     where = _without_password(settings.community)
     try:
-        crowd = Matcher.load(settings).crowd()
+        snapshot = Matcher.load(settings).snapshot()
     except TwoTowerError as error:
         yield Finding("Community", "problem", _without_password(str(error)))
         return
-    people = crowd.total - crowd.total_invented
-    said = f"{crowd.total:,} listeners, {people:,} of them people, in {where}"
+    people = snapshot.total - snapshot.total_synthetic
+    said = f"{snapshot.total:,} listeners, {people:,} of them people, in {where}"
     yield Finding("Community", "good", said)
 
 

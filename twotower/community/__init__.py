@@ -4,19 +4,19 @@ Each change is one transaction and takes the next number `seq`, so another proce
 something changed by reading one number, and reads only what came after the last it knows.
 """
 
-from twotower.community.records import Member, Owned, Placed, Removal, new_id
+from twotower.community.records import Deletion, Member, MemberRecord, ModelVectors, new_id
 from twotower.community.schema import SCHEMA
-from twotower.community.snapshot import Crowd, Found
+from twotower.community.snapshot import Candidates, MemberSnapshot
 from twotower.community.store import Community
 
 __all__ = [
     "SCHEMA",
+    "Candidates",
     "Community",
-    "Crowd",
-    "Found",
+    "Deletion",
     "Member",
-    "Owned",
-    "Placed",
-    "Removal",
+    "MemberRecord",
+    "MemberSnapshot",
+    "ModelVectors",
     "new_id",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from twotower.community import membership
-from twotower.community.membership import Wish, suggest_name
+from twotower.community.membership import JoinRequest, suggest_name
 from twotower.core.domain import Profile
 from twotower.core.errors import (
     BadName,
@@ -34,7 +34,7 @@ BEGINNING = b'{"id": "'  # of a line of codes
 
 
 @dataclass
-class Intake:
+class ImportResult:
     """What became of the lines of a file."""
 
     joined: int = 0
@@ -49,7 +49,7 @@ class Intake:
             self.refused.append((line, why))
 
 
-def bring_in(
+def import_members(
     matcher: Matcher,
     path: Path,
     *,
@@ -57,13 +57,13 @@ def bring_in(
     findable: bool,
     training: bool,
     tell: Callable[[float, str], None],
-) -> Intake:
+) -> ImportResult:
     """Let each line's listener join; the return codes are added to the file `codes` beforehand.
 
     A listener's id here follows from the line's id, so the same call goes on where another one
     was broken off, and who has left since is not brought back.
     """
-    intake, community = Intake(), matcher.community
+    intake, community = ImportResult(), matcher.community
     size, mark = max(path.stat().st_size, 1), community.id
     with _adding_to(codes) as keep:
         for number, done, line in _lines(path):
@@ -84,8 +84,8 @@ def bring_in(
                 code = membership.new_code()
                 # in the file before the row is stored: nobody is ever in without a way out
                 keep(profile.id, code)
-                wish = Wish("", shown, findable, training)
-                _join(matcher, portrait, wish, id, code)
+                request = JoinRequest("", shown, findable, training)
+                _join(matcher, portrait, request, id, code)
             except (BadProfile, BadName, EmptyProfile, MayNotJoin) as error:
                 intake.refuse(number, str(error))
             else:
@@ -93,12 +93,12 @@ def bring_in(
     return intake
 
 
-def _join(matcher: Matcher, portrait: Portrait, wish: Wish, id: str, code: str) -> None:
+def _join(matcher: Matcher, portrait: Portrait, request: JoinRequest, id: str, code: str) -> None:
     """Join under a suggested name; another one where somebody was quicker, or it is their own."""
     for turn in range(NAMES):
-        name = suggest_name(int(id, 16) + turn, matcher.community) if wish.findable else ""
+        name = suggest_name(int(id, 16) + turn, matcher.community) if request.findable else ""
         try:
-            membership.join(matcher, portrait, replace(wish, name=name), id=id, code=code)
+            membership.join(matcher, portrait, replace(request, name=name), id=id, code=code)
             return
         except BadName:
             if turn == NAMES - 1:

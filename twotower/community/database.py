@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from twotower.community.connection import engine_for, sweep, told
-from twotower.community.scale.segment_cache import Snapshots
+from twotower.community.scale.segment_cache import SegmentCache
 from twotower.community.schema import SCHEMA, clock, create, meta, read_meta, upgrade
 from twotower.core.errors import CommunityError
 
@@ -25,7 +25,9 @@ class Database:
         self._unswept = threading.Event()
         file = self.file
         self.is_indexed = False  # whether PostgreSQL had an index of the vectors when it was opened
-        self.snapshots = None if file is None else Snapshots(file.with_name(f"{file.name}-crowd"))
+        self.snapshots = (
+            None if file is None else SegmentCache(file.with_name(f"{file.name}-crowd"))
+        )
 
     @classmethod
     def open(cls, url: str, *, community: str, wait_s: float) -> "Database":

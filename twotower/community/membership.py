@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from twotower.community import Community, Member, Owned, Removal, new_id, pseudonyms
+from twotower.community import Community, Deletion, Member, MemberRecord, new_id, pseudonyms
 from twotower.community.public_view import LISTED_ARTISTS, genre_weights, top_genres
 from twotower.core.domain import DEMO, SPOTIFY_WEB_API, SYNTHETIC, Artist, Listener, Profile
 from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
@@ -35,11 +35,11 @@ PARTS = 1000  # that the listening to the artists shown is told in
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class JoinRequest:
     """What a person wants others to see, and says yes to: nothing, unless they say so."""
 
     name: str  # pseudonym
-    shown: tuple[str, ...] = ()  # artist keys
+    visible_artists: tuple[str, ...] = ()  # artist keys
     findable: bool = False  # others may find me
     training: bool = False  # my listening may help to train
 
@@ -60,10 +60,10 @@ def suggest_name(seed: int, community: Community | None = None) -> str:
 
 
 def check_name(
-    name: str, community: Community, *, known_as: str = "", own: str | None = None
+    name: str, community: Community, *, real_name: str = "", own: str | None = None
 ) -> str:
     """`name` as it is kept; BadName says what to change. `own` may keep the name that it has."""
-    return pseudonyms.check(name, partial(community.is_named, but=own), known_as=known_as)
+    return pseudonyms.check(name, partial(community.is_named, but=own), real_name=real_name)
 
 
 # Codes
@@ -83,7 +83,7 @@ def code_hash(code: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def find(matcher: Matcher, code: str) -> Owned | None:
+def find(matcher: Matcher, code: str) -> MemberRecord | None:
     """What is known of the owner of a code; a code that nobody has and no code at all are alike."""
     return matcher.community.owned(code_hash(code))
 
@@ -102,7 +102,7 @@ NOBODY = (
 )
 
 
-def _owned(matcher: Matcher, code: str) -> Owned:
+def _owned(matcher: Matcher, code: str) -> MemberRecord:
     found = find(matcher, code)
     if found is None:
         raise UnknownCode(NOBODY)
@@ -138,13 +138,13 @@ def showable(matcher: Matcher, portrait: Portrait) -> tuple[Artist, ...]:
     return tuple(found.values())
 
 
-def shown_before(owned: Owned) -> tuple[Artist, ...]:
+def shown_before(owned: MemberRecord) -> tuple[Artist, ...]:
     """The artists that others see of a member, for changes without bringing any music."""
     return tuple(Artist(name, plays) for name, plays in owned.listener.artists)
 
 
 def preview(
-    matcher: Matcher, portrait: Portrait, wish: Wish, *, own: str | None = None
+    matcher: Matcher, portrait: Portrait, request: JoinRequest, *, own: str | None = None
 ) -> Listener:
     """Exactly what others will see, in the row of `own` where there is one.
 
@@ -152,27 +152,29 @@ def preview(
     little would be shown.
     """
     check_origin(portrait.profile)
-    name = check_name(wish.name, matcher.community, known_as=portrait.profile.name, own=own)
-    return _seen(matcher, showable(matcher, portrait), wish, name, portrait.profile.origin, own)[0]
+    name = check_name(request.name, matcher.community, real_name=portrait.profile.name, own=own)
+    return _seen(matcher, showable(matcher, portrait), request, name, portrait.profile.origin, own)[
+        0
+    ]
 
 
-def preview_of(matcher: Matcher, owned: Owned, wish: Wish) -> Listener:
+def preview_of(matcher: Matcher, owned: MemberRecord, request: JoinRequest) -> Listener:
     """The same for a member who changes choices without bringing any music."""
-    name = check_name(wish.name, matcher.community, own=owned.id)
+    name = check_name(request.name, matcher.community, own=owned.id)
     pool = shown_before(owned)
-    return _seen(matcher, pool, wish, name, owned.listener.origin, owned.id)[0]
+    return _seen(matcher, pool, request, name, owned.listener.origin, owned.id)[0]
 
 
 def _seen(
     matcher: Matcher,
     pool: Sequence[Artist],
-    wish: Wish,
+    request: JoinRequest,
     name: str,
     origin: str,
     own: str | None,
 ) -> tuple[Listener, Portrait]:
     """A member as others see it, and the portrait of just that."""
-    wanted = set(wish.shown)
+    wanted = set(request.visible_artists)
     chosen = [artist for artist in pool if artist_key(artist.name) in wanted]
     if len(chosen) < LEAST_SHOWN:
         raise MayNotJoin(
@@ -196,35 +198,37 @@ def _seen(
 
 
 def join(
-    matcher: Matcher, portrait: Portrait, wish: Wish, *, id: str = "", code: str = ""
+    matcher: Matcher, portrait: Portrait, request: JoinRequest, *, id: str = "", code: str = ""
 ) -> Joined:
     """Store what was said yes to, and give the one code by which it can be changed and removed.
 
     Who brings many in has `id` and `code` already; else both are made by chance.
     """
-    _check_consent(wish)
+    _check_consent(request)
     check_origin(portrait.profile)
     code, id = code or new_code(), id or new_id()
-    member = _member(matcher, id, portrait, None, wish)
+    member = _member(matcher, id, portrait, None, request)
     matcher.community.join(replace(member, code_hash=code_hash(code)))
     return Joined(id, code, member.listener)
 
 
-def update(matcher: Matcher, code: str, portrait: Portrait | None, wish: Wish) -> Owned:
+def update(
+    matcher: Matcher, code: str, portrait: Portrait | None, request: JoinRequest
+) -> MemberRecord:
     """Put today's profile and choices in the place of those that are stored, all at once.
 
     Without a portrait only choices change: fewer artists, another name, another answer.
     """
-    if not (wish.findable or wish.training):
+    if not (request.findable or request.training):
         raise MayNotJoin("with no to both there is nothing to keep: leave, and all is removed")
     owned = _owned(matcher, code)
     if portrait is not None:
         check_origin(portrait.profile)
-    matcher.community.update(_member(matcher, owned.id, portrait, owned, wish))
+    matcher.community.update(_member(matcher, owned.id, portrait, owned, request))
     return _owned(matcher, code)
 
 
-def leave(matcher: Matcher, code: str) -> Removal:
+def leave(matcher: Matcher, code: str) -> Deletion:
     """Remove all that is stored of the owner of a code; the receipt says what that was."""
     receipt = matcher.community.leave(_owned(matcher, code).id)
     if receipt is None:
@@ -232,8 +236,8 @@ def leave(matcher: Matcher, code: str) -> Removal:
     return receipt
 
 
-def _check_consent(wish: Wish) -> None:
-    if not (wish.findable or wish.training):
+def _check_consent(request: JoinRequest) -> None:
+    if not (request.findable or request.training):
         raise MayNotJoin(
             "you said yes to neither, so there is nothing to store, and nothing was: the app works "
             "all the same"
@@ -241,11 +245,15 @@ def _check_consent(wish: Wish) -> None:
 
 
 def _member(
-    matcher: Matcher, id: str, portrait: Portrait | None, before: Owned | None, wish: Wish
+    matcher: Matcher,
+    id: str,
+    portrait: Portrait | None,
+    before: MemberRecord | None,
+    request: JoinRequest,
 ) -> Member:
     """The row of one person; the community refuses what is neither of today nor of before."""
-    kept = _kept(matcher, id, portrait, before) if wish.training else None
-    if not wish.findable:
+    kept = _kept(matcher, id, portrait, before) if request.training else None
+    if not request.findable:
         if kept is None:
             raise MayNotJoin("there is nothing of you to train with: bring your music first")
         origin = portrait.profile.origin if portrait else before.listener.origin if before else ""
@@ -259,27 +267,29 @@ def _member(
             profile=kept,
         )
     if portrait is not None:
-        known_as, pool = portrait.profile.name, showable(matcher, portrait)
+        real_name, pool = portrait.profile.name, showable(matcher, portrait)
         origin = portrait.profile.origin
     elif before is not None:
-        known_as, pool, origin = "", shown_before(before), before.listener.origin
+        real_name, pool, origin = "", shown_before(before), before.listener.origin
     else:
         raise EmptyProfile("bring some music first: pick artists, or drop a file")
     own = before.id if before is not None else None
-    name = check_name(wish.name, matcher.community, known_as=known_as, own=own)
-    listener, seen = _seen(matcher, pool, wish, name, origin, id)
+    name = check_name(request.name, matcher.community, real_name=real_name, own=own)
+    listener, seen = _seen(matcher, pool, request, name, origin, id)
     return Member(
         listener,
         seen.user_vector,
         seen.candidate_vector,
         findable=True,
-        training=wish.training,
+        training=request.training,
         map_version=matcher.shipped.digest[:12],
         profile=kept,
     )
 
 
-def _kept(matcher: Matcher, id: str, portrait: Portrait | None, before: Owned | None) -> Profile:
+def _kept(
+    matcher: Matcher, id: str, portrait: Portrait | None, before: MemberRecord | None
+) -> Profile:
     """The profile to train with: today's, else the one that is kept already."""
     if portrait is not None:
         return to_keep(portrait.profile, id)

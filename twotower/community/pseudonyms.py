@@ -89,10 +89,10 @@ def suggest(seed: int, is_taken: IsTaken = nobody) -> str:
     return name
 
 
-def check(name: str, is_taken: IsTaken = nobody, *, known_as: str = "") -> str:
+def check(name: str, is_taken: IsTaken = nobody, *, real_name: str = "") -> str:
     """`name` as it is kept: in NFC, with single spaces; BadName where it can't be one.
 
-    `known_as` is a name by which its owner is known elsewhere, which would tell who it is.
+    `real_name` is a name by which its owner is known elsewhere, which would tell who it is.
     """
     name = unicodedata.normalize("NFC", _SPACES.sub(" ", name).strip())
     _check_characters(name)
@@ -101,7 +101,7 @@ def check(name: str, is_taken: IsTaken = nobody, *, known_as: str = "") -> str:
     mine = confusable_skeleton(name)
     if not mine:
         raise BadName("a pseudonym needs letters: write at least two")
-    if known_as.strip() and mine == confusable_skeleton(known_as):
+    if real_name.strip() and mine == confusable_skeleton(real_name):
         raise BadName(
             "that is the name that came with your music, and would tell who you are: take another"
         )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from twotower.community.database import Database, now_seq
-from twotower.community.records import Owned
+from twotower.community.records import MemberRecord
 from twotower.community.rows import listener_of, told_of
 from twotower.community.schema import clock, listeners, meta, read_meta, removals, vectors
 from twotower.core.domain import SYNTHETIC, Listener
@@ -74,7 +74,7 @@ class Asking:
     def changed_since(self, seq: int) -> bool:
         return self.seq() > seq
 
-    def epoch(self) -> tuple[int, str | None]:
+    def revision(self) -> tuple[int, str | None]:
         """(seq, the generation that is served) in one reading; None is the model that ships."""
         active = sa.select(meta.c.value).where(meta.c.key == "active").scalar_subquery()
         with self.database.read() as connection:
@@ -112,7 +112,7 @@ class Asking:
 
     # What owners ask
 
-    def owned(self, code_hash: str) -> Owned | None:
+    def owned(self, code_hash: str) -> MemberRecord | None:
         """The row whose owner has this return code."""
         with self.database.read() as connection:
             query = sa.select(listeners, vectors.c.x, vectors.c.y).select_from(
@@ -125,7 +125,7 @@ class Asking:
             row = connection.execute(query.where(listeners.c.code_hash == code_hash)).first()
         if row is None or not code_hash:
             return None
-        return Owned(
+        return MemberRecord(
             row.id,
             listener_of(row),
             row.findable,

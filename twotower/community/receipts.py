@@ -7,7 +7,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
-from twotower.community.records import Removal
+from twotower.community.records import Deletion
 from twotower.community.store import Community
 from twotower.core.errors import BadReceipt
 
@@ -35,18 +35,18 @@ class Check:
     said: tuple[str, ...]
 
 
-def stays(removal: Removal) -> tuple[str, ...]:
+def stays(removal: Deletion) -> tuple[str, ...]:
     """What leaving can't take away."""
     return (REMAINS, OTHERS, *((REMEMBERS,) if removal.was_training else ()))
 
 
-def to_json(removal: Removal) -> dict[str, Any]:
+def to_json(removal: Deletion) -> dict[str, Any]:
     """The receipt, to be kept as a file."""
     told = asdict(removal) | {"removed": dict(removal.removed)}
     return {"receipt": FORMAT, **told, "stays": list(stays(removal)), "digest": removal.digest}
 
 
-def in_short(removal: Removal) -> str:
+def in_short(removal: Deletion) -> str:
     """What was removed, as in "1 listener, 2 vectors"."""
     return ", ".join(
         f"{count} {_ONE.get(what, what) if count == 1 else what}"
@@ -55,7 +55,7 @@ def in_short(removal: Removal) -> str:
     )
 
 
-def in_words(removal: Removal) -> str:
+def in_words(removal: Deletion) -> str:
     """The receipt, a line for each thing it says."""
     return "\n".join(
         (
@@ -66,7 +66,7 @@ def in_words(removal: Removal) -> str:
     )
 
 
-def read(text: str) -> tuple[Removal, str]:
+def read(text: str) -> tuple[Deletion, str]:
     """(what was removed, the digest that the receipt bears); BadReceipt where it is none."""
     if len(text) > MOST_CHARS:
         raise BadReceipt("this is too long to be a receipt: give the file that leaving wrote")
@@ -91,10 +91,10 @@ def read(text: str) -> tuple[Removal, str]:
     if wrong:
         raise BadReceipt(f"the receipt lacks {', '.join(wrong)}: take the file as leaving gave it")
     digest = given["digest"]
-    return Removal(**{key: given[key] for key in kinds if key != "digest"}), digest
+    return Deletion(**{key: given[key] for key in kinds if key != "digest"}), digest
 
 
-def verify(removal: Removal, digest: str, community: Community) -> Check:
+def verify(removal: Deletion, digest: str, community: Community) -> Check:
     """Hold a receipt against what the community keeps of it, and look for what should be gone."""
     if removal.digest != digest:
         return Check(False, ("the receipt was changed: its digest is not that of what it says",))
@@ -128,7 +128,7 @@ def _beside(file: Path) -> Iterator[Path]:
         yield from (p for p in sorted(path.rglob("*")) if p.is_file()) if path.is_dir() else (path,)
 
 
-def _remains(path: Path, removal: Removal) -> bool:
+def _remains(path: Path, removal: Deletion) -> bool:
     """Whether the id stands there as anything but the record of the removal.
 
     An entry of an index is no sign: it holds the id and a number, as that of the removal does.
@@ -147,6 +147,6 @@ def _remains(path: Path, removal: Removal) -> bool:
     return False
 
 
-def dumps(removal: Removal) -> str:
+def dumps(removal: Deletion) -> str:
     """The receipt as the text of a file, in ASCII."""
     return json.dumps(to_json(removal), indent=2) + "\n"

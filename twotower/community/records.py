@@ -31,7 +31,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Placed:
+class ModelVectors:
     """The vectors that one model gives a listener, and the place on its map."""
 
     id: str
@@ -42,7 +42,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class MemberRecord:
     """What the owner of a row is told of it."""
 
     id: str
@@ -55,7 +55,7 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class Deletion:
     """What was removed when one left."""
 
     id: str

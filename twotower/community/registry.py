@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from twotower.community import Community, Placed
+from twotower.community import Community, ModelVectors
 from twotower.community.queries import batched
 from twotower.core.errors import CommunityError, IncompatibleModel
 from twotower.core.settings import Settings
@@ -29,15 +29,15 @@ BATCH = 512  # listeners embedded and stored at once
 
 
 @dataclass(frozen=True)
-class Generations:
-    """The folder with all generations of one community; `assets` is the one before all others."""
+class ModelRegistry:
+    """The folder with all registry of one community; `assets` is the one before all others."""
 
     folder: Path
     assets: Path
 
     @classmethod
-    def of(cls, settings: Settings) -> "Generations":
-        return cls(settings.generations, settings.assets)
+    def of(cls, settings: Settings) -> "ModelRegistry":
+        return cls(settings.registry_folder, settings.assets)
 
     def at(self, name: str | None) -> Path:
         """The folder of a generation; IncompatibleModel where it isn't there."""
@@ -156,21 +156,21 @@ def embed_missing(
 ) -> int:
     """Embed everyone who has no vectors of this model; gives how many that were.
 
-    Where they are `placed`, those who can be found get a place too, among the crowd that there is.
+    If `placed`, those who can be found get a place on the current map, too.
     """
-    crowd, since = community.crowd(), community.seq()
+    snapshot, since = community.snapshot(), community.seq()
     done = 0
     for batch in batched(community.to_embed(embedder.version), BATCH):
         profiles = [profile for _, profile in batch]
         users, candidates = embedder.embed(profiles, "user"), embedder.embed(profiles, "candidate")
-        places = place_all(users, crowd.candidate, crowd.places) if len(crowd) else None
+        places = place_all(users, snapshot.candidate, snapshot.places) if len(snapshot) else None
         rows = []
         findable = community.findable([id for id, _ in batch]) if placed else ()
         for at, (id, _) in enumerate(batch):
             place = None
             if places is not None and id in findable and np.isfinite(places[at]).all():
                 place = (float(places[at, 0]), float(places[at, 1]))
-            rows.append(Placed(id, users[at], candidates[at], place, map_version))
+            rows.append(ModelVectors(id, users[at], candidates[at], place, map_version))
         community.put_vectors(embedder.version, rows, since=since)
         done += len(rows)
     return done
@@ -183,5 +183,5 @@ def catch_up(community: Community, embedder: Embedder, mark: str) -> int:
     """
     if next(iter(community.to_embed(embedder.version)), None) is None:
         return 0
-    now = community.of_model(embedder.version)  # of its own: its crowd lacks them
+    now = community.of_model(embedder.version)  # of its own: its snapshot lacks them
     return embed_missing(now, embedder, placed=True, map_version=mark)

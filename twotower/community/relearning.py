@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from twotower.community.database import Database, next_seq
 from twotower.community.queries import AT_ONCE, batched
-from twotower.community.records import Placed, new_id
+from twotower.community.records import ModelVectors, new_id
 from twotower.community.rows import Row, kept_in, shown_in, vectors_of
 from twotower.community.schema import epoch_key, listeners, read_meta, vectors, write_meta
 from twotower.core.domain import Profile
@@ -55,7 +55,7 @@ class Relearning:
             last = rows[-1].id
 
     def put_vectors(
-        self, model_version: str, placed: Iterable[Placed], *, since: int | None = None
+        self, model_version: str, placed: Iterable[ModelVectors], *, since: int | None = None
     ) -> int:
         """Store what a model gives these listeners beside the rest; gives how many it is.
 
@@ -84,7 +84,7 @@ class Relearning:
                     connection.execute(sa.insert(vectors), rows)
                 moved: list[int] = []
                 if model_version == served(connection):
-                    for row in rows:  # so that a crowd which is served learns of just these
+                    for row in rows:  # so that a snapshot which is served learns of just these
                         moved.append(here[row["id"]].seq)
                         mine = sa.update(listeners).where(listeners.c.id == row["id"])
                         connection.execute(mine.values(seq=next_seq(connection)))

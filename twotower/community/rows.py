@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from twotower.community.records import Member, Placed
+from twotower.community.records import Member, ModelVectors
 from twotower.community.schema import lot_of
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile
 from twotower.core.errors import CommunityError
@@ -58,13 +58,13 @@ def rows_of(member: Member, model_version: str) -> tuple[Row, Row]:
         "created": when,
         "updated": when,
     }
-    placed = Placed(
+    placed = ModelVectors(
         who.id, member.user_vector, member.candidate_vector, who.place, member.map_version
     )
     return listener, vectors_of(placed, model_version, findable=member.findable)
 
 
-def vectors_of(placed: Placed, model_version: str, *, findable: bool) -> Row:
+def vectors_of(placed: ModelVectors, model_version: str, *, findable: bool) -> Row:
     """Columns of vectors; a ValueError unless both are finite unit vectors of one length."""
     user, candidate = (_unit(vector, placed.id) for vector in (placed.user, placed.candidate))
     if len(user) != len(candidate):

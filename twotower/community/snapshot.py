@@ -1,8 +1,8 @@
 """Everyone who can be found, as arrays that are cheap to keep up to date.
 
-A crowd lies in segments, each of them some thousands of listeners in the order in which they last
-changed. A change makes a new crowd that shares all segments but those which it touches, so whoever
-holds the old one keeps it whole.
+A snapshot is a list of segments, each of them some thousands of listeners in the order of their
+last change. A change makes a new snapshot that shares all segments except those it touches, so
+an older snapshot stays valid.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,19 +17,19 @@ from twotower.retrieval.topk import Stacked, top_k
 
 SEGMENT = 1 << 16  # listeners of a full segment
 LEAST_ROOM = 256  # rows of the smallest array that can take in more
-COLUMNS = ("seqs", "ids", "user", "candidate", "places", "invented")
+COLUMNS = ("seqs", "ids", "user", "candidate", "places", "synthetic")
 
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Some of a crowd by rising seq; row i of all arrays is one listener. They can't be written."""
+    """Part of a snapshot by rising seq; row i of each array is one listener. Read-only arrays."""
 
     seqs: np.ndarray  # (n,) int64, the last change of each
     ids: np.ndarray  # (n,) bytes, UTF-8
     user: np.ndarray  # (n, D) float32, unit
     candidate: np.ndarray  # (n, D) float32, unit
     places: np.ndarray  # (n, 2) float32, NaN for one without a place
-    invented: np.ndarray  # (n,) bool
+    synthetic: np.ndarray  # (n,) bool
 
     def __post_init__(self) -> None:
         for name in COLUMNS:
@@ -55,8 +55,8 @@ class Segment:
         return Segment(**{name: getattr(self, name)[rows] for name in COLUMNS})
 
 
-class Tail:
-    """The last segment of a crowd, with room behind it for who joins next.
+class AppendBuffer:
+    """The last segment of a snapshot, with room behind it for who joins next.
 
     What is written behind a segment is no part of it, so that segments which were given before
     stay as they are. Used by one thread at a time.
@@ -89,7 +89,7 @@ class Tail:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Candidates:
     """The nearest to a vector, nearest first; row i of all is one listener."""
 
     ids: tuple[str, ...]
@@ -97,11 +97,11 @@ class Found:
     candidate: np.ndarray  # (K, D) float32, unit
     places: np.ndarray  # (K, 2) float32, NaN for one without a place
 
-    def without(self, id: str | None) -> "Found":
+    def without(self, id: str | None) -> "Candidates":
         if id not in self.ids:
             return self
         rows = np.array([at for at, each in enumerate(self.ids) if each != id], np.int64)
-        return Found(
+        return Candidates(
             tuple(self.ids[row] for row in rows),
             self.user[rows],
             self.candidate[rows],
@@ -110,7 +110,7 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class Crowd:
+class MemberSnapshot:
     """Everyone who can be found, or a sample of them where those are too many to hold.
 
     In the order in which they last changed.
@@ -119,7 +119,7 @@ class Crowd:
     seq: int  # the last change that is in it
     segments: tuple[Segment, ...]
     total: int  # listeners who can be found; in a sample as of a short time ago
-    total_invented: int  # of them
+    total_synthetic: int  # of them
     is_whole: bool = True  # else a sample
 
     @classmethod
@@ -130,12 +130,12 @@ class Crowd:
         user: np.ndarray,
         candidate: np.ndarray,
         places: np.ndarray,
-        invented: np.ndarray,
-    ) -> "Crowd":
-        """A crowd of arrays whose row i is ids[i]."""
+        synthetic: np.ndarray,
+    ) -> "MemberSnapshot":
+        """A snapshot of arrays whose row i is ids[i]."""
         seqs = np.arange(seq - len(ids) + 1, seq + 1)
-        one = Segment(seqs, encoded(ids), user, candidate, places, invented)
-        return cls(seq, (one,), len(ids), int(invented.sum()))
+        one = Segment(seqs, encoded(ids), user, candidate, places, synthetic)
+        return cls(seq, (one,), len(ids), int(synthetic.sum()))
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -169,9 +169,9 @@ class Crowd:
         return self._joined([segment.seqs for segment in self.segments], (0,), np.int64)
 
     @cached_property
-    def invented(self) -> np.ndarray:
+    def synthetic(self) -> np.ndarray:
         """(N,)"""
-        return self._joined([segment.invented for segment in self.segments], (0,), np.bool_)
+        return self._joined([segment.synthetic for segment in self.segments], (0,), np.bool_)
 
     def row_of(self, id: str) -> int | None:
         (row,) = self.rows_of([id])
@@ -185,7 +185,7 @@ class Crowd:
             rows = np.where(here >= 0, here + start, rows)
         return rows
 
-    def nearest(self, vector: np.ndarray, count: int, *, placed: bool = False) -> Found:
+    def nearest(self, vector: np.ndarray, count: int, *, placed: bool = False) -> Candidates:
         """Those whose candidate vectors are nearest to one unit vector (D,), of these rows.
 
         Of equally near ones who changed first; `placed` leaves out who has no place.
@@ -196,7 +196,7 @@ class Crowd:
             rows, _ = top_k(self.candidate, vector, count, mask=mask)
         places = Stacked([each.places for each in self.segments] or [np.zeros((0, 2), np.float32)])
         ids = tuple(self.ids[row] for row in rows)
-        return Found(ids, self.user[rows], self.candidate[rows], places[rows])
+        return Candidates(ids, self.user[rows], self.candidate[rows], places[rows])
 
     def _stacked(self, of: Callable[[Segment], np.ndarray]) -> Stacked:
         return Stacked([of(each) for each in self.segments] or [np.zeros((0, 0), np.float32)])
@@ -211,7 +211,7 @@ class Crowd:
 
 
 class Ids(Sequence[str]):
-    """The ids of a crowd; kept as bytes, each a text again when it is asked for."""
+    """The ids of a snapshot; kept as bytes, each a text again when it is asked for."""
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -249,19 +249,19 @@ def encoded(ids: Sequence[str]) -> np.ndarray:
     return np.array([id.encode("utf-8", "surrogatepass") for id in ids], np.bytes_)
 
 
-class Totals(NamedTuple):
+class MemberCounts(NamedTuple):
     """How many can be found."""
 
     listeners: int
-    invented: int
+    synthetic: int
 
 
-class Growing:
-    """The crowd of one reader, made anew or brought up to date. Used by one thread at a time."""
+class SnapshotBuilder:
+    """The snapshot of one reader, made anew or brought up to date. Used by one thread at a time."""
 
     def __init__(self) -> None:
         self._segments: list[Segment] = []
-        self._tail: Tail | None = None
+        self._tail: AppendBuffer | None = None
 
     def add(self, segment: Segment) -> None:
         """A segment behind the others."""
@@ -286,12 +286,14 @@ class Growing:
             self._segments.append(new)
             return
         if self._tail is None or self._tail.segment is not last:
-            self._tail = Tail(last)
+            self._tail = AppendBuffer(last)
         self._segments[-1] = self._tail.take_in(new)
 
-    def crowd(self, seq: int, of: "Totals | None" = None) -> Crowd:
+    def snapshot(self, seq: int, of: "MemberCounts | None" = None) -> MemberSnapshot:
         """What is held now, and of how many where that is a sample."""
         segments = tuple(self._segments)
-        mine = Totals(sum(map(len, segments)), sum(int(each.invented.sum()) for each in segments))
+        mine = MemberCounts(
+            sum(map(len, segments)), sum(int(each.synthetic.sum()) for each in segments)
+        )
         total = mine if of is None or of.listeners < mine.listeners else of
-        return Crowd(seq, segments, *total, is_whole=of is None)
+        return MemberSnapshot(seq, segments, *total, is_whole=of is None)

@@ -8,18 +8,18 @@ from sqlalchemy.exc import IntegrityError
 
 from twotower.community.database import Database, next_seq
 from twotower.community.queries import Asking, batched
-from twotower.community.records import Member, Removal, new_id
+from twotower.community.records import Deletion, Member, new_id
 from twotower.community.relearning import Relearning
 from twotower.community.rows import Row, digest_of, now, rows_of
 from twotower.community.scale import hnsw
 from twotower.community.schema import listeners, read_meta, removals, vectors, write_meta
-from twotower.community.snapshot import Crowd, Found
-from twotower.community.sync import CrowdReader
+from twotower.community.snapshot import Candidates, MemberSnapshot
+from twotower.community.sync import SnapshotLoader
 from twotower.core.domain import SYNTHETIC
 from twotower.core.errors import BadName, CommunityError
 from twotower.core.names import TAKEN, confusable_skeleton
 
-SAMPLE = 30_000  # listeners of a crowd that is too many to hold, about
+SAMPLE = 30_000  # listeners of a snapshot that is too many to hold, about
 SEEDED = 5000  # invented listeners written at a time
 
 
@@ -33,11 +33,11 @@ class Community(Asking, Relearning):
     def __init__(
         self, database: Database, *, model_version: str, sample: int | None = SAMPLE
     ) -> None:
-        """Where PostgreSQL has an index of the vectors, its crowd is a `sample` of so many."""
+        """Where PostgreSQL has an index of the vectors, its snapshot is a `sample` of so many."""
         self.model_version = model_version
         self.database = database
         self._sample = sample
-        self._reader = CrowdReader(database, model_version, sample if self.is_indexed else None)
+        self._reader = SnapshotLoader(database, model_version, sample if self.is_indexed else None)
 
     @classmethod
     def open(
@@ -45,7 +45,7 @@ class Community(Asking, Relearning):
     ) -> "Community":
         """The community at a database URL, made empty where there is none.
 
-        Vectors of another `model_version` stay in the database and are never in the crowd. A
+        Vectors of another `model_version` stay in the database and are never in the snapshot. A
         writer waits `wait_s` seconds for another one. A damaged SQLite file is renamed, never
         written over, and the CommunityError says to what.
         """
@@ -58,7 +58,7 @@ class Community(Asking, Relearning):
 
     @property
     def is_indexed(self) -> bool:
-        """Whether the nearest are found by an index, and the crowd may be a sample."""
+        """Whether the nearest are found by an index, and the snapshot may be a sample."""
         return self.database.is_indexed and self._sample is not None
 
     @property
@@ -124,7 +124,7 @@ class Community(Asking, Relearning):
         self.database.sweep()
         return seq
 
-    def leave(self, id: str) -> Removal | None:
+    def leave(self, id: str) -> Deletion | None:
         """Remove one listener with all that is stored of them; None where there was none.
 
         What it gives holds against what the community keeps: the id, when, and a digest.
@@ -140,7 +140,7 @@ class Community(Asking, Relearning):
             seq = next_seq(connection)
             connection.execute(sa.delete(vectors).where(placed))
             connection.execute(sa.delete(listeners).where(theirs))
-            removal = Removal(
+            removal = Deletion(
                 id=id,
                 seq=seq,
                 at=now(),
@@ -256,22 +256,27 @@ class Community(Asking, Relearning):
         return dim
 
     def nearest(
-        self, vector: np.ndarray, count: int, *, placed: bool = False, crowd: Crowd | None = None
-    ) -> Found:
+        self,
+        vector: np.ndarray,
+        count: int,
+        *,
+        placed: bool = False,
+        snapshot: MemberSnapshot | None = None,
+    ) -> Candidates:
         """Those who can be found whose candidate vectors are nearest to a unit vector (D,).
 
-        Of the `crowd` that one has, else as of now; where that is a sample, by the index of all,
+        Of the `snapshot` that one has, else as of now; where that is a sample, by the index of all,
         which may miss one now and then. `placed` leaves out who has no place on the map.
         """
-        among = self.crowd() if crowd is None else crowd
+        among = self.snapshot() if snapshot is None else snapshot
         if self.is_indexed and not among.is_whole:
             with self.database.read() as connection:
                 return hnsw.nearest(connection, self.model_version, vector, count, placed)
         return among.nearest(vector, count, placed=placed)
 
-    def crowd(self) -> Crowd:
+    def snapshot(self) -> MemberSnapshot:
         """Everyone who can be found, as of now; the same object until something changes."""
-        return self._reader.crowd()
+        return self._reader.snapshot()
 
     def _check_length(self, connection: sa.Connection, placed: Row) -> None:
         stored = connection.scalar(

@@ -39,7 +39,7 @@ class Settings:
         return self.assets / "model"
 
     @property
-    def generations(self) -> Path:
+    def registry_folder(self) -> Path:
         """Folder of the models that were retrained on this community."""
         if self.models is not None:
             return self.models

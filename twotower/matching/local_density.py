@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from twotower.community import Community, Crowd
+from twotower.community import Community, MemberSnapshot
 from twotower.core.domain import Listener
 from twotower.core.names import artist_key
 from twotower.retrieval.similarity import NEAREST, Listening, ListeningReader, People, similarity
@@ -28,7 +28,7 @@ class _Near:
 
 @dataclass(frozen=True, eq=False)
 class _Sample:
-    seq: int  # of the crowd that it was taken from
+    seq: int  # of the snapshot that it was taken from
     ids: tuple[str, ...]
     row_of: dict[str, int]
     people: People
@@ -37,10 +37,10 @@ class _Sample:
 
 
 class Surroundings:
-    """What the ranking needs of a crowd beside its vectors. Safe to share between threads.
+    """What the ranking needs of a snapshot beside its vectors. Safe to share between threads.
 
-    Nobody who has left is in it: when the crowd changes, all that rests on who left or changed is
-    worked out anew, and who came is looked at beside what was known.
+    When the snapshot changes, all that depends on listeners who left or changed is computed again;
+    new listeners are compared with what is known. Nothing of a listener who left remains.
     """
 
     def __init__(
@@ -51,21 +51,23 @@ class Surroundings:
         self._lock = threading.Lock()
         self._sample: _Sample | None = None
 
-    def ready(self, crowd: Crowd) -> None:
-        """Read what is needed of a crowd before somebody waits for it."""
-        self._of(crowd)
+    def ready(self, snapshot: MemberSnapshot) -> None:
+        """Read what is needed of a snapshot before somebody waits for it."""
+        self._of(snapshot)
 
-    def listening_of(self, crowd: Crowd, ids: Sequence[str]) -> Listening:
+    def listening_of(self, snapshot: MemberSnapshot, ids: Sequence[str]) -> Listening:
         """What these listeners play, of what others may see."""
-        sample = self._of(crowd)
+        sample = self._of(snapshot)
         places = [sample.row_of.get(id, -1) for id in ids]
         if all(place >= 0 for place in places):
             return sample.people.listening.take(places)
         return self._read(ids)
 
-    def nearness_of(self, crowd: Crowd, ids: Sequence[str], people: People) -> np.ndarray:
+    def nearness_of(
+        self, snapshot: MemberSnapshot, ids: Sequence[str], people: People
+    ) -> np.ndarray:
         """(n,) mean similarity of each listener to the nearest ten of the sample."""
-        sample = self._of(crowd)
+        sample = self._of(snapshot)
         if len(sample.told) > MOST_TOLD:
             sample.told.clear()
         known = [sample.told.get(id) for id in ids]
@@ -88,34 +90,34 @@ class Surroundings:
         best = [near.scores if near is not None else () for near in known]
         return np.array([sum(each) / len(each) if each else 0.0 for each in best])
 
-    def _of(self, crowd: Crowd) -> _Sample:
+    def _of(self, snapshot: MemberSnapshot) -> _Sample:
         sample = self._sample
-        if sample is not None and sample.seq == crowd.seq:
+        if sample is not None and sample.seq == snapshot.seq:
             return sample
         with self._lock:
-            if self._sample is None or self._sample.seq != crowd.seq:
-                self._sample = self._taken(crowd, self._sample)
+            if self._sample is None or self._sample.seq != snapshot.seq:
+                self._sample = self._taken(snapshot, self._sample)
             return self._sample
 
-    def _taken(self, crowd: Crowd, before: _Sample | None) -> _Sample:
+    def _taken(self, snapshot: MemberSnapshot, before: _Sample | None) -> _Sample:
         """Everyone, or as many as count; who was in the sample and is unchanged stays in it."""
-        if before is not None and not (before.ids and len(crowd)):
+        if before is not None and not (before.ids and len(snapshot)):
             before = None  # of nobody the width of vectors isn't known
         if before is None:
             stay, where = np.zeros(0, np.int64), np.zeros(0, np.int64)
         else:
-            where = crowd.rows_of(before.ids)
+            where = snapshot.rows_of(before.ids)
             same = where >= 0
-            same[same] = crowd.seqs[where[same]] <= before.seq
+            same[same] = snapshot.seqs[where[same]] <= before.seq
             stay = np.flatnonzero(same)[: self._most]
             where = where[stay]
         more = np.zeros(0, np.int64)
-        if len(stay) < min(self._most, len(crowd)):
-            more = np.setdiff1d(np.arange(len(crowd)), where)
+        if len(stay) < min(self._most, len(snapshot)):
+            more = np.setdiff1d(np.arange(len(snapshot)), where)
             if len(more) > self._most - len(stay):
                 more = np.random.default_rng(0).permutation(more)[: self._most - len(stay)]
-        new = tuple(crowd.ids[row] for row in more)
-        people = People(crowd.user[more], crowd.candidate[more], self._read(new))
+        new = tuple(snapshot.ids[row] for row in more)
+        people = People(snapshot.user[more], snapshot.candidate[more], self._read(new))
         ids, added, told = new, new, dict[str, _Near]()
         if before is not None:
             kept = before.people if len(stay) == len(before.ids) else before.people.take(stay)
@@ -125,9 +127,9 @@ class Surroundings:
             gone = set(before.ids).difference(ids).union(new)
             if len(added) <= MANY and len(gone) <= MANY:
                 known = dict(before.told)  # others may add to it meanwhile
-                rows = crowd.rows_of(tuple(known))
+                rows = snapshot.rows_of(tuple(known))
                 there = rows >= 0
-                there[there] = crowd.seqs[rows[there]] <= before.seq
+                there[there] = snapshot.seqs[rows[there]] <= before.seq
                 told = {
                     id: near
                     for (id, near), same in zip(known.items(), there, strict=True)
@@ -135,7 +137,9 @@ class Surroundings:
                 }
         if not told:
             added = ()
-        return _Sample(crowd.seq, ids, {id: row for row, id in enumerate(ids)}, people, added, told)
+        return _Sample(
+            snapshot.seq, ids, {id: row for row, id in enumerate(ids)}, people, added, told
+        )
 
     def _read(self, ids: Sequence[str]) -> Listening:
         """Of who has just left there are no artists."""

@@ -8,8 +8,8 @@ import torch
 
 from twotower.bundle.demos import DEMOS
 from twotower.bundle.shipped import Shipped
-from twotower.community import Community, Crowd
-from twotower.community.registry import Generations, catch_up
+from twotower.community import Community, MemberSnapshot
+from twotower.community.registry import ModelRegistry, catch_up
 from twotower.core.domain import Area, Listener, Neighbour, Profile
 from twotower.core.errors import CommunityError
 from twotower.core.names import artist_key, confusable_skeleton
@@ -33,10 +33,10 @@ class Matcher:
         community: Community,
         shipped: Shipped,
         *,
-        generation: str | None = None,
+        model_name: str | None = None,
     ) -> None:
         self.embedder, self.community, self.shipped = embedder, community, shipped
-        self.generation = generation  # None is what ships
+        self.model_name = model_name  # None is what ships
         self.reader = embedder.reader
         self.around = Surroundings(community, self.reader)
 
@@ -51,21 +51,21 @@ class Matcher:
         torch.set_num_threads(1)
         opened = Community.open(settings.community, model_version="")
         try:
-            generation = opened.active()
-            generations = Generations.of(settings)
-            folder = generations.at(generation)
+            model_name = opened.active()
+            registry = ModelRegistry.of(settings)
+            folder = registry.at(model_name)
             embedder = Embedder.load(folder / "model")
             together = Shipped.load(folder, model_version=embedder.version)
             community = opened.of_model(embedder.version)
-            if generation is None:
+            if model_name is None:
                 community.seed(together.members(), digest=together.digest)
             else:
                 catch_up(community, embedder, together.digest[:12])
         except BaseException:
             opened.close()
             raise
-        matcher = cls(embedder, community, together, generation=generation)
-        matcher.around.ready(matcher.crowd())
+        matcher = cls(embedder, community, together, model_name=model_name)
+        matcher.around.ready(matcher.snapshot())
         return matcher
 
     @property
@@ -76,7 +76,7 @@ class Matcher:
     def is_current(self) -> bool:
         """Whether the community is still served by this model, as far as can be told."""
         try:
-            return self.community.epoch()[1] == self.generation
+            return self.community.revision()[1] == self.model_name
         except CommunityError:
             return True
 
@@ -88,12 +88,12 @@ class Matcher:
         """Five listeners with different tastes, to try the program with."""
         return DEMOS
 
-    def crowd(self) -> Crowd:
-        return self.community.crowd()
+    def snapshot(self) -> MemberSnapshot:
+        return self.community.snapshot()
 
-    def epoch(self) -> tuple[int, str | None]:
-        """The community's last change and the generation of models that it serves."""
-        return self.community.epoch()
+    def revision(self) -> tuple[int, str | None]:
+        """The community's last change and the model_name of models that it serves."""
+        return self.community.revision()
 
     def areas(self) -> tuple[Area, ...]:
         return self.shipped.areas
@@ -129,16 +129,18 @@ class Matcher:
 
         `own` is the id under which the person is in the community: nobody is their own neighbour.
         """
-        crowd, me = self.crowd(), portrait.profile
-        near = self.community.nearest(portrait.user_vector, wanted(count), crowd=crowd)
+        snapshot, me = self.snapshot(), portrait.profile
+        near = self.community.nearest(portrait.user_vector, wanted(count), snapshot=snapshot)
         near = near.without(own or me.id)
         one = People(
             portrait.user_vector[None],
             portrait.candidate_vector[None],
             self.reader.read([played(me)]),
         )
-        among = People(near.user, near.candidate, self.around.listening_of(crowd, near.ids))
-        rows, similarity = order(one, among, self.around.nearness_of(crowd, near.ids, among), count)
+        among = People(near.user, near.candidate, self.around.listening_of(snapshot, near.ids))
+        rows, similarity = order(
+            one, among, self.around.nearness_of(snapshot, near.ids, among), count
+        )
         ids = [near.ids[row] for row in rows]
         people = {listener.id: listener for listener in self.community.get(ids)}
         found = [

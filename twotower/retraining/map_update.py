@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twotower.community import Crowd
+from twotower.community import MemberSnapshot
 from twotower.retrieval import projection
 from twotower.retrieval.projection import Progress
 
@@ -23,13 +23,13 @@ class Laid:
 def laid_out(
     ids: Sequence[str],
     candidate: np.ndarray,
-    before: Crowd,
+    before: MemberSnapshot,
     *,
     first: int,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Laid:
-    """Places of ids (N,) with vectors candidate (N, D), from the places of the crowd before.
+    """Places of ids (N,) with vectors candidate (N, D), from the places of the snapshot before.
 
     The `first` of them, and of the others as many as a map is fitted on, are laid out anew from
     where they were; who is new begins among the nearest.

@@ -12,9 +12,9 @@ import numpy as np
 
 from twotower.bundle import shipped
 from twotower.bundle.shipped import Shipped
-from twotower.community import Community, Placed
+from twotower.community import Community, ModelVectors
 from twotower.community.queries import batched
-from twotower.community.registry import BATCH, REFUSED, Generations, embed_missing
+from twotower.community.registry import BATCH, REFUSED, ModelRegistry, embed_missing
 from twotower.core.domain import Profile
 from twotower.core.errors import CommunityError, IncompatibleModel, MissingData
 from twotower.core.names import hashed_id
@@ -82,7 +82,7 @@ class Clock:
 class Now:
     """What is served when a refresh begins."""
 
-    generations: Generations
+    registry: ModelRegistry
     name: str | None
     embedder: Embedder
     shipped: Shipped
@@ -90,17 +90,17 @@ class Now:
 
     @classmethod
     def open(cls, settings: Settings) -> "Now":
-        generations = Generations.of(settings)
+        registry = ModelRegistry.of(settings)
         opened = Community.open(settings.community, model_version="", sample=None)
         try:
             name = opened.active()
-            folder = generations.at(name)
+            folder = registry.at(name)
             embedder = Embedder.load(folder / "model")
             together = Shipped.load(folder, model_version=embedder.version)
         except BaseException:
             opened.close()
             raise
-        return cls(generations, name, embedder, together, opened.of_model(embedder.version))
+        return cls(registry, name, embedder, together, opened.of_model(embedder.version))
 
     def complete(self) -> None:
         """Everyone is in the community with vectors of this model, and nobody with older ones."""
@@ -127,8 +127,8 @@ def refresh(
     from those who consent and the data there is. A `dry_run` ends after the checks, with the
     community and its models as they were. CommunityError where too few consent.
     """
-    generations = Generations.of(settings)
-    with generations.alone():
+    registry = ModelRegistry.of(settings)
+    with registry.alone():
         now = Now.open(settings)
         try:
             if not dry_run:
@@ -136,7 +136,7 @@ def refresh(
             sources = data if data is not None else _sources(settings.data)
             return _refresh(now, sources, steps, share, seed, learn, dry_run, progress)
         finally:
-            generations.discard()
+            registry.discard()
             now.community.close()
 
 
@@ -154,7 +154,7 @@ def _refresh(
     clock = Clock()
     tell(0.0, "reading the community and the data")
     with clock.of("reading"):
-        ships = Catalogue.load(now.generations.assets / "model")
+        ships = Catalogue.load(now.registry.assets / "model")
         said_yes = consented(now.community.kept_profiles(), ships.row_of, share=share)
         if len(said_yes.training) < FEWEST:
             raise CommunityError(
@@ -187,7 +187,7 @@ def _refresh(
                 seed=seed,
                 progress=lambda part, text: tell(0.02 + 0.68 * part, text),
             )
-        work = now.generations.begin()
+        work = now.registry.begin()
         learned = _described(learned, now, said_yes).save(work / "model")
     with clock.of("checks"):
         checks = judged(
@@ -220,7 +220,7 @@ def _refresh(
     if dry_run:
         return replace(outcome, dry_run=True)
     if not outcome.good:
-        now.generations.finish(REFUSED, outcome.to_dict())
+        now.registry.finish(REFUSED, outcome.to_dict())
         return outcome
     outcome = replace(outcome, switched=True)
     return _switch(now, learned, invented, outcome, clock, seed, tell)
@@ -236,22 +236,22 @@ def _switch(
     tell: Progress,
 ) -> Outcome:
     """Embed everyone beside what is there, lay the map out, and serve the new model."""
-    crowd = now.community.crowd()
+    snapshot = now.community.snapshot()
     tell(0.8, "embedding everyone")
     with clock.of("embedding"):
-        since = crowd.seq  # who changes after this is embedded once more
+        since = snapshot.seq  # who changes after this is embedded once more
         own = [p.id for p in invented]
         ids, user, candidate = _embedded(
             learned, chain(((p.id, p) for p in invented), _people(now, learned, set(own)))
         )
     with clock.of("map"):
-        findable = crowd.rows_of(ids) >= 0
+        findable = snapshot.rows_of(ids) >= 0
         findable[: len(own)] = True
         rows = np.flatnonzero(findable)
         laid = laid_out(
             [ids[row] for row in rows],
             candidate[rows],
-            crowd,
+            snapshot,
             first=len(own),
             seed=seed,
             progress=lambda part, text: tell(0.85 + 0.1 * part, text),
@@ -259,7 +259,7 @@ def _switch(
         places = np.full((len(ids), 2), np.nan, np.float32)
         places[rows] = laid.places
         together = shipped.build(
-            now.generations.work,
+            now.registry.work,
             learned,
             invented,
             seed=seed,
@@ -278,13 +278,13 @@ def _switch(
             "of": outcome.before,
             "community": now.community.id,
         }
-        now.generations.finish(learned.version, about)
+        now.registry.finish(learned.version, about)
         after = now.community.of_model(learned.version)
         mark = together.digest[:12]
         after.put_vectors(
             learned.version,
             (
-                Placed(id, user[at], candidate[at], _place(places[at]), mark)
+                ModelVectors(id, user[at], candidate[at], _place(places[at]), mark)
                 for at, id in enumerate(ids)
             ),
             since=since,
@@ -312,15 +312,15 @@ def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, 
     Who joined since is embedded with it first. CommunityError where there is none before.
     """
     tell = progress or (lambda share, text: None)
-    generations = Generations.of(settings)
-    with generations.alone():
+    registry = ModelRegistry.of(settings)
+    with registry.alone():
         opened = Community.open(settings.community, model_version="", sample=None)
         try:
             name = opened.active()
             if name is None:
                 raise CommunityError("the model that ships is served: there is none before it")
-            target = _before(generations, opened, name)
-            folder = generations.at(target)
+            target = _before(registry, opened, name)
+            folder = registry.at(target)
             tell(0.1, "loading the model before")
             embedder = Embedder.load(folder / "model")
             together = Shipped.load(folder, model_version=embedder.version)
@@ -332,10 +332,10 @@ def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, 
             opened.close()
 
 
-def _before(generations: Generations, opened: Community, name: str) -> str | None:
+def _before(registry: ModelRegistry, opened: Community, name: str) -> str | None:
     """What was served before; the community knows it too, where the folder of `name` is gone."""
     try:
-        return generations.before(name)
+        return registry.before(name)
     except IncompatibleModel:
         return opened.previous()
 
@@ -343,18 +343,18 @@ def _before(generations: Generations, opened: Community, name: str) -> str | Non
 def _clear(now: Now, *, served: str | None = None, before: str | None = None) -> None:
     """Let go of models and vectors that are neither served nor the ones before.
 
-    Those are what a refresh that was killed left behind, and what is two generations old.
+    Those are what a refresh that was killed left behind, and what is two registry old.
     """
     if served is None:
         served = now.name
-        before = None if served is None else now.generations.before(served)
+        before = None if served is None else now.registry.before(served)
     kept = {served, before} - {None}
-    for name in now.generations.names():
-        if name not in kept and not now.generations.is_of_another(name, now.community.id):
-            now.generations.drop(name)
+    for name in now.registry.names():
+        if name not in kept and not now.registry.is_of_another(name, now.community.id):
+            now.registry.drop(name)
     needed = {*kept, now.embedder.version}
     if served is None or before is None:
-        needed.add(now.generations.version(None))
+        needed.add(now.registry.version(None))
     for version in now.community.stats()["vectors by model"]:
         if version not in needed:
             now.community.drop_vectors(version)

@@ -46,7 +46,7 @@ _pulse = Pulse()
 
 
 def _now() -> Epoch | None:
-    return _pulse.now(session.matcher().epoch)
+    return _pulse.now(session.matcher().revision)
 
 
 def keep_list(drawn: tuple[Neighbour, ...], count: int) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from twotower.community import Owned, Removal, receipts
+from twotower.community import Deletion, MemberRecord, receipts
 from twotower.community import membership as members
-from twotower.community.membership import MOST_SHOWN, Wish
+from twotower.community.membership import MOST_SHOWN, JoinRequest
 from twotower.community.pseudonyms import LONGEST
 from twotower.core.domain import Artist
 from twotower.core.errors import EmptyProfile, TwoTowerError
@@ -34,8 +34,8 @@ TODAY = "Put today's music in the place of what is stored"
 
 def company() -> None:
     """How many are here, and what joining is."""
-    crowd = session.matcher().crowd()
-    joined = crowd.total - crowd.total_invented
+    snapshot = session.matcher().snapshot()
+    joined = snapshot.total - snapshot.total_synthetic
     told = {0: "nobody has", 1: "one person has"}.get(joined, f"{joined:,} people have")
     st.markdown(
         "Looking for neighbours needs none of this: nothing you bring is stored, unless you join "
@@ -77,23 +77,23 @@ def form() -> None:
     if seen is None:
         components.empty()
         return
-    wish = _choices(seen, None)
-    _preview(seen, wish, None)
+    request = _choices(seen, None)
+    _preview(seen, request, None)
     st.button(
         "Join",
         key="go-join",
         type="primary",
         icon=":material/group_add:",
         width="stretch",
-        disabled=not (wish.findable or wish.training),
+        disabled=not (request.findable or request.training),
         on_click=membership_state.join,
-        args=(wish,),
+        args=(request,),
     )
-    if not (wish.findable or wish.training):
+    if not (request.findable or request.training):
         components.note("With no to both there is nothing to store, and nothing to join.")
 
 
-def _choices(seen: "Portrait | None", owned: Owned | None) -> Wish:
+def _choices(seen: "Portrait | None", owned: MemberRecord | None) -> JoinRequest:
     """The questions; filled in with what is stored, for who has joined, else with no."""
     matcher = session.matcher()
     if seen is not None:
@@ -138,10 +138,10 @@ def _choices(seen: "Portrait | None", owned: Owned | None) -> Wish:
         "then kept, also those that you don't show; no titles, playlists, dates or names. Nobody "
         "sees it. The next training reads it."
     )
-    return Wish((name or "").strip(), tuple(shown), findable, training)
+    return JoinRequest((name or "").strip(), tuple(shown), findable, training)
 
 
-def _begin(keys: list[str], owned: Owned | None, seen: "Portrait | None") -> None:
+def _begin(keys: list[str], owned: MemberRecord | None, seen: "Portrait | None") -> None:
     """Fill the questions in where they are of another profile or another membership."""
     of = (None if owned is None else owned.id, None if seen is None else id(seen.profile))
     state = st.session_state
@@ -191,10 +191,10 @@ def _choose(keys: list[str]) -> None:
     st.session_state["join-shown"] = keys
 
 
-def _preview(seen: "Portrait | None", wish: Wish, owned: Owned | None) -> None:
+def _preview(seen: "Portrait | None", request: JoinRequest, owned: MemberRecord | None) -> None:
     """The card that others will see, or why there is none."""
     st.subheader("What others will see", anchor=False)
-    if not wish.findable:
+    if not request.findable:
         st.markdown(
             ":material/visibility_off: Nothing. You are on no list and no map but your own."
         )
@@ -202,9 +202,9 @@ def _preview(seen: "Portrait | None", wish: Wish, owned: Owned | None) -> None:
     matcher, own = session.matcher(), owned.id if owned is not None else None
     try:
         if seen is not None:
-            listener = members.preview(matcher, seen, wish, own=own)
+            listener = members.preview(matcher, seen, request, own=own)
         elif owned is not None:
-            listener = members.preview_of(matcher, owned, wish)
+            listener = members.preview_of(matcher, owned, request)
         else:
             return
     except TwoTowerError as error:
@@ -275,7 +275,7 @@ def _code_file(code: str) -> str:
     )
 
 
-def _stored(owned: Owned) -> None:
+def _stored(owned: MemberRecord) -> None:
     """What is stored, in words and as a file."""
     st.header("What is stored of you", anchor=False)
     who = f"“{escape(owned.listener.name)}”" if owned.findable else "nobody that others can find"
@@ -313,7 +313,7 @@ def _day(text: str) -> str:
     return f"{_moment(text):%d %B %Y}"
 
 
-def _changes(owned: Owned) -> None:
+def _changes(owned: MemberRecord) -> None:
     """Today's music in the place of what is stored, or other choices."""
     st.header("Change it", anchor=False)
     seen = _todays()
@@ -321,9 +321,9 @@ def _changes(owned: Owned) -> None:
         seen = seen if st.checkbox(TODAY, key="change-today") else None
     else:
         components.note("To bring it up to today's music, bring that first, on the start page.")
-    wish = _choices(seen, owned)
-    _preview(seen, wish, owned)
-    none = not (wish.findable or wish.training)
+    request = _choices(seen, owned)
+    _preview(seen, request, owned)
+    none = not (request.findable or request.training)
     st.button(
         "Save the changes",
         key="change-save",
@@ -331,7 +331,7 @@ def _changes(owned: Owned) -> None:
         icon=":material/save:",
         disabled=none,
         on_click=membership_state.change,
-        args=(wish,),
+        args=(request,),
         kwargs={"today": seen is not None},
     )
     if none:
@@ -349,7 +349,7 @@ def _todays() -> "Portrait | None":
     return seen
 
 
-def _leaving(owned: Owned) -> None:
+def _leaving(owned: MemberRecord) -> None:
     """One click and one confirmation; before it is said that there is no way back."""
     st.header("Leave", anchor=False)
     st.markdown(
@@ -411,11 +411,11 @@ def left() -> None:
         components.into_view()
 
 
-def _removed(receipt: Removal) -> str:
+def _removed(receipt: Deletion) -> str:
     return escape(receipts.in_short(receipt)) or "nothing was there"
 
 
-def receipt_json(receipt: Removal) -> str:
+def receipt_json(receipt: Deletion) -> str:
     """What `verify-receipt` reads."""
     return receipts.dumps(receipt)
 

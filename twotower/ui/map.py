@@ -21,7 +21,7 @@ from twotower.ui.charts import figures
 from twotower.ui.text import escape
 
 if TYPE_CHECKING:
-    from twotower.community import Crowd
+    from twotower.community import MemberSnapshot
     from twotower.model.portrait import Portrait
 
 LINES = 10  # neighbours joined to you
@@ -38,7 +38,7 @@ HEIGHT, LOW = 580, 480  # pixels; the latter leaves room to scroll past it on a 
 @st.fragment
 def explorer() -> None:
     """The map, and beside it the person that was clicked, chosen or linked to."""
-    crowd = session.matcher().crowd()
+    snapshot = session.matcher().snapshot()
     try:
         seen = session.portrait()
     except EmptyProfile as error:
@@ -47,17 +47,17 @@ def explorer() -> None:
     near = () if seen is None else session.neighbours(LINES)
     _obey_link()
     components.note(
-        f"{_size(crowd)} Near points listen alike, but no flat map can show it all: "
+        f"{_size(snapshot)} Near points listen alike, but no flat map can show it all: "
         f"{words.of_fifteen(session.matcher().map_reliability())} "
-        f"{words.company(crowd)} "
+        f"{words.company(snapshot)} "
         + (
             "The star is you, with lines to your nearest ten. Click a point to meet the person."
             if seen
             else "Click a point to meet the person; bring some music, and you are on it too."
         )
     )
-    clicked = st.session_state.get("map-ids", crowd.ids)  # of the figure that was on the page
-    st.session_state["map-ids"] = crowd.ids
+    clicked = st.session_state.get("map-ids", snapshot.ids)  # of the figure that was on the page
+    st.session_state["map-ids"] = snapshot.ids
     chart, beside = st.columns([7, 4], gap="medium")
     with chart:
         event = st.plotly_chart(
@@ -67,7 +67,7 @@ def explorer() -> None:
             on_select="rerun",
             selection_mode="points",
             config={"scrollZoom": True, "displaylogo": False, "displayModeBar": False},
-            alt=_told(len(crowd), near),
+            alt=_told(len(snapshot), near),
         )
     _obey_click(event, clicked)
     with beside:
@@ -107,10 +107,10 @@ def _obey_click(event: Any, ids: Sequence[str]) -> None:
 def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
     """The same figure until something on it changes, so that a click leaves the selection alone."""
     matcher = session.matcher()
-    crowd = matcher.crowd()
+    snapshot = matcher.snapshot()
     artist = st.session_state.get("map-artist")
     focus = st.session_state.get("map-focus", "")
-    now = (matcher.version, crowd.seq, artist, focus, session.own_id())
+    now = (matcher.version, snapshot.seq, artist, focus, session.own_id())
     drawn, of, known = st.session_state.get("map-drawn", (None, None, None))
     if drawn == now and of is seen:
         return known
@@ -118,7 +118,7 @@ def _figure(seen: "Portrait | None", near: tuple[Neighbour, ...]) -> Any:
     if artist:
         around = matcher.neighbours(matcher.portrait(profile_edits.picked(artist)), AROUND)
     figure = figures.taste_map(
-        crowd.places,
+        snapshot.places,
         matcher.areas(),
         you=matcher.place(seen, own=session.own_id()) if seen else None,
         neighbours=_spots([each.listener.id for each in near]),
@@ -144,11 +144,11 @@ def _named(person: Listener) -> str:
     return f"{person.name} (invented)" if person.is_synthetic else person.name
 
 
-def _size(crowd: "Crowd") -> str:
-    drawn = min(len(crowd), figures.MOST_DRAWN)
-    if drawn == crowd.total:
-        return f"{crowd.total:,} people."
-    return f"{crowd.total:,} people, of whom {drawn:,}, drawn by lot, are points."
+def _size(snapshot: "MemberSnapshot") -> str:
+    drawn = min(len(snapshot), figures.MOST_DRAWN)
+    if drawn == snapshot.total:
+        return f"{snapshot.total:,} people."
+    return f"{snapshot.total:,} people, of whom {drawn:,}, drawn by lot, are points."
 
 
 def _told(size: int, near: tuple[Neighbour, ...]) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from twotower.community import Owned, Removal, membership
-from twotower.community.membership import Wish
+from twotower.community import Deletion, MemberRecord, membership
+from twotower.community.membership import JoinRequest
 from twotower.core.errors import TwoTowerError, UnknownCode
 from twotower.ui import session
 from twotower.web.rate_limits import CHANGE, CODE, JOIN, LEAVE, RateLimiter
@@ -39,7 +39,7 @@ def mine() -> Mine | None:
     return found
 
 
-def owned() -> Owned | None:
+def owned() -> MemberRecord | None:
     """What is stored of the visitor, as of now; who has left elsewhere is a member no longer."""
     now = mine()
     if now is None:
@@ -63,16 +63,16 @@ def done() -> str:
     return str(st.session_state.pop("member-done", ""))
 
 
-def receipt() -> Removal | None:
-    found: Removal | None = st.session_state.get("member-receipt")
+def receipt() -> Deletion | None:
+    found: Deletion | None = st.session_state.get("member-receipt")
     return found
 
 
-def join(wish: Wish) -> None:
+def join(request: JoinRequest) -> None:
     def act() -> None:
         seen = session.portrait()
         if seen is not None:
-            made = membership.join(session.matcher(), seen, wish)
+            made = membership.join(session.matcher(), seen, request)
             st.session_state["member"] = Mine(made.id, made.code, unseen=True)
             st.session_state.pop("member-receipt", None)
 
@@ -99,14 +99,14 @@ def open_with(code: str) -> None:
     _attempt(CODE, act)
 
 
-def change(wish: Wish, *, today: bool) -> None:
+def change(request: JoinRequest, *, today: bool) -> None:
     """Change what is stored: with today's music, or only the choices."""
 
     def act() -> None:
         now = mine()
         if now is not None:
             seen = session.portrait() if today else None
-            membership.update(session.matcher(), now.code, seen, wish)
+            membership.update(session.matcher(), now.code, seen, request)
             st.session_state["member-done"] = "Changed, and so it is for everyone from now on."
 
     _attempt(CHANGE, act)

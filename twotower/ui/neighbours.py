@@ -15,7 +15,7 @@ from twotower.ui.components import MAP, note
 from twotower.ui.text import company, escape, evidence, names, percent
 
 if TYPE_CHECKING:
-    from twotower.community import Crowd
+    from twotower.community import MemberSnapshot
     from twotower.model.portrait import Portrait
 
 JOINED = "joined"  # what marks the others
@@ -108,10 +108,10 @@ def person_card(
         )
 
 
-def standing(seen: "Portrait", neighbours: Sequence[Neighbour], crowd: "Crowd") -> None:
+def standing(seen: "Portrait", neighbours: Sequence[Neighbour], snapshot: "MemberSnapshot") -> None:
     """What the list is of, and what it rests on."""
-    st.header(f"The nearest {len(neighbours)} of {crowd.total:,}", anchor=False)
-    note(f"{company(crowd)} {evidence(seen)}")
+    st.header(f"The nearest {len(neighbours)} of {snapshot.total:,}", anchor=False)
+    note(f"{company(snapshot)} {evidence(seen)}")
 
 
 def together(neighbours: Sequence[Neighbour], mine: Profile) -> None:

@@ -210,7 +210,7 @@ def neighbours(count: int) -> tuple[Neighbour, ...]:
     seen = portrait()
     if seen is None:
         return ()
-    seq = matcher().crowd().seq
+    seq = matcher().snapshot().seq
     known: _Found | None = st.session_state.get("found")
     own = own_id()
     if (

@@ -184,7 +184,7 @@ def _so_far() -> None:
                     f":gray[· {words.names([n for n, _ in neighbour.listener.artists], 3)}]"
                 )
             components.lead_on("See your neighbours", components.NEIGHBOURS, "picked")
-            components.note(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
+            components.note(f"ModelVectors in {1000 * seen.seconds:.0f} ms, anew at each change.")
 
 
 def _back() -> None:

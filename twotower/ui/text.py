@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from twotower.community import Crowd
+    from twotower.community import MemberSnapshot
     from twotower.model.portrait import Portrait
 
 # Dimensions that about 4, 10 and 40 artists settle in the shipped model (half of all Last.fm
@@ -97,12 +97,12 @@ def turn(cosine: float | None) -> str:
     return f" It {word} (cosine {cosine:.3f} to where you were)."
 
 
-def company(crowd: "Crowd") -> str:
+def company(snapshot: "MemberSnapshot") -> str:
     """How many of the community are no real people."""
-    count = crowd.total_invented
+    count = snapshot.total_synthetic
     if count == 0:
         return ""
-    if count == crowd.total:
+    if count == snapshot.total:
         return "Everyone here is invented so far, drawn from the model: no real person is shown."
     return f"{count:,} of them are invented and marked so."
 

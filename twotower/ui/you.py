@@ -91,7 +91,7 @@ def top_artists(seen: "Portrait") -> None:
                 )
     if len(seen.artists) > SHOWN:
         st.toggle(f"Show all {len(seen.artists)}", key="all-artists")
-    components.note(f"Placed in {1000 * seen.seconds:.0f} ms, anew at each change.")
+    components.note(f"ModelVectors in {1000 * seen.seconds:.0f} ms, anew at each change.")
 
 
 def genres(seen: "Portrait") -> None:

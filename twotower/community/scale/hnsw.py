@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from twotower.community.connection import engine_for, told
 from twotower.community.rows import matrix_of
 from twotower.community.schema import Vector, vectors
-from twotower.community.snapshot import Found
+from twotower.community.snapshot import Candidates
 from twotower.core.errors import CommunityError
 
 INDEX = "vectors_near"
@@ -55,7 +55,7 @@ def make(urls: Sequence[str], dim: int) -> None:
 
 def nearest(
     connection: sa.Connection, model_version: str, vector: np.ndarray, count: int, placed: bool
-) -> Found:
+) -> Candidates:
     """The nearest (count) to a unit vector (D,) of those who can be found; equal ones by id."""
     dim, wider = len(vector), int(np.ceil(WIDER * count))
     for setting, value in SETTINGS.items():
@@ -82,4 +82,4 @@ def nearest(
     ids = np.array([row.id for row in rows], np.str_)
     best = np.lexsort((ids, -(candidate @ vector.astype(np.float32))))[: max(count, 0)]
     places = np.array([(row.x, row.y) for row in rows], np.float32).reshape(-1, 2)
-    return Found(tuple(rows[at].id for at in best), user[best], candidate[best], places[best])
+    return Candidates(tuple(rows[at].id for at in best), user[best], candidate[best], places[best])

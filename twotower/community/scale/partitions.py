@@ -14,7 +14,9 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 FETCHED = 100  # rows a round trip: a search wants few
 
 
-def spread(url: str, shards: Sequence[str], *, community: str, wait_s: float = 5.0) -> None:
+def create_partitioned(
+    url: str, shards: Sequence[str], *, community: str, wait_s: float = 5.0
+) -> None:
     """Make an empty community at `url` whose listeners lie on the servers of the `shards` URLs.
 
     The servers must reach one another as these URLs say. A CommunityError where one can't be

@@ -1,4 +1,4 @@
-"""Segments of a large crowd kept in files beside the database, so that a start needn't read rows.
+"""Segments of a large snapshot cached in files, so that a start needn't read the rows.
 
 They are derived and may be lost at any time. Who leaves or changes is in no file afterwards: the
 file with them goes, and is made again when somebody next starts.
@@ -21,7 +21,7 @@ _END = ".npz"
 
 
 @dataclass(frozen=True)
-class Label:
+class SegmentKey:
     """What a file says of the rows that it was made of, to hold against those that are there."""
 
     model: str  # version
@@ -33,29 +33,29 @@ class Label:
 
 
 @dataclass(frozen=True, eq=False)
-class Span:
+class CachedSegment:
     """A segment, and what it was made of."""
 
-    label: Label
+    label: SegmentKey
     segment: Segment
 
 
-class Snapshots:
+class SegmentCache:
     """The files of one SQLite community."""
 
     def __init__(self, folder: Path, *, least: int = LARGE) -> None:
         self.folder, self.least = folder, least
 
-    def load(self, model: str, holds: Callable[[Label], bool]) -> Iterator[Span]:
+    def load(self, model: str, holds: Callable[[SegmentKey], bool]) -> Iterator[CachedSegment]:
         """What is kept for a model, by rising changes.
 
         Files of any model that no longer hold, can't be read, or were never finished are removed.
         """
-        found: list[Label] = []
+        found: list[SegmentKey] = []
         for path in self._files():
             try:
                 with np.load(path, allow_pickle=False) as arrays:
-                    label = Label(**json.loads(str(arrays["label"])))
+                    label = SegmentKey(**json.loads(str(arrays["label"])))
                 if path != self._path(label) or not holds(label):
                     raise ValueError("the rows have changed since")
             except CommunityError:
@@ -76,10 +76,10 @@ class Snapshots:
             except Exception:
                 self._remove(path)
                 continue
-            yield Span(label, segment)
+            yield CachedSegment(label, segment)
             last = label.high
 
-    def save(self, span: Span, holds: Callable[[Label], bool]) -> bool:
+    def save(self, span: CachedSegment, holds: Callable[[SegmentKey], bool]) -> bool:
         """Keep a segment; False where it no longer holds, or there is no room or no right to.
 
         Looked at after the file is there and before anything is in it: who leaves before that
@@ -124,7 +124,7 @@ class Snapshots:
             return []
         return [path for path in self.folder.iterdir() if path.is_file()]
 
-    def _path(self, label: Label) -> Path:
+    def _path(self, label: SegmentKey) -> Path:
         return self.folder / f"{_hashed(label.model)}-{label.low}-{label.high}{_END}"
 
     def _remove(self, path: Path) -> None:
