@@ -14,7 +14,7 @@ from twotower.evaluation.model_card import between
 from twotower.model.training import TrainConfig
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-SCALE, LEARNING = DOCS / "scale.md", DOCS / "learning-on.md"
+SCALE, LEARNING = DOCS / "scale.md", DOCS / "retraining.md"
 FOLDS = TrainConfig().folds
 FAR = 10_000_000  # listeners, calculated
 Found = Mapping[str, Any]

@@ -17,7 +17,7 @@ DOCUMENTS = [
     "docs/cli.md",
     "docs/spotify.md",
     "docs/community.md",
-    "docs/learning-on.md",
+    "docs/retraining.md",
     "docs/postgresql.md",
     "docs/scale.md",
 ]

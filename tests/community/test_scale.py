@@ -8,7 +8,7 @@ import pytest
 from twotower.core.settings import ROOT
 
 PAGE = ROOT / "docs" / "scale.md"
-LEARNING = ROOT / "docs" / "learning-on.md"
+LEARNING = ROOT / "docs" / "retraining.md"
 
 
 @pytest.fixture
