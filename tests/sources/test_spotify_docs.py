@@ -25,7 +25,7 @@ def test_the_table_has_the_calls_that_a_profile_takes_at_most():
     )
     assert made == CALLS
     assert sum(CALLS.values()) <= MOST_CALLS
-    assert f"At most {MOST_CALLS} calls" in DOCUMENT
+    assert f"At most {MOST_CALLS} calls per profile" in DOCUMENT
 
 
 def test_the_table_has_the_calls_that_a_playlist_takes_at_most():
@@ -57,4 +57,4 @@ def test_the_routes_are_those_that_are_served():
 
 
 def test_the_plays_that_a_place_stands_for_are_told():
-    assert f"{TOP_ARTIST}/√k plays of an artist and {TOP_TRACK}/√k of a track" in DOCUMENT
+    assert f"Rank k counts as {TOP_ARTIST}/√k plays of an artist and {TOP_TRACK}/√k of a track" in DOCUMENT
