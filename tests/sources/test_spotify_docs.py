@@ -57,4 +57,5 @@ def test_the_routes_are_those_that_are_served():
 
 
 def test_the_plays_that_a_place_stands_for_are_told():
-    assert f"Rank k counts as {TOP_ARTIST}/√k plays of an artist and {TOP_TRACK}/√k of a track" in DOCUMENT
+    rule = f"Rank k counts as {TOP_ARTIST}/√k plays of an artist and {TOP_TRACK}/√k of a track"
+    assert rule in DOCUMENT
