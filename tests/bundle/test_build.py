@@ -11,8 +11,8 @@ from twotower.bundle import build
 from twotower.bundle.build import build_community, plays_matrix
 from twotower.bundle.shipped import RECORDED, Shipped
 from twotower.core.settings import Settings
-from twotower.evaluation import quality
 from twotower.evaluation.model_card import quality_table, shape_table
+from twotower.evaluation.report import QUALITY, load_report
 from twotower.matching.matcher import Matcher
 from twotower.model.embedder import Embedder
 from twotower.retrieval import projection
@@ -128,4 +128,4 @@ def test_the_card_says_what_the_files_beside_it_say():
     card = (SHIPPED / "MODEL_CARD.md").read_text(encoding="utf-8")
     community = json.loads((SHIPPED / "community" / "community.json").read_text("utf-8"))
     assert shape_table(community["about"]) in card
-    assert quality_table(quality.load(SHIPPED / quality.FILE)) in card
+    assert quality_table(load_report(SHIPPED / QUALITY)) in card

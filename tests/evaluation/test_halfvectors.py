@@ -10,16 +10,16 @@ from planted import make_sources
 from vectors import BASELINES, FITS, TOWERS, WITHOUT, write
 
 from twotower.core.errors import IncompatibleModel, MissingData
-from twotower.evaluation import halfvectors, quality
+from twotower.evaluation import halfvectors
 from twotower.evaluation.checks import Retrieval, hold_out, make_tasks
 from twotower.evaluation.methods.base import SCALED
 from twotower.evaluation.metrics import ranks_of_positives
-from twotower.evaluation.report import Difference, Mean, Report
+from twotower.evaluation.report import QUALITY, Difference, Mean, Report, load_report
 
 
 @pytest.fixture(scope="module")
 def report(judged_assets) -> Report:
-    return quality.load(judged_assets / quality.FILE)
+    return load_report(judged_assets / QUALITY)
 
 
 @pytest.fixture(scope="module")

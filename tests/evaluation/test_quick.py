@@ -10,9 +10,10 @@ from vectors import FITS, TOWERS, write
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.settings import Settings
-from twotower.evaluation import halfvectors, quality
+from twotower.evaluation import halfvectors
 from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.quick import FITTED, check_again
+from twotower.evaluation.report import QUALITY, how_to_make, load_report
 from twotower.model.pipeline import fit
 from twotower.model.training import TrainConfig
 from twotower.sources.datasets.tables import FOLDERS
@@ -26,7 +27,7 @@ def assets(judged_assets, tmp_path) -> Path:
 
 def change(assets: Path, part: str, which, **values) -> None:
     """Change the first of a report's rows, means or differences that `which` is true of."""
-    path = assets / quality.FILE
+    path = assets / QUALITY
     told = json.loads(path.read_text())
     next(each for each in told[part] if which(each)).update(values)
     path.write_text(json.dumps(told))
@@ -50,7 +51,7 @@ def test_a_run_is_what_its_report_says(judged_assets):
     assert found.differing == () and found.judged > 100
     assert {figure.way for figure in found.figures} == {"ranked", "added up"}
     assert {figure.check for figure in found.of("ranked")} == set(halfvectors.CHECKS)
-    report = quality.load(judged_assets / quality.FILE)
+    report = load_report(judged_assets / QUALITY)
     sums = len(report.means) + len(report.differences) + len(report.beside)
     assert len(found.of("added up")) == sums
     assert any("raw data is not here" in note for note in found.notes)
@@ -58,7 +59,7 @@ def test_a_run_is_what_its_report_says(judged_assets):
 
 
 def test_its_lines_are_the_means_of_the_report(judged_assets):
-    report, lines = quality.load(judged_assets / quality.FILE), check_again(judged_assets).lines
+    report, lines = load_report(judged_assets / QUALITY), check_again(judged_assets).lines
     assert {line.metric for line in lines("ranked")} == {"MRR"}
     for line in lines("ranked"):
         assert line.stored == pytest.approx(report.mean(line.check, line.method))
@@ -68,7 +69,7 @@ def test_its_lines_are_the_means_of_the_report(judged_assets):
 
 @pytest.mark.parametrize("by", [0.05, -0.05])
 def test_a_figure_that_was_changed_is_found(assets, by):
-    report = quality.load(assets / quality.FILE)
+    report = load_report(assets / QUALITY)
     (was,) = (
         row.value
         for row in report.rows
@@ -99,7 +100,7 @@ def test_an_interval_that_was_changed_is_found(assets):
 
 
 def test_a_row_that_was_taken_out_is_found(assets):
-    path = assets / quality.FILE
+    path = assets / QUALITY
     told = json.loads(path.read_text())
     told["rows"] = [each for each in told["rows"] if each["check"] != "halves"]
     path.write_text(json.dumps(told))
@@ -129,7 +130,7 @@ def test_without_vectors_and_data_it_says_what_would_help(assets, tmp_path):
     for data in (None, tmp_path / "none"):
         with pytest.raises(MissingData, match=r"--out .*; or name the folder .* TWOTOWER_DATA"):
             check_again(assets, data)
-    (assets / quality.FILE).unlink()
+    (assets / QUALITY).unlink()
     with pytest.raises(MissingData, match="there is no quality report yet"):
         check_again(assets)
 
@@ -218,7 +219,7 @@ def test_its_text_is_for_a_terminal(assets):
 def test_the_shipped_report_is_what_the_shipped_half_vectors_give():
     shipped = Settings.from_env({}).assets
     if not (shipped / halfvectors.FILE).exists():
-        pytest.skip(f"{halfvectors.FILE} is not shipped: {quality.MAKE} writes it")
+        pytest.skip(f"{halfvectors.FILE} is not shipped: {how_to_make(QUALITY)} writes it")
     found = check_again(shipped)
     assert [str(each) for each in found.differing] == []
     assert len({line.check for line in found.lines("ranked")}) == len(halfvectors.CHECKS)

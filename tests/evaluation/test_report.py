@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from twotower.evaluation.report import Tally
+from twotower.evaluation.tally import Tally
 
 
 @pytest.fixture
@@ -109,7 +109,9 @@ def test_what_is_told_beside_artists_has_a_gain_of_the_reference_alone():
 def test_a_gain_needs_the_same_listeners():
     tally = grouped()
     tally.add("groups, made, + audio", "MRR", "towers", 0, ("x", "y"), np.ones(2))
-    with pytest.raises(ValueError, match="other listeners were asked in groups, made, \\+ audio"):
+    with pytest.raises(
+        ValueError, match="groups, made, \\+ audio was evaluated on other listeners"
+    ):
         tally.report({}, reference="towers")
 
 

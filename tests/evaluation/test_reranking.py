@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from twotower.evaluation import halfvectors, quality
+from twotower.evaluation import halfvectors
 from twotower.evaluation.halfvectors import Halves
 from twotower.evaluation.methods.base import SCALED, unit_rows
 from twotower.evaluation.metrics import ranks_of_positives
-from twotower.evaluation.report import Difference, Mean, Report, Row
+from twotower.evaluation.report import QUALITY, Difference, Mean, Report, Row, load_report
 from twotower.evaluation.reranking import rank_again
 from twotower.evaluation.runner import ALONE
 
@@ -58,7 +58,7 @@ def test_local_scaling_of_ranks_by_hand():
 
 
 def test_what_is_scaled_is_as_local_scaling_before_rounding_had_it(judged_assets):
-    report = quality.load(judged_assets / quality.FILE)
+    report = load_report(judged_assets / QUALITY)
     halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
     scaled = [each for each in told(report, halves)[0] if each.method.endswith(SCALED)]
     assert {each.method for each in scaled} > {ALONE}
@@ -102,7 +102,7 @@ def test_figures_before_rounding_are_within_what_rounding_allows(near):
 
 
 def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
-    report = quality.load(judged_assets / quality.FILE)
+    report = load_report(judged_assets / QUALITY)
     halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
     _, gaps = told(report, halves)
     kept = {(check, name) for _, check, name in halves}
@@ -118,7 +118,7 @@ def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
 
 
 def test_an_interval_that_was_made_narrower_or_moved_is_noticed(judged_assets):
-    report = quality.load(judged_assets / quality.FILE)
+    report = load_report(judged_assets / QUALITY)
     halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
     gap = next(g for g in told(report, halves)[1] if g.check == "halves")
     width = gap.again.high - gap.again.low
@@ -135,7 +135,7 @@ def test_an_interval_that_was_made_narrower_or_moved_is_noticed(judged_assets):
 
 
 def test_who_is_asked_in_every_split_counts_once_as_evidence(judged_assets):
-    report = quality.load(judged_assets / quality.FILE)
+    report = load_report(judged_assets / QUALITY)
     halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
     for gap in told(report, halves)[1]:
         if gap.check == "halves-playlists":

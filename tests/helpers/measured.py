@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from twotower.evaluation.report import Report, Tally
+from twotower.evaluation.report import Report
+from twotower.evaluation.tally import Tally
 
 TOWERS, PLAIN, LISTENERS = "two towers + LS", "two towers", 60
 # check -> metric -> method -> mean; EASE is ahead of the towers in the second check, level in the

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from measured import HOSTILE
 
-from twotower.evaluation.report import Report, Tally
+from twotower.evaluation.report import Report
+from twotower.evaluation.tally import Tally
 
 DEFAULT, LISTENERS = "InfoNCE, as shipped", 60
 ABLATION = {

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from twotower.evaluation import halfvectors, quality
+from twotower.evaluation import halfvectors
 from twotower.evaluation.methods.base import SCALED, Fit, Summed, unit_rows
 from twotower.evaluation.methods.baselines import fit_popularity
 from twotower.evaluation.methods.hub_corrections import scaled
-from twotower.evaluation.report import Report
+from twotower.evaluation.report import QUALITY, Report
 from twotower.evaluation.runner import COMPANIONS, REFERENCE, TOWERS, evaluate
 from twotower.sources.datasets.public import Sources
 
@@ -81,5 +81,5 @@ def write(
     keeper = halfvectors.Keeper(seed=3)
     report = evaluate(sources, fits=fits, checks=CHECKS, splits=splits, seed=3, on_asked=keeper)
     report = keeper.write(folder / halfvectors.FILE, report)
-    (folder / quality.FILE).write_text(report.to_json(), encoding="utf-8")
+    (folder / QUALITY).write_text(report.to_json(), encoding="utf-8")
     return report

@@ -4,13 +4,13 @@ import measured
 import pytest
 from measured import HOSTILE, TOWERS
 
-from twotower.evaluation import quality
+from twotower.evaluation.summary import cold_start_curves, headline_comparisons
 from twotower.ui.charts import quality as quality_charts
 
 
 @pytest.fixture(scope="module")
 def standings():
-    return quality.headline(measured.report())
+    return headline_comparisons(measured.report())
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_label_for_each_check_is_wanted(standings):
 
 
 def test_the_first_curve_is_the_thick_one_and_no_two_look_the_same():
-    curves = quality.cold(measured.report(), "MRR")
+    curves = cold_start_curves(measured.report(), "MRR")
     figure = quality_charts.by_size(curves, "MRR")
     towers, *others = figure.data
     assert towers.name == TOWERS

@@ -4,14 +4,14 @@ import plotly.graph_objects as go
 import pytest
 from measured import HOSTILE
 
-from twotower.evaluation.variants import Mark
+from twotower.evaluation.experiments import Estimate
 from twotower.ui.charts import variants
 
 NAMES = {"ahead": "better", "no better": "no different", "behind": "worse"}
 MARKS = [
-    Mark("SigLIP", 0.05, 0.04, 0.06),
-    Mark(HOSTILE, 0.0, -0.01, 0.01),
-    Mark("BPR", -0.3, -0.4, -0.2),
+    Estimate("SigLIP", 0.05, 0.04, 0.06),
+    Estimate(HOSTILE, 0.0, -0.01, 0.01),
+    Estimate("BPR", -0.3, -0.4, -0.2),
 ]
 
 
@@ -30,7 +30,7 @@ def test_each_verdict_has_its_own_symbol_and_row():
 
 
 def test_all_of_every_interval_and_nought_are_in_view():
-    for marks in (MARKS, MARKS[:1], MARKS[2:], [Mark("a", 0.0, 0.0, 0.0)]):
+    for marks in (MARKS, MARKS[:1], MARKS[2:], [Estimate("a", 0.0, 0.0, 0.0)]):
         low, high = variants.forest(marks, "MRR", NAMES).layout.xaxis.range
         assert low < min(0, *(mark.low for mark in marks))
         assert high > max(0, *(mark.high for mark in marks))

@@ -164,14 +164,15 @@ def evaluate(
     command = shlex.join(["python", "-m", "twotower", *sys.argv[1:]])
     with Progress() as tell:
         tell(0.0, "reading the data")
-        from twotower.evaluation import halfvectors, quality
+        from twotower.evaluation import halfvectors
         from twotower.evaluation.methods.hub_corrections import LocalScaling
         from twotower.evaluation.methods.towers import TwoTowers, WithCompanions, two_towers
+        from twotower.evaluation.report import QUALITY, load_report
         from twotower.evaluation.runner import REFERENCE, compared, evaluate_model
         from twotower.evaluation.runner import evaluate as compare
 
         if model is None:
-            before = quality.load(out) if add and out is not None else None
+            before = load_report(out) if add and out is not None else None
             keep = halfvectors.Keeper(seed=seed)
             report = compare(
                 folder,
@@ -185,7 +186,7 @@ def evaluate(
             )
             if before is not None:
                 report = _joined(before, report)
-            elif out is not None and out.name == quality.FILE:
+            elif out is not None and out.name == QUALITY:
                 report = keep.write(out.with_name(halfvectors.FILE), report)
         else:
             embedder = load_model(model)

@@ -12,8 +12,9 @@ from typing import Any
 from twotower.evaluation.checks import hold_out, make_tasks
 from twotower.evaluation.methods.baselines import fit_als
 from twotower.evaluation.methods.towers import TwoTowers
-from twotower.evaluation.report import Report, Tally
+from twotower.evaluation.report import Report
 from twotower.evaluation.runner import ask, header
+from twotower.evaluation.tally import Tally
 from twotower.model.pipeline import Prepared, fit_prepared, prepare
 from twotower.model.towers import ModelConfig
 from twotower.model.training import TrainConfig

@@ -16,12 +16,13 @@ import numpy as np
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import atomic_write
-from twotower.evaluation import quality
 from twotower.evaluation.methods.base import SCALED, HasVectors, Method, unit_rows
-from twotower.evaluation.report import Report
+from twotower.evaluation.report import QUALITY, Report, how_to_make
+from twotower.evaluation.summary import is_towers, means_by_method, plain_towers
 from twotower.evaluation.tasks import Retrieval, Task
 
 FILE = "halves.npz"
+HOW_TO_MAKE = how_to_make(QUALITY)
 TIED = "half-vectors"  # where the header of a report has the SHA-256 of the file
 CHECKS = ("halves", "halves-head", "halves-playlists", "cold-3", "cold-5", "cold-10")
 ALIKE = ("halves-playlists",)  # asked of the same people in every split, and kept in one order
@@ -88,16 +89,16 @@ class Keeper:
 
     def _chosen(self, report: Report, beside: int) -> dict[str, np.ndarray]:
         """Arrays by name; candidates that are those of `halves` too stand there alone."""
-        towers = quality.towers(report)
+        towers = plain_towers(report)
         arrays: dict[str, np.ndarray] = {}
         for check in CHECKS:
-            found = quality.values(report, check, "MRR")
+            found = means_by_method(report, check, "MRR")
             having = {
                 name
                 for _, told, name in self._kept
                 if told == check
                 and name in found
-                and (name == towers or not quality.is_ours(report, name))
+                and (name == towers or not is_towers(report, name))
             }
             highest = {name: max(found[name], found.get(name + SCALED, 0.0)) for name in having}
             best = sorted(having, key=lambda name: (name != towers, -highest[name], name))
@@ -133,20 +134,20 @@ def read(path: Path, report: Report) -> dict[Key, Halves]:
     """
     tied = report.header.get(TIED)
     if not isinstance(tied, str):
-        raise MissingData(f"{quality.FILE} has no half-vectors: write both with {quality.MAKE}")
+        raise MissingData(f"{QUALITY} has no half-vectors: write both with {HOW_TO_MAKE}")
     try:
         written = path.read_bytes()
     except OSError as error:
-        raise MissingData(f"{FILE} is not there: write it with {quality.MAKE}") from error
+        raise MissingData(f"{FILE} is not there: write it with {HOW_TO_MAKE}") from error
     if hashlib.sha256(written).hexdigest() != tied:
         raise IncompatibleModel(
-            f"{FILE} is not the file that was written with {quality.FILE}, or one of them was "
-            f"changed or damaged since: write both with {quality.MAKE}"
+            f"{FILE} is not the file that was written with {QUALITY}, or one of them was "
+            f"changed or damaged since: write both with {HOW_TO_MAKE}"
         )
     try:
-        return _unpacked(written, quality.towers(report))
+        return _unpacked(written, plain_towers(report))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise IncompatibleModel(f"{FILE} can't be read: write it with {quality.MAKE}") from error
+        raise IncompatibleModel(f"{FILE} can't be read: write it with {HOW_TO_MAKE}") from error
 
 
 def _unpacked(written: bytes, towers: str) -> dict[Key, Halves]:

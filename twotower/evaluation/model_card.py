@@ -7,8 +7,8 @@ from pathlib import Path
 from twotower.bundle.shipped import FOLDER
 from twotower.core.errors import MissingData
 from twotower.core.files import atomic_write
-from twotower.evaluation import quality
-from twotower.evaluation.report import Report
+from twotower.evaluation.report import QUALITY, Report, load_report
+from twotower.evaluation.summary import compare_with_best, reference_method, task_labels
 
 CARD = "MODEL_CARD.md"
 SHAPES = {
@@ -27,7 +27,7 @@ def fill(assets: Path) -> Path:
     text = _read(path)
     community = json.loads(_read(assets / FOLDER / "community.json"))
     text = between(text, "shapes", shape_table(community["about"]), where=CARD)
-    shown = quality_table(quality.load(assets / quality.FILE))
+    shown = quality_table(load_report(assets / QUALITY))
     text = between(text, "quality", shown, where=CARD)
     with atomic_write(path) as file:
         file.write(text.encode())
@@ -46,10 +46,10 @@ def shape_table(about: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 def quality_table(report: Report) -> str:
     """Markdown of the towers' MRR beside the best baseline of each check, with the interval."""
-    ours = quality.reference(report)
+    ours = reference_method(report)
     lines = [f"| check, MRR | {ours} | best baseline | difference |", "|---|---|---|---|"]
-    for check in quality.checks(report):
-        one = quality.standing(report, check, "MRR")
+    for check in task_labels(report):
+        one = compare_with_best(report, check, "MRR")
         if one is None:
             continue
         gap = one.difference

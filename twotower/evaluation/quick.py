@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from twotower.core.errors import MissingData
-from twotower.evaluation import halfvectors, quality
-from twotower.evaluation.report import Report
+from twotower.evaluation import halfvectors
+from twotower.evaluation.report import QUALITY, Report, load_report
 from twotower.evaluation.reranking import SLACK, rank_again
 from twotower.evaluation.verdicts import Figure, Gap, Outcome
 from twotower.sources.datasets.tables import FOLDERS
@@ -37,7 +37,7 @@ def check_again(
     began = time.perf_counter()
     tell = on_progress or (lambda share, text: None)
     tell(0.0, "reading the report")
-    report = quality.load(assets / quality.FILE)
+    report = load_report(assets / QUALITY)
     raw = data is not None and has_data(data)
     figures, gaps, notes = list(_added_up(report)), list[Gap](), list[str]()
     share = _RANKED_SHARE if raw else 1.0

@@ -12,7 +12,8 @@ from twotower.evaluation.halfvectors import ALIKE, Halves, Key
 from twotower.evaluation.methods.base import SCALED
 from twotower.evaluation.methods.hub_corrections import LOCAL_SHARE
 from twotower.evaluation.metrics import bootstrap, ranks_of_positives
-from twotower.evaluation.report import RESAMPLES, Report
+from twotower.evaluation.report import Report
+from twotower.evaluation.tally import RESAMPLES
 from twotower.evaluation.verdicts import Figure, Gap
 from twotower.retrieval.similarity import nearness
 

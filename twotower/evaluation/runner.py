@@ -25,7 +25,8 @@ from twotower.evaluation.methods.base import SCALED, Fit, Method, remembered
 from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.methods.hub_corrections import LocalScaling, scaled
 from twotower.evaluation.methods.towers import OneWay, Similarity, TwoTowers, WithCompanions
-from twotower.evaluation.report import Report, Tally
+from twotower.evaluation.report import Report
+from twotower.evaluation.tally import Tally
 from twotower.retrieval.similarity import HUB_SHARE
 from twotower.sources.datasets.public import Sources, Training, read_sources
 

@@ -11,7 +11,7 @@ becomes `TaskSpec(TaskKind.UNKNOWN, text=label)` or a `MethodSpec` with the whol
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal, get_args
@@ -118,6 +118,25 @@ class MethodSpec:
         way = ", one way" if self.one_way else ""
         share = "" if self.share is None else f", {self.share} % of the listeners"
         return f"{' + '.join([self.base + way, *filter(None, added)])}{share}"
+
+    @property
+    def plain(self) -> "MethodSpec":
+        """The same base, trained on the same listeners, with nothing added."""
+        return MethodSpec(self.base, share=self.share)
+
+    @property
+    def scaled(self) -> "MethodSpec":
+        """The same method after local scaling."""
+        return replace(self, correction="LS")
+
+    @property
+    def whole(self) -> "MethodSpec":
+        """The same method trained on all listeners."""
+        return replace(self, share=None)
+
+    def trained_on(self, share: int) -> "MethodSpec":
+        """Return the same method trained on so many per cent of the listeners."""
+        return replace(self, share=share)
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import Any, Literal
 
 from twotower.evaluation.metrics import Interval
-from twotower.evaluation.report import COMPARED, NAME, Difference
+from twotower.evaluation.report import COMPARED, NAME_WIDTH, Difference
 
 Way = Literal["ranked", "added up", "fitted", "asked"]
 Verdict = Literal["same", "differs", "beside"]
@@ -184,7 +184,7 @@ def _line(figures: Sequence[Figure]) -> Line:
 def _table(title: str, lines: Sequence[Line]) -> list[str]:
     told = [f"{title:<76}{'report':>9}{'again':>9}"]
     for each in lines:
-        name = f"  {each.check:<{CHECK}}{each.method:<{NAME}}"
+        name = f"  {each.check:<{CHECK}}{each.method:<{NAME_WIDTH}}"
         values = f"{each.metric:<10}{_told(each.stored):>7}{_told(each.again):>9}"
         told.append(f"{name}{values}  {_WORDS[each.verdict]}".rstrip())
     return told

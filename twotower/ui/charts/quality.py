@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from twotower.evaluation.quality import Standing, Verdict
+from twotower.evaluation.report import Verdict
+from twotower.evaluation.summary import BaselineComparison
 from twotower.ui.charts.figures import INK, LINES, PAGE, QUIET
 
 MINUS = "−"
@@ -22,7 +23,7 @@ _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 def head_to_head(
-    standings: Sequence[Standing], labels: Sequence[str], *, compact: bool = False
+    standings: Sequence[BaselineComparison], labels: Sequence[str], *, compact: bool = False
 ) -> go.Figure:
     """A row a check: the best baseline as a line, the towers as a mark with their interval.
 
@@ -67,7 +68,7 @@ def head_to_head(
     return figure
 
 
-def _baselines(standings: Sequence[Standing], places: Mapping[int, int]) -> go.Scatter:
+def _baselines(standings: Sequence[BaselineComparison], places: Mapping[int, int]) -> go.Scatter:
     line = {"width": 3, "color": INK}
     return go.Scatter(
         x=[each.best for each in standings],
@@ -81,7 +82,7 @@ def _baselines(standings: Sequence[Standing], places: Mapping[int, int]) -> go.S
     )
 
 
-def _towers(standings: Sequence[Standing], places: Mapping[int, int]) -> go.Scatter:
+def _towers(standings: Sequence[BaselineComparison], places: Mapping[int, int]) -> go.Scatter:
     gaps = [each.difference for each in standings]
     return go.Scatter(
         x=[each.towers for each in standings],
@@ -106,7 +107,7 @@ def _towers(standings: Sequence[Standing], places: Mapping[int, int]) -> go.Scat
     )
 
 
-def _words(each: Standing, label: str, place: int, *, compact: bool) -> dict[str, object]:
+def _words(each: BaselineComparison, label: str, place: int, *, compact: bool) -> dict[str, object]:
     against = {"ahead": "over", "no better": "no better than", "behind": "behind"}[each.verdict]
     gap = f"{told(each.difference.value)}, {against} {plain(each.baseline)}"
     return {

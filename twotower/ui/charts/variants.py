@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from twotower.evaluation.quality import Verdict
-from twotower.evaluation.variants import Mark
+from twotower.evaluation.experiments import Estimate
+from twotower.evaluation.report import Verdict
 from twotower.ui.charts.figures import INK, LINES, QUIET
 from twotower.ui.charts.quality import legend, plain, told
 
@@ -19,7 +19,7 @@ _MARKS: tuple[tuple[Verdict, str], ...] = (
 )
 
 
-def forest(marks: Sequence[Mark], axis: str, names: Mapping[Verdict, str]) -> go.Figure:
+def forest(marks: Sequence[Estimate], axis: str, names: Mapping[Verdict, str]) -> go.Figure:
     """A row a difference with its interval, around a mark at nought, the first on top.
 
     names  what each verdict is called in the legend

@@ -5,9 +5,20 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from twotower.evaluation import quality
-from twotower.evaluation.quality import Standing
 from twotower.evaluation.report import Difference, Report
+from twotower.evaluation.summary import (
+    BaselineComparison,
+    baseline_differences,
+    compared_metrics,
+    fewest_listeners,
+    headline_comparisons,
+    is_towers,
+    means_by_method,
+    method_table,
+    reference_method,
+    table_csv,
+    task_labels,
+)
 from twotower.ui import components, text
 from twotower.ui.charts import quality as quality_charts
 from twotower.ui.lab.tables import spoken, table
@@ -38,7 +49,7 @@ NAMED = 3  # baselines that a sentence names
 def headline(report: Report) -> None:
     """The towers beside the best baseline of each check."""
     st.header("Beside the best of the others", anchor=False)
-    standings = quality.headline(report)
+    standings = headline_comparisons(report)
     if not standings:
         components.note("The report has no other method to compare the towers with.")
         return
@@ -59,7 +70,7 @@ def headline(report: Report) -> None:
         ),
     )
     components.note(
-        f"The mark is the mean over the splits of {escape(quality.reference(report))}, with the "
+        f"The mark is the mean over the splits of {escape(reference_method(report))}, with the "
         "95 % interval of the difference to the baseline: where it reaches the baseline's line, "
         "the towers are no better."
         + _otherwise(report, standings)
@@ -71,11 +82,11 @@ def headline(report: Report) -> None:
         st.markdown(METHODS)
 
 
-def _otherwise(report: Report, standings: Sequence[Standing]) -> str:
+def _otherwise(report: Report, standings: Sequence[BaselineComparison]) -> str:
     """Which checks ask about another order of the towers than the rest; Markdown."""
     own: dict[str, list[str]] = {}
     for each in standings:
-        if each.difference.reference != quality.reference(report):
+        if each.difference.reference != reference_method(report):
             own.setdefault(each.difference.reference, []).append(f"“{escape(title(each.check))}”")
     return "".join(
         f" For {', '.join(checks)}, the mark is of {escape(method)}."
@@ -83,7 +94,7 @@ def _otherwise(report: Report, standings: Sequence[Standing]) -> str:
     )
 
 
-def summary(standings: Sequence[Standing]) -> str:
+def summary(standings: Sequence[BaselineComparison]) -> str:
     """How often the towers are ahead, and a line for each check where they aren't; Markdown."""
     ahead = [each for each in standings if each.verdict == "ahead"]
     parts = [
@@ -105,27 +116,27 @@ def summary(standings: Sequence[Standing]) -> str:
 def each_check(report: Report) -> None:
     """One check with all methods."""
     st.header("Check by check", anchor=False)
-    names = quality.checks(report)
+    names = task_labels(report)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         check = st.selectbox(
             "Check", names, format_func=title, key="check", width=420, persist_state="session"
         )
-        compared = quality.metrics(report, check)
+        compared = compared_metrics(report, check)
         metric = next(iter(compared), "")
         if len(compared) > 1:
             metric = st.segmented_control(
                 "Measure", compared, default=metric, required=True, key=f"metric-{check}"
             )
-    asked = quality.listeners(report, check)
+    asked = fewest_listeners(report, check)
     st.markdown(f"{question(check)} :gray[{asked:,} listeners asked in a split.]")
     if metric:
-        against = quality.differences(report, check, metric)
+        against = baseline_differences(report, check, metric)
         st.markdown(_stands(report, against) + against_all(against))
-    lines = quality.table(report, check, metric)
+    lines = method_table(report, check, metric)
     table(lines, key="table", alt=f"Table of {title(check)}, a row a method: {spoken(lines)}")
     st.download_button(
         "Download CSV",
-        quality.table_csv(lines),
+        table_csv(lines),
         file_name=f"{re.sub(r'[^a-z0-9]+', '-', f'{check} {metric}'.lower()).strip('-')}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -139,8 +150,8 @@ def _stands(report: Report, against: Sequence[Difference]) -> str:
     if not against:
         return ""
     first = against[0]
-    asked = quality.values(report, first.check, first.metric)
-    if not any(name != first.reference and quality.is_ours(report, name) for name in asked):
+    asked = means_by_method(report, first.check, first.metric)
+    if not any(name != first.reference and is_towers(report, name) for name in asked):
         return ""
     return f"For the towers stands {escape(first.reference)}. "
 
@@ -151,7 +162,7 @@ def against_all(against: Sequence[Difference]) -> str:
         return "There is nothing here to compare the towers with."
     kinds: dict[str, list[Difference]] = {}
     for each in against:
-        kinds.setdefault(quality.verdict(each), []).append(each)
+        kinds.setdefault(each.verdict, []).append(each)
     if len(kinds.get("ahead", ())) == len(against):
         return f"Ahead of all {len(against)} baselines here; the closest: {_named(against[:1])}."
     parts = []

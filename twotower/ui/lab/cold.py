@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from twotower.evaluation import quality
 from twotower.evaluation.report import Report
+from twotower.evaluation.specs import TaskKind
+from twotower.evaluation.summary import cold_start_curves, compare_with_best, tasks
 from twotower.ui import components
 from twotower.ui.charts import quality as quality_charts
 from twotower.ui.text import escape
@@ -13,7 +14,7 @@ from twotower.ui.text import escape
 
 def cold_start(report: Report) -> None:
     """What is left with few artists: finding, and a list that stays what it is."""
-    curves = {metric: quality.cold(report, metric) for metric in ("MRR", "overlap@10")}
+    curves = {metric: cold_start_curves(report, metric) for metric in ("MRR", "overlap@10")}
     if not any(curves.values()):
         return
     st.header("With only a few artists", anchor=False)
@@ -42,16 +43,16 @@ def cold_start(report: Report) -> None:
 
 def _cold_words(report: Report) -> str:
     """Where the towers are no better, or that they are ahead everywhere; Markdown."""
-    cold = [name for name in quality.checks(report) if name.startswith(quality.COLD)]
+    cold = [task for task in tasks(report) if task.kind is TaskKind.COLD]
     parts = []
     for metric, what in (("MRR", "At finding"), ("overlap@10", "In staying")):
         short: dict[str, list[str]] = {}
-        for check in cold:
-            one = quality.standing(report, check, metric)
+        for task in cold:
+            one = compare_with_best(report, task.label, metric)
             if one is not None and one.verdict != "ahead":
                 than = "than " if one.verdict == "no better" else ""
                 word = f"**{one.verdict}** {than}{escape(one.baseline)}"
-                short.setdefault(word, []).append(check.removeprefix(quality.COLD))
+                short.setdefault(word, []).append(str(task.cut))
         told = "; ".join(f"{word} with {', '.join(ks)} artists" for word, ks in short.items())
         parts.append(f"{what}, the towers are {told or 'ahead of every baseline at each size'}.")
     return " ".join(parts)

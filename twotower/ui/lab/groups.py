@@ -2,10 +2,15 @@
 
 import streamlit as st
 
-from twotower.evaluation import quality, variants
-from twotower.evaluation.quality import Cell
-from twotower.evaluation.report import Report
-from twotower.evaluation.variants import Mark, Shown
+from twotower.evaluation.experiments import (
+    Estimate,
+    FeatureGain,
+    chance_mrr,
+    feature_gains,
+    feature_listeners,
+)
+from twotower.evaluation.report import Report, Verdict
+from twotower.evaluation.summary import Cell
 from twotower.ui import components
 from twotower.ui.charts import variants as variant_charts
 from twotower.ui.charts.quality import NO_BAR
@@ -23,7 +28,7 @@ WORDS = {
     "+ audio + playlists": "telling both",
     "+ tags": "their own tagging",
 }
-VERDICTS: dict[quality.Verdict, str] = {
+VERDICTS: dict[Verdict, str] = {
     "ahead": "helps",
     "no better": "adds nothing",
     "behind": "harms",
@@ -32,7 +37,7 @@ VERDICTS: dict[quality.Verdict, str] = {
 
 def groups(report: Report) -> None:
     """Audio, titles and tags, beside artists and alone; nothing where the report lacks it."""
-    found = variants.groups(report)
+    found = feature_gains(report)
     if not found:
         return
     st.header("Does it help to know more than artists?", anchor=False)
@@ -44,9 +49,9 @@ def groups(report: Report) -> None:
     for source, shown in found.items():
         name, noun = SOURCES.get(source, (source, "listener"))
         st.subheader(escape(name), anchor=False)
-        asked = variants.group_listeners(report, source)
+        asked = feature_listeners(report, source)
         st.markdown(_said(shown, amount(asked, noun)))
-        if marks := [mark for each in shown if (mark := each.mark)]:
+        if marks := [mark for each in shown if (mark := each.estimate)]:
             st.plotly_chart(
                 variant_charts.forest(marks, "MRR more or less than from artists alone", VERDICTS),
                 key=f"groups-chart-{source}",
@@ -57,12 +62,12 @@ def groups(report: Report) -> None:
         lines = [_line(each) for each in shown]
         told = "; ".join(f"{each.name} {each.value:.3f}" for each in shown)
         table(lines, key=f"groups-{source}", alt=f"Table of MRR by what is told: {told}")
-        components.note(f"Guessing among {amount(asked, noun)}: {variants.chance(asked):.3f}.")
+        components.note(f"Guessing among {amount(asked, noun)}: {chance_mrr(asked):.3f}.")
 
 
-def _said(shown: list[Shown], asked: str) -> str:
+def _said(shown: list[FeatureGain], asked: str) -> str:
     """What each group does beside artists, in plain words; Markdown."""
-    marks = [mark for each in shown if (mark := each.mark)]
+    marks = [mark for each in shown if (mark := each.estimate)]
     if not marks:
         return f"The report has no intervals of what this adds. :gray[{asked}.]"
     parts = [
@@ -73,11 +78,11 @@ def _said(shown: list[Shown], asked: str) -> str:
     return f"Beside artists, {'; '.join(parts)}. :gray[{asked} that have all of it.]"
 
 
-def _verdict(mark: Mark) -> str:
+def _verdict(mark: Estimate) -> str:
     return VERDICTS[mark.verdict]
 
 
-def _line(each: Shown) -> dict[str, Cell]:
+def _line(each: FeatureGain) -> dict[str, Cell]:
     gain = each.gain
     return {
         "told": each.name,

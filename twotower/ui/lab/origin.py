@@ -8,8 +8,8 @@ import streamlit as st
 
 from twotower.core.errors import TwoTowerError
 from twotower.core.settings import Settings
-from twotower.evaluation import quality
-from twotower.evaluation.report import Report
+from twotower.evaluation.report import QUALITY, Report
+from twotower.evaluation.summary import training_facts
 from twotower.ui import components, text
 from twotower.ui.lab.page import RUN
 from twotower.ui.lab.tables import table
@@ -50,7 +50,7 @@ def origin(report: Report) -> None:
     st.header("What the model comes from", anchor=False)
     assets = Settings.from_env().assets
     try:
-        about = quality.trained(assets / "model")
+        about = training_facts(assets / "model")
     except TwoTowerError as error:
         components.note(escape(str(error)))
     else:
@@ -133,7 +133,7 @@ def again(report: Report) -> None:
     st.download_button(
         "Download the whole report",
         json.dumps(report.to_dict(), ensure_ascii=False, indent=1),
-        file_name=quality.FILE,
+        file_name=QUALITY,
         mime="application/json",
         icon=":material/download:",
         on_click="ignore",

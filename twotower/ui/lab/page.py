@@ -6,8 +6,8 @@ import streamlit as st
 
 from twotower.core.errors import TwoTowerError
 from twotower.core.settings import Settings
-from twotower.evaluation import quality
-from twotower.evaluation.report import Report
+from twotower.evaluation.report import QUALITY, Report, how_to_make, load_report
+from twotower.evaluation.summary import compare_with_best, is_towers, means_by_method
 from twotower.ui import components
 from twotower.ui.text import escape
 
@@ -16,13 +16,14 @@ RUN = "TWOTOWER_DATA=path/to/data python -m twotower evaluate --out assets/quali
 
 def require_report() -> Report:
     """The report that ships; without a readable one the page says how to make it, and ends."""
-    path = Settings.from_env().assets / quality.FILE
+    path = Settings.from_env().assets / QUALITY
     try:
         return _load(path, path.stat().st_mtime_ns if path.exists() else 0)
     except TwoTowerError as error:
         with st.container(border=True, key="no-report"):
             st.header("Nothing measured here yet", anchor=False)
-            st.markdown(f"{escape(str(error)).replace(escape(quality.MAKE), quality.MAKE)}.")
+            command = how_to_make(QUALITY)
+            st.markdown(f"{escape(str(error)).replace(escape(command), command)}.")
             components.note(
                 "For whoever runs this server: it needs the public data sets that docs/data.md "
                 "names. This page reads the file as soon as it is there."
@@ -34,7 +35,7 @@ def require_report() -> Report:
 @st.cache_resource(max_entries=2, show_spinner="Reading the report …")
 def _load(path: Path, changed: int) -> Report:
     """The report at `path` as of a time of change, the same for everyone."""
-    return quality.load(path)
+    return load_report(path)
 
 
 def opening(report: Report) -> None:
@@ -45,17 +46,17 @@ def opening(report: Report) -> None:
         "the model put the right one?** Every method below got the same training listeners and "
         "the same questions."
     )
-    first = quality.standing(report, "halves", "MRR")
+    first = compare_with_best(report, "halves", "MRR")
     if first is None:
         return
     cards = st.grid(3, min_column_width=220, gap="small")
     pairs = (
-        ("Right one in first place", quality.values(report, "halves", "recall@1")),
-        ("Right one in the first ten", quality.values(report, "halves", "recall@10")),
+        ("Right one in first place", means_by_method(report, "halves", "recall@1")),
+        ("Right one in the first ten", means_by_method(report, "halves", "recall@10")),
     )
     towers = first.difference.reference
     for label, found in pairs:
-        others = [method for method in found if not quality.is_ours(report, method)]
+        others = [method for method in found if not is_towers(report, method)]
         if towers in found and others:
             best = max(others, key=lambda method: found[method])
             cards.metric(

@@ -3,8 +3,17 @@
 import streamlit as st
 
 from twotower.core.errors import EmptyProfile
-from twotower.evaluation import quality
 from twotower.evaluation.report import Report
+from twotower.evaluation.summary import (
+    Cell,
+    baseline_differences,
+    compare_with_best,
+    compared_metrics,
+    is_towers,
+    means_by_method,
+    method_table,
+    reference_method,
+)
 from twotower.ui import components, session, you
 from twotower.ui.lab.tables import FIGURES, spoken, table
 from twotower.ui.lab.words import counted, interval
@@ -13,7 +22,7 @@ from twotower.ui.text import escape
 
 def friends(report: Report) -> None:
     """Whether declared friends are near, where the report has it."""
-    metrics = quality.metrics(report, "friends")
+    metrics = compared_metrics(report, "friends")
     if not metrics:
         return
     st.header("Are friends near?", anchor=False)
@@ -27,39 +36,39 @@ def friends(report: Report) -> None:
         "MRR": "Place of the nearest friend (MRR)",
     }
     for metric in metrics:
-        one = quality.standing(report, "friends", metric)
+        one = compare_with_best(report, "friends", metric)
         if one is None:
             continue
         towers = one.difference.reference
         others = [
             f"{escape(method)} {value:.3f}"
-            for method, value in quality.values(report, "friends", metric).items()
-            if quality.is_ours(report, method) and method != towers
+            for method, value in means_by_method(report, "friends", metric).items()
+            if is_towers(report, method) and method != towers
         ]
         st.markdown(
             f"- **{said.get(metric, escape(metric))}**: {escape(towers)} {one.towers:.3f}, best "
             f"baseline {one.best:.3f}, {escape(one.baseline)}: **{one.verdict}** "
             f"({interval(one.difference)}). "
-            + counted(quality.differences(report, "friends", metric))
+            + counted(baseline_differences(report, "friends", metric))
             + (f" The towers otherwise: {'; '.join(others)}." if others else "")
         )
 
 
 def hubs(report: Report) -> None:
     """Whether somebody is near to everyone, where the report has it."""
-    lines = quality.table(report, "geometry")
+    lines = method_table(report, "geometry")
     if not lines:
         return
     st.header("Is everyone found by someone?", anchor=False)
-    towers = next((x for x in lines if x["method"] == quality.reference(report)), None)
+    towers = next((x for x in lines if x["method"] == reference_method(report)), None)
     missing = None if towers is None else towers.get("never listed")
     if isinstance(missing, float):
         st.markdown(
             f"**{100 * (1 - missing):.0f} %** of all listeners stand on somebody's list of ten by "
-            f"{escape(quality.reference(report))}. A person on very many lists is a hub, and says "
+            f"{escape(reference_method(report))}. A person on very many lists is a hub, and says "
             "little about anyone's taste."
         )
-    shown: list[dict[str, quality.Cell]] = [
+    shown: list[dict[str, Cell]] = [
         {"method": line["method"], **{name: line.get(name) for name in FIGURES}} for line in lines
     ]
     table(shown, key="hubs", alt=f"Table of hubs, a row a method: {spoken(shown)}")

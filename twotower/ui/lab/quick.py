@@ -5,9 +5,9 @@ import streamlit as st
 from twotower.core.jobs import Job, SharedJob
 from twotower.core.settings import Settings
 from twotower.evaluation import halfvectors
-from twotower.evaluation.quality import Cell
 from twotower.evaluation.quick import check_again, has_data
 from twotower.evaluation.report import Report
+from twotower.evaluation.summary import Cell
 from twotower.evaluation.verdicts import Gap, Line, Outcome, Verdict, Way
 from twotower.ui import components, text
 from twotower.ui.lab.tables import table

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from twotower.evaluation import quality
+from twotower.evaluation.summary import Cell
 
 FIGURES = {
     "skew of N_10": "how lopsided it is, 0 where nobody is a hub",
@@ -16,9 +16,7 @@ NAMES = ("method", "variant", "told")  # columns that stay in view
 ROW_PX = 35
 
 
-def table(
-    lines: list[dict[str, quality.Cell]], *, key: str, alt: str, tall: int | None = None
-) -> None:
+def table(lines: list[dict[str, Cell]], *, key: str, alt: str, tall: int | None = None) -> None:
     """A row a line; numbers with three places. Rows beyond `tall` are scrolled to."""
     numbers = {
         name: st.column_config.NumberColumn(format="%.3f", help=FIGURES.get(name))
@@ -37,7 +35,7 @@ def table(
     )
 
 
-def spoken(lines: Sequence[Mapping[str, quality.Cell]]) -> str:
+def spoken(lines: Sequence[Mapping[str, Cell]]) -> str:
     return "; ".join(
         ", ".join(
             f"{name} {value:.3f}" if isinstance(value, float) else f"{value}"

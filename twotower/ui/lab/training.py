@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from twotower.core.settings import Settings
-from twotower.evaluation import variants
-from twotower.evaluation.variants import Course
+from twotower.evaluation.experiments import TrainingPoint, first_and_last_quarter, training_curve
 from twotower.ui import components
 from twotower.ui.charts import variants as variant_charts
 from twotower.ui.charts.quality import MINUS, NO_BAR
@@ -20,7 +19,7 @@ FIGURES = (
 
 def course() -> None:
     """Loss, alignment and uniformity while the shipped model was trained, where a file tells it."""
-    found = variants.course(Settings.from_env().assets)
+    found = training_curve(Settings.from_env().assets)
     if len(found) < 2:
         return
     st.header("How the training went", anchor=False)
@@ -49,9 +48,9 @@ def course() -> None:
             )
 
 
-def _went(found: Sequence[Course]) -> str:
+def _went(found: Sequence[TrainingPoint]) -> str:
     """What became of the figures between the first and the last quarter of the points."""
-    told = {name: variants.quarters(found, name) for name, _ in FIGURES}
+    told = {name: first_and_last_quarter(found, name) for name, _ in FIGURES}
     means = ", ".join(
         f"{name} from {_said(before)} to {_said(after)}" for name, (before, after) in told.items()
     )

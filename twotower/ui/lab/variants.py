@@ -7,9 +7,19 @@ import streamlit as st
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.settings import Settings
-from twotower.evaluation import quality, variants
-from twotower.evaluation.report import Report
-from twotower.evaluation.variants import Mark
+from twotower.evaluation.experiments import (
+    Estimate,
+    VariantMetric,
+    estimates_by_verdict,
+    gain_of_more,
+    learning_curves,
+    variant_estimates,
+    variant_metrics,
+    variant_table,
+)
+from twotower.evaluation.report import ABLATION, LEARNING, Report, Verdict, load_report
+from twotower.evaluation.specs import TaskKind
+from twotower.evaluation.summary import fewest_listeners, reference_method, task_labels
 from twotower.ui import components
 from twotower.ui.charts import quality as quality_charts
 from twotower.ui.charts import variants as variant_charts
@@ -19,12 +29,12 @@ from twotower.ui.lab.tables import spoken, table
 from twotower.ui.lab.words import interval, title
 from twotower.ui.text import escape
 
-VERDICTS: dict[quality.Verdict, str] = {
+VERDICTS: dict[Verdict, str] = {
     "ahead": "better",
     "no better": "no different",
     "behind": "worse",
 }
-STEPS: dict[quality.Verdict, str] = {
+STEPS: dict[Verdict, str] = {
     "ahead": "more would help",
     "no better": "no longer rising",
     "behind": "falling",
@@ -35,7 +45,7 @@ STRONGEST = 5  # variants of a kind that a sentence names
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _load(path: Path, changed: int) -> Report:
     """The report at `path` as of a time of change, the same for everyone."""
-    return quality.load(path)
+    return load_report(path)
 
 
 def _report(name: str) -> Report | None:
@@ -53,11 +63,11 @@ def _report(name: str) -> Report | None:
 @st.fragment
 def ablation() -> None:
     """The default beside other losses and trainings; nothing where that was not measured."""
-    report = _report(quality.ABLATION)
-    columns = variants.compared(report) if report is not None else {}
+    report = _report(ABLATION)
+    columns = {each.name: each for each in variant_metrics(report)} if report is not None else {}
     if report is None or not columns:
         return
-    default = quality.reference(report)
+    default = reference_method(report)
     st.header("What else was tried", anchor=False)
     st.markdown(
         f"The same towers, trained in other ways: another loss, or one part of the training left "
@@ -65,45 +75,50 @@ def ablation() -> None:
         + _header(report)
     )
     name = st.selectbox(
-        "Compared by", list(columns), format_func=_called, key="ablation-check", width=420
+        "Compared by",
+        list(columns),
+        format_func=lambda name: _called(columns[name]),
+        key="ablation-check",
+        width=420,
     )
-    marks = variants.marks(report, *columns[name])
+    chosen = columns[name]
+    marks = variant_estimates(report, chosen.task.label, chosen.metric)
     st.markdown(_sorted_out(marks))
     if marks:
         st.plotly_chart(
             variant_charts.forest(
-                marks, f"{columns[name][1]} more or less than the default", VERDICTS
+                marks, f"{chosen.metric} more or less than the default", VERDICTS
             ),
             key="ablation-chart",
             config=NO_BAR,
-            alt=f"Variants beside the default by {_called(name)}: "
+            alt=f"Variants beside the default by {_called(chosen)}: "
             + "; ".join(
                 f"{mark.name} {interval(mark)}, {VERDICTS[mark.verdict]}" for mark in marks
             ),
         )
     lines = [
-        {_called(key) if key in columns else key: value for key, value in line.items()}
-        for line in variants.table(report)
+        {_called(columns[key]) if key in columns else key: value for key, value in line.items()}
+        for line in variant_table(report)
     ]
     table(lines, key="ablation", alt=f"Table of variants, all checks: {spoken(lines)}")
 
 
-def _called(name: str) -> str:
-    check, _, metric = name.rpartition(", ")
-    return f"{title(check)} ({metric})" if check == "friends" else title(name)
+def _called(by: VariantMetric) -> str:
+    metric = f" ({by.metric})" if by.task.kind is TaskKind.FRIENDS else ""
+    return title(by.task.label) + metric
 
 
 def _header(report: Report) -> str:
     """On whom it was measured, where the report says so; Markdown."""
-    asked = quality.listeners(report, quality.checks(report)[0])
+    asked = fewest_listeners(report, task_labels(report)[0])
     part = report.header.get("part")
     who = {"test": "test listeners", "validation": "validation listeners"}.get(str(part))
     return f" :gray[{asked:,} {who or 'listeners'} in a split.]"
 
 
-def _sorted_out(marks: list[Mark]) -> str:
+def _sorted_out(marks: list[Estimate]) -> str:
     """Which variants are better, no different and worse, by name; Markdown."""
-    kinds = variants.split_by_verdict(marks)
+    kinds = estimates_by_verdict(marks)
     parts = []
     for verdict, word in (("ahead", "**Better** than the default"), ("behind", "**Worse**")):
         if found := kinds[verdict]:  # type: ignore[index]
@@ -120,8 +135,8 @@ def _sorted_out(marks: list[Mark]) -> str:
 
 def learning_curve() -> None:
     """What fewer training listeners give; nothing where that was not measured."""
-    report = _report(quality.LEARNING)
-    curves = variants.learning(report) if report is not None else {}
+    report = _report(LEARNING)
+    curves = learning_curves(report) if report is not None else {}
     if report is None or not curves:
         return
     st.header("Would more listeners help?", anchor=False)
@@ -146,7 +161,7 @@ def _doubled(report: Report, curves: Mapping[str, Mapping[int, float]]) -> str:
     for method, curve in curves.items():
         if len(curve) > 1:
             few, many = list(curve)[-2:]
-            step = variants.step(report, method, few, many)
+            step = gain_of_more(report, method, few, many)
             said = interval(step) if step else quality_charts.told(curve[many] - curve[few])
             word = "" if step is None else f", **{STEPS[step.verdict]}**"
             parts.append(f"{escape(method)} {said} from {few} to {many} % of them{word}")

@@ -1,69 +1,73 @@
 """What checks are called on the lab page, and how their figures are said."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from twotower.evaluation import quality
+from twotower.evaluation.experiments import Estimate
 from twotower.evaluation.report import Difference, Gain
-from twotower.evaluation.variants import Mark
+from twotower.evaluation.specs import TaskKind, TaskSpec, parse_task
 from twotower.ui import text
 from twotower.ui.charts.quality import told
 
-Interval = Difference | Gain | Mark
+Interval = Difference | Gain | Estimate
 
-# What a check is called here, and what it asks; of names that begin alike, the longest counts.
-CHECKS: Mapping[str, tuple[str, str]] = {
-    "halves": ("Last.fm strangers", "Does one half find the other among all strangers' halves?"),
-    "halves, full pool": (
+# What a check is called here, and what it asks; the most special one counts.
+CHECKS: Mapping[TaskSpec, tuple[str, str]] = {
+    TaskSpec(TaskKind.HALVES): (
+        "Last.fm strangers",
+        "Does one half find the other among all strangers' halves?",
+    ),
+    TaskSpec(TaskKind.HALVES, condition="full pool"): (
         "The same among everyone",
         "The other half among all listeners, most of whom the methods were fitted on. A method "
         "can learn to tell seen from unseen people, so this stands apart from the headline.",
     ),
-    "halves-head": (
+    TaskSpec(TaskKind.HEAD): (
         "Best known artists only",
         "The same, when only the 1,000 best known artists are left of everyone.",
     ),
-    "halves-other, germany": (
+    TaskSpec(TaskKind.OTHER_DATA, "germany"): (
         "Listeners in Germany",
         "The same on another data set, of yes or no for 285 artists, without any training on it.",
     ),
-    "halves-other, audioscrobbler": (
+    TaskSpec(TaskKind.OTHER_DATA, "audioscrobbler"): (
         "Heavy listeners of 2005",
         "The same on another data set, the most active of 2005, without any training on it.",
     ),
-    "halves-other, tidytuesday": (
+    TaskSpec(TaskKind.OTHER_DATA, "tidytuesday"): (
         "Playlists of 2020",
         "The same on another data set, playlists as listeners, without any training on it.",
     ),
-    "halves-playlists": (
+    TaskSpec(TaskKind.PLAYLISTS): (
         "Playlists of 2010 to 2017",
         "The same with playlists as listeners, none of them seen in training.",
     ),
-    "cold-": (
+    TaskSpec(TaskKind.COLD): (
         "Few artists",
         "One half cut to so many artists; and how much of a list of ten stays what it is with "
         "the whole profile.",
     ),
-    "friends": (
+    TaskSpec(TaskKind.FRIENDS): (
         "Declared friends",
         "Are friends among the nearest, of whole profiles? No method sees a friendship.",
     ),
-    "geometry": (
+    TaskSpec(TaskKind.GEOMETRY): (
         "Hubs",
         "Is everyone on somebody's list of ten, and nobody on all of them?",
     ),
-    "sides": (
+    TaskSpec(TaskKind.ONE_SIDED_PLAYS): (
         "Told of one side only",
         "Does one half find the other when only one of them tells how much is played?",
     ),
-    "groups, ": (
+    TaskSpec(TaskKind.FEATURES): (
         "What else is told",
         "What does it add to know the audio of someone's tracks, a playlist's title or tags?",
     ),
-    "unseen": (
+    TaskSpec(TaskKind.UNSEEN): (
         "Artists never heard of",
         "Is a listener found by artists that nobody in training plays?",
     ),
-    "discover": (
+    TaskSpec(TaskKind.DISCOVER): (
         "Artists to discover",
         "Are artists that were taken out of a profile among those suggested for the rest?",
     ),
@@ -72,29 +76,30 @@ CHECKS: Mapping[str, tuple[str, str]] = {
 
 def title(check: str) -> str:
     """What a check is called on the page."""
-    known = _known(check)
+    task = parse_task(check)
+    if task.kind is TaskKind.COLD:
+        return f"From {task.cut} artists"
+    known = _known(task)
     if known is None:
         return check
-    rest = check.removeprefix(known).strip(", ")
-    if known == quality.COLD:
-        return f"From {rest} artists"
-    return f"{CHECKS[known][0]}, {rest}" if rest else CHECKS[known][0]
+    return CHECKS[known][0] + check.removeprefix(known.label)
 
 
 def question(check: str) -> str:
     """What a check asks, as Markdown; "" for one that this page doesn't know."""
-    known = _known(check)
+    known = _known(parse_task(check))
     return CHECKS[known][1] if known else ""
 
 
-def _known(check: str) -> str | None:
-    """The longest name of CHECKS that a check begins with, up to a comma or a dash."""
-    found = [
-        name
-        for name in CHECKS
-        if check == name or check.startswith(name if name[-1] in "- " else f"{name}, ")
-    ]
-    return max(found, key=len, default=None)
+def _known(task: TaskSpec) -> TaskSpec | None:
+    """The most special of CHECKS that a task is one of."""
+    nearest = (
+        task,
+        replace(task, cut=None),
+        TaskSpec(task.kind, task.dataset),
+        TaskSpec(task.kind),
+    )
+    return next((each for each in nearest if each in CHECKS), None)
 
 
 def interval(of: Interval) -> str:
@@ -104,7 +109,7 @@ def interval(of: Interval) -> str:
 
 def counted(against: Sequence[Difference]) -> str:
     """`Of 12 baselines: ahead of 3, no better than 9.`"""
-    found = [quality.verdict(each) for each in against]
+    found = [each.verdict for each in against]
     kinds = (("ahead", "ahead of"), ("no better", "no better than"), ("behind", "behind"))
     counts = [f"{word} {found.count(kind)}" for kind, word in kinds if kind in found]
     return f"Of {text.amount(len(found), 'baseline')}: {', '.join(counts)}."

@@ -10,8 +10,18 @@ import pytest
 from measured import HOSTILE, PLAIN, TOWERS
 
 from twotower.core.errors import IncompatibleModel, MissingData
-from twotower.evaluation import quality
-from twotower.evaluation.report import Difference, Gain
+from twotower.evaluation.report import COMMANDS, Difference, Gain, load_report
+from twotower.evaluation.summary import (
+    TrainingFacts,
+    cold_start_curves,
+    headline_comparisons,
+    is_towers,
+    method_table,
+    plain_towers,
+    reference_method,
+    table_csv,
+    training_facts,
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,32 +30,32 @@ def report():
 
 
 def test_what_was_written_is_read_back(report, tmp_path):
-    found = quality.load(measured.write(tmp_path))
+    found = load_report(measured.write(tmp_path))
     assert found.to_dict() == report.to_dict()
     assert found.means[0].value == pytest.approx(report.means[0].value, abs=1e-9)
 
 
 def test_a_missing_report_says_how_to_make_it(tmp_path):
     with pytest.raises(MissingData, match="python -m twotower evaluate --out"):
-        quality.load(tmp_path / "quality.json")
+        load_report(tmp_path / "quality.json")
 
 
 def test_gains_are_read_back_and_need_not_be_there(report, tmp_path):
     gain = Gain("groups, made, + tags", "groups, made, artists only", TOWERS, "MRR", 0.1, 0.0, 0.2)
     path = tmp_path / "quality.json"
     path.write_text(replace(report, gains=(gain,)).to_json())
-    assert quality.load(path).gains == (gain,)
+    assert load_report(path).gains == (gain,)
     path.write_text(replace(report, gains=()).to_json())
-    assert "gains" not in json.loads(path.read_text()) and quality.load(path).gains == ()
+    assert "gains" not in json.loads(path.read_text()) and load_report(path).gains == ()
 
 
-@pytest.mark.parametrize(("file", "command"), quality.COMMANDS.items())
+@pytest.mark.parametrize(("file", "command"), COMMANDS.items())
 def test_another_report_is_made_by_another_command(file, command, tmp_path):
     with pytest.raises(MissingData, match=f"`python -m twotower {command} --out assets/{file}`"):
-        quality.load(tmp_path / file)
+        load_report(tmp_path / file)
     (tmp_path / file).write_text("{}")
     with pytest.raises(IncompatibleModel, match=f"^{file} is no quality report.* {command} --out"):
-        quality.load(tmp_path / file)
+        load_report(tmp_path / file)
 
 
 def damaged(told: dict) -> list[str]:
@@ -80,10 +90,10 @@ def test_a_damaged_report_is_said_so(report, tmp_path):
     for text in damaged(report.to_dict()):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(IncompatibleModel, match="damaged"):
-            quality.load(path)
+            load_report(path)
     path.write_bytes(b"\xff\xfe{")
     with pytest.raises(IncompatibleModel, match="damaged"):
-        quality.load(path)
+        load_report(path)
 
 
 @pytest.mark.parametrize(
@@ -98,20 +108,20 @@ def test_a_damaged_report_is_said_so(report, tmp_path):
 )
 def test_an_interval_that_touches_zero_is_no_lead(low, high, verdict):
     gap = Difference("halves", TOWERS, "EASE", "MRR", (low + high) / 2, low, high)
-    assert quality.verdict(gap) == verdict
+    assert gap.verdict == verdict
 
 
 def test_the_towers_are_ours_as_they_are_and_with_whatever_is_put_on_them(report):
-    assert (quality.reference(report), quality.towers(report)) == (TOWERS, PLAIN)
+    assert (reference_method(report), plain_towers(report)) == (TOWERS, PLAIN)
     ours = (PLAIN, TOWERS, f"{PLAIN}, one way", f"{PLAIN} + same artists")
-    assert all(quality.is_ours(report, method) for method in ours)
-    assert not any(quality.is_ours(report, name) for name in ("EASE", "EASE + LS", "two towers2"))
+    assert all(is_towers(report, method) for method in ours)
+    assert not any(is_towers(report, name) for name in ("EASE", "EASE + LS", "two towers2"))
     older = replace(report, header={**report.header, "reference": PLAIN})
-    assert quality.towers(older) == PLAIN and quality.is_ours(older, TOWERS)
+    assert plain_towers(older) == PLAIN and is_towers(older, TOWERS)
 
 
 def test_the_headline_sets_the_towers_beside_the_best_that_is_not_built_on_them(report):
-    found = {each.check: (each.baseline, each.verdict) for each in quality.headline(report)}
+    found = {each.check: (each.baseline, each.verdict) for each in headline_comparisons(report)}
     assert found == {
         "halves": ("EASE", "ahead"),
         "halves-head": ("EASE", "behind"),
@@ -129,20 +139,20 @@ def test_a_cut_that_cut_nothing_is_not_counted_twice(report, tmp_path):
     ]
     path = tmp_path / "quality.json"
     path.write_text(json.dumps(told))
-    assert named not in {each.check for each in quality.headline(quality.load(path))}
+    assert named not in {each.check for each in headline_comparisons(load_report(path))}
 
 
 def test_a_report_without_towers_compares_nothing(report, tmp_path):
     path = tmp_path / "quality.json"
     path.write_text(json.dumps(report.to_dict() | {"differences": []}))
-    found = quality.load(path)
-    assert quality.reference(found) == ""
-    assert quality.headline(found) == ()
-    assert quality.table(found, "halves")[0]["the towers are"] == "—"
+    found = load_report(path)
+    assert reference_method(found) == ""
+    assert headline_comparisons(found) == ()
+    assert method_table(found, "halves")[0]["the towers are"] == "—"
 
 
 def test_a_table_has_a_row_a_method_the_best_first(report):
-    lines = quality.table(report, "halves")
+    lines = method_table(report, "halves")
     assert [line["method"] for line in lines] == [
         PLAIN, TOWERS, "EASE", HOSTILE, "popularity",
     ]  # fmt: skip
@@ -156,21 +166,21 @@ def test_a_table_has_a_row_a_method_the_best_first(report):
 
 
 def test_a_check_with_figures_alone_has_them_as_columns(report):
-    towers, ease = quality.table(report, "geometry")
+    towers, ease = method_table(report, "geometry")
     assert towers["uniformity"] == pytest.approx(-3.0)
     assert "uniformity" not in ease
     assert ease["never listed"] == pytest.approx(0.2)
 
 
 def test_a_table_as_csv_is_read_back(report):
-    lines = quality.table(report, "geometry")
-    towers, ease = csv.DictReader(io.StringIO(quality.table_csv(lines)))
+    lines = method_table(report, "geometry")
+    towers, ease = csv.DictReader(io.StringIO(table_csv(lines)))
     assert float(towers["uniformity"]) == lines[0]["uniformity"]
     assert ease["uniformity"] == ""
 
 
 def test_curves_are_of_the_same_methods_for_each_metric(report):
-    finding, staying = (quality.cold(report, metric) for metric in ("MRR", "overlap@10"))
+    finding, staying = (cold_start_curves(report, metric) for metric in ("MRR", "overlap@10"))
     assert list(finding) == list(staying) == [TOWERS, "EASE", HOSTILE, "popularity"]
     assert finding[TOWERS] == pytest.approx({3: 0.4, 10: 0.6})
     assert staying["EASE"] == pytest.approx({3: 0.35, 10: 0.5})
@@ -180,10 +190,10 @@ def test_what_a_model_was_trained_on_is_read(tmp_path):
     about = {"profiles": {"hetrec": 5}, "artists": 9, "played artists": 7, "seconds": 60}
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"version": "v", "about": about}))
-    assert quality.trained(tmp_path) == quality.Trained({"hetrec": 5}, 9, 7, 60.0, "v")
+    assert training_facts(tmp_path) == TrainingFacts({"hetrec": 5}, 9, 7, 60.0, "v")
     config.write_text("{}")
-    assert quality.trained(tmp_path) == quality.Trained({}, 0, 0, 0.0, "")
+    assert training_facts(tmp_path) == TrainingFacts({}, 0, 0, 0.0, "")
     for text in ("[]", "{", '{"about": {"artists": "many"}}', '{"about": {"profiles": [1]}}'):
         config.write_text(text)
         with pytest.raises(MissingData, match=r"config\.json"):
-            quality.trained(tmp_path)
+            training_facts(tmp_path)

@@ -9,8 +9,21 @@ import varied
 from measured import HOSTILE, TOWERS
 from varied import DEFAULT
 
-from twotower.evaluation import variants
-from twotower.evaluation.variants import Course, Mark
+from twotower.evaluation.experiments import (
+    Estimate,
+    TrainingPoint,
+    chance_mrr,
+    estimates_by_verdict,
+    feature_gains,
+    feature_listeners,
+    first_and_last_quarter,
+    gain_of_more,
+    learning_curves,
+    training_curve,
+    variant_estimates,
+    variant_metrics,
+    variant_table,
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,32 +38,35 @@ def learning():
 
 def test_groups_are_told_by_data_set_with_what_they_add():
     report = measured.report()
-    found = variants.groups(report)
+    found = feature_gains(report)
     assert list(found) == ["tidytuesday", "hetrec"]
     assert [each.name for each in found["hetrec"]] == ["artists only", "+ tags", "tags alone"]
     verdicts = {
-        each.name: each.mark.verdict for shown in found.values() for each in shown if each.mark
+        each.name: each.estimate.verdict
+        for shown in found.values()
+        for each in shown
+        if each.estimate
     }
     assert verdicts == {"+ audio": "no better", "+ playlists": "behind", "+ tags": "ahead"}
     plain, tags, alone = found["hetrec"]
     assert plain.gain is None and alone.gain.value < 0  # alone is not beside
-    assert tags.mark.value == pytest.approx(0.05, abs=0.001)
-    assert variants.group_listeners(report, "hetrec") == measured.LISTENERS
+    assert tags.estimate.value == pytest.approx(0.05, abs=0.001)
+    assert feature_listeners(report, "hetrec") == measured.LISTENERS
 
 
 def test_groups_of_a_report_without_gains_have_no_marks():
-    found = variants.groups(replace(measured.report(), gains=()))
-    assert all(each.mark is None for shown in found.values() for each in shown)
-    assert variants.groups(varied.report(varied.ABLATION, DEFAULT)) == {}
+    found = feature_gains(replace(measured.report(), gains=()))
+    assert all(each.estimate is None for shown in found.values() for each in shown)
+    assert feature_gains(varied.report(varied.ABLATION, DEFAULT)) == {}
 
 
 def test_chance_by_hand():
-    assert variants.chance(2) == pytest.approx(0.75)  # first or second, each half the time
-    assert variants.chance(0) == 0.0
+    assert chance_mrr(2) == pytest.approx(0.75)  # first or second, each half the time
+    assert chance_mrr(0) == 0.0
 
 
 def test_variants_are_compared_by_what_the_report_has(ablation):
-    assert list(variants.compared(ablation)) == [
+    assert [each.name for each in variant_metrics(ablation)] == [
         "halves",
         "halves-head",
         "halves-other, germany",
@@ -61,17 +77,17 @@ def test_variants_are_compared_by_what_the_report_has(ablation):
 
 
 def test_a_variant_stands_beside_the_default_the_best_first(ablation):
-    found = variants.marks(ablation, "halves", "MRR")
+    found = variant_estimates(ablation, "halves", "MRR")
     assert [mark.name for mark in found] == ["SigLIP", HOSTILE, "triplet", "BPR"]
     assert [mark.verdict for mark in found] == ["ahead", "no better", "behind", "behind"]
     for mark in found:
         assert mark.low < mark.value < mark.high
-    kinds = variants.split_by_verdict(found)
+    kinds = estimates_by_verdict(found)
     assert [len(kinds[kind]) for kind in ("ahead", "no better", "behind")] == [1, 1, 2]
 
 
 def test_the_table_of_variants_has_the_default_first_and_gaps_where_one_was_not_asked(ablation):
-    first, *rest = variants.table(ablation)
+    first, *rest = variant_table(ablation)
     assert first["variant"] == DEFAULT and first["halves"] == pytest.approx(0.8)
     assert first["never listed"] == pytest.approx(0.01)
     hostile = next(line for line in rest if line["variant"] == HOSTILE)
@@ -80,39 +96,39 @@ def test_the_table_of_variants_has_the_default_first_and_gaps_where_one_was_not_
 
 
 def test_a_learning_curve_is_read_from_the_names(learning):
-    curves = variants.learning(learning)
+    curves = learning_curves(learning)
     assert {name: list(curve) for name, curve in curves.items()} == {
         "two towers": [25, 50, 100],
         "ALS-64": [25, 50, 100],
     }
     assert curves["ALS-64"][50] == pytest.approx(0.65)
-    step = variants.step(learning, "two towers", 50, 100)
+    step = gain_of_more(learning, "two towers", 50, 100)
     assert step.value == pytest.approx(0.1, abs=0.01) and step.verdict == "ahead"
-    assert variants.step(learning, "ALS-64", 50, 100) is None  # has no interval in the report
-    assert variants.learning(measured.report()) == {}
+    assert gain_of_more(learning, "ALS-64", 50, 100) is None  # has no interval in the report
+    assert learning_curves(measured.report()) == {}
 
 
 def test_the_course_of_training_is_in_the_model_or_beside_it(tmp_path):
     expected = tuple(
-        Course(each["step"], each["loss"], each["alignment"], each["uniformity"])
+        TrainingPoint(each["step"], each["loss"], each["alignment"], each["uniformity"])
         for each in varied.RECORDS
     )
     (tmp_path / "model").mkdir()
     config = tmp_path / "model" / "config.json"
-    assert variants.course(tmp_path) == ()
+    assert training_curve(tmp_path) == ()
     config.write_text(json.dumps({"about": {"last record": {}}}))
-    assert variants.course(tmp_path) == ()
+    assert training_curve(tmp_path) == ()
     (tmp_path / "training.json").write_text(json.dumps(varied.RECORDS))
-    assert variants.course(tmp_path) == expected
+    assert training_curve(tmp_path) == expected
     (tmp_path / "training.json").unlink()
     config.write_text(json.dumps({"about": {"records": varied.RECORDS}}))
-    assert variants.course(tmp_path) == expected
+    assert training_curve(tmp_path) == expected
 
 
 def test_quarters_are_means_of_the_first_and_last_points():
-    course = [Course(step, float(step), 1.0, -1.0) for step in range(8)]
-    assert variants.quarters(course, "loss") == (0.5, 6.5)
-    assert variants.quarters(course[:2], "loss") == (0.0, 1.0)
+    course = [TrainingPoint(step, float(step), 1.0, -1.0) for step in range(8)]
+    assert first_and_last_quarter(course, "loss") == (0.5, 6.5)
+    assert first_and_last_quarter(course[:2], "loss") == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +140,7 @@ def test_quarters_are_means_of_the_first_and_last_points():
 )  # fmt: skip
 def test_a_damaged_course_is_none(text, tmp_path):
     (tmp_path / "training.json").write_text(text)
-    assert variants.course(tmp_path) == ()
+    assert training_curve(tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -132,4 +148,4 @@ def test_a_damaged_course_is_none(text, tmp_path):
     [(0.0, 0.1, "no better"), (0.01, 0.1, "ahead"), (-1, -0.1, "behind")],
 )
 def test_a_mark_that_touches_nought_is_no_lead(low, high, verdict):
-    assert Mark(TOWERS, (low + high) / 2, low, high).verdict == verdict
+    assert Estimate(TOWERS, (low + high) / 2, low, high).verdict == verdict
