@@ -1,6 +1,6 @@
-"""Fills tables of docs/ in from results/, so that they can't say otherwise.
+"""Fill the tables of docs/scale.md and docs/retraining.md from results/.
 
-python benchmarks/page.py
+Run: python benchmarks/page.py
 """
 
 import json
@@ -14,19 +14,38 @@ from twotower.evaluation.model_card import between
 from twotower.model.training import TrainConfig
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-SCALE, LEARNING = DOCS / "scale.md", DOCS / "retraining.md"
+SCALE, RETRAINING = DOCS / "scale.md", DOCS / "retraining.md"
 FOLDS = TrainConfig().folds
 FAR = 10_000_000  # listeners, calculated
-Found = Mapping[str, Any]
+Results = Mapping[str, Any]
+# Wording of names that stand in the results files.
+LABELS = {
+    "companions": "item-item weights",
+    "all of it": "all tables",
+    "rows": "play matrices",
+    "invented listeners": "synthetic listeners",
+    "… after one left": "ten neighbours, after one left",
+    "people by a part of their names": "search by part of a name",
+    "MRR of the other half": "MRR, split halves",
+}
+
+
+def label(name: str) -> str:
+    """Return the wording of a name from a results file."""
+    for old, new in LABELS.items():
+        name = new if name == old else name.replace(f"{old},", f"{new},")
+    return name
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    head = [label(name) for name in head]
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def seconds(value: float) -> str:
-    """In the unit that reads best."""
+    """Return a duration with a fitting unit, three digits."""
     if value < 1:
         return f"{1e3 * value:.3g} ms"
     if value < 100:
@@ -38,13 +57,13 @@ def megabytes(value: float) -> str:
     return f"{value:.3g} MB" if value < 1000 else f"{value / 1024:.3g} GB"
 
 
-def where(found: Found) -> str:
-    return f"`{found['command']}`, {found['machine']}, one thread, {found['day']}."
+def provenance(results: Results) -> str:
+    return f"`{results['command']}`, {results['machine']}, one thread, {results['day']}."
 
 
-def tables_of_artists(found: Found) -> str:
-    parts = list(found["measured"][0]["seconds"])
-    head = ["listeners", *parts, "all of it", "the towers", "memory"]
+def artist_tables(results: Results) -> str:
+    parts = list(results["measured"][0]["seconds"])
+    head = ["listeners", *parts, "all of it", "towers", "memory"]
     lines = [
         [
             f"{each['listeners']:,}",
@@ -53,9 +72,9 @@ def tables_of_artists(found: Found) -> str:
             seconds(each["towers s"]),
             megabytes(each["peak MB above the listeners"]),
         ]
-        for each in found["measured"]
+        for each in results["measured"]
     ]
-    largest = found["measured"][-1]
+    largest = results["measured"][-1]
     lines += [
         [
             f"{each['listeners']:,}, calculated",
@@ -64,14 +83,14 @@ def tables_of_artists(found: Found) -> str:
             seconds(largest["towers s"]),
             megabytes(each["peak MB above the listeners"]),
         ]
-        for each in found["calculated"]
+        for each in results["calculated"]
         if each["listeners"] > largest["listeners"]
     ]
-    return f"{table(head, lines)}\n\n{where(found)}"
+    return f"{table(head, lines)}\n\n{provenance(results)}"
 
 
-def reading(found: Found, embedding: Found) -> str:
-    read = found["reading"]["us a listener"] / 1e6
+def reading(results: Results, embedding: Results) -> str:
+    read = results["reading"]["us a listener"] / 1e6
     one = 1 / embedding["crowd"]["a second"]
     sizes = (10_000, 100_000, 1_000_000, FAR)
     head = ["calculated, one process", *(f"{size:,}" for size in sizes)]
@@ -80,17 +99,17 @@ def reading(found: Found, embedding: Found) -> str:
         ["embedding by one tower", *(seconds(one * size) for size in sizes)],
         [
             "packed in memory",
-            *(megabytes(_packed_mb(found) * size) for size in sizes),
+            *(megabytes(_packed_mb(results) * size) for size in sizes),
         ],
     ]
     return table(head, lines)
 
 
-def shares(found: Found) -> str:
-    """The tables by several processes: the jobs of ALS in turn, the rest by one."""
+def shares(results: Results) -> str:
+    """Table times with several processes: ALS jobs divided, the rest by one process."""
     counts = (1, 2, 5)
     lines = []
-    for each in (*found["measured"], *found["calculated"]):
+    for each in (*results["measured"], *results["calculated"]):
         if any(line[0] == f"{each['listeners']:,}" for line in lines):
             continue
         part = each["seconds"]
@@ -103,33 +122,33 @@ def shares(found: Found) -> str:
     return table(head, lines)
 
 
-def _packed_mb(found: Found) -> float:
-    last = found["measured"][-1]
+def _packed_mb(results: Results) -> float:
+    last = results["measured"][-1]
     return float(last["packed MB"] / last["listeners"])
 
 
-def processes(found: Found) -> str:
-    gap = found["two minus one"]
+def processes(results: Results) -> str:
+    gap = results["two minus one"]
     head = ["", "MRR of the other half", "seconds"]
     lines = [
-        [name, f"{found['MRR'][name]:.3f}", f"{found['seconds'][name]:.0f}"]
-        for name in found["MRR"]
+        [name, f"{results['MRR'][name]:.3f}", f"{results['seconds'][name]:.0f}"]
+        for name in results["MRR"]
     ]
     lines.append(
         ["two minus one", f"{gap['value']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}]", ""]
     )
-    asked = f"{found['listeners']:,} listeners of HetRec, {found['held out']:,} held out"
-    return f"{table(head, lines)}\n\n{asked}, {found['steps']:,} steps. {where(found)}"
+    size = f"{results['listeners']:,} listeners of HetRec, {results['held out']:,} held out"
+    return f"{table(head, lines)}\n\n{size}, {results['steps']:,} steps. {provenance(results)}"
 
 
 def community_rows(file: str) -> dict[str, Any]:
-    """What is told of a community -> (how it is read, how it is written)."""
+    """Return row label -> (function that reads the value, function that formats it)."""
     return {
         "loading": (lambda each: each["load"]["seconds"], seconds),
         "on disk": (lambda each: each[file], megabytes),
         "start": (lambda each: each["start"]["seconds"], seconds),
         "memory of a server": (lambda each: each["start"]["resident MB"], megabytes),
-        "after changes, at its most": (lambda each: each["served"]["peak MB"], megabytes),
+        "after changes, peak": (lambda each: each["served"]["peak MB"], megabytes),
         "top 10, p50": (lambda each: each["search"]["ms"]["top 10"]["p50"] / 1e3, seconds),
         "top 10, p95": (lambda each: each["search"]["ms"]["top 10"]["p95"] / 1e3, seconds),
         "reading the vectors, p50": (
@@ -140,154 +159,157 @@ def community_rows(file: str) -> dict[str, Any]:
             lambda each: each["search"]["ms"]["faiss IndexFlatIP"]["p50"] / 1e3,
             seconds,
         ),
-        "join, until another process sees it, p50": (_change("seen"), seconds),
-        "leave, until it is gone there, p50": (_change("gone"), seconds),
+        "join until visible to another process, p50": (_change("seen"), seconds),
+        "leave until gone there, p50": (_change("gone"), seconds),
     }
 
 
-def community(found: Found) -> str:
-    """Measured, and beyond that on the line through the two largest."""
-    few, many = found["SQLite"][-2:]
+def community(results: Results) -> str:
+    """Measured sizes, and one extrapolated from the two largest."""
+    few, many = results["SQLite"][-2:]
     rows = community_rows("file MB")
-    measured = found["SQLite"]
+    measured = results["SQLite"]
     far = (FAR - few["listeners"]) / (many["listeners"] - few["listeners"])
     lines = [
         [
             name,
-            *(told(of(each)) for each in measured),
-            told(max(of(many), of(few) + far * (of(many) - of(few)))),
+            *(show(value(each)) for each in measured),
+            show(max(value(many), value(few) + far * (value(many) - value(few)))),
         ]
-        for name, (of, told) in rows.items()
+        for name, (value, show) in rows.items()
     ]
     head = ["SQLite", *(f"{each['listeners']:,}" for each in measured), f"{FAR:,}, calculated"]
-    return f"{table(head, lines)}\n\n{where(found)}"
+    return f"{table(head, lines)}\n\n{provenance(results)}"
 
 
 def _change(name: str) -> Any:
     return lambda each: each["changes ms"][name]["p50"] / 1e3
 
 
-def search(found: Found) -> str:
-    limit = min(found["ms"][name]["p50"] for name in found["ms"] if name.startswith("read"))
+def search(results: Results) -> str:
+    limit = min(results["ms"][name]["p50"] for name in results["ms"] if name.startswith("read"))
     lines = [
         [name, f"{each['p50']:.1f} ms", f"{each['p95']:.1f} ms", f"{each['p50'] / limit:.2f}"]
-        for name, each in found["ms"].items()
+        for name, each in results["ms"].items()
     ]
-    size = f"{found['rows']:,} x {found['dim']}"
-    return f"{table([size, 'p50', 'p95', 'times the limit'], lines)}\n\n{where(found)}"
+    size = f"{results['rows']:,} x {results['dim']}"
+    return f"{table([size, 'p50', 'p95', 'times the limit'], lines)}\n\n{provenance(results)}"
 
 
-def postgresql(found: Found) -> str:
-    """With everyone in memory, and by the index."""
+def postgresql(results: Results) -> str:
+    """PostgreSQL with everyone in memory, and with the index."""
     rows: dict[str, tuple[Any, Any]] = {
         **{
             name: row
             for name, row in community_rows("database MB").items()
             if not name.startswith(("top 10", "reading", "faiss"))
         },
-        "making the index": (lambda each: each["index"]["making s"], seconds),
+        "building the index": (lambda each: each["index"]["making s"], seconds),
         "start with a sample": (lambda each: each["start with a sample"]["seconds"], seconds),
         "memory of a server with a sample": (
             lambda each: each["start with a sample"]["resident MB"],
             megabytes,
         ),
-        "the nearest 200 by the index, p50": (_nearest("index"), seconds),
-        "the same in memory, p50": (_nearest("in memory"), seconds),
-        "share of them that the index finds": (
+        "nearest 200 by the index, p50": (_nearest("index"), seconds),
+        "nearest 200 in memory, p50": (_nearest("in memory"), seconds),
+        "recall of the index at 200": (
             lambda each: each["index"]["recall"],
             "{:.3f}".format,
         ),
     }
     lines = [
-        [name, *(told(of(each)) for each in found["PostgreSQL"])]
-        for name, (of, told) in rows.items()
+        [name, *(show(value(each)) for each in results["PostgreSQL"])]
+        for name, (value, show) in rows.items()
     ]
-    head = ["PostgreSQL", *(f"{each['listeners']:,}" for each in found["PostgreSQL"])]
-    return f"{table(head, lines)}\n\n{where(found)}"
+    head = ["PostgreSQL", *(f"{each['listeners']:,}" for each in results["PostgreSQL"])]
+    return f"{table(head, lines)}\n\n{provenance(results)}"
 
 
-def app(found: Found) -> str:
-    """What a page asks for, with the model and all libraries in the process."""
-    measured = found["measured"]
+def app(results: Results) -> str:
+    """Costs of what a page needs, with the model and all libraries in the process."""
+    measured = results["measured"]
     rows: dict[str, tuple[Any, Any]] = {
         "start": (lambda each: each["seconds"], seconds),
-        "memory, at its most": (lambda each: each["peak MB"], megabytes),
+        "memory, peak": (lambda each: each["peak MB"], megabytes),
         **{
-            f"{name}, p50 and p95": (lambda each, name=name: each["ms"][name], _both)
+            f"{label(name)}, p50 and p95": (lambda each, name=name: each["ms"][name], _both)
             for name in measured[0]["ms"]
         },
     }
-    lines = [[name, *(told(of(each)) for each in measured)] for name, (of, told) in rows.items()]
-    head = ["all of the app", *(f"{each['listeners']:,}" for each in measured)]
-    return f"{table(head, lines)}\n\n{where(found)}"
+    lines = [
+        [label(name), *(show(value(each)) for each in measured)]
+        for name, (value, show) in rows.items()
+    ]
+    head = ["whole app", *(f"{each['listeners']:,}" for each in measured)]
+    return f"{table(head, lines)}\n\n{provenance(results)}"
 
 
-def _both(ms: Found) -> str:
+def _both(ms: Results) -> str:
     return f"{seconds(ms['p50'] / 1e3)}, {seconds(ms['p95'] / 1e3)}"
 
 
-def _nearest(how: str) -> Any:
-    return lambda each: each["index"]["ms"][how]["p50"] / 1e3
+def _nearest(way: str) -> Any:
+    return lambda each: each["index"]["ms"][way]["p50"] / 1e3
 
 
-REFRESHES = ("with base data", "without base data", "spoilt")
+RUNS = ("with base data", "without base data", "spoilt")
 
 
-def refresh_checks(found: Found) -> str:
-    """Before, and after each of the refreshes with its interval."""
-    by_name = {how: {each["name"]: each for each in found[how]["checks"]} for how in REFRESHES}
+def refresh_checks(results: Results) -> str:
+    """MRR before and after each retraining, with the interval of the difference."""
+    by_name = {run: {each["name"]: each for each in results[run]["checks"]} for run in RUNS}
     lines = []
-    for name, first in by_name[REFRESHES[0]].items():
-        line = [f"{name} ({first['listeners']:,} asked)", f"{first['before']:.3f}"]
-        for how in REFRESHES:
-            each = by_name[how].get(name)
+    for name, first in by_name[RUNS[0]].items():
+        line = [f"{label(name)} ({first['listeners']:,} listeners)", f"{first['before']:.3f}"]
+        for run in RUNS:
+            each = by_name[run].get(name)
             gap = "" if each is None else f" [{each['low']:+.3f}, {each['high']:+.3f}]"
             line.append("" if each is None else f"{each['after']:.3f}{gap}")
         lines.append(line)
-    head = ["check, MRR", "before", *REFRESHES]
-    return f"{table(head, lines)}\n\n{where(found)}"
+    head = ["task, MRR", "before", *RUNS]
+    return f"{table(head, lines)}\n\n{provenance(results)}"
 
 
-def refresh_costs(found: Found) -> str:
+def refresh_costs(results: Results) -> str:
     lines = []
-    for how in REFRESHES:
-        each = found[how]
+    for run in RUNS:
+        each = results[run]
         parts = [f"{part} {seconds(s)}" for part, s in each["seconds"].items() if s >= 0.1]
         moved = each["map, moved by"]
         far = f"{moved['median']:.2f}, {moved['p90']:.2f}" if moved else ""
         fell = sum(check["fell"] for check in each["checks"])
-        no = f"no, {fell} of {len(each['checks'])} checks fell"
-        lines.append([how, "yes" if each["switched"] else no, far, ", ".join(parts)])
-    return table(["", "served", "moved on the map: half by less than, nine in ten", "took"], lines)
+        no = f"no, {fell} of {len(each['checks'])} tasks regressed"
+        lines.append([run, "yes" if each["switched"] else no, far, ", ".join(parts)])
+    return table(["", "promoted", "moved on the map: median, 90th percentile", "seconds"], lines)
 
 
 def filled(text: str, page: Path = SCALE, folder: Path = FOLDER) -> str:
-    """A page with each table as the results have it."""
-    found = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+    """Return the page's text with each table as in the results."""
+    results = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
     parts = {
-        "refresh": refresh_checks(found["refresh"]),
-        "costs": refresh_costs(found["refresh"]),
+        "refresh": refresh_checks(results["refresh"]),
+        "costs": refresh_costs(results["refresh"]),
     }
     if page == SCALE:
-        parts = _of_scale(found)
+        parts = _scale_tables(results)
     for mark, part in parts.items():
         text = between(text, mark, part, where=page.name)
     return text
 
 
-def _of_scale(found: Mapping[str, Found]) -> dict[str, str]:
+def _scale_tables(results: Mapping[str, Results]) -> dict[str, str]:
     return {
-        "tables": tables_of_artists(found["training"]),
-        "reading": reading(found["training"], found["embedding"]),
-        "shares": shares(found["training"]),
-        "processes": processes(found["processes"]),
-        "community": community(found["community"]),
-        "app": app(found["app"]),
-        "postgresql": postgresql(found["postgresql"]),
-        "search": search(found["search"]),
+        "tables": artist_tables(results["training"]),
+        "reading": reading(results["training"], results["embedding"]),
+        "shares": shares(results["training"]),
+        "processes": processes(results["processes"]),
+        "community": community(results["community"]),
+        "app": app(results["app"]),
+        "postgresql": postgresql(results["postgresql"]),
+        "search": search(results["search"]),
     }
 
 
 if __name__ == "__main__":
-    for page in (SCALE, LEARNING):
+    for page in (SCALE, RETRAINING):
         page.write_text(filled(page.read_text("utf-8"), page), "utf-8")

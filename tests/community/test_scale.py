@@ -60,5 +60,5 @@ def test_what_was_asked_of_a_million_listeners_is_met(page):
 
 def test_a_spoilt_model_was_refused_and_the_others_served(page):
     found = page.json.loads((page.FOLDER / "refresh.json").read_text(encoding="utf-8"))
-    served = [found[how]["switched"] for how in page.REFRESHES]
+    served = [found[how]["switched"] for how in page.RUNS]
     assert served == [True, True, False] and "fell" in found["spoilt"]["reason"]
