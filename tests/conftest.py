@@ -1,14 +1,20 @@
 """Fixtures for the tests of the pages, and a small trained model."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and torch load; child processes inherit it
+
+import hypothesis
 import pytest
-from learning import settle
+from learning import settings_of, settle
 from planted import main_plane, make_sources, ring, ring_content, ring_tags
+from rounds import ALL, rounds
 from servers import postgres
+from sharing import made_once
 from streamlit.testing.v1 import AppTest
 from vectors import write
 from world import INDEX, PlantedMatcher
@@ -22,6 +28,17 @@ from twotower.model.training import TrainConfig
 from twotower.retrieval import projection
 from twotower.ui import session
 
+hypothesis.settings.register_profile("short", max_examples=25, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("all", max_examples=200, deadline=None, derandomize=True)
+hypothesis.settings.load_profile(rounds("short", "all"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that only `make test-all` runs."""
+    left_out = [] if ALL else [item for item in items if item.get_closest_marker("all_rounds")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
 
 @pytest.fixture(scope="session")
 def planted() -> PlantedMatcher:
@@ -29,41 +46,52 @@ def planted() -> PlantedMatcher:
 
 
 @pytest.fixture
-def app(planted, monkeypatch) -> AppTest:
-    """The app on the planted world, on its start page."""
+def new_app(planted, monkeypatch) -> AppTest:
+    """The app on the planted world, before its first run."""
     monkeypatch.setattr(session, "load_matcher", lambda: planted)
     monkeypatch.setattr(session, "demos", planted.demos)
-    return AppTest.from_file(str(INDEX), default_timeout=20).run()
+    return AppTest.from_file(str(INDEX), default_timeout=20)
+
+
+@pytest.fixture
+def app(new_app) -> AppTest:
+    """The same, on its start page."""
+    return new_app.run()
 
 
 @pytest.fixture(scope="session")
-def trained() -> Embedder:
+def trained(tmp_path_factory) -> Embedder:
     """A model of 160 listeners on the ring, whom hits that tell nothing lead astray."""
-    listeners = ring(160, artists=16, hits=16)
-    return fit(listeners, ring_content(), ring_tags(listeners), config=TrainConfig(steps=120))
+
+    def train(folder: Path) -> None:
+        listeners = ring(160, artists=16, hits=16)
+        config = TrainConfig(steps=120)
+        fit(listeners, ring_content(), ring_tags(listeners), config=config).save(folder / "model")
+
+    return Embedder.load(made_once(tmp_path_factory, "trained", train) / "model")
 
 
 @pytest.fixture(scope="session")
 def planted_assets(trained, tmp_path_factory) -> Path:
     """A folder with that model and 200 invented listeners of the ring, n in quarter n % 4."""
-    folder = tmp_path_factory.mktemp("assets")
-    embedder = trained.save(folder / "model")
-    people = [
-        replace(p, id=f"i{n}", name=f"Listener {n}")
-        for n, p in enumerate(ring(200, artists=16, hits=8, origin="invented", seed=20))
-    ]
-    with pytest.MonkeyPatch.context() as patch:  # umap takes ten seconds, and has tests of its own
-        patch.setattr(projection, "fit_map", main_plane)
-        shipped.build(folder, embedder, people, seed=0)
-    return folder
+
+    def build(folder: Path) -> None:
+        embedder = trained.save(folder / "model")
+        people = [
+            replace(p, id=f"i{n}", name=f"Listener {n}")
+            for n, p in enumerate(ring(200, artists=16, hits=8, origin="invented", seed=20))
+        ]
+        with pytest.MonkeyPatch.context() as patch:  # umap takes ten seconds, and has its own tests
+            patch.setattr(projection, "fit_map", main_plane)
+            shipped.build(folder, embedder, people, seed=0)
+
+    return made_once(tmp_path_factory, "planted_assets", build)
 
 
 @pytest.fixture(scope="session")
 def judged_assets(tmp_path_factory) -> Path:
     """A folder with the report and the half-vectors of quick methods on the planted groups."""
-    folder = tmp_path_factory.mktemp("judged")
-    write(folder, make_sources())
-    return folder
+    return made_once(tmp_path_factory, "judged", lambda folder: write(folder, make_sources()))
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +118,8 @@ def other(community: Community, url: str) -> Iterator[Community]:
 
 @pytest.fixture(scope="session")
 def settled(planted_assets, tmp_path_factory) -> Settings:
-    return settle(tmp_path_factory.mktemp("settled"), planted_assets)
+    folder = made_once(tmp_path_factory, "settled", lambda path: settle(path, planted_assets))
+    return settings_of(folder, planted_assets)
 
 
 @pytest.fixture

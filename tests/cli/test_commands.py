@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted import hetrec_files
+from planted import hetrec_files, main_plane
+from sharing import made_once
 from typer.testing import CliRunner, Result
 from vectors import FITS, TOWERS
 
@@ -29,6 +30,7 @@ from twotower.evaluation.runner import ALONE, REFERENCE
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
 from twotower.model.training import TrainConfig
+from twotower.retrieval import projection
 from twotower.sources import sharding
 from twotower.sources.datasets.tables import FOLDERS
 from twotower.sources.profiles import read_profiles, write_profiles
@@ -71,19 +73,23 @@ def people(count: int, artists: int, *, seed: int = 0) -> list[Profile]:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder `assets` with a small model and 60 invented listeners, and files to work on."""
-    folder = tmp_path_factory.mktemp("world")
-    listeners = people(LISTENERS, 12)
-    write_profiles(listeners, folder / "listeners.jsonl")
-    embedder = fit(listeners[:-UNSEEN], config=TrainConfig(steps=20)).save(
-        folder / "assets" / "model"
-    )
-    invented = [
-        replace(p, id=f"i{number}", origin="invented", name=f"Amber Otter {number}")
-        for number, p in enumerate(people(60, 12, seed=7))
-    ]
-    shipped.build(folder / "assets", embedder, invented)
-    write_profiles([replace(people(3, 12, seed=8)[2], id="someone")], folder / "someone.jsonl")
-    return folder
+
+    def build(folder: Path) -> None:
+        listeners = people(LISTENERS, 12)
+        write_profiles(listeners, folder / "listeners.jsonl")
+        embedder = fit(listeners[:-UNSEEN], config=TrainConfig(steps=20)).save(
+            folder / "assets" / "model"
+        )
+        invented = [
+            replace(p, id=f"i{number}", origin="invented", name=f"Amber Otter {number}")
+            for number, p in enumerate(people(60, 12, seed=7))
+        ]
+        with pytest.MonkeyPatch.context() as patch:  # umap takes ten seconds, and has its own tests
+            patch.setattr(projection, "fit_map", main_plane)
+            shipped.build(folder / "assets", embedder, invented)
+        write_profiles([replace(people(3, 12, seed=8)[2], id="someone")], folder / "someone.jsonl")
+
+    return made_once(tmp_path_factory, "world", build)
 
 
 @pytest.fixture
@@ -526,7 +532,12 @@ def test_a_process_ends_with_the_right_codes(world: Path, tmp_path: Path, env: d
 
 def test_ctrl_c_ends_training_with_a_word_and_no_model(world: Path, tmp_path: Path):
     out = tmp_path / "model"
-    training = start(["train", world / "listeners.jsonl", "--out", out, "--steps", 100_000], {})
+    # a job in the background ignores SIGINT, and so would its children
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        training = start(["train", world / "listeners.jsonl", "--out", out, "--steps", 100_000], {})
+    finally:
+        signal.signal(signal.SIGINT, kept)
     assert training.stderr is not None
     assert "%" in training.stderr.readline()  # it has begun
     training.send_signal(signal.SIGINT)

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from changes import changed
+from rounds import rounds
 from servers import fresh, killed_whole, postgres
 
 from twotower.community import Community
 from twotower.core.errors import CommunityError
 
-ROUNDS = 20
+ROUNDS = rounds(5, 100)
 TESTS = Path(__file__).parents[1] / "helpers"
 # Forks a child for each line it reads, so that libraries are loaded once. The child does one kind
 # of change after another, and says on its pipe which are safely stored.
@@ -180,7 +181,7 @@ def test_a_kill_during_updates_leaves_row_profile_and_both_vectors_in_step(url: 
 def test_a_kill_during_leaving_leaves_all_of_one_or_nothing(url: str, changer):
     rng = random.Random(3)
     community = open_at(url)
-    people = 160
+    people = 40 + 8 * ROUNDS  # more than can leave between the kills
     for number in range(people):
         community.join(changed(f"p{number}", 0))
     start = 0

@@ -53,17 +53,21 @@ def member(embedder: Embedder, profile: Profile, *, training: bool) -> Member:
     return Member(listener, user, candidate, training=training, profile=kept, map_version="m")
 
 
-def settle(folder: Path, assets: Path, url: str = "") -> Settings:
-    """A community of those who join, with the model in `assets`; there is no base data.
-
-    All is in `folder`, but for a database that a `url` names.
-    """
-    settings = Settings(
+def settings_of(folder: Path, assets: Path, url: str = "") -> Settings:
+    return Settings(
         data=folder / "no-data",
         assets=assets,
         community=url or f"sqlite:///{folder / 'community.sqlite'}",
         models=folder / "models" if url else None,
     )
+
+
+def settle(folder: Path, assets: Path, url: str = "") -> Settings:
+    """A community of those who join, with the model in `assets`; there is no base data.
+
+    All is in `folder`, but for a database that a `url` names.
+    """
+    settings = settings_of(folder, assets, url)
     matcher = Matcher.load(settings)
     for n, profile in enumerate(joining()):
         matcher.community.join(member(matcher.embedder, profile, training=n < CONSENTING))

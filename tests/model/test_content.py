@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from twotower.model.content import (
@@ -64,7 +64,6 @@ def test_names_with_the_same_letters_are_near(space):
     assert unit[0] @ unit[1] > unit[0] @ unit[2] + 0.2
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=4))
 def test_any_name_is_read(space, names):
     out = space.names(names)

@@ -27,7 +27,6 @@ def visit(matcher, monkeypatch):
     def open_page(profile=ME, page: str = "community.py") -> AppTest:
         app = AppTest.from_file(str(INDEX), default_timeout=20)
         app.session_state["profile"] = profile
-        app.run()
         app.switch_page(page).run()
         assert not app.exception
         return app

@@ -28,6 +28,12 @@ make assets
 
 
 @pytest.fixture
+def app(new_app):
+    """Not run yet: the first run of a test draws the page that it is about."""
+    return new_app
+
+
+@pytest.fixture
 def assets(tmp_path, monkeypatch):
     """A folder with a report, a card and a model's settings."""
     monkeypatch.setenv("TWOTOWER_ASSETS", str(tmp_path))

@@ -14,6 +14,12 @@ PATIENCE_S = 60
 
 
 @pytest.fixture
+def app(new_app):
+    """Not run yet: the first run of a test draws the page that it is about."""
+    return new_app
+
+
+@pytest.fixture
 def assets(judged_assets, tmp_path, monkeypatch) -> Path:
     """A report with its half-vectors, to spoil; the public data is not here."""
     folder = shutil.copytree(judged_assets, tmp_path / "assets")

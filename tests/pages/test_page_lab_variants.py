@@ -12,6 +12,12 @@ from twotower.ui.text import escape
 
 
 @pytest.fixture
+def app(new_app):
+    """Not run yet: the first run of a test draws the page that it is about."""
+    return new_app
+
+
+@pytest.fixture
 def assets(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("TWOTOWER_ASSETS", str(tmp_path))
     monkeypatch.setenv("TWOTOWER_DATA", str(tmp_path / "none"))

@@ -9,6 +9,12 @@ from world import profile_of
 from twotower.ui.charts import figures
 
 
+@pytest.fixture
+def app(new_app):
+    """Not run yet: the first run of a test draws the page that it is about."""
+    return new_app
+
+
 def click(app, row: int):
     """As if the point of `row` had been clicked."""
     points = [AttributeDictionary({"customdata": row})]

@@ -13,6 +13,12 @@ from twotower.ui import session
 
 
 @pytest.fixture
+def app(new_app):
+    """Not run yet: the first run of a test draws the page that it is about."""
+    return new_app
+
+
+@pytest.fixture
 def neighbours(app):
     app.session_state["profile"] = profile_of("Amara Metal", "Ammoth Metal", "*x*")
     return app.switch_page("neighbours.py").run()

@@ -1,6 +1,13 @@
 """The page Privacy: what is read, kept and shown, and the ways to be rid of it."""
 
+import pytest
 from visiting import words
+
+
+@pytest.fixture
+def app(new_app):
+    """Not run yet: the first run of a test draws the page that it is about."""
+    return new_app
 
 
 def test_it_says_what_each_door_reads_and_how_long_it_is_kept(app):
@@ -38,6 +45,7 @@ def test_without_music_it_leads_to_the_start(app):
 
 
 def test_one_click_removes_what_was_brought_with_no_way_back(app):
+    app.run()
     app.button(key="add-amara jazz").click().run()
     app.switch_page("privacy.py").run()
     app.button(key="privacy-remove").click().run()

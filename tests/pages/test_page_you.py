@@ -14,6 +14,12 @@ from twotower.ui import text as words_of
 
 
 @pytest.fixture
+def app(new_app):
+    """Not run yet: the first run of a test draws the page that it is about."""
+    return new_app
+
+
+@pytest.fixture
 def you(app):
     app.session_state["profile"] = profile_of("Amara Jazz", "Ammoth Jazz", "Amara Folk", "Nobody")
     return app.switch_page("you.py").run()

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
@@ -17,7 +17,6 @@ def plain_sort(scores: np.ndarray, k: int, mask: np.ndarray) -> list[int]:
     return sorted(np.flatnonzero(mask).tolist(), key=lambda row: (-scores[row], row))[:k]
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     n=st.integers(1, 2000),
     k=st.integers(0, 60),

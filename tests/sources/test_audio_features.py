@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from webservice import Asked, Clock, Said, service
 
@@ -155,7 +155,6 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("lookup", [RECCO, ACOUSTIC], ids=LOOKUPS)
-@settings(deadline=None, max_examples=40)
 @given(body=JSON)
 def test_any_answer_gives_values_in_their_range_or_one_of_our_errors(lookup: Lookup, body):
     with service(lambda asked: Said({"content": [body], track(1).mbid or "": body})) as place:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from twotower.core.domain import (
@@ -505,7 +505,6 @@ PROFILES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(PROFILES)
 def test_a_profile_goes_out_and_comes_back_the_same(profile: Profile):
     text = json.dumps(profile_to_json(profile), allow_nan=False)
@@ -521,7 +520,6 @@ KEYS = (
 )
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from standins import HISTORY, USER, lastfm, listen, listenbrainz
 from webservice import Asked, Clock, Said, Service, service
@@ -311,7 +311,6 @@ JUNK = st.lists(JSON | st.dictionaries(FIELDS, JSON), max_size=4)
     ],
     ids=["listenbrainz", "lastfm"],
 )
-@settings(deadline=None, max_examples=40)
 @given(good=ARTISTS, junk=JUNK, other=JSON)
 def test_mangled_rows_never_cost_a_valid_one(read: Read, rows_of, good, junk, other):
     rows = [*junk, *(rows_of(name, n) for name, n in good)]
@@ -339,7 +338,6 @@ def test_mangled_rows_never_cost_a_valid_one(read: Read, rows_of, good, junk, ot
         assert found[key].plays >= plays
 
 
-@settings(deadline=None, max_examples=40)
 @given(JSON)
 def test_any_answer_at_all_stays_inside_our_errors(body):
     for read in (brainz, fm):

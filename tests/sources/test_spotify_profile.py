@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from serving import free_port, serving
 from spotify_callers import Reading
@@ -340,7 +340,6 @@ class Told:
         return self.others
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     good=st.lists(GOOD, min_size=1, max_size=8),
     bad=st.lists(mangled() | JSON, max_size=8),
@@ -358,7 +357,6 @@ def test_valid_rows_are_all_read_whatever_is_between_them(good, bad, others, ord
     assert build_profile(found.plays).artists
 
 
-@settings(max_examples=150, deadline=None)
 @given(others=st.dictionaries(st.text(max_size=5) | st.just("items"), JSON))
 def test_any_answers_at_all_give_a_reading_or_an_error_of_ours(others):
     with suppress(TwoTowerError):
