@@ -1,12 +1,14 @@
-# `make app` serves the app, `make test` checks everything; the first run sets up .venv.
+# `make app` serves the app, `make test` checks everything once, `make test-all` in all its rounds
+# (tests/helpers/rounds.py); the first run sets up .venv.
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 2
 BIN := .venv/bin
 APP_READY := .venv/.ready-app
 DEV_READY := .venv/.ready-dev
 
-.PHONY: setup app test lint assets
+.PHONY: setup app test test-all lint assets
 
 setup: $(APP_READY)
 
@@ -33,7 +35,10 @@ lint: $(DEV_READY)
 test: lint
 	@.ci/browser $(BIN)
 	@.ci/prism
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-all: export ALL_ROUNDS = 1
+test-all: test
 
 assets: $(DEV_READY)
 	$(BIN)/python -m twotower assets
