@@ -1,6 +1,7 @@
 """Figures from ranks and lists: how well a method finds, and how sure the difference is."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -109,11 +110,18 @@ def bootstrap(
         raise ValueError("each split needs at least one listener")
     known = np.where(present, values, 0.0)
     listeners = len(values)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(listeners, np.full(listeners, 1 / listeners), size=resamples)
+    drawn = _resampled(listeners, resamples, seed)
     with np.errstate(invalid="ignore"):
         means = np.nanmean((drawn @ known) / (drawn @ present), axis=1)
     edge = (1 - level) / 2
     low, high = np.quantile(means[~np.isnan(means)], [edge, 1 - edge])
     mean = (known.sum(axis=0) / present.sum(axis=0)).mean()
     return Interval(float(mean), float(low), float(high))
+
+
+@lru_cache(maxsize=1)  # one report asks hundreds of times for the same listeners
+def _resampled(listeners: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each listener is in each resample (resamples, listeners); not to be changed."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(listeners, np.full(listeners, 1 / listeners), size=resamples)
+    return drawn.astype(np.float64)
