@@ -37,28 +37,3 @@ def test_no_figure_stands_outside_the_tables():
 )
 def test_times_are_told_in_the_unit_that_reads_best(page, value, told):
     assert page.seconds(value) == told
-
-
-def test_what_was_asked_of_the_search_is_met(page):
-    found = page.json.loads((page.FOLDER / "search.json").read_text(encoding="utf-8"))
-    assert found["rows"] == 1_000_000 and found["dim"] == 64
-    assert found["times the limit"] <= found["allowed"] and found["times faiss"] <= 1.0
-
-
-def test_what_was_asked_of_a_million_listeners_is_met(page):
-    found = page.json.loads((page.FOLDER / "community.json").read_text(encoding="utf-8"))
-    million = found["SQLite"][-1]
-    assert million["listeners"] == 1_000_000 and found["dim"] == 64
-    most = max(million["start"]["peak MB"], million["served"]["peak MB"])
-    assert most <= found["allowed MB"]
-    app = page.json.loads((page.FOLDER / "app.json").read_text(encoding="utf-8"))["measured"][-1]
-    assert app["listeners"] == 1_000_000 and app["peak MB"] <= found["allowed MB"]
-    assert million["search"]["times the limit"] <= found["allowed times"]
-    assert million["search"]["times faiss"] <= 1.0
-    assert million["changes ms"]["seen"]["p95"] < 1000 > million["changes ms"]["gone"]["p95"]
-
-
-def test_a_spoilt_model_was_refused_and_the_others_served(page):
-    found = page.json.loads((page.FOLDER / "refresh.json").read_text(encoding="utf-8"))
-    served = [found[how]["switched"] for how in page.RUNS]
-    assert served == [True, True, False] and "fell" in found["spoilt"]["reason"]
