@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from learning import quick_map
 from planted import hetrec_files, main_plane
 from sharing import made_once
 from typer.testing import CliRunner, Result
@@ -418,7 +419,8 @@ def test_map_place_gives_a_place_among_the_neighbours(world: Path, env: dict[str
     assert np.isfinite([found["x"], found["y"]]).all()
 
 
-def test_map_fit_lays_out_vectors(world: Path, tmp_path: Path):
+def test_map_fit_lays_out_vectors(world: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(projection, "fit_map", quick_map)  # umap takes ten seconds
     model = world / "assets" / "model"
     vectors, out = tmp_path / "v.npz", tmp_path / "map.npz"
     args = ["embed", world / "listeners.jsonl", "--tower", "candidate", "--out", vectors]

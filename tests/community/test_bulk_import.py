@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from changes import bring, limit_files, opened
 from planted import ring
+from rounds import rounds
 
 from twotower.community.membership import code_hash, find
 from twotower.core.errors import CommunityError
 from twotower.matching.matcher import Matcher
 from twotower.sources.profiles import write_profiles
 
-ROUNDS, PEOPLE = 20, 120
+ROUNDS, PEOPLE = rounds((5, 40), (20, 120))
 TESTS = Path(__file__).parents[1] / "helpers"
 # Forks a child for each line it reads, so that libraries are loaded once. The child brings the
 # people of a file in, and tells of each line that it has come to.

@@ -288,7 +288,7 @@ def test_one_of_two_is_killed_and_the_same_call_gets_as_far_as_one_process(tmp_p
     write_profiles(LISTENERS[:90], tmp_path / "a.jsonl")
     write_profiles(LISTENERS[90:], tmp_path / "b.jsonl.gz")
     out, unfinished = tmp_path / "model", tmp_path / "model.unfinished"
-    call = ["train", tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz", "--out", out, "--steps", 240]
+    call = ["train", tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz", "--out", out, "--steps", 160]
     training_ = torchrun(*call)
     while not unfinished.exists():
         assert training_.poll() is None
@@ -304,7 +304,7 @@ def test_one_of_two_is_killed_and_the_same_call_gets_as_far_as_one_process(tmp_p
     assert again.returncode == 0, said
     assert not unfinished.exists() and list(tmp_path.glob(".*")) == []
     two = Embedder.load(out)
-    one = fit(LISTENERS, config=TrainConfig(steps=240), estimates=False)
+    one = fit(LISTENERS, config=TrainConfig(steps=160), estimates=False)
     assert two.catalogue.keys == one.catalogue.keys and two.trained_on == one.trained_on
     ours, theirs = reciprocal_ranks(two), reciprocal_ranks(one)
     found = bootstrap((ours - theirs)[:, None])

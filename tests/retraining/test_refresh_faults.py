@@ -10,12 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from learning import by_model
+from rounds import rounds
 
 from twotower.community import Community
 from twotower.community.registry import ModelRegistry
 from twotower.matching.matcher import Matcher
 
-ROUNDS = 20
+ROUNDS = rounds(5, 100)
 # Imports all, then for each line on stdin tells the id of a process of its own that refreshes.
 PROGRAM = """
 import os, sys
