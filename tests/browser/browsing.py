@@ -26,6 +26,9 @@ LOOKS = {
         "user_agent": "Mozilla/5.0 (Linux; Android 16) Chrome/156.0 Mobile Safari/537.36",
     },
 }
+EACH_SCREEN = pytest.mark.parametrize(
+    "look", ["light", "phone", pytest.param("dark", marks=pytest.mark.all_rounds)]
+)
 PATIENCE_MS = 30_000  # the first page waits for the model
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -118,3 +121,9 @@ def wider_than_screen(page: Page) -> int:
                 document.documentElement.scrollWidth - window.innerWidth);
         }"""
     )
+
+
+def is_good(page: Page) -> None:
+    settled(page)
+    assert violations(page) == []
+    assert wider_than_screen(page) <= 0

@@ -3,15 +3,44 @@
 import shutil
 from collections.abc import Iterator
 
+import measured
 import pytest
-from browsing import LOOKS, PATIENCE_MS, is_away, is_ours, serving
+import varied
+from browsing import LOOKS, PATIENCE_MS, ROOT, is_away, is_ours, serving
 from playwright.sync_api import Browser, Page
+from serving import free_port
+from serving import serving as answering
+from spotify_standin import StandIn
+from webservice import service
+from whole_app import MusicServices, Site, environment
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("community")) as address:
-        yield address
+def site(tmp_path_factory) -> Iterator[Site]:
+    """The app with every source on, for all tests that need no server of their own."""
+    folder, assets = tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("lab")
+    for name in ("model", "community", "MODEL_CARD.md", "LICENSE"):
+        (assets / name).symlink_to(ROOT / "assets" / name)
+    measured.write(assets)
+    varied.write(assets)
+    port, services = free_port(), MusicServices()
+    spotify = StandIn(f"http://127.0.0.1:{port}/callback")
+    with answering(spotify.app) as theirs, service(services.answer) as place:
+        env = environment(spotify, theirs, folder) | {
+            "TWOTOWER_ASSETS": str(assets),
+            "TWOTOWER_DATA": str(folder / "none"),
+            "TWOTOWER_LISTENBRAINZ_API": place.address,
+            "TWOTOWER_LASTFM_API": place.address,
+            "LASTFM_API_KEY": "k3y",
+        }
+        with serving(folder, port=port, env=env) as address:
+            yield Site(address, assets, services, spotify, theirs)
+        services.go_on.set()
+
+
+@pytest.fixture
+def address(site) -> str:
+    return site.address
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import serving, settled, violations, wider_than_screen
+from browsing import EACH_SCREEN, is_good, settled
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -15,22 +14,9 @@ pytestmark = pytest.mark.browser
 ARTISTS = ("Low", "Codeine", "Bedhead", "Slint", "Red House Painters", "Galaxie 500")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[str]:
-    """A server whose community only these tests change."""
-    with serving(tmp_path_factory.mktemp("community")) as address:
-        yield address
-
-
 def address_of(address: str, page: str, artists: tuple[str, ...]) -> str:
     """A page for a visitor who has picked these artists."""
     return f"{address}/{page}?" + "&".join(f"artist=1+{name.lower()}" for name in artists)
-
-
-def is_good(page: Page) -> None:
-    settled(page)
-    assert violations(page) == []
-    assert wider_than_screen(page) <= 0
 
 
 def names(page: Page) -> list[str]:
@@ -51,9 +37,9 @@ def open_form(page: Page) -> str:
     return field.input_value()
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
-def test_the_page_of_who_joins_changes_and_leaves_is_for_everyone(visit, server, look, tmp_path):
-    page = visit(address_of(server, "community", ARTISTS), look)
+@EACH_SCREEN
+def test_the_page_of_who_joins_changes_and_leaves_is_for_everyone(visit, address, look, tmp_path):
+    page = visit(address_of(address, "community", ARTISTS), look)
     name = open_form(page)
     is_good(page)
     page.get_by_role("button", name="Join", exact=True).click()
@@ -82,10 +68,10 @@ def test_the_page_of_who_joins_changes_and_leaves_is_for_everyone(visit, server,
     is_good(page)
 
 
-def test_one_joins_and_leaves_and_the_other_sees_it_without_a_touch(server, visit, capsys):
-    here = visit(address_of(server, "community", ARTISTS))
+def test_one_joins_and_leaves_and_the_other_sees_it_without_a_touch(address, visit, capsys):
+    here = visit(address_of(address, "community", ARTISTS))
     name = open_form(here)
-    there = visit(address_of(server, "neighbours", ARTISTS[:5]))
+    there = visit(address_of(address, "neighbours", ARTISTS[:5]))
     expect(there.get_by_role("heading", name="Your neighbours")).to_be_visible()
     settled(there)
     assert name not in names(there)
@@ -113,14 +99,14 @@ def test_one_joins_and_leaves_and_the_other_sees_it_without_a_touch(server, visi
         sys.stdout.write(told)
 
 
-def test_the_list_that_is_drawn_anew_leaves_the_keyboard_where_it_was(server, visit):
-    there = visit(address_of(server, "neighbours", ARTISTS[:5]))
+def test_the_list_that_is_drawn_anew_leaves_the_keyboard_where_it_was(address, visit):
+    there = visit(address_of(address, "neighbours", ARTISTS[:5]))
     expect(there.get_by_role("heading", name="Your neighbours")).to_be_visible()
     settled(there)
     thumb = there.get_by_role("slider")
     thumb.press("ArrowRight")
     expect(there.get_by_role("heading", name="The nearest 15")).to_be_visible()
-    here = visit(address_of(server, "community", ARTISTS))
+    here = visit(address_of(address, "community", ARTISTS))
     name = open_form(here)
     here.get_by_role("button", name="Join", exact=True).click()
     expect(there.get_by_role("heading", level=3, name=name)).to_be_visible(timeout=10_000)

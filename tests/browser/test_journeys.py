@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from browsing import settled, violations, wider_than_screen
+from browsing import EACH_SCREEN, is_good, settled
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -30,13 +30,7 @@ def go(page: Page, name: str) -> None:
     settled(page)
 
 
-def is_good(page: Page) -> None:
-    settled(page)
-    assert violations(page) == []
-    assert wider_than_screen(page) <= 0
-
-
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@EACH_SCREEN
 def test_from_the_start_to_neighbours_and_a_person_on_the_map(visit, address, look):
     page = visit(address, look)
     expect(page.get_by_role("heading", level=1)).to_have_text(
@@ -168,7 +162,7 @@ def test_a_damaged_file_is_told_and_nothing_is_lost(visit, address):
     expect(page.locator(".st-key-chips").get_by_role("button")).to_have_count(1)
 
 
-def test_a_deep_link_is_the_first_thing_that_a_fresh_server_answers(visit, fresh_address):
+def test_a_deep_link_is_the_first_thing_that_a_fresh_server_answers(fresh_address, visit):
     page = visit(f"{fresh_address}/neighbours")
     expect(page.get_by_role("link", name="Start", exact=True)).to_be_visible()
     expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()

@@ -6,41 +6,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import measured
 import pytest
-import varied
-from browsing import ROOT, serving, settled, violations, wider_than_screen
+from browsing import EACH_SCREEN, is_good, settled
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def assets(tmp_path_factory) -> Path:
-    """What ships, with a report of invented figures."""
-    folder = tmp_path_factory.mktemp("lab")
-    for name in ("model", "community", "MODEL_CARD.md", "LICENSE"):
-        (folder / name).symlink_to(ROOT / "assets" / name)
-    measured.write(folder)
-    varied.write(folder)
-    return folder
+@pytest.fixture
+def lab(address) -> str:
+    return f"{address}/lab"
 
 
-@pytest.fixture(scope="module")
-def lab(assets, tmp_path_factory) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TWOTOWER_ASSETS", str(assets))
-        with serving(tmp_path_factory.mktemp("community")) as address:
-            yield f"{address}/lab"
-
-
-def is_good(page) -> None:
-    settled(page)
-    assert violations(page) == []
-    assert wider_than_screen(page) <= 0
-
-
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@EACH_SCREEN
 def test_everything_on_the_page_can_be_read_by_everyone(visit, lab, look):
     page = visit(f"{lab}?demo=metal", look)
     expect(page).to_have_title("Lab · Musical Neighbours")
@@ -75,24 +53,21 @@ def test_a_check_is_chosen_by_keyboard_and_its_table_downloaded(visit, lab):
     assert first.startswith("EASE,0.6")
 
 
-@pytest.fixture(scope="module")
-def judged(judged_assets, tmp_path_factory) -> Iterator[tuple[str, Path]]:
-    """(address, folder) of a server whose report has its half-vectors."""
-    folder = tmp_path_factory.mktemp("judged")
-    for name in ("model", "community", "MODEL_CARD.md", "LICENSE"):
-        (folder / name).symlink_to(ROOT / "assets" / name)
+@pytest.fixture
+def judged(site, lab, judged_assets) -> Iterator[str]:
+    """The page while the report is one that has its half-vectors."""
+    kept = (site.assets / "quality.json").read_bytes()
     for file in judged_assets.iterdir():
-        shutil.copy(file, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TWOTOWER_ASSETS", str(folder))
-        patch.setenv("TWOTOWER_DATA", str(folder / "none"))
-        with serving(tmp_path_factory.mktemp("community")) as address:
-            yield f"{address}/lab", folder
+        shutil.copy(file, site.assets)
+    yield lab
+    for file in judged_assets.iterdir():
+        (site.assets / file.name).unlink()
+    (site.assets / "quality.json").write_bytes(kept)
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@EACH_SCREEN
 def test_the_report_is_checked_at_the_press_of_a_button(visit, judged, look):
-    page = visit(judged[0], look)
+    page = visit(judged, look)
     page.get_by_role("button", name="Run the quick check").click()
     expect(page.get_by_text("figures are what the report says")).to_be_visible()
     expect(page.get_by_role("heading", name="Ranked again")).to_be_visible()
@@ -100,29 +75,24 @@ def test_the_report_is_checked_at_the_press_of_a_button(visit, judged, look):
     is_good(page)
 
 
-def test_a_check_that_finds_something_says_what_by_keyboard_too(visit, judged):
-    address, folder = judged
-    report = folder / "quality.json"
-    kept = report.read_bytes()
-    told = json.loads(kept)
+def test_a_check_that_finds_something_says_what_by_keyboard_too(visit, site, judged):
+    report = site.assets / "quality.json"
+    told = json.loads(report.read_bytes())
     told["rows"][0]["value"] = 0.987
     report.write_text(json.dumps(told))
-    try:
-        page = visit(address)
-        button = page.get_by_role("button", name="Run the quick check")
-        expect(button).to_be_visible()
-        settled(page)
-        button.focus()
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("alert").filter(has_text="differ from what")).to_be_visible()
-        expect(page.get_by_text("MRR 0.987 in the report").first).to_be_visible()
-        is_good(page)
-    finally:
-        report.write_bytes(kept)
+    page = visit(judged)
+    button = page.get_by_role("button", name="Run the quick check")
+    expect(button).to_be_visible()
+    settled(page)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="differ from what")).to_be_visible()
+    expect(page.get_by_text("MRR 0.987 in the report").first).to_be_visible()
+    is_good(page)
 
 
-def test_without_a_report_the_page_says_how_to_make_one(visit, lab, assets):
-    report = assets / "quality.json"
+def test_without_a_report_the_page_says_how_to_make_one(visit, site, lab):
+    report = site.assets / "quality.json"
     kept = report.read_bytes()
     report.unlink()
     try:

@@ -3,62 +3,29 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browsing import serving, settled, violations, wider_than_screen
+from browsing import EACH_SCREEN, is_good, serving, settled, violations
 from playwright.sync_api import BrowserContext, Page, expect
 from serving import free_port
 from serving import serving as answering
-from spotify_standin import CLIENT_ID, StandIn
+from spotify_standin import StandIn
+from whole_app import Site, environment
 
 pytestmark = pytest.mark.browser
+EVERY_ATTACK = pytest.mark.all_rounds  # tests/web/test_oauth.py makes it without a browser
 
 READ = "Your music was read from Spotify"
 NOT_FINISHED = "That sign-in couldn't be finished"
 
 
-@dataclass
-class World:
-    """The app, and the stand-in that it takes for Spotify."""
-
-    app: str
-    spotify: StandIn
-    theirs: str  # the stand-in's address
-
-
-def environment(spotify: StandIn, theirs: str, folder: Path) -> dict[str, str]:
-    return {
-        "SPOTIPY_CLIENT_ID": CLIENT_ID,
-        "SPOTIPY_REDIRECT_URI": spotify.redirect_uri,
-        "TWOTOWER_SPOTIFY_ACCOUNTS": theirs,
-        "TWOTOWER_SPOTIFY_API": f"{theirs}/v1",
-        "TMPDIR": str(folder),
-        "XDG_DATA_HOME": str(folder),
-        "XDG_CACHE_HOME": str(folder),
-        "PYTHONFAULTHANDLER": "1",
-    }
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory) -> Iterator[World]:
-    port, folder = free_port(), tmp_path_factory.mktemp("server")
-    spotify = StandIn(f"http://127.0.0.1:{port}/callback")
-    with (
-        answering(spotify.app) as theirs,
-        serving(folder, port=port, env=environment(spotify, theirs, folder)) as app,
-    ):
-        yield World(app, spotify, theirs)
-
-
 @pytest.fixture
-def world(opened) -> World:
-    opened.spotify.gate.set()
-    opened.spotify.always.clear()
-    return opened
+def world(site) -> Site:
+    site.spotify.gate.set()
+    site.spotify.always.clear()
+    return site
 
 
 def sign_in_link(page: Page):
@@ -73,21 +40,15 @@ def sign_in(page: Page, who: str = "ada") -> None:
     settled(page)
 
 
-def is_good(page: Page) -> None:
-    settled(page)
-    assert violations(page) == []
-    assert wider_than_screen(page) <= 0
-
-
 def is_signed_out(page: Page) -> None:
     expect(sign_in_link(page)).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
     expect(page.get_by_text("Portishead")).to_have_count(0)
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@EACH_SCREEN
 def test_the_walk_from_the_door_to_neighbours_and_out(visit, world, look):
-    page = visit(world.app, look)
+    page = visit(world.address, look)
     expect(page.get_by_text("answers for having permission")).to_be_visible()
     is_good(page)
     world.spotify.gate.clear()
@@ -100,18 +61,18 @@ def test_the_walk_from_the_door_to_neighbours_and_out(visit, world, look):
     assert violations(page) == []
     world.spotify.gate.set()
     expect(page.get_by_role("heading", name=READ)).to_be_visible()
-    assert page.url == f"{world.app}/"
+    assert page.url == f"{world.address}/"
     is_good(page)
     page.locator(".st-key-spotify-reading").get_by_role("button", name="See your").click()
     expect(page.get_by_role("heading", level=3)).to_have_count(10)
-    page.goto(f"{world.app}/you")
+    page.goto(f"{world.address}/you")
     expect(page.get_by_text("from your Spotify account")).to_be_visible()
     first = page.get_by_role("link", name="Radiohead")
     expect(first).to_have_attribute(
         "href", re.compile(r"^https://open\.spotify\.com/artist/\w{22}$")
     )
     is_good(page)
-    page.goto(f"{world.app}/privacy")
+    page.goto(f"{world.address}/privacy")
     expect(page.get_by_role("button", name="Remove my music")).to_be_visible()
     is_good(page)
     page.get_by_role("button", name="Sign out").click()
@@ -121,7 +82,7 @@ def test_the_walk_from_the_door_to_neighbours_and_out(visit, world, look):
 
 
 def test_the_keyboard_is_enough_to_sign_in_cancel_and_sign_out(visit, world):
-    page = visit(world.app)
+    page = visit(world.address)
     expect(sign_in_link(page)).to_be_visible()
     settled(page)
     world.spotify.gate.clear()
@@ -139,7 +100,7 @@ def test_the_keyboard_is_enough_to_sign_in_cancel_and_sign_out(visit, world):
 
 
 def test_two_people_at_once_each_see_their_own_music(visit, world):
-    one, other = visit(world.app), visit(world.app)
+    one, other = visit(world.address), visit(world.address)
     sign_in_link(one).click()
     sign_in_link(other).click()
     other.get_by_role("link", name="Agree as ben").click()
@@ -157,9 +118,12 @@ def there(page: Page, choice: str) -> str:
     return page.get_by_role("link", name=choice).get_attribute("href")
 
 
-@pytest.mark.parametrize("how", ["forged", "tampered", "missing"])
+@pytest.mark.parametrize(
+    "how",
+    ["forged", *(pytest.param(how, marks=EVERY_ATTACK) for how in ("tampered", "missing"))],
+)
 def test_a_state_that_is_not_the_one_given_signs_nobody_in(visit, world, how):
-    page = visit(world.app)
+    page = visit(world.address)
     link = there(page, "Agree as ada")
     state = parse_qs(urlsplit(link).query)["state"][0]
     bad = {"forged": "A" * 43, "tampered": state[:-1] + ("A" if state[-1] != "A" else "B")}
@@ -170,8 +134,9 @@ def test_a_state_that_is_not_the_one_given_signs_nobody_in(visit, world, how):
     assert len(world.spotify.token_asks) == asked, "the code was not even looked at"
 
 
+@EVERY_ATTACK
 def test_a_state_that_was_used_or_whose_cookie_is_over_signs_nobody_in(visit, world):
-    page = visit(world.app)
+    page = visit(world.address)
     link = there(page, "Agree as ada")
     page.goto(link)
     expect(page.get_by_role("heading", name=READ)).to_be_visible()
@@ -187,7 +152,7 @@ def test_a_state_that_was_used_or_whose_cookie_is_over_signs_nobody_in(visit, wo
 
 
 def test_nobody_is_signed_in_as_another_by_a_link_that_the_other_sends(visit, world):
-    attacker, victim = visit(world.app), visit(world.app)
+    attacker, victim = visit(world.address), visit(world.address)
     link = there(attacker, "Agree as ben")
     there(victim, "Agree as ada")
     victim.goto(link)
@@ -196,7 +161,7 @@ def test_nobody_is_signed_in_as_another_by_a_link_that_the_other_sends(visit, wo
 
 
 def test_saying_no_leaves_all_as_it_was(visit, world):
-    page = visit(world.app)
+    page = visit(world.address)
     sign_in_link(page).click()
     page.get_by_role("link", name="Cancel").click()
     expect(page.get_by_text("You said no at Spotify")).to_be_visible()
@@ -211,9 +176,9 @@ def tab(context: BrowserContext, address: str) -> Page:
 
 
 def test_signing_out_in_one_tab_signs_out_the_other_and_back_shows_nothing(visit, world):
-    page = visit(world.app)
+    page = visit(world.address)
     sign_in(page)
-    other = tab(page.context, f"{world.app}/you")
+    other = tab(page.context, f"{world.address}/you")
     expect(other.get_by_role("link", name="Portishead")).to_be_visible()
     page.get_by_role("link", name="You", exact=True).click()
     expect(page.get_by_role("link", name="Portishead")).to_be_visible()
@@ -230,8 +195,9 @@ def test_signing_out_in_one_tab_signs_out_the_other_and_back_shows_nothing(visit
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
 
 
+@EVERY_ATTACK
 def test_disconnecting_ends_the_same_persons_session_in_another_browser(visit, world):
-    here, there = visit(world.app), visit(world.app)
+    here, there = visit(world.address), visit(world.address)
     for page in (here, there):
         sign_in(page)
     here.get_by_role("button", name="Disconnect Spotify").click()
@@ -243,21 +209,22 @@ def test_disconnecting_ends_the_same_persons_session_in_another_browser(visit, w
 
 
 def test_another_site_can_sign_nobody_out(browser, world):
-    page = tab(browser.new_context(), world.app)  # not `visit`: the refusal is in the console
+    page = tab(browser.new_context(), world.address)  # not `visit`: the refusal is in the console
     sign_in(page)
     other = world.theirs.replace("127.0.0.1", "localhost")  # another port would be the same site
-    page.goto(f"{other}/another-site?to={world.app}/logout")
+    page.goto(f"{other}/another-site?to={world.address}/logout")
     page.get_by_role("button", name="Win").click()
     expect(page.get_by_text("Another site sent this request")).to_be_visible()
-    page.goto(world.app)
+    page.goto(world.address)
     expect(page.get_by_text("You are signed in as Ada.")).to_be_visible()
     page.context.close()
 
 
+@EVERY_ATTACK
 def test_who_comes_by_localhost_is_signed_in_at_the_address_that_spotify_knows(visit, world):
-    page = visit(world.app.replace("127.0.0.1", "localhost"))
+    page = visit(world.address.replace("127.0.0.1", "localhost"))
     sign_in(page)
-    assert page.url == f"{world.app}/"
+    assert page.url == f"{world.address}/"
 
 
 def test_no_token_is_in_a_page_an_address_the_log_or_a_file(visit, tmp_path):
@@ -362,12 +329,13 @@ def test_on_https_the_cookies_are_secure_and_bound_to_the_host(browser, tmp_path
             context.close()
 
 
-def test_without_a_client_id_the_door_is_shown_closed(visit, address):
-    page = visit(address)
+@EVERY_ATTACK
+def test_without_a_client_id_the_door_is_shown_closed(fresh_address, visit):
+    page = visit(fresh_address)
     door = page.locator(".st-key-spotify")
     expect(door.get_by_text("Not open on this server")).to_be_visible()
     expect(sign_in_link(page)).to_have_count(0)
-    page.goto(f"{address}/login")
+    page.goto(f"{fresh_address}/login")
     expect(page.get_by_text("Spotify sign-in isn't open on this server.")).to_be_visible()
 
 
@@ -381,7 +349,7 @@ def ask_to_allow(page: Page) -> None:
 
 @pytest.mark.parametrize("look", ["light", "phone"])
 def test_what_the_neighbours_hear_is_taken_home_as_a_playlist(visit, world, look):
-    page = visit(f"{world.app}/neighbours?artist=1+radiohead&artist=1+low", look)
+    page = visit(f"{world.address}/neighbours?artist=1+radiohead&artist=1+low", look)
     ask_to_allow(page)
     expect(page.get_by_text("It asks for: playlist-modify-private")).to_be_visible()
     page.get_by_role("link", name="Agree as ben").click()
@@ -398,7 +366,7 @@ def test_what_the_neighbours_hear_is_taken_home_as_a_playlist(visit, world, look
 
 
 def test_a_person_who_was_read_stays_so_when_a_playlist_is_allowed(visit, world):
-    page = visit(world.app)
+    page = visit(world.address)
     sign_in(page)
     asked = len(world.spotify.asked)
     page.get_by_role("link", name="Neighbours", exact=True).click()
@@ -411,7 +379,7 @@ def test_a_person_who_was_read_stays_so_when_a_playlist_is_allowed(visit, world)
 
 
 def test_saying_no_to_a_playlist_loses_no_music(visit, world):
-    page = visit(world.app)
+    page = visit(world.address)
     file = {"name": "my.csv", "mimeType": "text/csv", "buffer": b"artist,plays\nLow,9\nMogwai,4\n"}
     page.locator("input[type=file]").set_input_files(file)
     page.locator(".st-key-upload").get_by_role("button", name="See your neighbours").click()
@@ -424,10 +392,10 @@ def test_saying_no_to_a_playlist_loses_no_music(visit, world):
 
 def test_the_pages_are_guarded_and_can_be_framed_by_nobody(browser, world):
     page = browser.new_page()
-    answer = page.goto(world.app)
+    answer = page.goto(world.address)
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    page.goto(f"{world.theirs}/another-site?to={world.app}/")
+    page.goto(f"{world.theirs}/another-site?to={world.address}/")
     page.evaluate(
         """address => new Promise(done => {
             const frame = document.createElement('iframe');
@@ -435,7 +403,7 @@ def test_the_pages_are_guarded_and_can_be_framed_by_nobody(browser, world):
             frame.src = address;
             document.body.append(frame);
         })""",
-        world.app,
+        world.address,
     )
     assert "Find the people" not in page.frames[1].content()
     page.close()
