@@ -1,4 +1,4 @@
-"""The commands: what they give, and one clear line with exit code 2 for bad input."""
+"""Commands: their output, and one line with exit code 2 after bad input."""
 
 import json
 import os
@@ -59,7 +59,7 @@ HISTORY = [
 
 
 def people(count: int, artists: int, *, seed: int = 0) -> list[Profile]:
-    """Listeners in turn of four groups, each with so many of the 20 artists of its group."""
+    """Return listeners of four groups in turn, each with `artists` of the 20 of its group."""
     rng = np.random.default_rng(seed)
     made = []
     for number in range(count):
@@ -73,7 +73,7 @@ def people(count: int, artists: int, *, seed: int = 0) -> list[Profile]:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder `assets` with a small model and 60 invented listeners, and files to work on."""
+    """A folder `assets` with a small model and 60 synthetic listeners, and input files."""
 
     def build(folder: Path) -> None:
         listeners = people(LISTENERS, 12)
@@ -117,7 +117,7 @@ def values(args: Sequence[object], env: dict[str, str] | None = None) -> dict[st
 
 
 def refusal(args: Sequence[object], env: dict[str, str] | None = None) -> str:
-    """The one line that a command says of bad input."""
+    """Return the error line of a command after bad input."""
     result = run(args, env)
     assert result.exit_code == 2 and result.stdout == ""
     assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
@@ -138,7 +138,7 @@ def test_every_command_has_help(command: str):
 
 def test_help_needs_none_of_the_heavy_libraries():
     code = (
-        "import sys; from twotower.cli import app; "
+        "import sys; from twotower.cli.main import app; "
         "print({'torch', 'streamlit', 'numpy', 'pandas', 'pyarrow'} & set(sys.modules))"
     )
     done = subprocess.run(
@@ -178,10 +178,10 @@ def test_import_makes_one_profile_of_several_files(tmp_path: Path):
     assert {key: artist.plays for key, artist in profile.artists.items()} == {"low": 3, "mum": 1}
 
 
-def test_import_tells_in_words_what_it_left_out(tmp_path: Path):
+def test_import_prints_what_it_left_out(tmp_path: Path):
     file = history(tmp_path / "Streaming_History_Audio_2023.json", HISTORY)
     result = run(["import", file, "--out", tmp_path / "p.jsonl"])
-    assert "2 rows of music (left out: 1 shorter than 30 s)" in result.stdout
+    assert "2 plays (left out: 1 shorter than 30 s)" in result.stdout
     assert "1 artists, 1 tracks, 0 playlists" in result.stdout
 
 
@@ -213,7 +213,7 @@ def test_a_file_that_is_not_there_is_named(command: str, env: dict[str, str]):
     assert said == "error: nowhere/my.zip: there is no such file; check the path\n"
 
 
-def test_results_are_refused_a_place_that_is_none(tmp_path: Path):
+def test_an_output_path_that_can_not_be_written_is_refused(tmp_path: Path):
     file = history(tmp_path / "Streaming_History_Audio_2023.json", HISTORY)
     assert "is a folder; name a file" in refusal(["import", file, "--out", tmp_path])
     assert "is not a folder" in refusal(["import", file, "--out", file / "out.jsonl"])
@@ -241,7 +241,7 @@ def test_dataset_writes_content_of_the_sets_beside_it(tmp_path: Path, env: dict[
     assert first == {"name": "Low", "genres": ["slowcore"], "popularity": 53}
 
 
-def test_dataset_counts_what_a_dump_has_beside_listens(tmp_path: Path):
+def test_dataset_counts_broken_lines_of_a_dump(tmp_path: Path):
     listen = {"user_id": 3, "track_metadata": {"artist_name": "Low"}}
     (tmp_path / "5.listens").write_text(f"{json.dumps(listen)}\nhalf a li\n")
     args = ["dataset", "listenbrainz", tmp_path, "--out", tmp_path / "p.jsonl"]
@@ -262,7 +262,7 @@ def test_dataset_counts_what_a_dump_has_beside_listens(tmp_path: Path):
         (["hetrec", "."], "give --out, --content or --tags"),
     ],
 )
-def test_dataset_refuses_what_makes_no_sense(
+def test_dataset_refuses_wrong_arguments(
     args: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -292,7 +292,7 @@ def test_train_writes_a_model_that_embeds(world: Path, tmp_path: Path):
         ('{"v": 1, "id": "a", "artists": [{"name": "Low"}]}\n', "only 0 of 1 profiles"),
     ],
 )
-def test_train_refuses_listeners_it_cannot_learn_from(lines: str, line: str, tmp_path: Path):
+def test_train_refuses_unusable_listeners(lines: str, line: str, tmp_path: Path):
     (tmp_path / "p.jsonl").write_text(lines)
     assert line in refusal(["train", tmp_path / "p.jsonl", "--out", tmp_path / "model"])
 
@@ -304,14 +304,14 @@ def test_train_names_the_line_of_bad_content(world: Path, tmp_path: Path):
     assert "content.jsonl line 1: popularity must be a number from 0 to 100" in said
 
 
-def test_train_never_replaces_a_folder_of_other_things(world: Path, tmp_path: Path):
+def test_train_never_replaces_a_folder_of_other_files(world: Path, tmp_path: Path):
     (tmp_path / "letters.txt").write_text("dear")
     said = refusal(["train", world / "listeners.jsonl", "--out", tmp_path])
-    assert "holds other things than a model" in said
+    assert "has other files than a model" in said
     assert (tmp_path / "letters.txt").read_text() == "dear"
 
 
-def test_embed_gives_unit_vectors_in_the_order_of_the_lines(world: Path, tmp_path: Path):
+def test_embed_writes_unit_vectors_in_the_order_of_the_lines(world: Path, tmp_path: Path):
     unknown = '{"v": 1, "id": "x", "artists": [{"name": "g0 a0", "plays": 3}, {"name": "Nobody"}]}'
     (tmp_path / "more.jsonl").write_text(unknown + "\n")
     files = [world / "listeners.jsonl", tmp_path / "more.jsonl"]
@@ -330,13 +330,13 @@ def test_embed_gives_unit_vectors_in_the_order_of_the_lines(world: Path, tmp_pat
     assert not np.allclose(vectors["user"], vectors["candidate"])
 
 
-def test_embed_refuses_another_tower_and_another_folder(world: Path, tmp_path: Path):
+def test_embed_refuses_an_unknown_tower_and_a_folder_without_a_model(world: Path, tmp_path: Path):
     args = ["embed", world / "listeners.jsonl", "--out", tmp_path / "v.npz", "--tower"]
     assert "'user', 'candidate'" in refusal([*args, "leaning"])
     assert "no model in" in refusal([*args, "user", "--model", tmp_path])
 
 
-def test_shares_are_embedded_apart_and_joined(world: Path, tmp_path: Path, monkeypatch):
+def test_parts_embedded_separately_join_to_the_same_file(world: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(sharding, "BLOCK", 100)
     usual = ["--tower", "user", "--model", world / "assets" / "model", "--out"]
     call = ["embed", world / "listeners.jsonl", *usual]
@@ -366,7 +366,7 @@ def test_a_damaged_model_is_named(world: Path, tmp_path: Path):
     assert not (tmp_path / "v.npz").exists()
 
 
-def test_neighbours_are_of_the_same_group(world: Path, env: dict[str, str]):
+def test_neighbours_are_from_the_same_group(world: Path, env: dict[str, str]):
     found = values(["neighbours", world / "someone.jsonl", "--top", 3], env)
     assert found.keys() == {"recognised", "evidence", "settled", "dim", "neighbours"}
     assert found["recognised"] == 1.0 and 1 < found["evidence"] <= 12
@@ -389,15 +389,15 @@ def test_neighbours_are_of_the_same_group(world: Path, env: dict[str, str]):
     assert similarities == sorted(similarities, reverse=True)
 
 
-def test_neighbours_in_words_marks_the_invented(world: Path, env: dict[str, str]):
+def test_neighbours_marks_made_up_listeners(world: Path, env: dict[str, str]):
     result = run(["neighbours", world / "someone.jsonl", "--top", 2], env)
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("recognised 100% of the plays; evidence of ")
-    assert lines[0].endswith(" dimensions settled")
-    assert len(lines) == 3 and all("(invented)" in line for line in lines[1:])
+    assert lines[0].startswith("100% of the plays are by known artists; ")
+    assert lines[0].endswith(" of 64 dimensions")
+    assert len(lines) == 3 and all("(made up)" in line for line in lines[1:])
 
 
-def test_neighbours_of_nothing_known_says_what_would_help(tmp_path: Path, env: dict[str, str]):
+def test_neighbours_of_an_unknown_artist_says_what_would_help(tmp_path: Path, env: dict[str, str]):
     (tmp_path / "p.csv").write_text("artist,track\n東京の誰か,歌\n", encoding="utf-8")
     result = run(["neighbours", tmp_path / "p.csv", "--json"], env)
     if result.exit_code == 2:  # a name alone may say something to a model, or nothing
@@ -413,7 +413,7 @@ def test_without_assets_the_line_says_how_to_get_them(world: Path, env: dict[str
     assert "no model in" in said
 
 
-def test_map_place_gives_a_place_among_the_neighbours(world: Path, env: dict[str, str]):
+def test_map_place_prints_finite_coordinates(world: Path, env: dict[str, str]):
     found = values(["map", "place", world / "someone.jsonl"], env)
     assert found["id"] == "me"
     assert np.isfinite([found["x"], found["y"]]).all()
@@ -439,7 +439,7 @@ def test_map_fit_refuses_other_files(tmp_path: Path):
     assert "`embed` writes such a file" in said
 
 
-def test_evaluate_asks_a_model_about_those_it_has_not_seen(world: Path, tmp_path: Path):
+def test_evaluate_uses_only_listeners_unseen_by_the_model(world: Path, tmp_path: Path):
     listeners = list(read_profiles(world / "listeners.jsonl"))
     hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], listeners)
     model, out = world / "assets" / "model", tmp_path / "quality.json"
@@ -459,7 +459,7 @@ def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
     assert "docs/data.md" in refusal(["evaluate"], env)
 
 
-def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
+def test_a_written_report_passes_evaluate_quick(
     tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     fits = {name: FITS[name] for name in (TOWERS, ALONE, REFERENCE)} | BASELINES  # no training
@@ -478,7 +478,7 @@ def test_evaluate_writes_a_report_that_the_quick_form_finds_right(
     assert len({name.removesuffix(SCALED) for name in ranked}) == 3
 
 
-def test_evaluate_quick_says_whether_the_report_is_right(
+def test_evaluate_quick_finds_a_changed_figure(
     judged_assets: Path, tmp_path: Path, env: dict[str, str]
 ):
     assets = shutil.copytree(judged_assets, tmp_path / "assets")
@@ -500,7 +500,7 @@ def test_evaluate_quick_says_whether_the_report_is_right(
 
 
 @pytest.mark.parametrize("flag", [["--out", "f"], ["--check", "halves"], ["--split", 0]])
-def test_evaluate_quick_refuses_flags_of_the_long_form(flag: list[object]):
+def test_evaluate_quick_refuses_options_of_a_full_evaluation(flag: list[object]):
     assert "--quick goes with --data and --json alone" in refusal(["evaluate", "--quick", *flag])
 
 
@@ -521,7 +521,7 @@ def start(args: Sequence[object], env: dict[str, str]) -> "subprocess.Popen[str]
     )
 
 
-def test_a_process_ends_with_the_right_codes(world: Path, tmp_path: Path, env: dict[str, str]):
+def test_a_process_ends_with_the_right_exit_code(world: Path, tmp_path: Path, env: dict[str, str]):
     good = start(["neighbours", world / "someone.jsonl", "--top", 1, "--json"], env)
     out, _ = good.communicate(timeout=120)
     assert good.returncode == 0 and len(json.loads(out)["neighbours"]) == 1
@@ -532,7 +532,7 @@ def test_a_process_ends_with_the_right_codes(world: Path, tmp_path: Path, env: d
         assert said.startswith("error: ") and said.count("\n") == 1, said
 
 
-def test_ctrl_c_ends_training_with_a_word_and_no_model(world: Path, tmp_path: Path):
+def test_ctrl_c_ends_training_with_one_word_and_no_model(world: Path, tmp_path: Path):
     out = tmp_path / "model"
     # a job in the background ignores SIGINT, and so would its children
     kept = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The community's commands, end to end, on a planted world and a real file."""
+"""Community commands, end to end, on a planted world and a real database file."""
 
 import json
 import sqlite3
@@ -21,7 +21,7 @@ COMMANDS = (
 
 
 class Terminal:
-    """Calls commands on one community, as from a pipe."""
+    """Runs commands on one community, as from a pipe."""
 
     def __init__(self, assets: Path, folder: Path) -> None:
         self.folder, self.file = folder, folder / "data" / "c.sqlite"
@@ -35,13 +35,13 @@ class Terminal:
         return CliRunner().invoke(app, called, env=self.env, input=input)
 
     def join(self, *more: str) -> dict:
-        join_request = ("--name", "Amber Cadence", "--findable", "--training")
-        result = self("join", self.music("me.jsonl"), *join_request, "--json", *more)
+        choices = ("--name", "Amber Cadence", "--findable", "--training")
+        result = self("join", self.music("me.jsonl"), *choices, "--json", *more)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
     def music(self, name: str, *, quarter: int = 0, seed: int = 0) -> Path:
-        """A file of one person's music, from a quarter of the ring."""
+        """Write a file of one person's music, from a quarter of the ring; return its path."""
         heard = ring(quarter + 1, artists=20, origin="file", seed=seed)[quarter]
         write_profiles([replace(heard, id="me")], self.folder / name)
         return self.folder / name
@@ -51,7 +51,7 @@ class Terminal:
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
-    def held(self, code: str) -> dict:
+    def export(self, code: str) -> dict:
         return json.loads(self("export", input=code).stdout)
 
     def stats(self) -> dict:
@@ -69,125 +69,125 @@ def test_every_command_has_help(call, command):
     assert result.exit_code == 0 and "Usage" in result.stdout
 
 
-def test_init_may_be_said_again(call):
+def test_init_may_be_repeated(call):
     first, again = (json.loads(call("init", "--json").stdout) for _ in range(2))
     assert first == again and first["listeners"] == first["invented"] == 200
 
 
-def test_an_empty_one_is_empty(call):
+def test_init_empty_adds_nobody(call):
     assert json.loads(call("init", "--empty", "--json").stdout)["listeners"] == 0
 
 
-def test_join_export_leave_and_the_receipt_and_no_byte_is_left(call):
+def test_join_export_leave_and_verify_and_no_byte_is_left(call):
     call("init")
     joined = call.join("--show", "5")
     assert len(joined["shown"]) == 5
-    held = json.loads(call("export", input=joined["code"]).stdout)
-    assert held["name"] == "Amber Cadence" and held["profile"]["artists"]
-    assert [len(held["vectors"]), len(held["vectors"][0]["user_vector"])][0] == 1
-    kept = [b"Amber Cadence", joined["code"].encode(), held["code_hash"].encode()]
+    exported = json.loads(call("export", input=joined["code"]).stdout)
+    assert exported["name"] == "Amber Cadence" and exported["profile"]["artists"]
+    assert [len(exported["vectors"]), len(exported["vectors"][0]["user_vector"])][0] == 1
+    secrets = [b"Amber Cadence", joined["code"].encode(), exported["code_hash"].encode()]
     import numpy as np
 
-    both = held["vectors"][0]
-    kept += [np.array(both[f"{t}_vector"], "<f4").tobytes()[:32] for t in ("user", "candidate")]
+    both = exported["vectors"][0]
+    secrets += [np.array(both[f"{t}_vector"], "<f4").tobytes()[:32] for t in ("user", "candidate")]
     out = call.folder / "receipt.json"
-    assert call("leave", input=joined["code"]).exit_code == 2  # nobody was asked
+    assert call("leave", input=joined["code"]).exit_code == 2  # not confirmed
     assert call.stats()["training"] == 1
     left = call("leave", "--yes", "--out", out, input=joined["code"].lower())
     assert left.exit_code == 0 and "may still remember" in left.stderr
     assert call("verify-receipt", out).exit_code == 0
     files = [p for p in (call.folder / "data").rglob("*") if p.is_file()]
-    assert files and not [(p.name, k) for p in files for k in kept if k in p.read_bytes()]
+    assert files and not [(p.name, k) for p in files for k in secrets if k in p.read_bytes()]
     for command in ("export", "leave"):
         again = call(command, *(["--yes"] if command == "leave" else []), input=joined["code"])
         assert again.exit_code == 2 and "nobody here has this code" in again.stderr
 
 
-def test_a_code_may_come_from_a_file(call):
+def test_the_access_code_may_come_from_a_file(call):
     joined = call.join()
     file = call.folder / "code.txt"
     file.write_text(joined["code"] + "\n")
     assert json.loads(call("export", "--code-file", file).stdout)["id"] == joined["id"]
 
 
-def test_update_changes_what_it_is_told_and_leaves_the_rest(call):
+def test_update_changes_the_given_options_only(call):
     joined = call.join("--show", "9")
-    code, before = joined["code"], call.held(joined["code"])
+    code, before = joined["code"], call.export(joined["code"])
     fewer = call.update(code, "--show", "4", "--name", "Cobalt Waltz")
     assert fewer["shown"] == joined["shown"][:4] and fewer["name"] == "Cobalt Waltz"
     assert fewer["findable"] and fewer["training"] and fewer["id"] == joined["id"]
-    held = call.held(code)
-    assert held["profile"] == before["profile"] and held["created"] == before["created"]
+    exported = call.export(code)
+    assert exported["profile"] == before["profile"] and exported["created"] == before["created"]
     hidden = call.update(code, "--no-findable")
     assert (hidden["name"], hidden["shown"], hidden["findable"]) == ("", [], False)
     assert call.stats()["findable"] == call.stats()["invented"]
     found = call.update(code, call.folder / "me.jsonl", "--findable", "--name", "Amber Cadence")
     assert len(found["shown"]) > 9 and found["training"]
     assert call.update(code, "--no-training")["shown"] == found["shown"]
-    assert "profile" not in call.held(code) and call.stats()["training"] == 0
+    assert "profile" not in call.export(code) and call.stats()["training"] == 0
 
 
-def test_update_puts_todays_music_in_and_shows_no_other_artist_unasked(call):
+def test_update_with_new_files_shows_no_new_artist_without_show(call):
     joined = call.join("--show", "12")
-    code, before = joined["code"], call.held(joined["code"])
+    code, before = joined["code"], call.export(joined["code"])
     file = call.folder / "code.txt"
     file.write_text(code)
     today = call.music("today.jsonl", seed=8)
     now = json.loads(call("update", today, "--code-file", file, "--json").stdout)
     assert 3 <= len(now["shown"]) < 12 and set(now["shown"]) < set(joined["shown"])
-    held = call.held(code)
-    assert held["profile"]["artists"] != before["profile"]["artists"]
-    assert held["vectors"][0]["user_vector"] != before["vectors"][0]["user_vector"]
+    exported = call.export(code)
+    assert exported["profile"]["artists"] != before["profile"]["artists"]
+    assert exported["vectors"][0]["user_vector"] != before["vectors"][0]["user_vector"]
     more = call.update(code, today, "--show", "15")
     assert len(more["shown"]) == 15 and not set(more["shown"]) <= set(joined["shown"])
-    told = call("update", "--name", "Cobalt Waltz", input=code)
-    assert told.stdout == f"Others now find Cobalt Waltz and see: {', '.join(more['shown'])}\n"
+    result = call("update", "--name", "Cobalt Waltz", input=code)
+    assert result.stdout == f"Others now find Cobalt Waltz and see: {', '.join(more['shown'])}\n"
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         ([], "nothing to change"),
         (["--show", "8"], "others see 5 of your artists"),
         (["--no-findable", "--no-training"], "leave, and all is removed"),
-        (["--no-findable", "--name", "Cobalt Waltz"], "nobody finds you"),
-        (["--name", ""], "needs a pseudonym"),
+        (["--no-findable", "--name", "Cobalt Waltz"], "can't find you now"),
+        (["--name", ""], "need a pseudonym"),
         (["--name", "Listener 7"], "name"),
         (["nowhere.csv"], "no such file"),
     ],
 )
-def test_an_update_that_can_not_be_is_told_and_changes_nothing(call, args, said):
+def test_a_refused_update_changes_nothing(call, args, message):
     joined = call.join("--show", "5")
-    before = call.held(joined["code"])
+    before = call.export(joined["code"])
     result = call("update", *args, input=joined["code"])
-    assert result.exit_code == 2 and said in result.stderr and not result.stdout
-    assert call.held(joined["code"]) == before
+    assert result.exit_code == 2 and message in result.stderr and not result.stdout
+    assert call.export(joined["code"]) == before
 
 
-def test_who_was_not_found_needs_music_and_a_name_to_be(call):
+def test_to_become_findable_a_member_needs_music_and_a_name(call):
     code = call.join()["code"]
     call.update(code, "--no-findable")
-    for args, said in (
-        (["--findable", "--name", "Cobalt Waltz"], "bring your music too"),
-        (["--findable", call.folder / "me.jsonl"], "needs a pseudonym"),
-        (["--show", "5"], "nobody finds you"),
+    for args, message in (
+        (["--findable", "--name", "Cobalt Waltz"], "give files of your music too"),
+        (["--findable", call.folder / "me.jsonl"], "need a pseudonym"),
+        (["--show", "5"], "can't find you now"),
     ):
         result = call("update", *args, input=code)
-        assert result.exit_code == 2 and said in result.stderr
+        assert result.exit_code == 2 and message in result.stderr
     other = call("update", "--name", "Cobalt Waltz", input="MN-" + "AAAAA-" * 5)
     assert other.exit_code == 2 and "nobody here has this code" in other.stderr
-    assert call.held(code)["findable"] is False
+    assert call.export(code)["findable"] is False
 
 
-def test_music_with_none_of_the_artists_that_others_see_asks_how_many(call):
+def test_music_without_the_visible_artists_needs_show(call):
     code = call.join("--show", "5")["code"]
     far = call.music("far.jsonl", quarter=2)
     result = call("update", far, input=code)
-    assert result.exit_code == 2 and "say with --show how many" in result.stderr
+    assert result.exit_code == 2 and "give --show, the number" in result.stderr
     assert len(call.update(code, far, "--show", "6")["shown"]) == 6
 
 
-def test_join_wants_both_answers_and_stores_nothing_without(call):
+def test_join_needs_both_answers_and_stores_nothing_without(call):
     call("init")
     profile = call.music("me.jsonl")
     for flags in (
@@ -200,13 +200,13 @@ def test_join_wants_both_answers_and_stores_nothing_without(call):
     assert call.stats()["listeners"] == 200
 
 
-def test_import_counts_what_it_refuses_and_may_be_said_again(call):
+def test_import_counts_refused_lines_and_may_be_repeated(call):
     people = [replace(p, id=f"p{n}") for n, p in enumerate(ring(4, artists=16, origin="file"))]
     people[2] = replace(people[2], origin=SPOTIFY_WEB_API)
     file, codes = call.folder / "many.jsonl", call.folder / "codes.jsonl"
     write_profiles(people, file)
     file.write_text(file.read_text() + "{ no json\n")
-    assert call("import", file, "--codes", codes).exit_code == 2  # nobody said yes
+    assert call("import", file, "--codes", codes).exit_code == 2  # no consent given
     args = ("import", file, "--codes", codes, "--findable", "--json")
     first = json.loads(call(*args).stdout)
     assert (first["joined"], first["refused"]) == (3, 2)
@@ -218,7 +218,7 @@ def test_import_counts_what_it_refuses_and_may_be_said_again(call):
     assert codes.stat().st_mode & 0o077 == 0
 
 
-def test_a_backup_is_whole_and_never_written_over(call):
+def test_a_backup_is_complete_and_never_overwritten(call):
     joined = call.join()
     out = call.folder / "copies" / "copy.sqlite"
     assert call("backup", out).exit_code == 0
@@ -231,14 +231,14 @@ def test_a_backup_is_whole_and_never_written_over(call):
     assert [p.name for p in out.parent.iterdir()] == ["copy.sqlite"]
 
 
-def test_an_index_is_for_postgresql_and_that_is_said(call):
+def test_an_index_needs_postgresql(call):
     call.join()
     found = call("index")
     assert found.exit_code == 2 and "only PostgreSQL has such an index" in found.stderr
 
 
-def test_an_index_on_postgresql_is_made_and_told(call, server):
+def test_an_index_is_built_on_postgresql(call, server):
     call.env["TWOTOWER_COMMUNITY"] = fresh(server)
     made = call("index", "--json")
     assert json.loads(made.stdout) == {"numbers": 64, "servers": 1}, made.output
-    assert "by an index of 64 numbers: start the servers anew" in call("index").stdout
+    assert "built an index of 64 dimensions: restart the servers" in call("index").stdout

@@ -1,25 +1,25 @@
-"""The check of the set-up: what it finds, and that it tells no secret."""
+"""Command `doctor`: its findings, none of which has a secret."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from twotower.cli import doctor, operator
+from twotower.cli import doctor
 from twotower.cli.doctor import Finding, examine, redirect_problem
 
 KEY = "0123456789abcdef0123456789abcdef"
 
 
 def quick(env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
-    """All findings but those that load something."""
+    """Return the findings of the checks that load nothing."""
     monkeypatch.setattr(doctor, "_loaded", lambda settings: iter(()))
     return {finding.name: finding for finding in examine(env)}
 
 
-def test_nothing_set_is_no_problem_and_says_what_opens_each_door(monkeypatch, tmp_path):
-    found = quick({"TWOTOWER_DATA": str(tmp_path)}, monkeypatch)
-    assert {name: one.state for name, one in found.items()} == {
+def test_without_configuration_each_note_says_what_to_set(monkeypatch, tmp_path):
+    findings = quick({"TWOTOWER_DATA": str(tmp_path)}, monkeypatch)
+    assert {name: one.state for name, one in findings.items()} == {
         "Python": "good",
         "Spotify sign-in": "note",
         "Redirect URI": "good",
@@ -28,14 +28,14 @@ def test_nothing_set_is_no_problem_and_says_what_opens_each_door(monkeypatch, tm
         "Audio look-ups": "note",
         "Public data sets": "note",
     }
-    assert "SPOTIPY_CLIENT_ID" in found["Spotify sign-in"].said
-    assert "http://127.0.0.1:8501/callback" in found["Redirect URI"].said
-    assert "open the app as http://127.0.0.1:8501" in found["Redirect URI"].said
-    assert "LASTFM_API_KEY" in found["Last.fm"].said
-    assert "TWOTOWER_CONTACT" in found["ListenBrainz"].said
+    assert "SPOTIPY_CLIENT_ID" in findings["Spotify sign-in"].message
+    assert "http://127.0.0.1:8501/callback" in findings["Redirect URI"].message
+    assert "open the app as http://127.0.0.1:8501" in findings["Redirect URI"].message
+    assert "LASTFM_API_KEY" in findings["Last.fm"].message
+    assert "TWOTOWER_CONTACT" in findings["ListenBrainz"].message
 
 
-def test_what_is_set_is_said_and_no_secret_of_it(monkeypatch, tmp_path):
+def test_configured_services_are_good_and_no_secret_is_printed(monkeypatch, tmp_path):
     (tmp_path / "hetrec2011-lastfm-2k").mkdir()
     env = {
         "SPOTIPY_CLIENT_ID": "client-1d",
@@ -46,27 +46,28 @@ def test_what_is_set_is_said_and_no_secret_of_it(monkeypatch, tmp_path):
         "TWOTOWER_AUDIO_LOOKUP": "ReccoBeats",
         "TWOTOWER_DATA": str(tmp_path),
     }
-    found = quick(env, monkeypatch)
-    assert {one.state for name, one in found.items() if name != "Spotify secret"} == {"good"}
-    assert "take it away" in found["Spotify secret"].said
-    assert "me@example.org" in found["ListenBrainz"].said
-    assert "hetrec" in found["Public data sets"].said
-    told = repr(found)
-    assert "client-1d" not in told and "s3cret" not in told and KEY not in told
+    findings = quick(env, monkeypatch)
+    assert {one.state for name, one in findings.items() if name != "Spotify secret"} == {"good"}
+    assert "remove it" in findings["Spotify secret"].message
+    assert "me@example.org" in findings["ListenBrainz"].message
+    assert "hetrec" in findings["Public data sets"].message
+    text = repr(findings)
+    assert "client-1d" not in text and "s3cret" not in text and KEY not in text
 
 
-def test_a_key_that_is_none_is_a_problem_and_not_told(monkeypatch):
-    found = quick({"LASTFM_API_KEY": "pasted wr0ng"}, monkeypatch)["Last.fm"]
-    assert found.state == "problem" and "32 digits" in found.said and "wr0ng" not in found.said
+def test_a_malformed_key_is_a_problem_and_is_not_printed(monkeypatch):
+    finding = quick({"LASTFM_API_KEY": "pasted wr0ng"}, monkeypatch)["Last.fm"]
+    assert finding.state == "problem"
+    assert "32 digits" in finding.message and "wr0ng" not in finding.message
 
 
-def test_a_look_up_at_a_place_we_don_t_know_is_a_problem(monkeypatch):
-    found = quick({"TWOTOWER_AUDIO_LOOKUP": "elsewhere"}, monkeypatch)["Audio look-ups"]
-    assert found.state == "problem" and "reccobeats or acousticbrainz" in found.said
+def test_an_unknown_look_up_service_is_a_problem(monkeypatch):
+    finding = quick({"TWOTOWER_AUDIO_LOOKUP": "elsewhere"}, monkeypatch)["Audio look-ups"]
+    assert finding.state == "problem" and "reccobeats or acousticbrainz" in finding.message
 
 
 @pytest.mark.parametrize(
-    ("uri", "says"),
+    ("uri", "problem"),
     [
         ("http://127.0.0.1:8501/callback", ""),
         ("http://[::1]:8501/callback", ""),
@@ -82,18 +83,18 @@ def test_a_look_up_at_a_place_we_don_t_know_is_a_problem(monkeypatch):
         ("http://[::1/callback", "no address"),
     ],
 )
-def test_a_redirect_uri_is_what_spotify_takes_and_this_app_answers(uri: str, says: str):
-    said = redirect_problem(uri)
-    assert (says in said) if says else said == ""
+def test_a_redirect_uri_must_suit_spotify_and_this_app(uri: str, problem: str):
+    message = redirect_problem(uri)
+    assert (problem in message) if problem else message == ""
 
 
-def test_a_wrong_redirect_uri_is_a_problem_only_where_the_door_is_open(monkeypatch):
+def test_a_wrong_redirect_uri_is_a_problem_only_if_sign_in_is_on(monkeypatch):
     wrong = {"SPOTIPY_REDIRECT_URI": "http://localhost:8501/callback"}
     assert quick(wrong, monkeypatch)["Redirect URI"].state == "note"
     wrong["SPOTIPY_REDIRECT_URI"] = "https://me:s3cret@example.org/callback"
-    opened = quick({**wrong, "SPOTIPY_CLIENT_ID": "x"}, monkeypatch)
-    assert "s3cret" not in opened["Redirect URI"].said
-    assert opened["Redirect URI"].state == "problem"
+    findings = quick({**wrong, "SPOTIPY_CLIENT_ID": "x"}, monkeypatch)
+    assert "s3cret" not in findings["Redirect URI"].message
+    assert findings["Redirect URI"].state == "problem"
 
 
 def test_model_and_community_are_loaded_and_counted(planted_assets: Path, tmp_path: Path):
@@ -101,34 +102,38 @@ def test_model_and_community_are_loaded_and_counted(planted_assets: Path, tmp_pa
         "TWOTOWER_ASSETS": str(planted_assets),
         "TWOTOWER_COMMUNITY": f"sqlite:///{tmp_path / 'community.sqlite'}",
     }
-    found = {finding.name: finding for finding in examine(env)}
-    assert found["Model"].state == found["Community"].state == "good"
-    assert found["Community"].said.startswith("200 listeners, 0 of them people, in sqlite:///")
+    findings = {finding.name: finding for finding in examine(env)}
+    assert findings["Model"].state == findings["Community"].state == "good"
+    assert findings["Community"].message.startswith(
+        "200 listeners, 0 of them people, in sqlite:///"
+    )
 
 
-def test_a_missing_model_is_a_problem_with_the_way_out(tmp_path: Path):
-    found = {finding.name: finding for finding in examine({"TWOTOWER_ASSETS": str(tmp_path)})}
-    assert found["Model"].state == found["Community"].state == "problem"
-    assert "restore" in found["Model"].said
+def test_a_missing_model_is_a_problem_with_a_remedy(tmp_path: Path):
+    findings = {finding.name: finding for finding in examine({"TWOTOWER_ASSETS": str(tmp_path)})}
+    assert findings["Model"].state == findings["Community"].state == "problem"
+    assert "restore" in findings["Model"].message
 
 
-def test_a_community_out_of_reach_is_a_problem_and_its_password_not_told(planted_assets: Path):
+def test_an_unreachable_community_is_a_problem_without_its_password(
+    planted_assets: Path,
+):
     env = {
         "TWOTOWER_ASSETS": str(planted_assets),
         "TWOTOWER_COMMUNITY": "nosuchbase://me:s3cret@127.0.0.1/x",
     }
-    found = {finding.name: finding for finding in examine(env)}
-    assert found["Community"].state == "problem"
-    assert "s3cret" not in repr(found)
+    findings = {finding.name: finding for finding in examine(env)}
+    assert findings["Community"].state == "problem"
+    assert "s3cret" not in repr(findings)
 
 
-def test_the_command_marks_each_line_and_ends_with_1_where_something_is_wrong(monkeypatch, capsys):
-    found = [Finding("Model", "good", "loads"), Finding("Last.fm", "problem", "no key\x1b[2J")]
-    monkeypatch.setattr(doctor, "examine", lambda env: iter(found))
-    with pytest.raises(operator.typer.Exit) as ended:
-        operator.doctor()
+def test_the_command_marks_each_line_and_ends_with_1_after_a_problem(monkeypatch, capsys):
+    findings = [Finding("Model", "good", "loads"), Finding("Last.fm", "problem", "no key\x1b[2J")]
+    monkeypatch.setattr(doctor, "examine", lambda env: iter(findings))
+    with pytest.raises(doctor.typer.Exit) as ended:
+        doctor.doctor()
     assert ended.value.exit_code == 1
     assert capsys.readouterr().out == "ok  Model: loads\n!!  Last.fm: no key [2J\n"
-    monkeypatch.setattr(doctor, "examine", lambda env: iter(found[:1]))
-    operator.doctor()
+    monkeypatch.setattr(doctor, "examine", lambda env: iter(findings[:1]))
+    doctor.doctor()
     assert "ok  Model: loads" in capsys.readouterr().out

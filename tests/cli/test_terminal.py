@@ -1,4 +1,4 @@
-"""How commands speak: exit codes, one line of error, progress that keeps out of the way."""
+"""Terminal output: exit codes, one line of error, progress."""
 
 import io
 import json
@@ -7,12 +7,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from twotower.cli.terminal import Commands, Progress, plain, show_json
+from twotower.cli.terminal import Commands, ProgressLine, plain, show_json
 from twotower.core.errors import BadProfile
 
 
 def run(problem: BaseException | None, *args: str) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr) of an app whose one useful command raises `problem`."""
+    """Return (exit code, stdout, stderr) of an app whose command `act` raises `problem`."""
     app = typer.Typer(cls=Commands, rich_markup_mode=None, pretty_exceptions_enable=False)
 
     @app.command()
@@ -30,7 +30,7 @@ def run(problem: BaseException | None, *args: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_what_works_ends_with_0():
+def test_success_ends_with_0():
     assert run(None, "act", "--count", "3") == (0, "did it 3 times\n", "")
 
 
@@ -70,12 +70,12 @@ def test_misuse_ends_with_2_and_one_line(args: list[str], line: str):
     assert err.startswith(line) and err.count("\n") == 1
 
 
-def test_a_mistake_of_ours_is_not_dressed_up():
+def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run(ZeroDivisionError())
 
 
-def test_ctrl_c_ends_with_130_and_a_word():
+def test_ctrl_c_ends_with_130_and_one_word():
     assert run(KeyboardInterrupt()) == (130, "", "stopped\n")
 
 
@@ -93,43 +93,43 @@ class Clock:
 
 def test_progress_is_silent_for_a_second():
     clock, stream = Clock(), io.StringIO()
-    with Progress(stream, clock=clock) as tell:
+    with ProgressLine(stream, clock=clock) as progress:
         for clock.now in (100.0, 100.5, 100.99):
-            tell(0.5, "reading")
+            progress(0.5, "reading")
     assert stream.getvalue() == ""
 
 
-def test_progress_can_be_asked_to_wait_where_lines_stay():
+def test_progress_in_a_log_can_begin_later():
     clock = Clock()
     log, screen = io.StringIO(), Screen()
     for stream in (log, screen):
-        with Progress(stream, quiet_s=5.0, clock=clock) as tell:
+        with ProgressLine(stream, quiet_s=5.0, clock=clock) as progress:
             for clock.now in (101.0, 104.9):
-                tell(0.5, "reading")
+                progress(0.5, "reading")
         clock.now = 100.0
     assert log.getvalue() == ""
     assert "reading" in screen.getvalue()
 
 
-def test_progress_gives_a_line_now_and_then():
+def test_progress_in_a_log_is_a_line_every_two_seconds():
     clock, stream = Clock(), io.StringIO()
-    with Progress(stream, clock=clock) as tell:
+    with ProgressLine(stream, clock=clock) as progress:
         for clock.now in (101.0, 102.0, 103.5):
-            tell((clock.now - 100) / 4, f"at {clock.now:g}")
+            progress((clock.now - 100) / 4, f"at {clock.now:g}")
     assert stream.getvalue() == " 25%  at 101\n 88%  at 103.5\n"
 
 
-def test_progress_on_a_screen_is_one_line_that_goes_away():
+def test_progress_on_a_terminal_is_one_line_that_is_cleared():
     clock, stream = Clock(), Screen()
-    with Progress(stream, clock=clock) as tell:
+    with ProgressLine(stream, clock=clock) as progress:
         for clock.now, text in ((101.0, "a longer text"), (102.0, "short")):
-            tell(2.0, text)
+            progress(2.0, text)
     first, second = "100%  a longer text", "100%  short"
     shown = f"\r{first}\r{second:{len(first)}}\r{'':{len(second)}}\r"
     assert stream.getvalue() == shown
 
 
-def test_names_from_files_cannot_steer_a_terminal():
+def test_names_from_files_cannot_control_a_terminal():
     assert plain("Low\x1b[2J\n\u202eevil\u2028") == "Low [2J evil "
     assert plain("Sigur Rós 東京") == "Sigur Rós 東京"
 

@@ -54,7 +54,7 @@ def test_the_command_tries_without_switching(environment, monkeypatch):
     planted(monkeypatch, 1e-3)
     tried = CliRunner().invoke(app, ["refresh", "--dry-run"])
     assert tried.exit_code == 0, tried.stderr
-    assert "dry run: no check fell; model" in tried.stdout
+    assert "dry run: no task regressed; model" in tried.stdout
     assert "invented listeners, halves: MRR" in tried.stdout
     told = json.loads(CliRunner().invoke(app, ["refresh", "--dry-run", "--json"]).stdout)
     assert (told["dry_run"], told["switched"], told["moved"]) == (True, False, {})
@@ -64,7 +64,7 @@ def test_the_command_tries_without_switching(environment, monkeypatch):
     assert both.exit_code == 2 and "--json alone" in both.stderr
     planted(monkeypatch, 3.0)
     bad = CliRunner().invoke(app, ["refresh", "--dry-run"])
-    assert bad.exit_code == 1 and "the model before is served on" in bad.stderr
+    assert bad.exit_code == 1 and "the previous model stays active" in bad.stderr
     assert not (environment.registry_folder / "refused").exists()
 
 
@@ -72,7 +72,7 @@ def test_the_command_says_why_a_model_was_refused(environment, monkeypatch):
     planted(monkeypatch, 3.0)
     made = CliRunner().invoke(app, ["refresh"])
     assert made.exit_code == 1
-    assert "the model before is served on" in made.stderr and "fell" in made.stderr
+    assert "the previous model stays active" in made.stderr and "fell" in made.stderr
     assert "invented listeners, halves: MRR" in made.stdout
     told = CliRunner().invoke(app, ["refresh", "--json"])
     assert told.exit_code == 1 and json.loads(told.stdout)["switched"] is False

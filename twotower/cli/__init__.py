@@ -1,1 +1,1 @@
-"""Command line."""
+"""Commands: `python -m twotower COMMAND`."""

@@ -1,5 +1,6 @@
-"""Whether a server is set up: what is configured, loads or is missing; no secret is told."""
+"""Command `doctor`: check how a server is set up. Prints no secret."""
 
+import os
 import re
 import sys
 import tomllib
@@ -8,12 +9,16 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+import typer
+
+from twotower.cli.options import Json
+from twotower.cli.terminal import CHECK_FAILED, ProgressLine, plain, show_result
 from twotower.core.errors import TwoTowerError
 from twotower.core.settings import NO_CONTACT, ROOT, Settings
-from twotower.sources.datasets.tables import FOLDERS
-from twotower.sources.services.audio_features import LOOKUPS
 
-State = Literal["good", "note", "problem"]  # a note is about a door that may stay closed
+State = Literal["good", "note", "problem"]  # a note is about something optional
+MARKS: dict[State, str] = {"good": "ok", "note": "--", "problem": "!!"}
+DEFAULT_PORT = 8501  # of Streamlit
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _PASSWORD = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
@@ -21,15 +26,33 @@ _PASSWORD = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `said` has what to do about it, and no secret."""
+    """Result of one check. `message` says what to do, and has no secret."""
 
     name: str
     state: State
-    said: str
+    message: str
+
+
+def doctor(json: Json = False) -> None:
+    """Check the configuration, the model, the community and the data.
+
+    Prints no secret. The exit code is 1 if the app can't work yet.
+    """
+    findings = []
+    with ProgressLine() as progress:
+        for finding in examine(os.environ):
+            findings.append(finding)
+            progress(0.5, f"after {finding.name}")
+    healthy = all(finding.state != "problem" for finding in findings)
+    checks = [{"name": f.name, "state": f.state, "said": f.message} for f in findings]
+    lines = [f"{MARKS[f.state]}  {f.name}: {plain(f.message)}" for f in findings]
+    show_result({"healthy": healthy, "checks": checks}, "\n".join(lines), json=json)
+    if not healthy:
+        raise typer.Exit(CHECK_FAILED)
 
 
 def examine(env: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield a finding at a time, the slow ones last."""
+    """Yield one finding after the other, the slow ones last."""
     settings = Settings.from_env(env)
     yield Finding("Python", "good", ".".join(map(str, sys.version_info[:3])))
     yield from _spotify(env, settings)
@@ -45,99 +68,106 @@ def _spotify(env: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
     if is_open:
         yield Finding("Spotify sign-in", "good", "SPOTIPY_CLIENT_ID is set")
     else:
-        said = "closed: SPOTIPY_CLIENT_ID of an app in Spotify's developer dashboard opens it"
-        yield Finding("Spotify sign-in", "note", said)
+        message = "off: set SPOTIPY_CLIENT_ID to the client id of an app at Spotify to turn it on"
+        yield Finding("Spotify sign-in", "note", message)
     if problem := redirect_problem(uri):
-        said = f"{_without_password(uri)}: {problem}"
-        yield Finding("Redirect URI", "problem" if is_open else "note", said)
+        message = f"{_without_password(uri)}: {problem}"
+        yield Finding("Redirect URI", "problem" if is_open else "note", message)
     else:
-        said = f"{uri}: register exactly this at Spotify, and open the app as {uri[:-9]}"
-        yield Finding("Redirect URI", "good", said)
+        message = f"{uri}: register exactly this at Spotify, and open the app as {uri[:-9]}"
+        yield Finding("Redirect URI", "good", message)
     if env.get("SPOTIPY_CLIENT_SECRET"):
-        said = "SPOTIPY_CLIENT_SECRET is set and not needed: better take it away"
-        yield Finding("Spotify secret", "note", said)
+        message = "SPOTIPY_CLIENT_SECRET is set but not needed: remove it"
+        yield Finding("Spotify secret", "note", message)
 
 
 def redirect_problem(uri: str) -> str:
-    """Why signing in to Spotify can't work with this redirect URI; "" where it can."""
+    """Return why signing in can't work with this redirect URI; "" if it can."""
     from twotower.sources.spotify.api import Registration
 
     if problem := Registration("", uri).problem():
         return problem
     parts = urlsplit(uri)
-    if parts.scheme == "http" and (parts.port or 80) != (here := _port()):
-        return f"the app answers on port {here} (.streamlit/config.toml)"
+    if parts.scheme == "http" and (parts.port or 80) != (port := _port()):
+        return f"the app answers on port {port} (.streamlit/config.toml)"
     return ""
 
 
 def _port() -> int:
+    """Return the port of the app in Streamlit's configuration."""
     try:
         config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return 8501
-    port = config.get("server", {}).get("port", 8501)
-    return port if isinstance(port, int) else 8501
+        return DEFAULT_PORT
+    port = config.get("server", {}).get("port", DEFAULT_PORT)
+    return port if isinstance(port, int) else DEFAULT_PORT
 
 
 def _lastfm(settings: Settings) -> Finding:
     if not settings.lastfm_key:
-        said = "closed: LASTFM_API_KEY, which Last.fm gives for nothing, opens it"
-        return Finding("Last.fm", "note", said)
+        message = "off: set LASTFM_API_KEY, a free key of Last.fm, to turn it on"
+        return Finding("Last.fm", "note", message)
     if not _KEY.fullmatch(settings.lastfm_key):
-        said = "LASTFM_API_KEY is no key of Last.fm: these are 32 digits and letters from a to f"
-        return Finding("Last.fm", "problem", said)
+        message = "LASTFM_API_KEY is no key of Last.fm: it needs 32 digits and letters a to f"
+        return Finding("Last.fm", "problem", message)
     return Finding("Last.fm", "good", "LASTFM_API_KEY is set")
 
 
 def _contact(settings: Settings) -> Finding:
     if settings.contact == NO_CONTACT:
-        said = "TWOTOWER_CONTACT should be your mail or web address, which ListenBrainz asks for"
-        return Finding("ListenBrainz", "note", f"open, but {said}")
-    return Finding("ListenBrainz", "good", f"open; it is told to write to {settings.contact}")
+        message = "on; set TWOTOWER_CONTACT to your mail or web address: ListenBrainz asks for one"
+        return Finding("ListenBrainz", "note", message)
+    return Finding("ListenBrainz", "good", f"on; your contact there is {settings.contact}")
 
 
 def _audio(settings: Settings) -> Finding:
-    places = " or ".join(LOOKUPS)
+    from twotower.sources.services.audio_features import LOOKUPS
+
+    services = " or ".join(LOOKUPS)
     if not settings.audio_lookup:
-        said = f"closed: TWOTOWER_AUDIO_LOOKUP={places} lets people look up how their tracks sound"
-        return Finding("Audio look-ups", "note", said)
+        message = f"off: set TWOTOWER_AUDIO_LOOKUP={services} to offer look-ups of audio attributes"
+        return Finding("Audio look-ups", "note", message)
     if settings.audio_lookup not in LOOKUPS:
-        return Finding("Audio look-ups", "problem", f"TWOTOWER_AUDIO_LOOKUP must be {places}")
-    return Finding("Audio look-ups", "good", f"open, at {LOOKUPS[settings.audio_lookup].name}")
+        return Finding("Audio look-ups", "problem", f"TWOTOWER_AUDIO_LOOKUP must be {services}")
+    return Finding("Audio look-ups", "good", f"on, at {LOOKUPS[settings.audio_lookup].name}")
 
 
 def _data(settings: Settings) -> Finding:
-    found = [name for name, folder in FOLDERS.items() if (settings.data / folder).is_dir()]
-    if not found:
-        said = f"none in {settings.data}: only training and judging need them (docs/data.md)"
-        return Finding("Public data sets", "note", said)
-    return Finding("Public data sets", "good", f"{', '.join(found)} in {settings.data}")
+    from twotower.sources.datasets.tables import FOLDERS
+
+    names = [name for name, folder in FOLDERS.items() if (settings.data / folder).is_dir()]
+    if not names:
+        message = f"none in {settings.data}: only `train` and `evaluate` need them (docs/data.md)"
+        return Finding("Public data sets", "note", message)
+    return Finding("Public data sets", "good", f"{', '.join(names)} in {settings.data}")
 
 
 def _loaded(settings: Settings) -> Iterator[Finding]:
-    """The model, then the community, which is made where there is none."""
-    from twotower.matching.matcher import Matcher
-    from twotower.model.embedder import Embedder  # torch takes a moment
+    """Load the model, then the community, which is created if there is none."""
+    from twotower.matching.matcher import Matcher  # torch is slow to import
+    from twotower.model.embedder import Embedder
 
     try:
         embedder = Embedder.load(settings.model)
     except TwoTowerError as error:
         yield Finding("Model", "problem", str(error))
-        yield Finding("Community", "problem", "not looked at: it needs the model")
+        yield Finding("Community", "problem", "not checked: it needs the model")
         return
-    said = f"{embedder.version} in {settings.model}, {len(embedder.catalogue):,} artists"
-    yield Finding("Model", "good", said)
-    where = _without_password(settings.community)
+    artists = len(embedder.catalogue)
+    message = f"{embedder.version} in {settings.model}, {artists:,} artists"
+    yield Finding("Model", "good", message)
     try:
         snapshot = Matcher.load(settings).snapshot()
     except TwoTowerError as error:
         yield Finding("Community", "problem", _without_password(str(error)))
         return
     people = snapshot.total - snapshot.total_synthetic
-    said = f"{snapshot.total:,} listeners, {people:,} of them people, in {where}"
-    yield Finding("Community", "good", said)
+    where = _without_password(settings.community)
+    yield Finding(
+        "Community", "good", f"{snapshot.total:,} listeners, {people:,} of them people, in {where}"
+    )
 
 
 def _without_password(text: str) -> str:
-    """`text` with what may be a password in an address blotted out."""
+    """Return `text` with possible passwords in addresses replaced."""
     return _PASSWORD.sub("…", text)

@@ -1,4 +1,4 @@
-"""One person: their files into a profile, their neighbours, their place on the map."""
+"""Commands `import` and `neighbours`: one person's files."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twotower.cli.options import Json, Tell, load_matcher, writable
-from twotower.cli.terminal import READING_S, Progress, plain, show_json
-from twotower.core.errors import MissingData
+from twotower.cli.options import Files, Json, check_writable, load_matcher, open_file
+from twotower.cli.terminal import QUIET_READING_S, ProgressLine, plain, show_json, show_result
+from twotower.core.domain import SYNTHETIC
+from twotower.core.jobs import Progress
 
 if TYPE_CHECKING:
     from twotower.core.domain import Neighbour, Profile
@@ -17,14 +18,7 @@ if TYPE_CHECKING:
     from twotower.model.portrait import Portrait
     from twotower.sources.reading import FileReport
 
-Files = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="FILE...",
-        help="Spotify data export (ZIP or JSON), CSV with artist and track, or profile JSON Lines;"
-        " also gzipped. Several become one profile.",
-    ),
-]
+MAX_SHARED_NAMES = 4  # artists named in a line of text
 
 
 def import_(
@@ -33,44 +27,40 @@ def import_(
     id: Annotated[str, typer.Option(help="The listener's id in the profile.")] = "me",
     json: Json = False,
 ) -> None:
-    """Bring listening files of one person into one profile."""
+    """Read one person's listening files into one profile."""
     from twotower.sources.profiles import write_profiles
 
-    writable(out)
+    check_writable(out)
     profile, reports = read_person(files, id)
     write_profiles([profile], out)
-    if json:
-        show_json(
-            {
-                "id": profile.id,
-                "out": str(out),
-                "origin": profile.origin,
-                "artists": len(profile.artists),
-                "tracks": len(profile.tracks),
-                "playlists": len(profile.playlists),
-                "plays": sum(artist.plays for artist in profile.artists.values()),
-                "files": [_report(report) for report in reports],
-            }
-        )
-    else:
-        for report in reports:
-            typer.echo(f"{plain(report.name)}: {report.plays:,} rows of music{_left_out(report)}")
-        typer.echo(
-            f"{out}: {len(profile.artists):,} artists, {len(profile.tracks):,} tracks, "
-            f"{len(profile.playlists):,} playlists"
-        )
+    document = {
+        "id": profile.id,
+        "out": str(out),
+        "origin": profile.origin,
+        "artists": len(profile.artists),
+        "tracks": len(profile.tracks),
+        "playlists": len(profile.playlists),
+        "plays": sum(artist.plays for artist in profile.artists.values()),
+        "files": [_file_document(report) for report in reports],
+    }
+    lines = [f"{plain(each.name)}: {each.plays:,} plays{_left_out(each)}" for each in reports]
+    lines.append(
+        f"{out}: {len(profile.artists):,} artists, {len(profile.tracks):,} tracks, "
+        f"{len(profile.playlists):,} playlists"
+    )
+    show_result(document, "\n".join(lines), json=json)
 
 
 def neighbours(
     files: Files,
-    top: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 10,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="Number of neighbours.")] = 10,
     json: Json = False,
 ) -> None:
-    """Find the nearest listeners to one person."""
+    """Rank the listeners most similar to one person."""
     person, _ = read_person(files)
-    with Progress() as tell:
-        matcher, portrait = _look(person, tell)
-        found = matcher.neighbours(portrait, top)
+    with ProgressLine() as progress:
+        matcher, portrait = load_portrait(person, progress)
+        ranked = matcher.neighbours(portrait, top)
     if json:
         known = portrait.coverage
         show_json(
@@ -79,62 +69,34 @@ def neighbours(
                 "evidence": known.effective_artists,
                 "settled": portrait.effective_dimensions,
                 "dim": len(portrait.user_vector),
-                "neighbours": [_neighbour(neighbour) for neighbour in found],
+                "neighbours": [_neighbour_document(neighbour) for neighbour in ranked],
             }
         )
         return
-    typer.echo(_recognised(portrait))
-    for neighbour in found:
-        listener = neighbour.listener
-        shared = ", ".join(map(plain, neighbour.shared[:4])) or "no artist in common"
-        who = plain(listener.name) + (" (invented)" if listener.is_synthetic else "")
-        typer.echo(f"{neighbour.rank:>4}  {neighbour.percentile:5.1f}  {who:<34} {shared}")
-
-
-def map_place(files: Files, json: Json = False) -> None:
-    """Show where one person is on the map."""
-    person, _ = read_person(files)
-    with Progress() as tell:
-        matcher, portrait = _look(person, tell)
-        x, y = matcher.place(portrait)
-        near = _nearest_area(matcher, x, y)
-    if json:
-        document: dict[str, Any] = {"id": person.id, "x": float(x), "y": float(y)}
-        show_json({**document, "area": near} if near else document)
-    else:
-        typer.echo(f"{x:.2f} {y:.2f}" + (f"  near {plain(near)}" if near else ""))
+    typer.echo(_coverage_line(portrait))
+    for neighbour in ranked:
+        typer.echo(_neighbour_line(neighbour))
 
 
 def read_person(files: Sequence[Path], id: str = "me") -> "tuple[Profile, tuple[FileReport, ...]]":
-    """The one profile in these files, and what was found in each."""
+    """Read files into one profile. Returns it and a report for each file."""
     from twotower.sources.profiles import profile_of
     from twotower.sources.reader import read_files
 
-    with ExitStack() as stack, Progress(quiet_s=READING_S) as tell:
-        opened = [(path.name, stack.enter_context(_open(path))) for path in files]
-        reading = read_files(opened, tell)
+    with ExitStack() as stack, ProgressLine(quiet_s=QUIET_READING_S) as progress:
+        opened = [(path.name, stack.enter_context(open_file(path))) for path in files]
+        reading = read_files(opened, progress)
         return profile_of(reading, id=id), reading.reports
 
 
-def _open(path: Path) -> Any:
-    if not path.exists():
-        raise MissingData("there is no such file; check the path", where=str(path))
-    return path.open("rb")
-
-
-def _look(person: "Profile", tell: Tell) -> "tuple[Matcher, Portrait]":
-    matcher = load_matcher(tell)
-    tell(0.5, "the neighbours")
+def load_portrait(person: "Profile", progress: Progress) -> "tuple[Matcher, Portrait]":
+    """Load the matcher and embed one person."""
+    matcher = load_matcher(progress)
+    progress(0.5, "ranking the neighbours")
     return matcher, matcher.portrait(person)
 
 
-def _nearest_area(matcher: "Matcher", x: float, y: float) -> str:
-    areas = matcher.areas()
-    near = min(areas, key=lambda area: (area.x - x) ** 2 + (area.y - y) ** 2, default=None)
-    return near.name if near else ""
-
-
-def _report(report: "FileReport") -> dict[str, Any]:
+def _file_document(report: "FileReport") -> dict[str, Any]:
     days = {"from": report.since, "to": report.until}
     return {
         "name": report.name,
@@ -150,7 +112,7 @@ def _left_out(report: "FileReport") -> str:
     return f" (left out: {reasons})" if reasons else ""
 
 
-def _neighbour(neighbour: "Neighbour") -> dict[str, Any]:
+def _neighbour_document(neighbour: "Neighbour") -> dict[str, Any]:
     return {
         "id": neighbour.listener.id,
         "name": neighbour.listener.name,
@@ -162,12 +124,18 @@ def _neighbour(neighbour: "Neighbour") -> dict[str, Any]:
     }
 
 
-def _recognised(portrait: "Portrait") -> str:
+def _neighbour_line(neighbour: "Neighbour") -> str:
+    listener = neighbour.listener
+    shared = ", ".join(map(plain, neighbour.shared[:MAX_SHARED_NAMES])) or "no artist in common"
+    name = plain(listener.name) + (" (made up)" if listener.origin == SYNTHETIC else "")
+    return f"{neighbour.rank:>4}  {neighbour.percentile:5.1f}  {name:<34} {shared}"
+
+
+def _coverage_line(portrait: "Portrait") -> str:
+    """Describe how much of a person's listening the model knows."""
     known = portrait.coverage
-    text = f"recognised {known.plays:.0%} of the plays"
+    text = f"{known.plays:.0%} of the plays are by known artists"
     if known.by_content:
-        text += f", {known.by_content:.0%} of these by genres and name alone"
-    settled = (
-        f"{portrait.effective_dimensions:.1f} of {len(portrait.user_vector)} dimensions settled"
-    )
-    return f"{text}; evidence of {known.effective_artists:.1f} artists, {settled}"
+        text += f", {known.by_content:.0%} of these known by genres and name only"
+    dimensions = f"{portrait.effective_dimensions:.1f} of {len(portrait.user_vector)}"
+    return f"{text}; {known.effective_artists:.1f} effective artists, {dimensions} dimensions"

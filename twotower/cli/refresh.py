@@ -1,11 +1,11 @@
-"""A community whose model learns on."""
+"""Command `refresh`: retrain on consenting members."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twotower.cli.options import Json, Seed
-from twotower.cli.terminal import DIFFERS, Progress, show_json
+from twotower.cli.terminal import CHECK_FAILED, ProgressLine, show_result
 from twotower.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,79 +14,76 @@ if TYPE_CHECKING:
 
 def refresh(
     back: Annotated[
-        bool, typer.Option("--back", help="Serve the model before again, and learn nothing.")
+        bool, typer.Option("--back", help="Go back to the previous model; train nothing.")
     ] = False,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Of the training that goes on; fewer are sooner.")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps. [default: 200]")] = None,
     share: Annotated[
         int | None,
-        typer.Option(min=2, help="Consenting listeners that an artist unknown so far needs."),
+        typer.Option(min=2, help="Consenting listeners that a new artist needs. [default: 5]"),
     ] = None,
     seed: Seed = 0,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Learn and check only; serve and keep nothing.")
+        bool, typer.Option("--dry-run", help="Train and compare only; store nothing.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Learn on from those who said yes to training.
+    """Retrain the model on members who agreed to training.
 
-    The new model is served only where no check fell; exit code 1 where it is not.
+    The new model becomes active only if no task regresses; else the exit code is 1.
     """
     if back:
         if steps or share or seed or dry_run:
             raise typer.TyperException("--back goes with --json alone")
-        _back(json)
+        _go_back(json=json)
         return
-    with Progress() as tell:
-        tell(0.0, "loading the model")
+    with ProgressLine() as progress:
+        progress(0.0, "loading the model")
         from twotower.retraining.consent import SHARE_OF
         from twotower.retraining.full import STEPS
-        from twotower.retraining.refresh import refresh as renew
+        from twotower.retraining.refresh import refresh as retrain
 
-        outcome = renew(
+        outcome = retrain(
             Settings.from_env(),
             steps=steps or STEPS,
             share=share or SHARE_OF,
             seed=seed,
             dry_run=dry_run,
-            progress=tell,
+            progress=progress,
         )
-    if json:
-        show_json(outcome.to_dict())
-    else:
-        typer.echo(_told(outcome))
+    show_result(outcome.to_dict(), _outcome_text(outcome), json=json)
     if not outcome.good:
-        typer.echo(f"error: the model before is served on: {outcome.reason}", err=True)
-        raise typer.Exit(DIFFERS)
+        typer.echo(f"error: the previous model stays active: {outcome.reason}", err=True)
+        raise typer.Exit(CHECK_FAILED)
 
 
-def _back(json: bool) -> None:
-    with Progress() as tell:
-        tell(0.0, "loading the model before")
+def _go_back(*, json: bool) -> None:
+    with ProgressLine() as progress:
+        progress(0.0, "loading the previous model")
         from twotower.retraining.refresh import back
 
-        before, now = back(Settings.from_env(), progress=tell)
-    if json:
-        show_json({"before": before, "model": now})
-    else:
-        typer.echo(f"model {now} is served again, in place of {before}")
+        replaced, active = back(Settings.from_env(), progress=progress)
+    show_result(
+        {"before": replaced, "model": active},
+        f"model {active} is active again, in place of {replaced}",
+        json=json,
+    )
 
 
-def _told(outcome: "Outcome") -> str:
+def _outcome_text(outcome: "Outcome") -> str:
+    base = "and the base data" if outcome.base else "without the base data"
     lines = [
-        f"{outcome.consenting:,} consenting listeners "
-        f"{'and the base data' if outcome.base else 'without base data'}, "
-        f"{outcome.new_artists:,} new artists, {outcome.left_out:,} left out that too few share",
+        f"trained on {outcome.consenting:,} consenting listeners {base}",
+        f"{outcome.new_artists:,} new artists; {outcome.left_out:,} left out: too few listeners",
         *map(str, outcome.checks),
     ]
     if outcome.moved:
         lines.append(
-            f"map: half of the listeners moved by less than {outcome.moved['median']:.2f}, nine in "
-            f"ten by less than {outcome.moved['p90']:.2f} standard deviations"
+            "map: half of the listeners moved by less than "
+            f"{outcome.moved['median']:.2f} standard deviations, 90 % by less than "
+            f"{outcome.moved['p90']:.2f}"
         )
     if outcome.switched:
-        lines.append(f"model {outcome.model} is served, in place of {outcome.before}")
+        lines.append(f"model {outcome.model} is active, in place of {outcome.before}")
     elif outcome.dry_run and outcome.good:
-        lines.append(f"dry run: no check fell; model {outcome.before} is served on")
+        lines.append(f"dry run: no task regressed; model {outcome.before} stays active")
     return "\n".join(lines)

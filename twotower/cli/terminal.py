@@ -1,6 +1,6 @@
-"""How commands speak: results on stdout, progress and one clear line of error on stderr."""
+"""Terminal output: results on stdout; progress and one line of error on stderr."""
 
-import json
+import json as json_format
 import sys
 import time
 import unicodedata
@@ -13,16 +13,16 @@ from typer.core import TyperGroup
 
 from twotower.core.errors import TwoTowerError
 
-DIFFERS = 1  # exit code where a check found what it should not
-BAD_INPUT = 2  # exit code
-STOPPED = 130  # exit code after Ctrl-C
-QUIET_S = 1.0  # nothing is said of what takes no longer
-READING_S = 5.0  # the same, while a file is read that may be none of ours
-BETWEEN_S = 2.0  # between two lines, where lines can't be overwritten
+# Exit codes.
+CHECK_FAILED, BAD_INPUT, STOPPED = 1, 2, 130
+QUIET_S = 1.0  # no progress for work that takes no longer
+QUIET_READING_S = 5.0  # the same while files are read
+REDRAW_S = 0.1  # between two states of a progress line on a terminal
+BETWEEN_LINES_S = 2.0  # between two lines of progress in a log
 
 
 class Commands(TyperGroup):
-    """Commands whose bad input ends them with exit code 2 and one line on stderr."""
+    """Command group that ends with exit code 2 and one line on stderr after bad input."""
 
     def main(
         self,
@@ -59,27 +59,27 @@ def _fail(message: str) -> NoReturn:
     sys.exit(BAD_INPUT)
 
 
-class Progress:
-    """Says on stderr how far something is: `with Progress() as tell: tell(0.5, "reading")`.
+class ProgressLine:
+    """Progress on stderr: `with ProgressLine() as progress: progress(0.5, "reading")`.
 
-    Nothing in the first second; then one line that is overwritten and goes away at the end or,
-    where stderr is no terminal, a line now and then. Every call must come from the same thread.
+    Prints nothing in the first second. On a terminal one line is redrawn, and cleared at the end;
+    in a log a new line follows every two seconds. Call it from one thread only.
     """
 
     def __init__(
         self,
         stream: TextIO | None = None,
         *,
-        quiet_s: float = QUIET_S,  # where lines can't be overwritten
+        quiet_s: float = QUIET_S,  # in a log; on a terminal it is always QUIET_S
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
-        self._overwrites = self._stream.isatty()
-        self._next = clock() + (QUIET_S if self._overwrites else quiet_s)
-        self._width = 0  # of the line on the screen
+        self._is_terminal = self._stream.isatty()
+        self._next = clock() + (QUIET_S if self._is_terminal else quiet_s)
+        self._width = 0  # of the line on the terminal, in characters
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressLine":
         return self
 
     def __exit__(
@@ -93,30 +93,38 @@ class Progress:
             self._stream.flush()
 
     def __call__(self, share: float, text: str) -> None:
-        """`share` is 0..1 of the whole."""
+        """Show how much of the work is done, 0..1, and what is being done."""
         now = self._clock()
         if now < self._next:
             return
         line = f"{min(max(share, 0.0), 1.0):4.0%}  {plain(text)}"
-        if self._overwrites:
+        if self._is_terminal:
             self._stream.write(f"\r{line:{self._width}}")
             self._width = len(line)
-            self._next = now + 0.1
+            self._next = now + REDRAW_S
         else:
             self._stream.write(f"{line}\n")
-            self._next = now + BETWEEN_S
+            self._next = now + BETWEEN_LINES_S
         self._stream.flush()
 
 
+def show_result(document: Any, text: str, *, json: bool) -> None:
+    """Print a result, as JSON or as text."""
+    if json:
+        show_json(document)
+    else:
+        typer.echo(text)
+
+
 def show_json(value: Any) -> None:
-    """One JSON document on stdout, in ASCII, so that no name can harm a terminal or a pipe."""
-    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+    """Print one JSON document, in ASCII so that no name can harm a terminal or a pipe."""
+    typer.echo(json_format.dumps(value, indent=2, allow_nan=False))
 
 
 def plain(text: str) -> str:
-    """`text` on one line and without control characters, fit for a terminal."""
+    """Return `text` on one line without control characters, safe for a terminal."""
     return "".join(_PLAIN.get(unicodedata.category(char), char) for char in text)
 
 
-# by category: control, format, half character, line and paragraph separator
+# Replacements by Unicode category: control, format, surrogate, line and paragraph separator.
 _PLAIN = {"Cc": " ", "Cf": "", "Cs": "", "Zl": " ", "Zp": " "}

@@ -1,0 +1,247 @@
+"""Commands `evaluate`, `ablate` and `learning-curve`: how good a model is."""
+
+import shlex
+import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twotower.cli.options import (
+    DataFolder,
+    Json,
+    ReportFile,
+    Seed,
+    check_writable,
+    data_folder,
+    load_model,
+)
+from twotower.cli.terminal import CHECK_FAILED, ProgressLine, show_result
+from twotower.core.files import atomic_write
+from twotower.core.jobs import Progress
+from twotower.core.settings import Settings
+
+if TYPE_CHECKING:
+    from twotower.evaluation.report import Report
+
+Steps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Steps of each training. [default: as the shipped model]"),
+]
+MakeReport = Callable[[str, Progress], "Report"]  # (command line, progress) -> report
+
+
+def evaluate(
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Evaluate this model. [default: train new towers on each split]"
+        ),
+    ] = None,
+    data: DataFolder = None,
+    check: Annotated[
+        list[str] | None, typer.Option(help="Run only this task; repeat for several.")
+    ] = None,
+    split: Annotated[
+        list[int] | None, typer.Option(min=0, help="Run only split 0, 1 or 2; repeat for several.")
+    ] = None,
+    out: ReportFile = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add the results to the report that --out names.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only verify the shipped report, in under a minute.")
+    ] = False,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Measure how good a model is, beside plain baselines.
+
+    Each task hides part of a listener and looks for it again. Without --model, training takes
+    minutes.
+    """
+    if quick:
+        if model or check or split or out or add or seed:
+            raise typer.TyperException("--quick goes with --data and --json alone")
+        _verify_shipped_report(data, json=json)
+        return
+    tasks = _known_tasks(check)
+    if add and (out is None or model is not None):
+        raise typer.TyperException("--add needs --out, and doesn't go with --model")
+    folder = data_folder(data)
+
+    def make(command: str, progress: Progress) -> "Report":
+        if model is not None:
+            return _evaluate_model(model, folder, tasks, seed, command, progress)
+        splits = tuple(split or (0, 1, 2))
+        return _compare_methods(folder, tasks, splits, seed, command, progress, out=out, add=add)
+
+    _report(make, out, json=json)
+
+
+def _known_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the tasks to run, by default the standard ones."""
+    from twotower.evaluation.checks import ALL_CHECKS, CHECKS
+
+    tasks = tuple(names or CHECKS)
+    _check_known("check", tasks, ALL_CHECKS)
+    return tasks
+
+
+def _evaluate_model(
+    model: Path, data: Path, tasks: Sequence[str], seed: int, command: str, progress: Progress
+) -> "Report":
+    """Evaluate a stored model on listeners that it was not trained on."""
+    from twotower.evaluation.methods.hub_corrections import LocalScaling
+    from twotower.evaluation.methods.towers import TwoTowers, WithCompanions
+    from twotower.evaluation.runner import REFERENCE, compared, evaluate_model
+
+    embedder = load_model(model)
+    towers = TwoTowers(embedder)
+    return evaluate_model(
+        LocalScaling(WithCompanions(towers), REFERENCE),
+        embedder.trained_on,
+        data,
+        fits=compared(lambda _: towers),
+        checks=tasks,
+        known=embedder.catalogue.keys,
+        seed=seed,
+        command=command,
+        on_progress=progress,
+    )
+
+
+def _compare_methods(
+    data: Path,
+    tasks: Sequence[str],
+    splits: Sequence[int],
+    seed: int,
+    command: str,
+    progress: Progress,
+    *,
+    out: Path | None,
+    add: bool,
+) -> "Report":
+    """Train the towers and the baselines on each split and compare them.
+
+    A new quality.json gets its half-vectors written beside it; with `add` the results are merged
+    into the report at `out`.
+    """
+    from twotower.evaluation import halfvectors, runner
+    from twotower.evaluation.methods.towers import two_towers
+    from twotower.evaluation.report import QUALITY, load_report
+
+    stored = load_report(out) if add and out is not None else None
+    vectors = halfvectors.Keeper(seed=seed)
+    report = runner.evaluate(
+        data,
+        fits=runner.compared(two_towers()),
+        checks=tasks,
+        splits=splits,
+        seed=seed,
+        command=command,
+        on_progress=progress,
+        on_asked=vectors,
+    )
+    if stored is not None:
+        return _merge(stored, report)
+    if out is not None and out.name == QUALITY:
+        return vectors.write(out.with_name(halfvectors.FILE), report)
+    return report
+
+
+def _merge(stored: "Report", more: "Report") -> "Report":
+    try:
+        return stored.with_more(more)
+    except ValueError as error:
+        raise typer.TyperException(f"nothing was added: {error}") from error
+
+
+def _verify_shipped_report(data: Path | None, *, json: bool) -> None:
+    """Recompute figures of the shipped report; exit code 1 if one differs."""
+    from twotower.evaluation.quick import check_again
+
+    settings = Settings.from_env()
+    with ProgressLine() as progress:
+        verification = check_again(settings.assets, data or settings.data, on_progress=progress)
+    show_result(verification.to_dict(), verification.to_text(), json=json)
+    if verification.differing:
+        typer.echo(f"error: {verification.summary()}", err=True)
+        raise typer.Exit(CHECK_FAILED)
+
+
+def ablate(
+    data: DataFolder = None,
+    out: ReportFile = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(help="Train only this variant and the default; repeat for several."),
+    ] = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Measure what each part of the model and its training is worth.
+
+    Trains each variant and compares them on validation listeners, which takes minutes.
+    """
+    from twotower.evaluation.ablation import DEFAULT, VARIANTS
+    from twotower.evaluation.ablation import ablate as compare
+
+    _check_known("variant", variant or (), VARIANTS)
+    names = {DEFAULT, *(variant or VARIANTS)}
+    variants = {name: each for name, each in VARIANTS.items() if name in names}
+    folder = data_folder(data)
+
+    def make(command: str, progress: Progress) -> "Report":
+        return compare(
+            folder,
+            variants=variants,
+            steps=steps,
+            seed=seed,
+            command=command,
+            on_progress=progress,
+        )
+
+    _report(make, out, json=json)
+
+
+def learning_curve(
+    data: DataFolder = None,
+    out: ReportFile = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Measure how the towers and ALS improve with more listeners."""
+    from twotower.evaluation.ablation import learning_curve as measure
+
+    folder = data_folder(data)
+
+    def make(command: str, progress: Progress) -> "Report":
+        return measure(folder, steps=steps, seed=seed, command=command, on_progress=progress)
+
+    _report(make, out, json=json)
+
+
+def _check_known(kind: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Raise TyperException if a name is unknown, with the known ones."""
+    if unknown := set(names) - set(known):
+        raise typer.TyperException(
+            f"no {kind} {', '.join(sorted(unknown))}; there are {', '.join(known)}"
+        )
+
+
+def _report(make: MakeReport, out: Path | None, *, json: bool) -> None:
+    """Make a report with progress; write it to `out`, and print it."""
+    if out is not None:
+        check_writable(out)
+    command = shlex.join(["python", "-m", "twotower", *sys.argv[1:]])
+    with ProgressLine() as progress:
+        progress(0.0, "reading the data")
+        report = make(command, progress)
+    if out is not None:
+        with atomic_write(out) as file:
+            file.write(f"{report.to_json()}\n".encode())
+    show_result(report.to_dict(), report.to_text(), json=json)
