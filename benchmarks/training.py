@@ -28,7 +28,7 @@ from twotower.model.artist_features import build_world
 from twotower.model.content import ContentSpace
 from twotower.model.distributed import Ranks, ranks_from_env
 from twotower.model.packed_profiles import Packed, pack
-from twotower.model.pipeline import companions_in, prepare
+from twotower.model.pipeline import fit_item_item, prepare
 from twotower.model.training import TrainConfig, train
 from twotower.sources.profiles import write_profiles
 from twotower.sources.sharding import read_shard
@@ -124,7 +124,7 @@ def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) ->
     whole = time.perf_counter() - start
     svd, world, als, ridge = (spent[name] for name in ("svd", "world", "als", "ridge"))
     start = time.perf_counter()
-    companions_in(ready.world)
+    fit_item_item(ready.world)
     companions = time.perf_counter() - start
     parts = {
         "SVD of names and genres": sum(svd),

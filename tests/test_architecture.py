@@ -41,7 +41,6 @@ HOMES = {
 STILL_TIED = {
     "twotower/community/bulk_import.py -> matching",
     "twotower/community/membership.py -> matching",
-    "twotower/model/embedder.py -> retrieval",
 }
 
 

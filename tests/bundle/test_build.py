@@ -8,7 +8,7 @@ import pytest
 from planted import main_plane, ring
 
 from twotower.bundle import build
-from twotower.bundle.build import build_community, plays_matrix
+from twotower.bundle.build import build_community
 from twotower.bundle.shipped import RECORDED, Shipped
 from twotower.core.settings import Settings
 from twotower.evaluation.model_card import quality_table, shape_table
@@ -99,15 +99,6 @@ def test_everyone_has_a_place_and_the_map_has_names(matcher):
     assert {area.level for area in matcher.areas()} == {0, 1}
     for demo in matcher.demos():
         assert np.isfinite(matcher.place(matcher.portrait(demo))).all()
-
-
-def test_plays_are_laid_out_by_the_rows_of_the_catalogue(trained):
-    people = ring(5, artists=6, seed=12)
-    plays = plays_matrix(people, trained.catalogue)
-    assert plays.shape == (5, len(trained.catalogue))
-    for row, person in enumerate(people):
-        found = {trained.catalogue.keys[c]: plays[row, c] for c in plays[row].indices}
-        assert found == {key: artist.plays for key, artist in person.artists.items()}
 
 
 def test_a_community_is_built_of_a_model_and_listening(trained, tmp_path: Path, monkeypatch):

@@ -17,10 +17,10 @@ from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import sha256_of_file
 from twotower.core.names import artist_key
 from twotower.model.catalogue import Catalogue
-from twotower.model.ease import Companions
+from twotower.model.ease import ItemItemWeights
 from twotower.model.embedder import Embedder
 from twotower.retrieval import projection
-from twotower.retrieval.similarity import TASTE, ListeningReader, People, similarity
+from twotower.retrieval.similarity import W_VECTOR, ListenerBatch, PlayRowReader, similarity
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,9 @@ def test_percentiles_are_shares_of_random_pairs(together, trained):
     listed = [
         [(artist_key(n), plays) for n, plays in listed_artists(p)] for p in together.profiles()
     ]
-    people = People(arrays["user"], arrays["candidate"], trained.reader.read(listed))
+    people = ListenerBatch(
+        arrays["user"], arrays["candidate"], PlayRowReader.of(trained).read(listed)
+    )
     both = similarity(people, people)[~np.eye(200, dtype=bool)]
     for value in np.quantile(both, [0.1, 0.5, 0.9]):
         share = 100 * (both < value).mean()
@@ -97,10 +99,10 @@ def test_percentiles_are_shares_of_random_pairs(together, trained):
 def test_pairs_are_of_different_listeners_and_symmetric_by_hand():
     user = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
     candidate = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
-    reader = ListeningReader(Catalogue((), (), np.zeros(0)), 1.0, Companions.none(0))
+    reader = PlayRowReader(Catalogue((), (), np.zeros(0)), 1.0, ItemItemWeights.empty(0))
     nothing = reader.read([[], []])
-    pairs = pair_similarity(People(user, candidate, nothing))
-    assert len(pairs) > 1000 and np.allclose(pairs, TASTE * 0.9)  # (1 + .8) / 2 both ways
+    pairs = pair_similarity(ListenerBatch(user, candidate, nothing))
+    assert len(pairs) > 1000 and np.allclose(pairs, W_VECTOR * 0.9)  # (1 + .8) / 2 both ways
 
 
 def test_audio_tells_the_low_middle_and_high_of_listeners(together):
@@ -112,14 +114,14 @@ def test_audio_tells_the_low_middle_and_high_of_listeners(together):
 
 def test_neighbours_of_known_profiles_are_recorded(embedder):
     ids = ["a", "b", "c"]
-    people = embedder.people(ring(3, artists=16, hits=8, seed=8))
+    people = ListenerBatch.of(embedder, ring(3, artists=16, hits=8, seed=8))
     assert shipped.record(embedder, ids, people) == {}  # no demo is on the ring
     demo = Profile("demo", ring(1)[0].artists)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipped, "DEMOS", (demo, Profile("unheard of")))
         found = shipped.record(embedder, ids, people)
     assert list(found) == ["demo"]
-    scores = similarity(embedder.people([demo]), people)[0]
+    scores = similarity(ListenerBatch.of(embedder, [demo]), people)[0]
     expected = {id: round(float(value), 4) for id, value in zip(ids, scores, strict=True)}
     assert dict(found["demo"]) == expected
 

@@ -7,7 +7,7 @@ import pytest
 from planted import group_of, make_profile, people
 
 from twotower.core.errors import MissingData
-from twotower.evaluation.methods.base import listens, summed
+from twotower.evaluation.methods.base import summed
 from twotower.evaluation.methods.baselines import (
     BASELINES,
     fit_als,
@@ -17,6 +17,7 @@ from twotower.evaluation.methods.baselines import (
 )
 from twotower.evaluation.metrics import mrr, ranks_of_positives
 from twotower.evaluation.splits import halves
+from twotower.model.play_matrix import log_play_matrix
 from twotower.sources.datasets.public import Training
 
 FITS = pytest.mark.parametrize("fit", BASELINES.values(), ids=BASELINES.keys())
@@ -36,7 +37,7 @@ def unseen():
 
 def test_weights_of_listens_by_hand():
     profile = make_profile("1", {"a": np.e - 1, "b": np.e**3 - 1, "unknown": np.e**2 - 1})
-    weights = listens([profile], {"a": 0, "b": 1})
+    weights = log_play_matrix([profile], {"a": 0, "b": 1})
     # logs 1, 3 and 2 have the mean 2, which becomes 5
     assert weights.toarray()[0].tolist() == pytest.approx([4.0, 6.0])
 
@@ -45,13 +46,13 @@ def test_weights_stay_the_same_when_all_plays_count_a_hundredfold():
     small = make_profile("1", {"a": 1e4, "b": 1e6})
     large = make_profile("1", {"a": 1e6, "b": 1e8})
     columns = {"a": 0, "b": 1}
-    one, other = (listens([p], columns).toarray() for p in (small, large))
+    one, other = (log_play_matrix([p], columns).toarray() for p in (small, large))
     np.testing.assert_allclose(one, other, atol=1e-3)
 
 
 def test_weights_are_never_negative_and_an_empty_profile_has_none():
     wide = make_profile("1", {"a": 1.0, "b": 1e30})
-    weights = listens([wide, make_profile("2", {})], {"a": 0, "b": 1}).toarray()
+    weights = log_play_matrix([wide, make_profile("2", {})], {"a": 0, "b": 1}).toarray()
     assert weights[0, 0] == pytest.approx(0.3)
     assert not weights[1].any()
 
@@ -115,16 +116,16 @@ def test_als_solves_the_folded_in_profile_exactly():
     model = AlternatingLeastSquares(
         factors=8, alpha=10.0, regularization=200.0, iterations=15, num_threads=1, random_state=0
     )
-    model.fit(listens(training.listeners, columns), show_progress=False)
+    model.fit(log_play_matrix(training.listeners, columns), show_progress=False)
     artists = model.item_factors.astype(float)
     profile = people(1, 12, seed=5)[0]
-    weights = 10.0 * listens([profile], columns).toarray()[0].astype(float)
+    weights = 10.0 * log_play_matrix([profile], columns).toarray()[0].astype(float)
     heard = weights > 0
     # (Y'Y + reg I + sum (c - 1) y y') x = sum c y over the artists heard
     left = artists.T @ artists + 200 * np.eye(8)
     left += (artists[heard].T * (weights[heard] - 1)) @ artists[heard]
     expected = np.linalg.solve(left, artists[heard].T @ weights[heard])
-    found = fit_als(training, k=8).embed(listens([profile], columns))[0]
+    found = fit_als(training, k=8).embed(log_play_matrix([profile], columns))[0]
     np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-5)
 
 

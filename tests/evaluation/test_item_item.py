@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from planted import group_of, make_profile, people
 
-from twotower.evaluation.methods.base import listens
 from twotower.evaluation.methods.item_item import ArtistToArtist, fit_ease, fit_item_knn
+from twotower.model.play_matrix import log_play_matrix
 from twotower.sources.datasets.public import Training
 
 FITS = pytest.mark.parametrize("fit", [fit_ease, fit_item_knn])
@@ -24,7 +24,7 @@ def dense(method):
 def test_ease_is_the_ridge_of_each_artist_on_all_others():
     training = Training(people(60, 12))
     method = fit_ease(training, regularization=7.0, listeners=1)
-    rows = listens(training.listeners, method.columns).toarray().astype(float)
+    rows = log_play_matrix(training.listeners, method.columns).toarray().astype(float)
     for artist in (0, 5):
         others = [a for a in range(rows.shape[1]) if a != artist]
         given = rows[:, others]

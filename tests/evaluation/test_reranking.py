@@ -7,11 +7,12 @@ import pytest
 
 from twotower.evaluation import halfvectors
 from twotower.evaluation.halfvectors import Halves
-from twotower.evaluation.methods.base import SCALED, unit_rows
+from twotower.evaluation.methods.base import SCALED
 from twotower.evaluation.metrics import ranks_of_positives
 from twotower.evaluation.report import QUALITY, Difference, Mean, Report, Row, load_report
 from twotower.evaluation.reranking import rank_again
 from twotower.evaluation.runner import ALONE
+from twotower.model.play_matrix import unit_rows
 
 
 def told(report, halves):

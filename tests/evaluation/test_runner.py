@@ -1,4 +1,5 @@
 import hashlib
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -12,8 +13,7 @@ from twotower.evaluation.methods.baselines import BASELINES, fit_popularity
 from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.runner import compared, evaluate, evaluate_model
 from twotower.model.catalogue import Catalogue
-from twotower.model.ease import Companions
-from twotower.retrieval.similarity import ListeningReader, People
+from twotower.model.ease import ItemItemWeights
 from twotower.sources.datasets.public import Sources
 from twotower.sources.datasets.readers import read_dataset
 
@@ -42,14 +42,12 @@ class Noise:
 class GroupEmbedder:
     """Vectors that know each listener's group, and nobody's artists."""
 
-    reader = ListeningReader(Catalogue((), (), np.zeros(0)), 1.0, Companions.none(0))
+    catalogue = Catalogue((), (), np.zeros(0))
+    item_item = ItemItemWeights.empty(0)
+    about = MappingProxyType({"listeners": 0.0})  # so that no artist has an idf above zero
 
     def embed(self, profiles, side="user"):
         return np.eye(20, dtype=np.float32)[[group_of(p) for p in profiles]]
-
-    def people(self, profiles):
-        vectors = self.embed(profiles)
-        return People(vectors, vectors, self.reader.read([[] for _ in profiles]))
 
 
 KNOWS = {

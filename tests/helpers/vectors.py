@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from twotower.evaluation import halfvectors
-from twotower.evaluation.methods.base import SCALED, Fit, Summed, unit_rows
+from twotower.evaluation.methods.base import SCALED, Fit, Summed
 from twotower.evaluation.methods.baselines import fit_popularity
 from twotower.evaluation.methods.hub_corrections import scaled
 from twotower.evaluation.report import QUALITY, Report
 from twotower.evaluation.runner import COMPANIONS, REFERENCE, TOWERS, evaluate
+from twotower.model.play_matrix import unit_rows
 from twotower.sources.datasets.public import Sources
 
 CHECKS = ("halves", "halves-head", "halves-playlists", "halves-other", "cold")

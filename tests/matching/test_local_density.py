@@ -8,10 +8,16 @@ from planted import ring
 
 from twotower.community import Community, Member
 from twotower.core.domain import Artist, Listener, Profile
-from twotower.matching import local_density
+from twotower.matching import local_density as module
 from twotower.matching.local_density import Surroundings
 from twotower.model.embedder import Embedder
-from twotower.retrieval.similarity import Listening, nearness, similarity
+from twotower.retrieval.similarity import (
+    ListenerBatch,
+    PlayRowReader,
+    PlayRows,
+    local_density,
+    similarity,
+)
 
 PROFILES = ring(40, artists=16, hits=8, origin="file", seed=51)
 
@@ -30,11 +36,11 @@ def community(trained, tmp_path) -> Community:
     return opened
 
 
-def alike(one: Listening, other: Listening) -> bool:
+def alike(one: PlayRows, other: PlayRows) -> bool:
     return (
-        abs(one.rare - other.rare).max() < 1e-6
+        abs(one.tfidf - other.tfidf).max() < 1e-6
         and abs(one.plays - other.plays).max() < 1e-6
-        and np.allclose(one.reach, other.reach, atol=1e-6)
+        and np.allclose(one.item_item_norm, other.item_item_norm, atol=1e-6)
     )
 
 
@@ -42,26 +48,26 @@ def told(around: Surroundings, community: Community, trained: Embedder) -> dict[
     """Nearness of everyone, and that the artists are theirs."""
     snapshot = community.snapshot()
     by_id = {p.id: p for p in PROFILES} | {"new": replace(PROFILES[0], id="new")}
-    people = trained.people([by_id[id] for id in snapshot.ids])
-    assert alike(around.listening_of(snapshot, snapshot.ids), people.listening)
+    people = ListenerBatch.of(trained, [by_id[id] for id in snapshot.ids])
+    assert alike(around.listening_of(snapshot, snapshot.ids), people.play_rows)
     return dict(
         zip(snapshot.ids, around.nearness_of(snapshot, snapshot.ids, people).tolist(), strict=True)
     )
 
 
 def expected(trained: Embedder, profiles) -> dict[str, float]:
-    people = trained.people(profiles)
-    near = nearness(similarity(people, people), ~np.eye(len(people), dtype=bool))
+    people = ListenerBatch.of(trained, profiles)
+    near = local_density(similarity(people, people), ~np.eye(len(people), dtype=bool))
     return dict(zip([p.id for p in profiles], near.tolist(), strict=True))
 
 
 def test_nearness_is_that_of_all_pairs(trained, community):
-    around = Surroundings(community, trained.reader)
+    around = Surroundings(community, PlayRowReader.of(trained))
     assert told(around, community, trained) == pytest.approx(expected(trained, PROFILES), abs=1e-5)
 
 
 def test_who_joins_counts_and_who_leaves_counts_no_more(trained, community):
-    around = Surroundings(community, trained.reader)
+    around = Surroundings(community, PlayRowReader.of(trained))
     before = told(around, community, trained)
     community.join(member(trained, replace(PROFILES[0], id="new")))
     with_new = told(around, community, trained)
@@ -77,18 +83,18 @@ def test_who_joins_counts_and_who_leaves_counts_no_more(trained, community):
 
 
 def test_who_changes_is_read_anew(trained, community):
-    around = Surroundings(community, trained.reader)
+    around = Surroundings(community, PlayRowReader.of(trained))
     told(around, community, trained)
     snapshot = community.snapshot()
     other = replace(PROFILES[5], id=PROFILES[0].id)
     community.update(member(trained, other))
     snapshot = community.snapshot()
     changed = around.listening_of(snapshot, [PROFILES[0].id])
-    assert alike(changed, trained.people([PROFILES[5]]).listening)
+    assert alike(changed, ListenerBatch.of(trained, [PROFILES[5]]).play_rows)
 
 
 def test_in_a_large_crowd_a_sample_tells(trained, community):
-    around = Surroundings(community, trained.reader, sample=25)
+    around = Surroundings(community, PlayRowReader.of(trained), sample=25)
     some = told(around, community, trained)
     every = expected(trained, PROFILES)
     assert all(some[id] <= every[id] + 1e-5 for id in every)
@@ -101,8 +107,8 @@ def test_in_a_large_crowd_a_sample_tells(trained, community):
 
 def test_many_changes_leave_every_nearness_as_that_of_all_pairs(trained, community, monkeypatch):
     """Carried on from change to change, and worked out anew when those are too many."""
-    monkeypatch.setattr(local_density, "MANY", 12)
-    around = Surroundings(community, trained.reader)
+    monkeypatch.setattr(module, "MANY", 12)
+    around = Surroundings(community, PlayRowReader.of(trained))
     rng = np.random.default_rng(3)
     inside = {p.id: p for p in PROFILES}
     more = iter(ring(40, artists=16, hits=8, origin="file", seed=52))
@@ -120,7 +126,7 @@ def test_many_changes_leave_every_nearness_as_that_of_all_pairs(trained, communi
             community.leave(some)
             del inside[some]
         snapshot = community.snapshot()
-        people = trained.people([inside[id] for id in snapshot.ids])
+        people = ListenerBatch.of(trained, [inside[id] for id in snapshot.ids])
         found = around.nearness_of(snapshot, snapshot.ids, people)
         wanted = expected(trained, list(inside.values()))
         assert dict(zip(snapshot.ids, found.tolist(), strict=True)) == pytest.approx(
@@ -129,7 +135,7 @@ def test_many_changes_leave_every_nearness_as_that_of_all_pairs(trained, communi
 
 
 def test_who_joins_costs_one_comparison_and_not_all_pairs(trained, community, monkeypatch):
-    around = Surroundings(community, trained.reader)
+    around = Surroundings(community, PlayRowReader.of(trained))
     told(around, community, trained)
     compared = []
 
@@ -137,7 +143,7 @@ def test_who_joins_costs_one_comparison_and_not_all_pairs(trained, community, mo
         compared.append(len(ones) * len(others))
         return similarity(ones, others)
 
-    monkeypatch.setattr(local_density, "similarity", counted)
+    monkeypatch.setattr(module, "similarity", counted)
     community.join(member(trained, replace(PROFILES[0], id="new")))
     told(around, community, trained)
     assert sum(compared) == 40 * 1 + 1 * 41  # everyone with the new one, who is asked with all
@@ -152,14 +158,18 @@ def test_an_artist_that_is_taken_away_counts_no_more(trained, community):
     ]
     for each in pair:
         community.join(member(trained, each))
-    around = Surroundings(community, trained.reader)
-    snapshot, people = community.snapshot(), trained.people(pair)
+    around = Surroundings(community, PlayRowReader.of(trained))
+    snapshot, people = community.snapshot(), ListenerBatch.of(trained, pair)
     together = around.nearness_of(snapshot, ["one", "other"], people)
     less = replace(pair[1], artists=known)
     community.update(member(trained, less))
-    snapshot, people = community.snapshot(), trained.people([pair[0], less])
+    snapshot, people = community.snapshot(), ListenerBatch.of(trained, [pair[0], less])
     apart = around.nearness_of(snapshot, ["one", "other"], people)
-    fresh = Surroundings(community, trained.reader).nearness_of(snapshot, ["one", "other"], people)
+    fresh = Surroundings(community, PlayRowReader.of(trained)).nearness_of(
+        snapshot, ["one", "other"], people
+    )
     np.testing.assert_allclose(apart, fresh, atol=1e-6)
     assert np.abs(apart - together).min() > 1e-4
-    assert alike(around.listening_of(snapshot, ["other"]), trained.people([less]).listening)
+    assert alike(
+        around.listening_of(snapshot, ["other"]), ListenerBatch.of(trained, [less]).play_rows
+    )

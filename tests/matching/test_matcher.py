@@ -19,7 +19,7 @@ from twotower.core.errors import (
 )
 from twotower.core.names import artist_key
 from twotower.matching.matcher import DISCOVER_SHOWN, SHARED_SHOWN, Matcher, without
-from twotower.retrieval.similarity import HUB_SHARE, People, nearness, similarity
+from twotower.retrieval.similarity import HUB_SHARE, ListenerBatch, local_density, similarity
 
 STRANGERS = ring(12, artists=16, hits=8, origin="file", seed=31)
 
@@ -60,10 +60,10 @@ def test_neighbours_are_of_the_listeners_own_quarter(matcher):
 def test_the_order_is_that_of_the_symmetric_similarity_to_all(matcher):
     portrait, snapshot = matcher.portrait(STRANGERS[1]), matcher.snapshot()
     profiles = {p.id: p for p in matcher.shipped.profiles()}
-    listening = matcher.embedder.people([profiles[id] for id in snapshot.ids]).listening
-    everyone = People(snapshot.user[:], snapshot.candidate[:], listening)
-    scores = similarity(matcher.embedder.people([STRANGERS[1]]), everyone)[0]
-    near = nearness(similarity(everyone, everyone), ~np.eye(len(snapshot), dtype=bool))
+    listening = ListenerBatch.of(matcher.embedder, [profiles[id] for id in snapshot.ids]).play_rows
+    everyone = ListenerBatch(snapshot.user[:], snapshot.candidate[:], listening)
+    scores = similarity(ListenerBatch.of(matcher.embedder, [STRANGERS[1]]), everyone)[0]
+    near = local_density(similarity(everyone, everyone), ~np.eye(len(snapshot), dtype=bool))
     expected = [snapshot.ids[row] for row in np.argsort(HUB_SHARE * near - scores, kind="stable")]
     found = matcher.neighbours(portrait, 200)
     assert [n.listener.id for n in found] == expected

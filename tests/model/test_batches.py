@@ -22,14 +22,8 @@ from twotower.model.batches import (
     relative_weights,
     title_genres,
 )
-from twotower.model.towers import (
-    ARTIST,
-    AUDIO_GROUP,
-    EXTRA_WIDTH,
-    GENRE_GROUP,
-    MEAN_WEIGHT,
-    PLAYLIST_GROUP,
-)
+from twotower.model.play_matrix import MEAN_WEIGHT
+from twotower.model.towers import ARTIST, AUDIO_GROUP, EXTRA_WIDTH, GENRE_GROUP, PLAYLIST_GROUP
 
 AUDIO_MEANS = {name: Spread(0.5, 0.1) for name in AUDIO}
 

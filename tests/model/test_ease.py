@@ -1,11 +1,11 @@
-"""Companions of artists: EASE by hand, the strongest kept, and what too few play left out."""
+"""ItemItemWeights of artists: EASE by hand, the strongest kept, and what too few play left out."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from twotower.model import ease as companions
-from twotower.model.ease import EACH, Companions, ease
+from twotower.model import ease as module
+from twotower.model.ease import TOP, ItemItemWeights, ease
 
 
 def plays(listeners: int, artists: int, seed: int = 0) -> sp.csr_matrix:
@@ -24,41 +24,41 @@ def test_weights_are_those_of_the_regression_of_each_artist_on_the_others():
     assert not np.diag(weights).any()
 
 
-def test_each_artist_keeps_its_strongest_companions():
+def test_each_artist_keeps_its_strongest_weights():
     matrix = plays(400, 60)
-    found = Companions.fit(matrix).matrix.toarray()
+    found = ItemItemWeights.fit(matrix).matrix.toarray()
     full = np.maximum(ease(matrix), 0)
     for row, kept in zip(full, found, strict=True):
-        best = np.sort(row)[-EACH:]
-        np.testing.assert_allclose(np.sort(kept)[-EACH:], best, rtol=1e-3, atol=1e-6)
-    assert (np.count_nonzero(found, axis=1) <= EACH).all()
+        best = np.sort(row)[-TOP:]
+        np.testing.assert_allclose(np.sort(kept)[-TOP:], best, rtol=1e-3, atol=1e-6)
+    assert (np.count_nonzero(found, axis=1) <= TOP).all()
 
 
 def test_artists_that_few_play_take_no_part():
     matrix = plays(80, 12).tolil()
     matrix[:, 5] = 0
     matrix[:2, 5] = 4.0
-    found = Companions.fit(matrix.tocsr())
-    assert 5 not in found.artists and found.matrix[5].nnz == found.backward[5].nnz == 0
+    found = ItemItemWeights.fit(matrix.tocsr())
+    assert 5 not in found.artists and found.matrix[5].nnz == found.transposed[5].nnz == 0
     assert len(found.artists) == 11 and found.size == 12
 
 
 def test_of_very_many_artists_the_most_played_take_part(monkeypatch):
-    monkeypatch.setattr(companions, "MOST", 4)
+    monkeypatch.setattr(module, "MAX_ARTISTS", 4)
     matrix = sp.csr_matrix(np.tri(30, 9, dtype=np.float32)[::-1])
-    assert Companions.fit(matrix).artists.tolist() == [0, 1, 2, 3]
+    assert ItemItemWeights.fit(matrix).artists.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("matrix", [np.zeros((5, 4)), np.eye(4), np.zeros((0, 4))])
 def test_without_artists_that_many_play_there_are_none(matrix):
-    found = Companions.fit(sp.csr_matrix(matrix, dtype=np.float32))
+    found = ItemItemWeights.fit(sp.csr_matrix(matrix, dtype=np.float32))
     assert found.matrix.shape == (4, 4) and found.matrix.nnz == 0
 
 
 def test_a_smaller_catalogue_keeps_those_of_its_own_artists():
-    found = Companions.fit(plays(80, 12))
+    found = ItemItemWeights.fit(plays(80, 12))
     rows = np.array([0, 2, 3, 7, 11])
-    smaller = found.of_rows(rows)
+    smaller = found.select(rows)
     expected = found.matrix.toarray()[np.ix_(rows, rows)]
     np.testing.assert_array_equal(smaller.matrix.toarray(), expected)
-    assert expected.any() and Companions.none(12).of_rows(rows).matrix.nnz == 0
+    assert expected.any() and ItemItemWeights.empty(12).select(rows).matrix.nnz == 0

@@ -16,10 +16,11 @@ from twotower.bundle.shipped import Shipped, pair_similarity
 from twotower.bundle.synthetic import Shape, invent, most_shared
 from twotower.core.domain import Profile
 from twotower.model import als
-from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import FEWEST_ARTISTS, fit
+from twotower.model.play_matrix import play_matrix
 from twotower.model.training import TrainConfig
+from twotower.retrieval.similarity import ListenerBatch
 from twotower.sources.datasets.public import Sources, read_sources, shipped_training
 
 LISTENERS = 5000
@@ -79,7 +80,7 @@ def build_community(
     """The invented listeners of a model, their vectors and map, and how they compare to real."""
     tell = progress or (lambda share, text: None)
     real = [p for p in shipped_training(sources) if len(p.artists) >= FEWEST_ARTISTS]
-    plays = plays_matrix(real, embedder.catalogue)
+    plays = play_matrix(real, embedder.catalogue.row_of).astype(np.float32)
     artists = embedder.items.vectors[1:].numpy()
     tastes = _tastes(plays, artists)
     people = invent(
@@ -108,20 +109,6 @@ def build_community(
     )
 
 
-def plays_matrix(profiles: Sequence[Profile], catalogue: Catalogue) -> sp.csr_matrix:
-    """(profiles, catalogue) plays; artists outside the catalogue are left out."""
-    rows, columns, data = [], [], []
-    for row, profile in enumerate(profiles):
-        for key, artist in profile.artists.items():
-            column = catalogue.row(key)
-            if column is not None:
-                rows.append(row)
-                columns.append(column)
-                data.append(artist.plays)
-    shape = (len(profiles), len(catalogue))
-    return sp.csr_matrix((np.array(data, np.float32), (rows, columns)), shape=shape)
-
-
 def _tastes(plays: sp.csr_matrix, artists: np.ndarray) -> np.ndarray:
     """(listeners, d) where each real listener stands among the artists, by fold-in."""
     weights = plays.copy()
@@ -148,5 +135,5 @@ def _shape(profiles: Sequence[Profile], embedder: Embedder, *, seed: int) -> Sha
     return Shape(
         percentiles([len(p.artists) for p in profiles]),
         percentiles(rows),
-        percentiles(pair_similarity(embedder.people(profiles), seed=seed)),
+        percentiles(pair_similarity(ListenerBatch.of(embedder, profiles), seed=seed)),
     )

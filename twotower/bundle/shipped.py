@@ -26,9 +26,17 @@ from twotower.core.files import sha256_of_file
 from twotower.core.names import artist_key
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
+from twotower.model.play_matrix import unit_rows
 from twotower.model.portrait import weighted_spread
 from twotower.retrieval import projection
-from twotower.retrieval.similarity import People, nearness, order, similarity_of_pairs, wanted
+from twotower.retrieval.similarity import (
+    ListenerBatch,
+    PlayRowReader,
+    candidates_needed,
+    local_density,
+    rank_csls,
+    similarity_of_pairs,
+)
 from twotower.retrieval.similarity import similarity as similarity_of
 from twotower.retrieval.topk import top_k
 from twotower.sources.profiles import profile_to_json, read_profiles
@@ -137,8 +145,8 @@ class Shipped:
                     tuple(genres[row]),
                     (float(x), float(y)),
                 ),
-                unit(vectors["user"][row]),
-                unit(vectors["candidate"][row]),
+                unit_rows(vectors["user"][row]),
+                unit_rows(vectors["candidate"][row]),
                 map_version=self.digest[:12],
             )
 
@@ -163,7 +171,7 @@ def build(
     tell(0.0, "embedding the listeners")
     user = embedder.embed(profiles, "user").astype(np.float16)
     candidate = embedder.embed(profiles, "candidate").astype(np.float16)
-    wide = unit(candidate.astype(np.float32))
+    wide = unit_rows(candidate.astype(np.float32))
     tell(0.2, "fitting the map")
     if places is None:
         places = projection.fit_map(wide, seed=seed)
@@ -172,7 +180,9 @@ def build(
     kept = projection.reliability(wide, places)
     tell(0.9, "writing")
     listed = [[(artist_key(name), n) for name, n in listed_artists(p)] for p in profiles]
-    people = People(unit(user.astype(np.float32)), wide, embedder.reader.read(listed))
+    people = ListenerBatch(
+        unit_rows(user.astype(np.float32)), wide, PlayRowReader.of(embedder).read(listed)
+    )
     similarity = pair_similarity(people, seed=seed)
     audio = _audio_percentiles(profiles, embedder.catalogue)
     _write_gz(folder / "listeners.jsonl.gz", profiles)
@@ -207,32 +217,32 @@ def build(
 
 
 def record(
-    embedder: Embedder, ids: Sequence[str], people: People
+    embedder: Embedder, ids: Sequence[str], people: ListenerBatch
 ) -> dict[str, list[tuple[str, float]]]:
     """Demo id -> (listener id, similarity) of the nearest among these, to compare with later.
 
     A demo of which the model knows nothing is left out.
     """
     scores = similarity_of(people, people)
-    near = nearness(scores, ~np.eye(len(scores), dtype=bool))
+    near = local_density(scores, ~np.eye(len(scores), dtype=bool))
     found = {}
     for demo in DEMOS:
         if not embedder.knows(demo):
             continue
-        one = embedder.people([demo])
-        among, _ = top_k(people.candidate, one.user[0], wanted(RECORDED))
-        rows, similarity = order(one, people.take(among), near[among], RECORDED)
+        one = ListenerBatch.of(embedder, [demo])
+        among, _ = top_k(people.candidate, one.user[0], candidates_needed(RECORDED))
+        rows, similarity = rank_csls(one, people.select(among), near[among], RECORDED)
         nearby = zip(among[rows].tolist(), similarity.tolist(), strict=True)
         found[demo.id] = [(ids[row], round(value, 4)) for row, value in nearby]
     return found
 
 
-def pair_similarity(people: People, *, seed: int = 0) -> np.ndarray:
+def pair_similarity(people: ListenerBatch, *, seed: int = 0) -> np.ndarray:
     """Similarity of random pairs of different listeners, (at most PAIRS,)."""
     rng = np.random.default_rng([seed, 5])
     a, b = rng.integers(0, len(people), (2, PAIRS))
     a, b = a[a != b], b[a != b]
-    return similarity_of_pairs(people.take(a), people.take(b))
+    return similarity_of_pairs(people.select(a), people.select(b))
 
 
 def _audio_percentiles(profiles: Sequence[Profile], catalogue: Catalogue) -> dict[str, list[float]]:
@@ -255,9 +265,3 @@ def _write_gz(path: Path, profiles: Sequence[Profile]) -> None:
         for profile in profiles:
             line = json.dumps(profile_to_json(profile), ensure_ascii=False, separators=(",", ":"))
             file.write(line.encode() + b"\n")
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """The same of length one, as float32."""
-    norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norm, 1e-9), dtype=np.float32)

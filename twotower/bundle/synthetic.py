@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from twotower.community.pseudonyms import FIRST_WORDS
 from twotower.core.domain import SYNTHETIC, Artist, Profile
 from twotower.model.catalogue import Catalogue
+from twotower.model.play_matrix import unit_rows
 
 MOST_SHARED = 0.5  # of an invented listener's artists, with any one real listener
 FEWEST, LARGEST = 8, 400  # artists
@@ -76,8 +77,8 @@ def invent(
     listeners = np.asarray(have.sum(0)).ravel()
     played = np.flatnonzero(listeners)
     fame = np.log(listeners[played])
-    directions = _unit(artists[played])
-    tastes = _unit(tastes)
+    directions = unit_rows(artists[played])
+    tastes = unit_rows(tastes)
     if len(played) < 2 * FEWEST:
         raise ValueError(f"{len(played)} played artists; inventing needs {2 * FEWEST}")
     sizes = np.clip(np.diff(have.indptr), FEWEST, min(LARGEST, len(played) // 2))
@@ -149,7 +150,7 @@ def _mixtures(
         mixed = weight @ tastes[chosen]
         noise = rng.standard_normal(len(mixed)) / np.sqrt(len(mixed))
         out[at] = mixed + jitter * np.linalg.norm(mixed) * noise
-    return _unit(out)
+    return unit_rows(out)
 
 
 def _most_shared(have: sp.csr_matrix, people: Sequence[np.ndarray]) -> np.ndarray:
@@ -166,11 +167,6 @@ def _zero_one(plays: sp.csr_matrix) -> sp.csr_matrix:
     have = plays.copy()
     have.data = np.ones_like(have.data)
     return have
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
 def _profile(

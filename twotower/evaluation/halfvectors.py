@@ -16,10 +16,11 @@ import numpy as np
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import atomic_write
-from twotower.evaluation.methods.base import SCALED, HasVectors, Method, unit_rows
+from twotower.evaluation.methods.base import SCALED, HasVectors, Method
 from twotower.evaluation.report import QUALITY, Report, how_to_make
 from twotower.evaluation.summary import is_towers, means_by_method, plain_towers
 from twotower.evaluation.tasks import Retrieval, Task
+from twotower.model.play_matrix import unit_rows
 
 FILE = "halves.npz"
 HOW_TO_MAKE = how_to_make(QUALITY)

@@ -15,7 +15,7 @@ from twotower.evaluation.metrics import bootstrap, ranks_of_positives
 from twotower.evaluation.report import Report
 from twotower.evaluation.tally import RESAMPLES
 from twotower.evaluation.verdicts import Figure, Gap
-from twotower.retrieval.similarity import nearness
+from twotower.retrieval.similarity import local_density
 
 Progress = Callable[[float, str], None]  # share done 0..1, what is being done
 
@@ -98,7 +98,7 @@ def _ranks(halves: Halves, *, scaled: bool = False) -> _Ranks:
     if scaled:
         among, among_spread = _products(halves.asking, halves.candidates)
         others = own[:, None] != own[None, :]
-        scores = scores - LOCAL_SHARE * nearness(among.astype(float), others)
+        scores = scores - LOCAL_SHARE * local_density(among.astype(float), others)
         spread = spread + LOCAL_SHARE * np.where(others, among_spread, 0.0).max(axis=1)
     margin = SURE * np.hypot(spread, spread[own, own][:, None])
     ahead = scores - scores[own, own][:, None]

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Artist, Profile
-from twotower.evaluation.methods.base import HasVectors, Method, Recommends, listens
+from twotower.evaluation.methods.base import HasVectors, Method, Recommends
 from twotower.evaluation.metrics import (
     aucs,
     listed_by,
@@ -19,6 +19,7 @@ from twotower.evaluation.metrics import (
     top_columns,
     uniformity,
 )
+from twotower.model.play_matrix import log_play_matrix
 
 LISTED = 10  # length of the lists that are compared
 NEIGHBOURS = 25  # whose artists are suggested
@@ -132,7 +133,7 @@ class Discovery:
         """The nearest vote for what they play; what fits the listener by itself counts for more,
         where a method has vectors to tell that by."""
         keys = sorted({key for profile in self.known for key in profile.artists})
-        own = listens(self.known, {key: column for column, key in enumerate(keys)})
+        own = log_play_matrix(self.known, {key: column for column, key in enumerate(keys)})
         votes, singles = self._votes(method), self._singles(method, keys)
         relevant, number = [], np.array([len(hidden) for hidden in self.hidden])
         for at in range(0, len(self.known), BATCH):

@@ -9,7 +9,13 @@ import numpy as np
 from twotower.community import Community, MemberSnapshot
 from twotower.core.domain import Listener
 from twotower.core.names import artist_key
-from twotower.retrieval.similarity import NEAREST, Listening, ListeningReader, People, similarity
+from twotower.retrieval.similarity import (
+    DENSITY_NEIGHBOURS,
+    ListenerBatch,
+    PlayRowReader,
+    PlayRows,
+    similarity,
+)
 
 SAMPLE = 5000  # listeners by whom nearness is told, at most
 AT_ONCE = 256  # rows held against the sample in one product
@@ -31,7 +37,7 @@ class _Sample:
     seq: int  # of the snapshot that it was taken from
     ids: tuple[str, ...]
     row_of: dict[str, int]
-    people: People
+    people: ListenerBatch
     added: tuple[str, ...] = ()  # in this order, since something was worked out
     told: dict[str, _Near] = field(default_factory=dict)  # of whom was asked for
 
@@ -44,7 +50,7 @@ class Surroundings:
     """
 
     def __init__(
-        self, community: Community, reader: ListeningReader, *, sample: int = SAMPLE
+        self, community: Community, reader: PlayRowReader, *, sample: int = SAMPLE
     ) -> None:
         self.community, self.reader = community, reader
         self._most = sample
@@ -55,16 +61,16 @@ class Surroundings:
         """Read what is needed of a snapshot before somebody waits for it."""
         self._of(snapshot)
 
-    def listening_of(self, snapshot: MemberSnapshot, ids: Sequence[str]) -> Listening:
+    def listening_of(self, snapshot: MemberSnapshot, ids: Sequence[str]) -> PlayRows:
         """What these listeners play, of what others may see."""
         sample = self._of(snapshot)
         places = [sample.row_of.get(id, -1) for id in ids]
         if all(place >= 0 for place in places):
-            return sample.people.listening.take(places)
+            return sample.people.play_rows.select(places)
         return self._read(ids)
 
     def nearness_of(
-        self, snapshot: MemberSnapshot, ids: Sequence[str], people: People
+        self, snapshot: MemberSnapshot, ids: Sequence[str], people: ListenerBatch
     ) -> np.ndarray:
         """(n,) mean similarity of each listener to the nearest ten of the sample."""
         sample = self._of(snapshot)
@@ -83,7 +89,7 @@ class Surroundings:
             rows = [sample.row_of[id] for id in came if id in sample.row_of]
             for start in range(0, len(late), AT_ONCE):
                 part = late[start : start + AT_ONCE]
-                scores = similarity(people.take(part), sample.people.take(rows))
+                scores = similarity(people.select(part), sample.people.select(rows))
                 for at, line in zip(part, scores, strict=True):
                     near = _nearest(ids[at], line, rows, sample, known[at])
                     sample.told[ids[at]] = known[at] = near
@@ -117,11 +123,11 @@ class Surroundings:
             if len(more) > self._most - len(stay):
                 more = np.random.default_rng(0).permutation(more)[: self._most - len(stay)]
         new = tuple(snapshot.ids[row] for row in more)
-        people = People(snapshot.user[more], snapshot.candidate[more], self._read(new))
+        people = ListenerBatch(snapshot.user[more], snapshot.candidate[more], self._read(new))
         ids, added, told = new, new, dict[str, _Near]()
         if before is not None:
-            kept = before.people if len(stay) == len(before.ids) else before.people.take(stay)
-            people = kept.followed_by(people) if new else kept
+            kept = before.people if len(stay) == len(before.ids) else before.people.select(stay)
+            people = kept.concat(people) if new else kept
             ids = (*(before.ids[row] for row in stay), *new)
             added = (*before.added, *new)
             gone = set(before.ids).difference(ids).union(new)
@@ -141,7 +147,7 @@ class Surroundings:
             snapshot.seq, ids, {id: row for row, id in enumerate(ids)}, people, added, told
         )
 
-    def _read(self, ids: Sequence[str]) -> Listening:
+    def _read(self, ids: Sequence[str]) -> PlayRows:
         """Of who has just left there are no artists."""
         found = {listener.id: listener for listener in self.community.get(ids)}
         return self.reader.read([listed(found[id]) if id in found else () for id in ids])
@@ -151,12 +157,12 @@ def _nearest(
     id: str, line: np.ndarray, rows: Sequence[int], sample: _Sample, known: _Near | None
 ) -> _Near:
     """Of a listener whose scores with these rows of the sample are `line`, and of who was known."""
-    best = np.argsort(-line, kind="stable")[: NEAREST + 1]  # oneself may be among them
+    best = np.argsort(-line, kind="stable")[: DENSITY_NEIGHBOURS + 1]  # oneself may be among them
     found = [(float(line[at]), sample.ids[rows[at]]) for at in best]
     found = [pair for pair in found if pair[1] != id]
     if known is not None:
         found += zip(known.scores, known.ids, strict=True)
-    found = sorted(found, key=lambda pair: -pair[0])[:NEAREST]
+    found = sorted(found, key=lambda pair: -pair[0])[:DENSITY_NEIGHBOURS]
     scores, ids = tuple(score for score, _ in found), tuple(each for _, each in found)
     return _Near(ids, scores, len(sample.added))
 

@@ -16,10 +16,11 @@ from twotower.core.names import artist_key, confusable_skeleton
 from twotower.core.settings import Settings
 from twotower.matching.local_density import Surroundings
 from twotower.model.catalogue import Catalogue
-from twotower.model.embedder import Embedder, played
+from twotower.model.embedder import Embedder
+from twotower.model.play_matrix import artist_plays
 from twotower.model.portrait import Portrait, portrait
 from twotower.retrieval import projection
-from twotower.retrieval.similarity import People, order, wanted
+from twotower.retrieval.similarity import ListenerBatch, PlayRowReader, candidates_needed, rank_csls
 
 SHARED_SHOWN, DISCOVER_SHOWN = 12, 8
 
@@ -37,7 +38,7 @@ class Matcher:
     ) -> None:
         self.embedder, self.community, self.shipped = embedder, community, shipped
         self.model_name = model_name  # None is what ships
-        self.reader = embedder.reader
+        self.reader = PlayRowReader.of(embedder)
         self.around = Surroundings(community, self.reader)
 
     @classmethod
@@ -107,7 +108,7 @@ class Matcher:
         return self.shipped.audio
 
     def people(self, ids: Sequence[str]) -> list[Listener]:
-        """Those of them who can be found, in this order."""
+        """Those of them who can be found, in this rank_csls."""
         return self.community.get(ids)
 
     def named_like(self, text: str, count: int) -> list[Listener]:
@@ -130,17 +131,20 @@ class Matcher:
         `own` is the id under which the person is in the community: nobody is their own neighbour.
         """
         snapshot, me = self.snapshot(), portrait.profile
-        near = self.community.nearest(portrait.user_vector, wanted(count), snapshot=snapshot)
+        near = self.community.nearest(
+            portrait.user_vector, candidates_needed(count), snapshot=snapshot
+        )
         near = near.without(own or me.id)
-        one = People(
+        one = ListenerBatch(
             portrait.user_vector[None],
             portrait.candidate_vector[None],
-            self.reader.read([played(me)]),
+            self.reader.read([artist_plays(me)]),
         )
-        among = People(near.user, near.candidate, self.around.listening_of(snapshot, near.ids))
-        rows, similarity = order(
-            one, among, self.around.nearness_of(snapshot, near.ids, among), count
+        among = ListenerBatch(
+            near.user, near.candidate, self.around.listening_of(snapshot, near.ids)
         )
+        density = self.around.nearness_of(snapshot, near.ids, among)
+        rows, similarity = rank_csls(one, among, density, count)
         ids = [near.ids[row] for row in rows]
         people = {listener.id: listener for listener in self.community.get(ids)}
         found = [

@@ -4,7 +4,6 @@ For each fold of listeners the factors, counts and tags of all artists are made 
 fold, and laid onto the full solution; a listener in training only ever meets such a table.
 """
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +16,13 @@ from twotower.model import als
 from twotower.model.batches import ContentMap
 from twotower.model.catalogue import order_rows
 from twotower.model.content import ContentSpace, TagSpace, fit_tags, read_tags
+from twotower.model.play_matrix import artist_plays, centred_log, play_rows
 from twotower.model.towers import (
     CONTENT,
     DF,
     FACTOR,
     FACTOR_DIM,
     INPUT_WIDTH,
-    MEAN_WEIGHT,
     TAGS,
 )
 from twotower.sources.datasets.artist_content import ArtistContent
@@ -128,21 +127,11 @@ def build_world(
 def _matrices(
     profiles: Sequence[Profile], row_of: Mapping[str, int], weight_of: np.ndarray
 ) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    indptr, indices, data, relative = [0], array("i"), array("f"), array("f")
-    for profile, weight in zip(profiles, weight_of, strict=True):
-        indices.extend(row_of[key] for key in profile.artists)
-        counts = np.array([a.plays for a in profile.artists.values()], np.float32)
-        logs = np.log1p(counts)
-        mean = logs.mean() if len(logs) else 0.0
-        data.frombytes(counts.tobytes())
-        weighted = weight * np.maximum(MEAN_WEIGHT + logs - mean, 0.3)
-        relative.frombytes(weighted.astype(np.float32).tobytes())
-        indptr.append(len(indices))
-    shape = (len(profiles), len(row_of))
-    plays, weights = (
-        sp.csr_matrix((np.array(each), np.array(indices), indptr), shape=shape)
-        for each in (data, relative)
-    )  # indices of their own: scipy may sort one in place
+    """Plays, and play weights times the weight of the source; both (listeners, artists) float32."""
+    listeners = map(artist_plays, profiles)
+    plays = play_rows(listeners, row_of.__getitem__, len(row_of), kind="f")
+    weights = centred_log(plays)
+    weights.data *= np.repeat(weight_of, np.diff(weights.indptr))
     return plays, weights
 
 

@@ -10,6 +10,7 @@ import torch
 from twotower.core.domain import AUDIO, Coverage, Profile
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import GENRE_WIDTH, ContentSpace
+from twotower.model.play_matrix import MEAN_WEIGHT
 from twotower.model.towers import (
     ARTIST,
     AUDIO_GROUP,
@@ -19,7 +20,6 @@ from twotower.model.towers import (
     FACTOR,
     GENRE_GROUP,
     INPUT_WIDTH,
-    MEAN_WEIGHT,
     PLAYLIST_GROUP,
     TAGS,
     ProfileBatch,

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import AUDIO
+from twotower.model.play_matrix import unit_sparse_rows
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import HashingVectorizer
@@ -86,7 +87,7 @@ class ContentSpace:
         grams = _grams(names)
         seen = np.asarray((grams > 0).sum(0)).ravel()
         name_idf = (np.log((1 + len(names)) / (1 + seen)) + 1).astype(np.float32)
-        name_rows = _unit_rows(grams @ sp.diags(name_idf))
+        name_rows = unit_sparse_rows(grams @ sp.diags(name_idf))
         return cls(
             kept,
             space.genre_idf,
@@ -115,7 +116,7 @@ class ContentSpace:
     def names(self, names: Sequence[str]) -> np.ndarray:
         """(n, NAME_DIM): character 2- to 4-grams, tf-idf, in the fitted basis."""
         return np.asarray(
-            _unit_rows(_grams(names) @ sp.diags(self.name_idf))
+            unit_sparse_rows(_grams(names) @ sp.diags(self.name_idf))
             @ self.name_basis
             * np.sqrt(NAME_DIM),
             dtype=np.float32,
@@ -140,7 +141,7 @@ class ContentSpace:
             indptr.append(len(indices))
         shape = (len(genres), max(1, len(self.genre_words)))
         matrix = sp.csr_matrix((data, indices, indptr), shape=shape, dtype=np.float32)
-        return _unit_rows(matrix) if self.genre_words else sp.csr_matrix((len(genres), 0))
+        return unit_sparse_rows(matrix) if self.genre_words else sp.csr_matrix((len(genres), 0))
 
 
 @dataclass(frozen=True)
@@ -158,14 +159,14 @@ def fit_tags(counts: sp.csr_matrix, tags: Sequence[str], *, seed: int = 0) -> Ta
     idf = (np.log((1 + counts.shape[0]) / (1 + seen)) + 1).astype(np.float32)
     rows = counts.copy()
     rows.data = np.log1p(rows.data)
-    return TagSpace(tuple(tags), idf, _basis(_unit_rows(rows @ sp.diags(idf)), TAG_DIM, seed))
+    return TagSpace(tuple(tags), idf, _basis(unit_sparse_rows(rows @ sp.diags(idf)), TAG_DIM, seed))
 
 
 def read_tags(space: TagSpace, counts: sp.csr_matrix) -> np.ndarray:
     """(artists, TAG_WIDTH): tag profile in the basis and log1p(number of tags) / 2."""
     rows = counts.copy()
     rows.data = np.log1p(rows.data)
-    dense = np.asarray(_unit_rows(rows @ sp.diags(space.idf)) @ space.basis) * 8
+    dense = np.asarray(unit_sparse_rows(rows @ sp.diags(space.idf)) @ space.basis) * 8
     number = np.log1p(np.asarray((counts > 0).sum(1)).ravel()) / 2
     return np.column_stack([dense, number]).astype(np.float32)
 
@@ -180,11 +181,6 @@ def _basis(rows: sp.csr_matrix, k: int, seed: int) -> np.ndarray:
         _, _, right = randomized_svd(rows, rank, random_state=seed)
         out[:, :rank] = right.T
     return out
-
-
-def _unit_rows(rows: sp.csr_matrix) -> sp.csr_matrix:
-    norms = np.sqrt(np.asarray(rows.multiply(rows).sum(1)).ravel())
-    return sp.csr_matrix(sp.diags(1 / np.maximum(norms, 1e-9)) @ rows)
 
 
 def _finite(

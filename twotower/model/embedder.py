@@ -30,17 +30,9 @@ from twotower.model.batches import (
 )
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import ContentSpace
-from twotower.model.ease import Companions
-from twotower.model.towers import (
-    ARTIST,
-    MEAN_WEIGHT,
-    Items,
-    ModelConfig,
-    ProfileBatch,
-    Tower,
-    TwoTower,
-)
-from twotower.retrieval.similarity import ListeningReader, People
+from twotower.model.ease import ItemItemWeights
+from twotower.model.play_matrix import MEAN_WEIGHT
+from twotower.model.towers import ARTIST, Items, ModelConfig, ProfileBatch, Tower, TwoTower
 
 FORMAT = 3
 BATCH = 256  # chunks read at once
@@ -62,7 +54,7 @@ class Embedder:
     catalogue: Catalogue
     content: ContentMap
     items: Items  # row 0 is padding, artist row r is r + 1
-    companions: Companions  # which artists go with which
+    item_item: ItemItemWeights
     version: str  # of the weights; vectors of different versions are never compared
     about: Mapping[str, Any]  # how it was trained
     trained_on: tuple[str, ...] = ()  # hashed ids of the listeners it has seen
@@ -73,7 +65,7 @@ class Embedder:
         model: TwoTower,
         table: Table,
         catalogue: Catalogue,
-        companions: Companions,
+        item_item: ItemItemWeights,
         *,
         about: Mapping[str, Any],
         trained_on: Sequence[str] = (),
@@ -98,22 +90,11 @@ class Embedder:
         )
         content = replace(table.content_map, space=space)
         seen = tuple(trained_on)
-        return cls(model, catalogue, content, items, companions, "unsaved", dict(about), seen)
+        return cls(model, catalogue, content, items, item_item, "unsaved", dict(about), seen)
 
     @property
     def dim(self) -> int:
         return self.model.config.dim
-
-    @property
-    def reader(self) -> ListeningReader:
-        """What reads the artists themselves for the ranking."""
-        counted = float(self.about.get("listeners", self.catalogue.df.max(initial=0.0)))
-        return ListeningReader(self.catalogue, counted, self.companions)
-
-    def people(self, profiles: Sequence[Profile]) -> People:
-        """All that ranking needs of these profiles."""
-        user, candidate = self.embed(profiles, "user"), self.embed(profiles, "candidate")
-        return People(user, candidate, self.reader.read([played(p) for p in profiles]))
 
     @torch.inference_mode()
     def embed(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
@@ -272,7 +253,7 @@ class Embedder:
             content = ContentMap(space, *(arrays[n] for n in _MAP))
             items = Items(*(tensors[f"items.{n}"].float() for n in _ITEMS))
             beside = (tensors[f"companions.{n}"].numpy() for n in _COMPANIONS)
-            companions = Companions(len(catalogue), *beside)
+            item_item = ItemItemWeights(len(catalogue), *beside)
             version, about = str(document["version"]), dict(document["about"])
             if version != _version(document["files"]):
                 raise IncompatibleModel(
@@ -297,7 +278,7 @@ class Embedder:
                 f"{len(items.gates) - 1} encoded artists for {len(catalogue)} in the catalogue of "
                 f"{folder.name}: files of different training runs"
             )
-        return cls(model.eval(), catalogue, content, items, companions, version, about, trained_on)
+        return cls(model.eval(), catalogue, content, items, item_item, version, about, trained_on)
 
 
 _ITEMS = ("vectors", "gates", "df")
@@ -320,13 +301,8 @@ def _tensors(embedder: Embedder) -> dict[str, torch.Tensor]:
     for name in _ITEMS:
         tensors[f"items.{name}"] = getattr(embedder.items, name).half().contiguous()
     for name in _COMPANIONS:
-        tensors[f"companions.{name}"] = torch.from_numpy(getattr(embedder.companions, name))
+        tensors[f"companions.{name}"] = torch.from_numpy(getattr(embedder.item_item, name))
     return tensors
-
-
-def played(profile: Profile) -> list[tuple[str, float]]:
-    """(artist key, plays) of a profile, as the ranking reads them."""
-    return [(key, artist.plays) for key, artist in profile.artists.items()]
 
 
 def _joined(items: Items, more: Items, sets: Sequence[ItemSet]) -> Items:

@@ -17,7 +17,7 @@ from twotower.model.artist_features import Onto, Progress, World, build_world, l
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import ContentSpace
 from twotower.model.distributed import ALONE, Ranks
-from twotower.model.ease import Companions
+from twotower.model.ease import ItemItemWeights
 from twotower.model.embedder import Embedder
 from twotower.model.estimates import estimate_audio, estimate_genres
 from twotower.model.packed_profiles import with_at_least
@@ -36,7 +36,7 @@ from twotower.sources.datasets.readers import Tagging
 
 FEWEST_ARTISTS = 4  # in a profile that is trained on
 FEWEST_LISTENERS = 40  # to train on
-PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener, for the companions of an artist
+PLAYLIST_WEIGHT = 0.6  # of a playlist item_item a listener, for the companions of an artist
 
 
 @dataclass(frozen=True)
@@ -186,12 +186,12 @@ def fit_prepared(
         "records": [asdict(record) for record in history.records],
     }
     seen = sorted(hashed_id(p) for p in used)
-    beside = companions_in(world) if ranks.first else Companions.none(len(world.keys))
-    return Embedder.from_training(model, table, catalogue, beside, about=about, trained_on=seen)
+    item_item = fit_item_item(world) if ranks.first else ItemItemWeights.empty(len(world.keys))
+    return Embedder.from_training(model, table, catalogue, item_item, about=about, trained_on=seen)
 
 
-def companions_in(world: World) -> Companions:
-    """Which artists go with which among the listeners of a training."""
+def fit_item_item(world: World) -> ItemItemWeights:
+    """Fit item-item weights on the listeners of a training; playlists count less."""
     lighter = world.source_weight < 1
     scale = np.where(lighter, PLAYLIST_WEIGHT, 1.0) / world.source_weight
-    return Companions.fit(sp.csr_matrix(sp.diags(scale) @ world.weights))
+    return ItemItemWeights.fit(sp.csr_matrix(sp.diags(scale) @ world.weights))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from twotower.model.content import AUDIO_WIDTH, GENRE_WIDTH, NAME_DIM, TAG_WIDTH
+from twotower.model.play_matrix import MEAN_WEIGHT, MIN_WEIGHT
 
 FACTOR_DIM, DF_WIDTH = 64, 3
 WIDTHS = (FACTOR_DIM, DF_WIDTH, TAG_WIDTH, AUDIO_WIDTH, GENRE_WIDTH, NAME_DIM)
@@ -26,7 +27,6 @@ CONTENT = slice(TAGS.start, INPUT_WIDTH)
 EXTRA_WIDTH = 12  # nine audio spreads; playlists: how many, how large, how focused
 KINDS = 4
 ARTIST, GENRE_GROUP, PLAYLIST_GROUP, AUDIO_GROUP = range(KINDS)  # kinds of item
-MEAN_WEIGHT = 5.0  # an artist played as much as the listener's others
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,9 @@ class Tower(nn.Module):
         gate = self.gate(torch.cat([df, about, v], 2)).squeeze(2)
         own = F.embedding(batch.rows, items.gates[:, None]).squeeze(2)
         gate = own + gate + self.kind[batch.kinds]
-        c: Tensor = (self.log_confidence + gate.clamp(-6, 4)).exp() * batch.weights.clamp(min=0.3)
+        c: Tensor = (self.log_confidence + gate.clamp(-6, 4)).exp() * batch.weights.clamp(
+            min=MIN_WEIGHT
+        )
         return c * (batch.rows > 0)
 
     def forward(self, items: Items, batch: ProfileBatch) -> Tensor:

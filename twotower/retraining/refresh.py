@@ -23,6 +23,7 @@ from twotower.model.artist_features import Progress
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import FEWEST_LISTENERS
+from twotower.model.play_matrix import unit_rows
 from twotower.retraining.consent import SHARE_OF, Consented, consented
 from twotower.retraining.full import STEPS, learned_on_all
 from twotower.retraining.gate import Check, judged
@@ -267,8 +268,8 @@ def _switch(
             about=_kept_about(now.shipped),
         )
         vectors = together.vectors  # as they ship, in half precision
-        user[: len(own)] = shipped.unit(vectors["user"])
-        candidate[: len(own)] = shipped.unit(vectors["candidate"])
+        user[: len(own)] = unit_rows(vectors["user"])
+        candidate[: len(own)] = unit_rows(vectors["candidate"])
     outcome = replace(outcome, moved=laid.moved, embedded=len(ids))
     with clock.of("switching"):
         tell(0.96, "storing what was embedded")

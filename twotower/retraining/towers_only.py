@@ -27,8 +27,9 @@ from twotower.model.batches import (
     read_profile,
 )
 from twotower.model.catalogue import NO_GENRE, Catalogue
-from twotower.model.ease import Companions
+from twotower.model.ease import ItemItemWeights
 from twotower.model.embedder import Embedder
+from twotower.model.play_matrix import play_matrix
 from twotower.model.towers import ARTIST, DF, FACTOR, Items, ProfileBatch, TwoTower
 from twotower.retraining.consent import Consented
 
@@ -78,8 +79,8 @@ def of_artists(embedder: Embedder, allowed: Collection[str]) -> Embedder:
     padded = torch.from_numpy(np.append(0, rows + 1))
     of = embedder.items
     items = Items(of.vectors[padded], of.gates[padded], of.df[padded])
-    companions = embedder.companions.of_rows(rows)
-    return replace(embedder, catalogue=catalogue, items=items, companions=companions)
+    item_item = embedder.item_item.select(rows)
+    return replace(embedder, catalogue=catalogue, items=items, item_item=item_item)
 
 
 def with_new_artists(
@@ -96,7 +97,10 @@ def with_new_artists(
     consented = replace(consented, new=new)
     keys = [*embedder.catalogue.keys, *(each.key for each in new)]
     known = len(embedder.catalogue)
-    weights = _weights([*consented.training, *invented], {key: at for at, key in enumerate(keys)})
+    plays = play_matrix(
+        [*consented.training, *invented], {key: row for row, key in enumerate(keys)}
+    )
+    weights = plays.log1p().astype(np.float32)
     items = embedder.items.vectors[1:].numpy()
     df = np.asarray(weights.getnnz(0), np.float32)
     fitted = np.flatnonzero((df[:known] >= 2) & (embedder.catalogue.df >= 2))
@@ -140,27 +144,14 @@ def _widened(
         _longer(catalogue.genre_ids, genres),
         _longer(catalogue.audio, audio),
     )
-    kept = embedder.companions
-    companions = Companions(len(wider), kept.artists, kept.others, kept.weights)
-    return replace(embedder, catalogue=wider, items=joined, companions=companions)
+    kept = embedder.item_item
+    item_item = ItemItemWeights(len(wider), kept.artists, kept.others, kept.weights)
+    return replace(embedder, catalogue=wider, items=joined, item_item=item_item)
 
 
 def _longer(array: np.ndarray, more: np.ndarray) -> np.ndarray:
     """An estimate that a catalogue does without stays empty."""
     return np.concatenate([array, more]) if len(array) else array
-
-
-def _weights(profiles: Sequence[Profile], row_of: dict[str, int]) -> sp.csr_matrix:
-    """(profiles, artists) log plays of the artists that there are rows for."""
-    rows, columns, values = [], [], []
-    for at, profile in enumerate(profiles):
-        for key, artist in profile.artists.items():
-            if key in row_of:
-                rows.append(at)
-                columns.append(row_of[key])
-                values.append(np.log1p(artist.plays))
-    shape = (len(profiles), len(row_of))
-    return sp.csr_matrix((np.array(values, np.float32), (rows, columns)), shape=shape)
 
 
 def _where_heard(weights: sp.csr_matrix, items: np.ndarray) -> np.ndarray:

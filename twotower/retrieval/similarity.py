@@ -1,4 +1,13 @@
-"""Who is nearest: taste by the towers, the artists themselves, and nobody near to everyone."""
+"""Similarity between listeners, and the hub-corrected order of neighbours.
+
+Similarity is symmetric and has three parts, with the weights `W_VECTOR`, `W_OVERLAP` and
+`W_ITEM_ITEM`: the cosines of the towers, the artists that both listeners play, and the artists of
+one that go with those of the other. Vectors alone hold 64 numbers and don't tell two similar
+artists apart, which the other two parts do.
+
+`rank_csls` orders candidates by similarity less a share of their local density, so that hubs,
+who are near everyone, don't fill all lists.
+"""
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,208 +16,228 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from twotower.core.domain import Profile
 from twotower.model.catalogue import Catalogue
-from twotower.model.ease import Companions
+from twotower.model.ease import ItemItemWeights
+from twotower.model.embedder import Embedder
+from twotower.model.play_matrix import (
+    artist_plays,
+    centred_log,
+    play_rows,
+    row_lengths,
+    unit_sparse_rows,
+)
 
-RERANKED = 200  # candidates whose similarity is computed
-TASTE, SAME, TOGETHER = 0.375, 0.46, 0.165  # shares of the three parts of a similarity
-NEAREST = 10  # others by whom it is told how near a listener is to people at all
-HUB_SHARE = 0.6  # of that nearness, of both, that is taken from a similarity for the order
-MEAN_WEIGHT, LEAST_WEIGHT = 5.0, 0.3  # of the artists of one listener
-HASHED = 1 << 20  # columns for artists outside the catalogue
-AT_ONCE = 1024  # listeners whose companions are looked at together
-TINY = 1e-9  # in place of a length of zero
+W_VECTOR, W_OVERLAP, W_ITEM_ITEM = 0.375, 0.46, 0.165
+RERANKED = 200  # candidates whose full similarity is computed
+DENSITY_NEIGHBOURS = 10  # local density is the mean similarity to so many nearest
+HUB_SHARE = 0.6  # share of the local density that is subtracted for the order
+HASH_COLUMNS = 1 << 20  # columns for artists outside the catalogue
+CHUNK = 1024  # listeners in one sparse product
+TINY = 1e-9  # instead of a length of zero
 
 
 @dataclass(frozen=True, eq=False)
-class Listening:
-    """What ranking reads of listeners' artists; row i of all is one."""
+class PlayRows:
+    """Artists of N listeners as sparse rows; row i of every array is listener i."""
 
-    rare: sp.csr_matrix  # (N, columns) unit rows of log plays x idf, unknown artists too
-    plays: sp.csr_matrix  # (N, catalogue) unit rows of log plays
-    reach: np.ndarray  # (N,) length of what goes with `plays`, zero where nothing does
-    companions: Companions
+    tfidf: sp.csr_matrix  # (N, catalogue + HASH_COLUMNS) unit rows of play weight x idf
+    plays: sp.csr_matrix  # (N, catalogue) unit rows of play weights
+    item_item_norm: np.ndarray  # (N,) length of `plays @ item_item.matrix`
+    item_item: ItemItemWeights
 
     def __len__(self) -> int:
-        return len(self.reach)
+        return len(self.item_item_norm)
 
-    def take(self, rows: Sequence[int] | np.ndarray | slice) -> "Listening":
-        return Listening(self.rare[rows], self.plays[rows], self.reach[rows], self.companions)
+    def select(self, rows: Sequence[int] | np.ndarray | slice) -> "PlayRows":
+        """Return these rows, in this order."""
+        return PlayRows(
+            self.tfidf[rows], self.plays[rows], self.item_item_norm[rows], self.item_item
+        )
 
-    def followed_by(self, more: "Listening") -> "Listening":
-        return Listening(
-            sp.vstack([self.rare, more.rare], format="csr"),
+    def concat(self, more: "PlayRows") -> "PlayRows":
+        """Return the rows of both, these first."""
+        return PlayRows(
+            sp.vstack([self.tfidf, more.tfidf], format="csr"),
             sp.vstack([self.plays, more.plays], format="csr"),
-            np.concatenate([self.reach, more.reach]),
-            self.companions,
+            np.concatenate([self.item_item_norm, more.item_item_norm]),
+            self.item_item,
         )
 
 
 @dataclass(frozen=True)
-class ListeningReader:
-    """Reads what listeners play as rows, artists unknown to the model too."""
+class PlayRowReader:
+    """Turns (artist key, plays) pairs into `PlayRows`; unknown artists are hashed to columns."""
 
     catalogue: Catalogue
-    listeners: float  # on whom the catalogue's df was counted
-    companions: Companions
+    listeners: float  # number of listeners on which the catalogue's df was counted
+    item_item: ItemItemWeights
 
-    def read(self, people: Sequence[Iterable[tuple[str, float]]]) -> Listening:
-        """(artist key, plays) of each listener -> rows of length one, or zero without artists.
+    @classmethod
+    def of(cls, embedder: Embedder) -> "PlayRowReader":
+        """Return the reader for a model's catalogue and item-item weights."""
+        catalogue = embedder.catalogue
+        listeners = float(embedder.about.get("listeners", catalogue.df.max(initial=0.0)))
+        return cls(catalogue, listeners, embedder.item_item)
 
-        Log plays are moved to the same mean for everyone, so that a year and a decade of listening
-        weigh the same.
-        """
-        columns: list[int] = []
-        values: list[np.ndarray] = []
-        ends = [0]
-        for artists in people:
-            pairs = list(artists)
-            logs = np.log1p(np.array([plays for _, plays in pairs], np.float64))
-            if len(pairs):
-                logs = np.maximum(logs - logs.mean() + MEAN_WEIGHT, LEAST_WEIGHT)
-            values.append(logs)
-            columns.extend(self._column(key) for key, _ in pairs)
-            ends.append(len(columns))
-        weights = np.concatenate(values) if values else np.zeros(0)
+    def read(self, listeners: Sequence[Iterable[tuple[str, float]]]) -> PlayRows:
+        """Return one row per listener; a listener without artists has a row of zeros."""
         known = len(self.catalogue)
-        shape = (len(ends) - 1, known + HASHED)
-        rare = sp.csr_matrix((weights * self._idf(columns), columns, ends), shape=shape)
-        plays = sp.csr_matrix((weights, columns, ends), shape=shape)[:, :known]
-        rare, plays = _unit(rare), _unit(plays)
-        reach = [_lengths(plays[part] @ self.companions.matrix) for part in _parts(len(ends) - 1)]
-        return Listening(rare, plays, np.concatenate(reach).astype(np.float32), self.companions)
+        weights = centred_log(play_rows(listeners, self._column, known + HASH_COLUMNS))
+        tfidf = weights.copy()
+        tfidf.data = weights.data * self._idf(weights.indices)
+        plays = _unit(weights[:, :known])
+        lengths = [
+            row_lengths(plays[chunk] @ self.item_item.matrix) for chunk in _chunks(weights.shape[0])
+        ]
+        norm = np.concatenate(lengths).astype(np.float32)
+        return PlayRows(_unit(tfidf), plays, norm, self.item_item)
 
     def _column(self, key: str) -> int:
         row = self.catalogue.row(key)
         if row is not None:
             return row
-        return len(self.catalogue) + zlib.crc32(key.encode()) % HASHED
+        return len(self.catalogue) + zlib.crc32(key.encode()) % HASH_COLUMNS
 
-    def _idf(self, columns: Sequence[int]) -> np.ndarray:
-        known = len(self.catalogue)
-        df = np.array([self.catalogue.df[c] if c < known else 0.0 for c in columns], np.float64)
+    def _idf(self, columns: np.ndarray) -> np.ndarray:
+        df = np.zeros(len(columns))
+        known = columns < len(self.catalogue)
+        df[known] = self.catalogue.df[columns[known]]
         return np.asarray(np.log((1 + self.listeners) / (1 + df)))
 
 
-def _lengths(rows: sp.csr_matrix) -> np.ndarray:
-    return np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1), np.float64).ravel())
-
-
 def _unit(rows: sp.csr_matrix) -> sp.csr_matrix:
-    scale = sp.diags(1 / np.maximum(_lengths(rows), 1e-12))
-    return sp.csr_matrix(scale @ rows, dtype=np.float32)
+    return sp.csr_matrix(unit_sparse_rows(rows), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class People:
-    """Listeners as the ranking reads them; row i of all three is one."""
+class ListenerBatch:
+    """N listeners as `similarity` reads them; row i of every part is listener i."""
 
     user: np.ndarray  # (N, D) unit
     candidate: np.ndarray  # (N, D) unit
-    listening: Listening
+    play_rows: PlayRows
+
+    @classmethod
+    def of(cls, embedder: Embedder, profiles: Sequence[Profile]) -> "ListenerBatch":
+        """Embed the profiles with both towers and read their artists."""
+        return cls(
+            embedder.embed(profiles, "user"),
+            embedder.embed(profiles, "candidate"),
+            PlayRowReader.of(embedder).read([artist_plays(p) for p in profiles]),
+        )
 
     def __len__(self) -> int:
         return len(self.user)
 
-    def followed_by(self, more: "People") -> "People":
-        return People(
+    def select(self, rows: Sequence[int] | np.ndarray) -> "ListenerBatch":
+        """Return these listeners, in this order."""
+        return ListenerBatch(self.user[rows], self.candidate[rows], self.play_rows.select(rows))
+
+    def concat(self, more: "ListenerBatch") -> "ListenerBatch":
+        """Return the listeners of both, these first."""
+        return ListenerBatch(
             np.concatenate([self.user, more.user]),
             np.concatenate([self.candidate, more.candidate]),
-            self.listening.followed_by(more.listening),
+            self.play_rows.concat(more.play_rows),
         )
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> "People":
-        return People(self.user[rows], self.candidate[rows], self.listening.take(rows))
 
+def similarity(queries: ListenerBatch, candidates: ListenerBatch) -> np.ndarray:
+    """Return (Q, N) similarities, -0.375..1, the same if queries and candidates are swapped.
 
-def similarity(ones: People, others: People) -> np.ndarray:
-    """(Q, N) -0.375..1, the same from either side: three parts, each alike from both.
-
-    A share of taste, the mean of both ways' cosines; one of the very same artists, the root of the
-    cosine of their rows, for the first few in common say most; and one of artists that go
-    together.
+    The vector part is the mean of both cosines, user tower against candidate tower. The overlap
+    part is the square root of the tf-idf cosine: the first few common artists count most.
     """
-    taste = (ones.user @ others.candidate.T + ones.candidate @ others.user.T) / 2
-    same = (ones.listening.rare @ others.listening.rare.T).toarray()
-    return _blended(taste, same, together(ones.listening, others.listening))
+    vector = (queries.user @ candidates.candidate.T + queries.candidate @ candidates.user.T) / 2
+    overlap = (queries.play_rows.tfidf @ candidates.play_rows.tfidf.T).toarray()
+    item_item = item_item_similarity(queries.play_rows, candidates.play_rows)
+    return _weighted_sum(vector, overlap, item_item)
 
 
-def together(ones: Listening, others: Listening) -> np.ndarray:
-    """(Q, N) 0..1 how well the artists of two go together; the more, the more they tell.
+def item_item_similarity(queries: PlayRows, candidates: PlayRows) -> np.ndarray:
+    """Return (Q, N), 0..1: how well the artists of one listener predict those of the other.
 
-    The cosine of what goes with one's artists and what the other plays, and the mean of both ways.
+    The cosine between one's artists, spread by the item-item weights, and the other's artists;
+    mean of both directions. Works for listeners without a common artist.
     """
-    companions, heard = ones.companions, others.plays.T
-    forth = ((ones.plays @ companions.matrix) @ heard).toarray()
-    back = ((ones.plays @ companions.backward) @ heard).toarray()
-    forth /= np.maximum(ones.reach, TINY)[:, None]
-    return np.asarray((forth + back / np.maximum(others.reach, TINY)) / 2)
+    weights, played = queries.item_item, candidates.plays.T
+    forward = ((queries.plays @ weights.matrix) @ played).toarray()  # (Q, N)
+    backward = ((queries.plays @ weights.transposed) @ played).toarray()
+    forward /= np.maximum(queries.item_item_norm, TINY)[:, None]
+    return np.asarray((forward + backward / np.maximum(candidates.item_item_norm, TINY)) / 2)
 
 
-def similarity_of_pairs(ones: People, others: People) -> np.ndarray:
-    """(N,) `similarity` of row i to row i."""
-    forth = np.einsum("ij,ij->i", ones.user, others.candidate)
-    back = np.einsum("ij,ij->i", others.user, ones.candidate)
-    same = ones.listening.rare.multiply(others.listening.rare).sum(axis=1)
-    goes = [
-        _together_of_pairs(ones.listening.take(part), others.listening.take(part))
-        for part in _parts(len(ones))
+def similarity_of_pairs(ones: ListenerBatch, others: ListenerBatch) -> np.ndarray:
+    """Return (N,) `similarity` of row i of `ones` to row i of `others`."""
+    forward = np.einsum("ij,ij->i", ones.user, others.candidate)
+    backward = np.einsum("ij,ij->i", others.user, ones.candidate)
+    overlap = ones.play_rows.tfidf.multiply(others.play_rows.tfidf).sum(axis=1)
+    item_item = [
+        _item_item_of_pairs(ones.play_rows.select(chunk), others.play_rows.select(chunk))
+        for chunk in _chunks(len(ones))
     ]
-    return _blended((forth + back) / 2, np.asarray(same).ravel(), np.concatenate(goes))
+    return _weighted_sum(
+        (forward + backward) / 2, np.asarray(overlap).ravel(), np.concatenate(item_item)
+    )
 
 
-def _together_of_pairs(ones: Listening, others: Listening) -> np.ndarray:
-    ways = (
-        (ones.companions.matrix, ones.reach),
-        (ones.companions.backward, others.reach),
+def _item_item_of_pairs(ones: PlayRows, others: PlayRows) -> np.ndarray:
+    directions = (
+        (ones.item_item.matrix, ones.item_item_norm),
+        (ones.item_item.transposed, others.item_item_norm),
     )
     parts = [
         np.asarray((ones.plays @ matrix).multiply(others.plays).sum(axis=1)).ravel()
-        / np.maximum(reach, TINY)
-        for matrix, reach in ways
+        / np.maximum(norm, TINY)
+        for matrix, norm in directions
     ]
     return np.asarray(sum(parts) / 2)
 
 
-def _parts(count: int) -> Iterator[slice]:
-    """At least one, so that there is something to put together."""
-    yield from (slice(at, at + AT_ONCE) for at in range(0, max(count, 1), AT_ONCE))
+def _chunks(count: int) -> Iterator[slice]:
+    """Yield slices of CHUNK rows; one empty slice if there are no rows."""
+    yield from (slice(at, at + CHUNK) for at in range(0, max(count, 1), CHUNK))
 
 
-def _blended(taste: np.ndarray, same: np.ndarray, goes: np.ndarray) -> np.ndarray:
-    return np.asarray(TASTE * taste + SAME * np.sqrt(np.clip(same, 0.0, 1.0)) + TOGETHER * goes)
+def _weighted_sum(vector: np.ndarray, overlap: np.ndarray, item_item: np.ndarray) -> np.ndarray:
+    overlap = np.sqrt(np.clip(overlap, 0.0, 1.0))
+    return np.asarray(W_VECTOR * vector + W_OVERLAP * overlap + W_ITEM_ITEM * item_item)
 
 
-def nearness(scores: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
-    """(n,) mean of each row's NEAREST largest scores among those that count; 0 without any."""
-    kept = scores if counted is None else np.where(counted, scores, -np.inf)
-    count = min(NEAREST, scores.shape[1])
+def local_density(scores: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """Return (n,) the mean of the 10 largest scores of each row of (n, m); 0 if there are none.
+
+    Only scores where `mask` (n, m) is True count.
+    """
+    counted = scores if mask is None else np.where(mask, scores, -np.inf)
+    count = min(DENSITY_NEIGHBOURS, scores.shape[1])
     if not count:
         return np.zeros(len(scores))
-    best = np.partition(kept, scores.shape[1] - count, axis=1)[:, -count:]
-    there = np.isfinite(best)
-    return np.asarray(np.where(there, best, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+    best = np.partition(counted, scores.shape[1] - count, axis=1)[:, -count:]
+    finite = np.isfinite(best)
+    return np.asarray(np.where(finite, best, 0.0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1))
 
 
-def order(
-    one: People, found: People, near: np.ndarray, count: int
+def rank_csls(
+    query: ListenerBatch, candidates: ListenerBatch, density: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, similarities) of the `count` nearest of those found, nearest first; equal ones by row.
+    """Return (rows, similarities) of the best `count` candidates, best first, ties by row.
 
-    one    one listener
-    found  those whose candidate vectors are nearest to their user vector, `RERANKED` or more
-    near   (n,) how near each of them is to its own nearest
+    query       a batch of one listener
+    candidates  `candidates_needed(count)` listeners, or all if there are fewer
+    density     (n,) local density of each candidate
 
-    By similarity less a share of that nearness: local scaling (CSLS, Conneau and others, 2018), of
-    which the listener's own part is the same for all and left out.
+    The order is that of similarity - 0.6 density: cross-domain similarity local scaling (Conneau
+    et al., 2018) without the query's own density, which is the same for all candidates.
     """
-    if not len(found):
+    if not len(candidates):
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    similar = similarity(one, found)[0]
-    rows = np.argsort(-(similar - HUB_SHARE * near), kind="stable")[: max(count, 0)]
+    similar = similarity(query, candidates)[0]
+    rows = np.argsort(-(similar - HUB_SHARE * density), kind="stable")[: max(count, 0)]
     return rows, similar[rows]
 
 
-def wanted(count: int) -> int:
-    """How many to find by their vectors, of whom `count` are to be given, and one is oneself."""
+def candidates_needed(count: int) -> int:
+    """Return how many candidates to search for a list of `count`; one may be the query itself."""
     return max(count + 1, RERANKED)

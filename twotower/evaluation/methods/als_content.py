@@ -7,10 +7,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Profile
-from twotower.evaluation.methods.base import Method, listens, unit_rows
+from twotower.evaluation.methods.base import Method
 from twotower.model import artist_features
 from twotower.model.als import folded
 from twotower.model.artist_features import build_tables, build_world, listeners_of_artists
+from twotower.model.play_matrix import log_play_matrix, unit_rows
 from twotower.model.towers import FACTOR
 from twotower.sources.datasets.public import Training
 
@@ -33,7 +34,9 @@ class Hybrid:
 
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
         """(n, k) unit vectors, the same for both sides."""
-        return unit_rows(folded(listens(profiles, self.columns), self.artists, self.precision))
+        return unit_rows(
+            folded(log_play_matrix(profiles, self.columns), self.artists, self.precision)
+        )
 
 
 def fit_hybrid(

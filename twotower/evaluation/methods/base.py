@@ -3,7 +3,7 @@
 The towers and every baseline are such, and some of them can do more (`Recommends`, `HasVectors`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -11,9 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Profile
+from twotower.model.play_matrix import log_play_matrix
 from twotower.sources.datasets.public import Training
 
-MEAN_WEIGHT, LEAST_WEIGHT = 5.0, 0.3  # of the artists of one listener
 SCALED = " + LS"  # ends the name of a method after local scaling
 
 
@@ -85,44 +85,18 @@ def summed(first: Fit, second: Fit, share: float, name: str) -> Fit:
     return fitted
 
 
-def listens(profiles: Sequence[Profile], columns: Mapping[str, int]) -> sp.csr_matrix:
-    """(listeners, artists) of log(1 + plays), moved to the same mean for each listener.
-
-    So a playlist, a year and a decade of listening weigh the same. Artists without a column are
-    left out, after the mean was taken.
-    """
-    rows, cols, weights = [], [], []
-    for row, profile in enumerate(profiles):
-        logs = np.log1p([artist.plays for artist in profile.artists.values()])
-        if len(logs):
-            logs = np.maximum(logs - logs.mean() + MEAN_WEIGHT, LEAST_WEIGHT)
-        for key, weight in zip(profile.artists, logs.tolist(), strict=True):
-            column = columns.get(key)
-            if column is not None:
-                rows.append(row)
-                cols.append(column)
-                weights.append(weight)
-    values = np.asarray(weights, np.float32)
-    return sp.csr_matrix(
-        (values, (rows, cols)), shape=(len(profiles), len(columns)), dtype=np.float32
-    )
-
-
 def columns_of(profiles: Sequence[Profile]) -> dict[str, int]:
     """A column for each artist that someone has, in the order of their keys."""
     keys = sorted({key for profile in profiles for key in profile.artists})
     return {key: column for column, key in enumerate(keys)}
 
 
-def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Rows of length one; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-12))
-
-
 def weighted_plays(training: Training, playlists: float) -> tuple[dict[str, int], sp.csr_matrix]:
-    """Columns, and `listens` of all listeners, then of playlists times their weight if above 0."""
+    """Return columns and play weights: of listeners, then of playlists times `playlists`."""
     added = training.playlists if playlists else ()
     columns = columns_of([*training.listeners, *added])
-    both = [listens(training.listeners, columns), listens(added, columns) * playlists]
+    both = [
+        log_play_matrix(training.listeners, columns),
+        log_play_matrix(added, columns) * playlists,
+    ]
     return columns, sp.vstack(both, format="csr", dtype=np.float32)

@@ -17,17 +17,10 @@ from sklearn.utils.extmath import randomized_svd
 from twotower.core.domain import Profile
 from twotower.core.errors import MissingData
 from twotower.evaluation.methods.als_content import fit_hybrid
-from twotower.evaluation.methods.base import (
-    Fit,
-    columns_of,
-    listens,
-    remembered,
-    summed,
-    unit_rows,
-    weighted_plays,
-)
+from twotower.evaluation.methods.base import Fit, columns_of, remembered, summed, weighted_plays
 from twotower.evaluation.methods.hub_corrections import corrected, scaled
 from twotower.evaluation.methods.item_item import fit_ease, fit_item_knn
+from twotower.model.play_matrix import log_play_matrix, unit_rows, unit_sparse_rows
 from twotower.sources.datasets.public import Training
 
 ALS_ALPHA, ALS_REGULARIZATION, ALS_ITERATIONS = 10.0, 200.0, 15
@@ -55,13 +48,10 @@ class IdfCosine:
         columns = columns_of([*queries, *candidates])
         having = np.array([self.counts.get(key, 0) for key in columns], np.float32)
         idf = sp.diags(_idf(self.listeners, having))
-        one, other = (_unit_sparse(listens(side, columns) @ idf) for side in (queries, candidates))
+        one, other = (
+            unit_sparse_rows(log_play_matrix(side, columns) @ idf) for side in (queries, candidates)
+        )
         return np.asarray((one @ other.T).toarray())
-
-
-def _unit_sparse(rows: sp.csr_matrix) -> sp.csr_matrix:
-    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return sp.diags((1 / np.maximum(lengths, 1e-12)).astype(np.float32)) @ rows
 
 
 def fit_idf_cosine(training: Training) -> IdfCosine:
@@ -103,7 +93,7 @@ class Factored:
 
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
         """(n, k) unit vectors, the same for both sides."""
-        return unit_rows(self.embed(listens(profiles, self.columns)))
+        return unit_rows(self.embed(log_play_matrix(profiles, self.columns)))
 
 
 def _named(name: str, playlists: float) -> str:

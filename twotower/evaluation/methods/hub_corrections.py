@@ -8,10 +8,10 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from twotower.core.domain import Profile
 from twotower.evaluation.methods.base import SCALED, Fit, Method
-from twotower.retrieval.similarity import nearness
+from twotower.retrieval.similarity import local_density
 from twotower.sources.datasets.public import Training
 
-LOCAL_SHARE = 0.4  # of that nearness, of both, that is taken from a score
+LOCAL_SHARE = 0.4  # of that local_density, of both, that is taken from a score
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class LocalScaling:
     """A method's scores less how near both are to their own nearest, so that nobody is near to all.
 
     Conneau and others (2018), "Word translation without parallel data" (CSLS), where `share` is a
-    half. A candidate's nearness is that among the other candidates, known before anyone asks.
+    half. A candidate's local_density is that among the other candidates, known before anyone asks.
     """
 
     method: Method
@@ -81,8 +81,8 @@ class LocalScaling:
         among = asked
         if queries is not candidates:
             among = np.asarray(self.method.scores(candidates, candidates), float)
-        own = nearness(asked, _others(queries, candidates))
-        others = nearness(among, _others(candidates, candidates))
+        own = local_density(asked, _others(queries, candidates))
+        others = local_density(among, _others(candidates, candidates))
         return np.asarray(asked - self.share * (own[:, None] + others[None, :]))
 
 

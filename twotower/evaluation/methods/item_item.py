@@ -10,8 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Profile
-from twotower.evaluation.methods.base import Method, listens, unit_rows, weighted_plays
+from twotower.evaluation.methods.base import Method, weighted_plays
 from twotower.model.ease import REGULARIZATION, ease
+from twotower.model.play_matrix import log_play_matrix, unit_rows
 from twotower.sources.datasets.public import Training
 
 EASE_LISTENERS = 3  # who play an artist that takes part; a matrix of all would not fit
@@ -52,7 +53,7 @@ class ArtistToArtist:
         return np.asarray(np.where(places >= 0, fits, -np.inf))
 
     def _rows(self, profiles: Sequence[Profile]) -> sp.csr_matrix:
-        return listens(profiles, self.columns) @ sp.diags(self.scale)
+        return log_play_matrix(profiles, self.columns) @ sp.diags(self.scale)
 
     def _carried(self, rows: sp.csr_matrix) -> np.ndarray:
         carried = rows @ self.weights

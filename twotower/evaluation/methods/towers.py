@@ -6,11 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotower.core.domain import Profile
-from twotower.model.embedder import Embedder, played
+from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
+from twotower.model.play_matrix import artist_plays
 from twotower.model.towers import ModelConfig
 from twotower.model.training import Record, TrainConfig
-from twotower.retrieval.similarity import TASTE, TOGETHER, similarity, together
+from twotower.retrieval.similarity import (
+    W_ITEM_ITEM,
+    W_VECTOR,
+    ListenerBatch,
+    PlayRowReader,
+    item_item_similarity,
+    similarity,
+)
 from twotower.sources.datasets.public import Training
 
 
@@ -35,18 +43,18 @@ class TwoTowers:
 
 @dataclass(frozen=True)
 class WithCompanions:
-    """Taste and artists that go together, in the shares that the app gives them."""
+    """Taste and artists that go item_item_similarity, in the shares that the app gives them."""
 
     towers: TwoTowers
     name: str = "two towers + companions"
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
         """(Q, N), symmetric, and of use for two halves of a person, who share no artist."""
-        read = self.towers.embedder.reader.read
-        sides = (read([played(p) for p in side]) for side in (queries, candidates))
-        goes = together(*sides)
+        read = PlayRowReader.of(self.towers.embedder).read
+        sides = (read([artist_plays(p) for p in side]) for side in (queries, candidates))
+        goes = item_item_similarity(*sides)
         taste = self.towers.scores(queries, candidates)
-        return np.asarray((TASTE * taste + TOGETHER * goes) / (TASTE + TOGETHER))
+        return np.asarray((W_VECTOR * taste + W_ITEM_ITEM * goes) / (W_VECTOR + W_ITEM_ITEM))
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,9 @@ class Similarity:
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
         """(Q, N), symmetric; for whole profiles, for two halves of a person share no artist."""
-        return similarity(self.embedder.people(queries), self.embedder.people(candidates))
+        return similarity(
+            ListenerBatch.of(self.embedder, queries), ListenerBatch.of(self.embedder, candidates)
+        )
 
 
 @dataclass(frozen=True)
