@@ -25,7 +25,7 @@ from twotower.evaluation.splits import halves, split_listeners
 from twotower.model.embedder import Embedder
 from twotower.sources.datasets.readers import read_dataset
 from twotower.sources.datasets.tables import FOLDERS
-from twotower.sources.profiles import write_profiles
+from twotower.sources.profile_jsonl import write_profiles
 
 TORCHRUN = "-m torch.distributed.run --standalone --nproc-per-node 2"
 

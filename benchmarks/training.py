@@ -30,7 +30,7 @@ from twotower.model.distributed import Ranks, ranks_from_env
 from twotower.model.packed_profiles import Packed, pack
 from twotower.model.pipeline import fit_item_item, prepare
 from twotower.model.training import TrainConfig, train
-from twotower.sources.profiles import write_profiles
+from twotower.sources.profile_jsonl import write_profiles
 from twotower.sources.sharding import read_shard
 
 EACH = 50  # artists of a listener

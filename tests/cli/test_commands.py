@@ -34,7 +34,7 @@ from twotower.model.training import TrainConfig
 from twotower.retrieval import projection
 from twotower.sources import sharding
 from twotower.sources.datasets.tables import FOLDERS
-from twotower.sources.profiles import read_profiles, write_profiles
+from twotower.sources.profile_jsonl import read_profiles, write_profiles
 
 COMMANDS = [
     "import",

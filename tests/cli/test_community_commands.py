@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from twotower.cli.main import app
 from twotower.core.domain import SPOTIFY_WEB_API
-from twotower.sources.profiles import write_profiles
+from twotower.sources.profile_jsonl import write_profiles
 
 COMMANDS = (
     *("init", "import", "join", "update", "leave", "export", "stats", "verify-receipt", "backup"),

@@ -20,7 +20,7 @@ from rounds import rounds
 from twotower.community.membership import code_hash, find
 from twotower.core.errors import CommunityError
 from twotower.matching.matcher import Matcher
-from twotower.sources.profiles import write_profiles
+from twotower.sources.profile_jsonl import write_profiles
 
 ROUNDS, PEOPLE = rounds((5, 40), (20, 120))
 TESTS = Path(__file__).parents[1] / "helpers"

@@ -32,7 +32,7 @@ from twotower.model.losses import BY_NAME, Name
 from twotower.model.pipeline import fit
 from twotower.model.towers import ModelConfig, TwoTower
 from twotower.model.training import Step, TrainConfig, Views, tables_for, together, train
-from twotower.sources.profiles import write_profiles
+from twotower.sources.profile_jsonl import write_profiles
 
 LISTENERS = ring(160, artists=16, hits=16)
 LEARNED: dict[str, tuple[Name, ModelConfig]] = {  # what a step may teach, and by which loss

@@ -16,9 +16,10 @@ from twotower.community import Community, Member
 from twotower.core.domain import SPOTIFY_WEB_API, Listener
 from twotower.core.errors import BadProfile, CommunityError
 from twotower.model.pipeline import fit
-from twotower.sources.files.text import clean
-from twotower.sources.profiles import profile_from_json, profile_to_json
+from twotower.sources.profile_jsonl import profile_to_json
+from twotower.sources.profile_parser import profile_from_json
 from twotower.sources.spotify.api import TO_SAVE, Registration
+from twotower.sources.values import clean
 from twotower.ui import spotify_session
 from twotower.web.oauth_sessions import SessionStore
 

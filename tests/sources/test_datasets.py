@@ -218,7 +218,7 @@ def test_tags_of_others_are_brought_to_our_form(tmp_path: Path):
     ("line", "problem"),
     [
         ("{", "not a line of JSON"),
-        ("[1]", r"an object \{\.\.\.\} is wanted"),
+        ("[1]", r"must be an object \{\.\.\.\}"),
         ('{"listener": "a", "artist": " ", "tag": "x"}', "artist must be a text"),
         ('{"listener": 5, "artist": "Low", "tag": "x"}', "listener must be a text"),
         ('{"listener": "a", "artist": "Low", "tag": "x", "when": "May"}', "when must be a date"),

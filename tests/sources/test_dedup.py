@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twotower.core.domain import Play
-from twotower.sources.dedup import EARLIER_S, LATER_S, Heard
+from twotower.sources.dedup import EARLIER_S, LATER_S, DuplicateFinder
 
 NOON = 1_714_564_800
 
@@ -18,10 +18,10 @@ def play(at: int, track: str | None = "Monkey", ms: int | None = None, count: in
 
 def known(first: list[Play], second: list[Play], *, kinds=("extended", "listens")) -> list[bool]:
     """Of each play of a second file, whether the first has it."""
-    heard = Heard()
-    assert not any(heard.is_known(one, kinds[0]) for one in first)
-    heard.next_file(kinds[0])
-    return [heard.is_known(one, kinds[1]) for one in second]
+    heard = DuplicateFinder()
+    assert not any(heard.is_duplicate(one, kinds[0]) for one in first)
+    heard.end_file(kinds[0])
+    return [heard.is_duplicate(one, kinds[1]) for one in second]
 
 
 def test_the_begin_of_a_play_is_compared_wherever_a_source_tells_its_end():
@@ -44,11 +44,11 @@ def test_files_of_one_kind_are_compared_to_the_second():
 
 
 def test_a_third_file_is_compared_with_both():
-    heard = Heard()
+    heard = DuplicateFinder()
     for kind in ("extended", "listens", "table"):
-        found = heard.is_known(play(NOON), kind)
+        found = heard.is_duplicate(play(NOON), kind)
         assert found == (kind != "extended")
-        heard.next_file(kind)
+        heard.end_file(kind)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ from standins import NEWEST, listen
 
 from twotower.core.errors import TwoTowerError, UnreadableExport
 from twotower.core.settings import Settings
-from twotower.sources.services.listenbrainz import is_listens_name, read_listens
+from twotower.sources.files.listenbrainz_export import is_listens_file, read_listenbrainz_export
 
 FIXTURES = Settings.from_env().data / "import-format-fixtures" / "listenbrainz_listens.jsonl"
 
 
 def read(raw: bytes, left_out: Counter[str] | None = None):
-    return list(read_listens(io.BytesIO(raw), "5.jsonl", left_out=left_out))
+    return list(read_listenbrainz_export(io.BytesIO(raw), "5.jsonl", left_out=left_out))
 
 
 def lines(*rows: object) -> bytes:
@@ -59,7 +59,7 @@ def test_a_list_that_breaks_off_is_one_clear_error():
     ],
 )
 def test_files_of_the_export_are_told_by_their_path(name: str, is_one: bool):
-    assert is_listens_name(name) == is_one
+    assert is_listens_file(name) == is_one
 
 
 JSON = st.recursive(

@@ -16,8 +16,8 @@ import pytest
 
 from twotower.core.errors import NoMusic
 from twotower.core.settings import Settings
+from twotower.sources.collector import Reading
 from twotower.sources.reader import read_files
-from twotower.sources.reading import Reading
 
 FILES = sorted((Settings.from_env().data / "spotify-user-exports").glob("*/*.gz"))
 pytestmark = pytest.mark.skipif(not FILES, reason="no spotify-user-exports in the data folder")
@@ -76,7 +76,7 @@ def test_plays_artists_and_span_are_those_of_a_second_count(path: Path):
     (report,) = reading.reports
     assert report.plays == len(rows) == sum(play.count for play in reading.plays)
     assert report.artists == len({plain(name) for names, _ in rows for name in names})
-    assert report.kept == (0 if "StreamingHistory" in path.name else report.plays)
+    assert report.saved == (0 if "StreamingHistory" in path.name else report.plays)
     days = [day for _, day in rows if day]
     assert (str(report.since), str(report.until)) == (
         min(days, default="None"),

@@ -23,11 +23,12 @@ from twotower.core.errors import (
     Unreachable,
 )
 from twotower.core.names import artist_key
+from twotower.sources.collector import Reading
+from twotower.sources.files.listenbrainz_export import play_of_listen
 from twotower.sources.profiles import profile_of
-from twotower.sources.reading import Reading
 from twotower.sources.services.http import Pace, WebClient
 from twotower.sources.services.lastfm import read_lastfm
-from twotower.sources.services.listenbrainz import listened, read_listenbrainz
+from twotower.sources.services.listenbrainz import read_listenbrainz
 
 Read = Callable[..., Reading]
 
@@ -196,7 +197,7 @@ def test_before_totals_are_worked_out_the_latest_plays_stand_for_them(
 
 
 def test_a_credit_of_several_artists_counts_for_each():
-    play = listened(listen("Low feat. Slint", "T", 1_714_557_600, "Low", "Slint", "Low"))
+    play = play_of_listen(listen("Low feat. Slint", "T", 1_714_557_600, "Low", "Slint", "Low"))
     assert play is not None and (play.artist, play.guests) == ("Low", ("Slint",))
     credit = [{"artist_credit_name": "Low"}, {"artist_credit_name": "Slint"}]
     told = {"artist_name": "Low & Slint", "artists": credit}

@@ -14,7 +14,7 @@ from twotower.model.packed_profiles import Packed, pack
 from twotower.model.pipeline import prepare
 from twotower.model.vector_files import Made, VectorWriter
 from twotower.sources import sharding
-from twotower.sources.profiles import profile_to_json, write_profiles
+from twotower.sources.profile_jsonl import profile_to_json, write_profiles
 from twotower.sources.sharding import Shard, read_shard
 
 LISTENERS = ring(47, artists=6)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twotower.core.domain import Play
 from twotower.core.errors import SourceError, UnreadableExport
 from twotower.core.settings import Settings
-from twotower.sources.files.spotify_export import is_export_name, read_export
+from twotower.sources.files.spotify_export import is_history_file, read_spotify_export
 
 DATA = Settings.from_env().data
 PERSONAL = sorted((DATA / "spotify-user-exports").glob("*/*.json.gz"))
@@ -48,7 +48,7 @@ ACCOUNT = {
 def read(data: object, name: str = "Streaming_History_Audio_2024_0.json"):
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     left_out: Counter[str] = Counter()
-    return list(read_export(io.BytesIO(raw), name, left_out=left_out)), dict(left_out)
+    return list(read_spotify_export(io.BytesIO(raw), name, left_out=left_out)), dict(left_out)
 
 
 def test_a_row_of_the_extended_history_is_a_play_that_ended_at_its_time():
@@ -224,8 +224,8 @@ def test_only_the_names_that_tell_of_listening_are_opened():
         "StreamingHistory0.txt",
         "notes/my StreamingHistory0.json",
     )
-    assert all(map(is_export_name, opened))
-    assert not any(map(is_export_name, closed))
+    assert all(map(is_history_file, opened))
+    assert not any(map(is_history_file, closed))
 
 
 GOOD = st.sampled_from([EXTENDED, ACCOUNT])
@@ -274,7 +274,7 @@ def test_any_damage_to_the_bytes_stays_inside_our_errors(noise: bytes, at: int):
 def test_real_exports_agree_with_a_count_by_hand(path: Path):
     data = json.loads(gzip.decompress(path.read_bytes()))
     with gzip.open(path) as file:
-        plays = list(read_export(file, path.name))
+        plays = list(read_spotify_export(file, path.name))
     if isinstance(data, list):
         wanted = [(row["artistName"], row["trackName"]) for row in data if "artistName" in row]
         long = sum(row["msPlayed"] >= 30_000 for row in data if "artistName" in row)
@@ -295,7 +295,7 @@ def test_real_exports_agree_with_a_count_by_hand(path: Path):
 def test_real_extended_histories_agree_with_a_count_by_hand(path: Path):
     rows = json.loads(path.read_bytes())
     with path.open("rb") as file:
-        plays = list(read_export(file, path.name))
+        plays = list(read_spotify_export(file, path.name))
     wanted = [row for row in rows if row["master_metadata_track_name"]]
     assert [(play.artist, play.track, play.ms_played) for play in plays] == [
         (

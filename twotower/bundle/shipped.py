@@ -39,7 +39,7 @@ from twotower.retrieval.similarity import (
 )
 from twotower.retrieval.similarity import similarity as similarity_of
 from twotower.retrieval.topk import top_k
-from twotower.sources.profiles import profile_to_json, read_profiles
+from twotower.sources.profile_jsonl import profile_to_json, read_profiles
 
 FORMAT = 1
 RECORDED = 10  # neighbours of each demo listener, kept to compare with

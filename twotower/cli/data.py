@@ -72,7 +72,7 @@ def _write_listeners(
 ) -> int:
     """Write the profiles of a data set; return their number. Counts bad lines in `left_out`."""
     from twotower.sources.datasets.readers import LISTENBRAINZ, read_dataset
-    from twotower.sources.profiles import write_profiles
+    from twotower.sources.profile_jsonl import write_profiles
 
     profiles = read_dataset(name, folder, progress=progress, left_out=left_out)
     share = 1.0 if name == LISTENBRAINZ else 0.0  # that reader has reported progress up to here

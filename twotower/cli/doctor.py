@@ -121,15 +121,15 @@ def _contact(settings: Settings) -> Finding:
 
 
 def _audio(settings: Settings) -> Finding:
-    from twotower.sources.services.audio_features import LOOKUPS
+    from twotower.sources.services.audio_features import AUDIO_SERVICES
 
-    services = " or ".join(LOOKUPS)
+    services = " or ".join(AUDIO_SERVICES)
     if not settings.audio_lookup:
         message = f"off: set TWOTOWER_AUDIO_LOOKUP={services} to offer look-ups of audio attributes"
         return Finding("Audio look-ups", "note", message)
-    if settings.audio_lookup not in LOOKUPS:
+    if settings.audio_lookup not in AUDIO_SERVICES:
         return Finding("Audio look-ups", "problem", f"TWOTOWER_AUDIO_LOOKUP must be {services}")
-    return Finding("Audio look-ups", "good", f"on, at {LOOKUPS[settings.audio_lookup].name}")
+    return Finding("Audio look-ups", "good", f"on, at {AUDIO_SERVICES[settings.audio_lookup].name}")
 
 
 def _data(settings: Settings) -> Finding:

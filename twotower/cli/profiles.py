@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from twotower.core.domain import Neighbour, Profile
     from twotower.matching.matcher import Matcher
     from twotower.model.portrait import Portrait
-    from twotower.sources.reading import FileReport
+    from twotower.sources.collector import FileReport
 
 MAX_SHARED_NAMES = 4  # artists named in a line of text
 
@@ -28,7 +28,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Read one person's listening files into one profile."""
-    from twotower.sources.profiles import write_profiles
+    from twotower.sources.profile_jsonl import write_profiles
 
     check_writable(out)
     profile, reports = read_person(files, id)

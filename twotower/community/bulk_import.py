@@ -24,7 +24,7 @@ from twotower.core.errors import (
 from twotower.core.names import artist_key
 from twotower.matching.matcher import Matcher
 from twotower.model.portrait import Portrait
-from twotower.sources.profile_jsonl import profile_from_json
+from twotower.sources.profile_parser import profile_from_json
 
 SHOWN = 20  # top artists of each that others see
 TOLD = 1_000  # refused lines whose reason is kept

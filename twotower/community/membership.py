@@ -24,7 +24,7 @@ from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
 from twotower.core.names import artist_key
 from twotower.matching.matcher import Matcher
 from twotower.model.portrait import Portrait
-from twotower.sources.profiles import profile_from_json
+from twotower.sources.profile_parser import profile_from_json
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of a code: none that is taken for another
 GROUPS, OF_GROUP = 5, 5

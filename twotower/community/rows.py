@@ -15,7 +15,7 @@ from twotower.community.schema import lot_of
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile
 from twotower.core.errors import CommunityError
 from twotower.core.names import artist_key, confusable_skeleton
-from twotower.sources.profiles import profile_to_json, read_profiles
+from twotower.sources.profile_jsonl import profile_to_json, read_profiles
 
 Row = dict[str, Any]
 

@@ -76,6 +76,15 @@ def artist_key(name: str) -> str:
     return ALIASES.get(key, key)
 
 
+def is_artist_name(name: str) -> bool:
+    """Return True if `artist_key` accepts the name: it isn't blank."""
+    try:
+        artist_key(name)
+    except ValueError:
+        return False
+    return True
+
+
 def track_key(artist: str, track: str) -> tuple[str, str]:
     """Return (artist key, casefolded title), equal for small differences in spelling."""
     return artist_key(artist), " ".join(unicodedata.normalize("NFKC", track).casefold().split())

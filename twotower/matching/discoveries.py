@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from twotower.core.domain import Neighbour, Profile
 from twotower.core.names import artist_key
-from twotower.sources.files.text import clean
+from twotower.sources.values import clean
 
 MOST = 50
 XSPF = "http://xspf.org/ns/0/"

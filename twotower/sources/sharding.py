@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twotower.core.domain import Profile
 from twotower.core.errors import MissingData
-from twotower.sources.profiles import read_numbered
+from twotower.sources.profile_jsonl import read_numbered_profiles
 
 BLOCK = 1024  # lines that one process reads and embeds at once
 LINES = 1 << 40  # more than any file has
@@ -53,7 +53,7 @@ def read_shard(
 
         block: list[Profile] = []
         start = 0
-        for line, profile in read_numbered(path, where=path.name, wanted=mine):
+        for line, profile in read_numbered_profiles(path, where=path.name, wanted=mine):
             if block and (line - 1) // BLOCK != (start - 1) // BLOCK:
                 yield at * LINES + start, tuple(block)
                 block = []

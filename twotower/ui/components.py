@@ -9,7 +9,7 @@ import streamlit as st
 from twotower.core.errors import IncompatibleModel, MissingData, TwoTowerError
 from twotower.core.jobs import Job
 from twotower.core.settings import ROOT
-from twotower.sources.reading import FileReport
+from twotower.sources.collector import FileReport
 from twotower.ui.text import amount, capital, escape, turn
 from twotower.web.security_headers import SCROLL_INTO_VIEW
 
@@ -103,10 +103,10 @@ def file_report(report: FileReport) -> None:
     span = ""
     if report.since and report.until:
         span = f", {report.since:%b %Y} to {report.until:%b %Y}"
-    played = report.plays - report.kept
-    rows = [amount(played, "play")] if played or not report.kept else []
-    if report.kept:
-        rows.append(amount(report.kept, "saved or listed track"))
+    played = report.plays - report.saved
+    rows = [amount(played, "play")] if played or not report.saved else []
+    if report.saved:
+        rows.append(amount(report.saved, "saved or listed track"))
     with st.container(gap="xxsmall"):
         st.markdown(
             f":material/description: **{escape(report.name)}** · {' and '.join(rows)} of "

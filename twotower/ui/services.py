@@ -10,10 +10,10 @@ import streamlit as st
 
 from twotower.core.jobs import Job
 from twotower.core.settings import Settings
-from twotower.sources.reading import Reading
+from twotower.sources.collector import Reading
 from twotower.sources.services import lastfm, listenbrainz
 from twotower.sources.services.history import SPANS
-from twotower.sources.services.http import Pace, WebClient, agent
+from twotower.sources.services.http import Pace, WebClient, user_agent
 from twotower.ui import session
 from twotower.ui import start as other_doors
 from twotower.ui.components import REFRESH_S, note, under_way
@@ -46,7 +46,7 @@ def client(name: str, address: str, settings: Settings, pace: Pace, job: Job[Any
     def waiting(why: str, left: float) -> None:
         job.report(job.share, f"{why}: {math.ceil(left)} s" if left > 1.5 else job.message)
 
-    return WebClient(name, address, agent=agent(settings.contact), pace=pace, waiting=waiting)
+    return WebClient(name, address, agent=user_agent(settings.contact), pace=pace, waiting=waiting)
 
 
 def _ask_listenbrainz(

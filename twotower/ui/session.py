@@ -21,9 +21,9 @@ from twotower.core.domain import DEMO, SPOTIFY_WEB_API, Neighbour, Profile
 from twotower.core.errors import EmptyProfile, TwoTowerError
 from twotower.core.jobs import Job
 from twotower.core.settings import Settings
+from twotower.sources.collector import FileReport, Reading
 from twotower.sources.profiles import join_profiles, profile_of
 from twotower.sources.reader import read_files
-from twotower.sources.reading import FileReport, Reading
 from twotower.ui import components, profile_edits, url_state
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from twotower.core.domain import AUDIO, DEMO, SPOTIFY_WEB_API
 from twotower.core.names import artist_key
-from twotower.sources.services.audio_features import Lookup, Sound
+from twotower.sources.services.audio_features import AudioResult, AudioService
 from twotower.ui import (
     audio_lookup,
     components,
@@ -179,7 +179,7 @@ def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]])
         audio_lookup.offer(seen.profile)
 
 
-def _whence(seen: "Portrait", looked_up: tuple[Sound, Lookup] | None) -> str:
+def _whence(seen: "Portrait", looked_up: tuple[AudioResult, AudioService] | None) -> str:
     """Where the audio attributes come from, and how far they can be trusted."""
     if not seen.audio_is_estimate:
         return "From the audio attributes in your own files."
@@ -192,7 +192,7 @@ def _whence(seen: "Portrait", looked_up: tuple[Sound, Lookup] | None) -> str:
     if not found.audio:
         return (
             f"Estimated from your artists by the catalogue: {lookup.name} knows none of the "
-            f"{text.amount(found.asked, 'track')} it was asked for."
+            f"{text.amount(found.looked_up, 'track')} it was asked for."
         )
     names, rest = ", ".join(name for name in figures.ATTRIBUTES if name in found.audio), ""
     if len(found.audio) == len(AUDIO):
@@ -200,6 +200,6 @@ def _whence(seen: "Portrait", looked_up: tuple[Sound, Lookup] | None) -> str:
     else:
         rest = "; the others are estimated from your artists"
     return (
-        f"{names.capitalize()} as [{lookup.name}]({lookup.page}) knows them of {found.found:,} of "
-        f"your {text.amount(found.asked, 'most played track')}{rest}. {lookup.about}"
+        f"{names.capitalize()} as [{lookup.name}]({lookup.page}) knows them of {found.known:,} of "
+        f"your {text.amount(found.looked_up, 'most played track')}{rest}. {lookup.about}"
     )

@@ -9,16 +9,9 @@ from typing import Any
 
 from twotower.core.domain import AUDIO, AUDIO_RANGE
 from twotower.core.errors import BadProfile, MissingData
-from twotower.core.names import artist_key
-from twotower.sources.datasets.tables import (
-    FOLDERS,
-    columns,
-    csv_rows,
-    is_name,
-    number,
-    parquet_rows,
-)
-from twotower.sources.jsonlines import read_lines, text, write_lines
+from twotower.core.names import artist_key, is_artist_name
+from twotower.sources.datasets.tables import FOLDERS, columns, csv_rows, number, parquet_rows
+from twotower.sources.json_lines import read_lines, required_text, write_lines
 
 CONTENT = ("artists-2020", "mpd", "artists-160k", "tidytuesday")  # the sets that describe artists
 SONG = (  # columns of spotify_songs that are used, besides the audio attributes
@@ -85,7 +78,7 @@ def read_content_file(path: Path) -> list[ArtistContent]:
     """What `write_content` wrote, or anyone else; lines about the same artist are merged."""
     merged: dict[str, _Gathered] = {}
     for where, row in read_lines(path):
-        name = text(row, "name", where)
+        name = required_text(row, "name", where)
         genres = row.get("genres", [])
         if not isinstance(genres, list) or not all(isinstance(genre, str) for genre in genres):
             raise BadProfile("genres must be a list of words", where=where)
@@ -146,7 +139,7 @@ def _artists_with_genres(
     """Add one set's (name, popularity, genres); of namesakes only one gives its genres."""
     best: dict[str, tuple[float, list[str]]] = {}
     for name, popularity, genres in rows:
-        if is_name(name):
+        if is_artist_name(name):
             key = artist_key(name)
             known = number(popularity)
             merged.setdefault(key, _Gathered()).told(name.strip(), known)
@@ -179,7 +172,7 @@ def _artists_160k(folder: Path, merged: dict[str, _Gathered]) -> None:
     name, popularity, count, *audio = columns(file, next(table), wanted)
     heard: dict[str, float] = {}
     for row in table:
-        if is_name(row[name]):
+        if is_artist_name(row[name]):
             key = artist_key(row[name])
             entry = merged.setdefault(key, _Gathered())
             entry.told(row[name].strip(), None)
@@ -198,7 +191,7 @@ def _artists_160k(folder: Path, merged: dict[str, _Gathered]) -> None:
     name, genres = columns(file, next(table), ("artists", "genres"))
     # these stand under names without ids and are often a namesake's ("Beck": reggaeton)
     lacking = {key for key, entry in merged.items() if not entry.genres}
-    rows = [(row[name], "", _literals(row[genres])) for row in table if is_name(row[name])]
+    rows = [(row[name], "", _literals(row[genres])) for row in table if is_artist_name(row[name])]
     _artists_with_genres([row for row in rows if artist_key(row[0]) in lacking], merged)
 
 
@@ -229,7 +222,7 @@ _CONTENT_READERS: Mapping[str, Callable[[Path, dict[str, _Gathered]], None]] = M
 def songs(folder: Path) -> Iterator[dict[str, Any]]:
     """Rows of the song table that name a track and an artist; "audio" holds the valid values."""
     for row in parquet_rows("tidytuesday", folder, "spotify_songs.parquet", (*SONG, *AUDIO)):
-        if row["track_name"] and is_name(row["track_artist"] or ""):
+        if row["track_name"] and is_artist_name(row["track_artist"] or ""):
             yield {**{column: row[column] for column in SONG}, "audio": _valid_audio(row)}
 
 

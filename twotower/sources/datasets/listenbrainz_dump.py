@@ -23,9 +23,9 @@ import pyarrow
 
 from twotower.core.domain import Artist, Profile
 from twotower.core.errors import MissingData, UnreadableExport
-from twotower.core.names import artist_key
-from twotower.sources.datasets.tables import FOLDERS, is_name
-from twotower.sources.files.text import clean
+from twotower.core.names import artist_key, is_artist_name
+from twotower.sources.datasets.tables import FOLDERS
+from twotower.sources.values import clean
 
 ORIGIN = "listenbrainz"
 MOST_HELD = 500_000  # pairs of listener and artist in memory, about 200 MB
@@ -248,8 +248,8 @@ def _artists(told: Mapping[str, Any]) -> dict[str, str]:
         for one in (credits if isinstance(credits, list) else ())
         if isinstance(one, dict)
     ]
-    found = {artist_key(name): name for name in names if is_name(name)}
-    if not found and is_name(name := clean(told.get("artist_name"))):
+    found = {artist_key(name): name for name in names if is_artist_name(name)}
+    if not found and is_artist_name(name := clean(told.get("artist_name"))):
         found = {artist_key(name): name}
     return found
 

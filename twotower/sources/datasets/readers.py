@@ -14,7 +14,8 @@ from typing import Any
 
 from twotower.core.domain import Artist, Playlist, Profile, Spread, Track
 from twotower.core.errors import BadProfile, UnreadableExport
-from twotower.core.names import artist_key
+from twotower.core.jobs import Progress
+from twotower.core.names import artist_key, is_artist_name
 from twotower.sources.datasets.artist_content import (
     ArtistContent,
     read_content,
@@ -22,19 +23,18 @@ from twotower.sources.datasets.artist_content import (
     songs,
     write_content,
 )
-from twotower.sources.datasets.listenbrainz_dump import Progress, read_listens
+from twotower.sources.datasets.listenbrainz_dump import read_listens
 from twotower.sources.datasets.tables import (
     columns,
     csv_rows,
     data_hashes,
     find,
     folder_of,
-    is_name,
     number,
     parquet_rows,
     table,
 )
-from twotower.sources.jsonlines import read_lines, text, write_lines
+from twotower.sources.json_lines import read_lines, required_text, write_lines
 
 __all__ = [
     "DATASETS",
@@ -135,7 +135,9 @@ def read_tags_file(path: Path) -> list[Tagging]:
     """What `write_tags` wrote, or anyone else; `when` (an ISO date) may be left out."""
     taggings: list[Tagging] = []
     for where, row in read_lines(path):
-        listener, artist, tag = (text(row, name, where) for name in ("listener", "artist", "tag"))
+        listener, artist, tag = (
+            required_text(row, name, where) for name in ("listener", "artist", "tag")
+        )
         try:
             when = date.fromisoformat(row["when"]) if row.get("when") is not None else None
         except (TypeError, ValueError):
@@ -160,7 +162,7 @@ def _hetrec_names(folder: Path) -> dict[str, tuple[str, str]]:
     names = {}
     for row in table("hetrec", folder, "artists.dat", 2):
         name = row[1].strip()
-        if is_name(name):
+        if is_artist_name(name):
             names[row[0]] = (artist_key(name), name)
     return names
 
@@ -171,7 +173,7 @@ def _germany(folder: Path) -> Iterator[Profile]:
     for row in rows:
         artists: dict[str, tuple[str, float]] = {}
         for name, heard in zip(names, row[1:], strict=False):
-            if heard == "1" and is_name(name):
+            if heard == "1" and is_artist_name(name):
                 _add(artists, artist_key(name), name, 1.0)
         if artists:
             yield _profile(row[0], artists, "germany")
@@ -189,7 +191,7 @@ def _audioscrobbler(folder: Path) -> Iterator[Profile]:
         "audioscrobbler", folder, file, 3, header=False, counted=True
     ):
         name = names.get(alias.get(artist, artist)) or names.get(artist, "")
-        if is_name(name):
+        if is_artist_name(name):
             _add(listeners.setdefault(listener, {}), artist_key(name), name, float(plays))
     for listener, artists in listeners.items():
         yield _profile(listener, artists, "audioscrobbler")
@@ -241,7 +243,7 @@ def _mpd(folder: Path) -> Iterator[Profile]:
         if number(tracks) is None:
             where = f"playlist_artists.csv line {line}"
             raise UnreadableExport(f"n_tracks is {tracks!r}, not a number", where=where)
-        if is_name(name):
+        if is_artist_name(name):
             origin = "mpd-withheld" if part == "withheld" else "mpd"
             artists = playlists.setdefault((pid, origin), {})
             _add(artists, artist_key(name), name, float(tracks))
@@ -268,7 +270,7 @@ def _mpd_titles(folder: Path) -> dict[str, tuple[Playlist, ...]]:
     tracks: dict[str, dict[tuple[str, str], None]] = {}
     for pid_, title_, track_, artist_ in rows:
         titles.setdefault(pid_, title_.strip())
-        if track_ and is_name(artist_):
+        if track_ and is_artist_name(artist_):
             tracks.setdefault(pid_, {})[track_, artist_] = None
     return {pid_: (Playlist(t, tuple(tracks.get(pid_, ()))),) for pid_, t in titles.items() if t}
 

@@ -1,4 +1,4 @@
-"""Tables of music: Exportify's files, old and new, and any CSV with a column of artists."""
+"""CSV tables of music: Exportify's files, old and new, and any table with a column of artists."""
 
 import csv
 import re
@@ -11,13 +11,13 @@ from typing import IO, Literal
 
 from twotower.core.domain import AUDIO, AUDIO_RANGE, SPOTIFY_WEB_API, Play
 from twotower.core.errors import UnreadableExport
-from twotower.sources.files.spotify_export import EARLIEST, moment
-from twotower.sources.files.text import CHUNK, clean, encoding_of, text_lines
+from twotower.sources.files.text import CHUNK, encoding_of, text_lines
+from twotower.sources.values import EARLIEST, clean, iso_time
 
-MOST_PLAYS = 10_000_000  # of one row; a larger number is no count of plays
-MOST_GENRES = 50  # of one row
+MOST_PLAYS = 10_000_000  # in one row; a larger number is no count of plays
+MOST_GENRES = 50  # in one row
 
-# Our column -> headers in small letters and digits alone, the best first.
+# Our column -> headers in lower case without punctuation, preferred ones first.
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "artist": (
         *("artistnames", "artistname", "artist", "artists", "trackartist", "trackartists"),
@@ -54,19 +54,19 @@ _COMMA_SPACE = re.compile(r"(?<!\\), ")
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """Where each of our columns stands, and what the file is by its headers."""
+    """Positions of the known columns, and whether the file comes from Exportify."""
 
     columns: Mapping[str, int]
     exportify: bool
 
     @property
-    def semicolons_part_artists(self) -> bool:
-        """Exportify's files since 2025; in older ones a comma does, and may be part of a name."""
+    def semicolons_separate_artists(self) -> bool:
+        """True for Exportify's files since 2025. Older ones use commas, as some names do too."""
         return self.exportify and "label" in self.columns and "ids" not in self.columns
 
 
 def csv_origin(file: IO[bytes]) -> str:
-    """SPOTIFY_WEB_API for a file of Exportify, else "file"; `file` is left at its start."""
+    """Return SPOTIFY_WEB_API for a file of Exportify, else "file"; rewind `file`."""
     start = file.tell()
     head = file.read(CHUNK)
     file.seek(start)
@@ -77,13 +77,13 @@ def csv_origin(file: IO[bytes]) -> str:
     return SPOTIFY_WEB_API if lines and _header(_split(lines[0])[0]).exportify else "file"
 
 
-def read_csv(file: IO[bytes], name: str, *, left_out: Counter[str] | None = None) -> Iterator[Play]:
-    """Yield a play for each row of a table that names artists, its columns matched by name.
+def read_csv(file: IO[bytes], name: str, left_out: Counter[str] | None = None) -> Iterator[Play]:
+    """Yield a play for each row of a table; columns are found by their headers.
 
-    A row of Exportify is a saved track (its file of liked songs) or a listed one (any other, the
-    playlist being the file's name); the first artist is the main one, the others are `guests`. A
-    row of any other table is played, `plays` times. A row that can't be used is counted by reason
-    in `left_out`. UnreadableExport where there is no column of artists; it says what to do.
+    Exportify's file of liked songs has saved tracks; its other files are playlists named as the
+    file, with listed tracks. The first artist is the main one, the others are `guests`. Rows of any
+    other table are played, `plays` times. Rows without a usable play are counted by reason in
+    `left_out`. Raises UnreadableExport if there is no column of artists, or a row is damaged.
     """
     left_out = Counter() if left_out is None else left_out
     number = 0
@@ -107,7 +107,7 @@ def read_csv(file: IO[bytes], name: str, *, left_out: Counter[str] | None = None
 
 
 def _rows(file: IO[bytes], name: str) -> Iterator[list[str]]:
-    """The rows, headers first; a Last.fm export, which has none, is given its own."""
+    """Yield the rows, headers first. A Last.fm export has no headers and gets its usual ones."""
     lines = text_lines(file, errors="surrogateescape")
     first = list(islice((line for line in lines if line.strip()), 1))
     if first and first[0].lower().startswith("sep="):
@@ -116,23 +116,23 @@ def _rows(file: IO[bytes], name: str) -> Iterator[list[str]]:
         raise UnreadableExport("the file is empty: export it again", where=name)
     if "\0" in first[0]:
         raise UnreadableExport(
-            "this is no file of music that we know: choose a ZIP, JSON or CSV", where=name
+            "this is no known kind of music file: choose a ZIP, JSON or CSV", where=name
         )
     header, delimiter = _split(first[0])
     table: Iterator[list[str]] = csv.reader(chain(first, lines), delimiter=delimiter)
     if "artist" not in _header(header).columns:
-        if len(header) != 4 or _when(header[3]) is None:
+        if len(header) != 4 or _time(header[3]) is None:
             raise UnreadableExport(
-                "no column is named artist: let the first line name the columns, "
+                "no column is named artist: name the columns in the first line, "
                 "such as artist,track,plays",
                 where=name,
             )
-        return chain([["artist", "album", "track", "date"]], _mended(table))
-    return _mended(table)
+        return chain([["artist", "album", "track", "date"]], _decode_windows_text(table))
+    return _decode_windows_text(table)
 
 
-def _mended(table: Iterator[list[str]]) -> Iterator[list[str]]:
-    """The rows, with what wasn't UTF-8 read as Windows text, as older spreadsheets write it."""
+def _decode_windows_text(table: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Read fields that aren't UTF-8 as Windows-1252, which older spreadsheets write."""
     for row in table:
         if all(map(str.isascii, row)):
             yield row
@@ -146,18 +146,18 @@ def _mended(table: Iterator[list[str]]) -> Iterator[list[str]]:
 
 
 def _split(line: str) -> tuple[list[str], str]:
-    """The headers in the first line and the delimiter that gives the most known ones."""
+    """Return the headers in the first line, and the delimiter that yields most known headers."""
     best: tuple[int, int, list[str], str] = (-1, 0, [], ",")
     for delimiter in ",;\t|":
         headers = next(csv.reader([line.lstrip("\ufeff")], delimiter=delimiter), [])
-        found = (len(_header(headers).columns), len(headers), headers, delimiter)
-        best = max(best, found, key=lambda one: one[:2])
+        candidate = (len(_header(headers).columns), len(headers), headers, delimiter)
+        best = max(best, candidate, key=lambda one: one[:2])
     return best[2], best[3]
 
 
 def _header(names: Sequence[str]) -> _Header:
     plain: dict[str, int] = {}
-    for at, name in enumerate(names):  # "Date#someone" is Last.fm's way of naming the user
+    for at, name in enumerate(names):  # Last.fm writes "Date#user name"
         word = "".join(filter(str.isalnum, name.split("#")[0].casefold()))
         plain.setdefault(word, at)
     columns = {}
@@ -188,7 +188,7 @@ def _play(
     kind: Literal["played", "saved", "listed"],
     playlist: str | None,
 ) -> Play | str:
-    """A row's play, or the reason why there is none."""
+    """Return the row's play, or the reason why it has none."""
     columns = header.columns
 
     def field(column: str) -> str:
@@ -211,7 +211,7 @@ def _play(
         artists[0],
         clean(field("track")) or None,
         kind=kind,
-        at=_when(field("at")),
+        at=_time(field("at")),
         ms_played=None if ms_played is None else int(ms_played),
         count=plays,
         playlist=playlist,
@@ -224,18 +224,18 @@ def _play(
 
 
 def _artists(names: str, header: _Header, ids: str) -> list[str]:
-    """The artists in one field, each once; a name with a comma stays whole where we can't tell."""
-    if header.semicolons_part_artists:
+    """Split a field into artists; a comma stays in the name if it might belong there."""
+    if header.semicolons_separate_artists:
         parts = names.split(";")
     elif header.exportify:
-        parts = _parted_by_commas(names, len(ids.split(",")) if ids else None)
+        parts = _split_at_commas(names, len(ids.split(",")) if ids else None)
     else:
         parts = [names]
     return list(dict.fromkeys(part for part in map(str.strip, parts) if part))
 
 
-def _parted_by_commas(names: str, count: int | None) -> list[str]:
-    """Older files: a bare comma parts names, or a comma and a space; their ids say how many."""
+def _split_at_commas(names: str, count: int | None) -> list[str]:
+    """Split names of Exportify's older files, at "," or ", "; `count` is the number of artists."""
     whole = names.replace("\\,", ",")
     if count == 1:
         return [whole]
@@ -254,7 +254,7 @@ def _genres(text: str) -> tuple[str, ...]:
 
 
 def _audio(fields: Mapping[str, str]) -> Mapping[str, float]:
-    """The attributes in their ranges; none where tempo or time signature is 0, for no analysis."""
+    """Return the attributes within their ranges; none if tempo or time signature is 0 (unknown)."""
     if not fields:
         return {}
     values = {name: _number(text) for name, text in fields.items()}
@@ -269,7 +269,7 @@ def _audio(fields: Mapping[str, str]) -> Mapping[str, float]:
 
 
 def _number(text: str) -> float | None:
-    """A finite number, with a decimal point or comma; else None."""
+    """Return a finite number with a decimal point or comma, else None."""
     if "," in text and "." not in text:
         text = text.replace(",", ".", 1)
     try:
@@ -280,27 +280,27 @@ def _number(text: str) -> float | None:
 
 
 def _count(text: str) -> int | None:
-    """Plays as written, `1,234` too; 1 where the field is empty, None where it is no count."""
+    """Return the number of plays ("1,234" too); 1 if the field is empty, None if it is no count."""
     if not text:
         return 1
     value = float(re.sub(r"\D", "", text)) if _THOUSANDS.match(text) else _number(text)
     return int(value) if value is not None and 1 <= value <= MOST_PLAYS else None
 
 
-def _when(text: str) -> datetime | None:
-    """A time in any of the notations that such files have, as UTC; None where it is none."""
+def _time(text: str) -> datetime | None:
+    """Return the UTC time in any notation that such files use; None if it is none."""
     text = text.strip()
-    if found := moment(text):
-        return found
+    if iso := iso_time(text):
+        return iso
     try:
         if text.isascii() and text.isdigit() and len(text) in (9, 10, 13):
             at = datetime.fromtimestamp(int(text[:10]), UTC)
         elif words := _DAY_FIRST_WORDS.match(text):
             day, month, year, clock, _ = words.groups()
             number = _MONTHS.index(month.lower()) + 1
-            at = _at(int(year), number, int(day), clock)
+            at = _utc(int(year), number, int(day), clock)
         elif slashed := _SLASHED.match(text):
-            at = _at(*_year_month_day(slashed), slashed[4])
+            at = _utc(*_year_month_day(slashed), slashed[4])
         else:
             return None
     except (ValueError, OverflowError, OSError):
@@ -308,13 +308,13 @@ def _when(text: str) -> datetime | None:
     return at if at >= EARLIEST else None
 
 
-def _at(year: int, month: int, day: int, clock: str | None) -> datetime:
+def _utc(year: int, month: int, day: int, clock: str | None) -> datetime:
     hour, minute = map(int, (clock or "0:00").split(":"))
     return datetime(year, month, day, hour, minute, tzinfo=UTC)
 
 
 def _year_month_day(date: re.Match[str]) -> tuple[int, int, int]:
-    """6/25/2013 is June: the month comes first, unless the number can't be one."""
+    """Read 6/25/2013 as June 25: the month comes first, unless that number is above 12."""
     first, second, third = int(date[1]), int(date[2]), int(date[3])
     if len(date[1]) == 4:
         return first, second, third
@@ -322,7 +322,7 @@ def _year_month_day(date: re.Match[str]) -> tuple[int, int, int]:
 
 
 def _released(text: str) -> str | None:
-    """An ISO year, year and month, or date; None where it is none of them."""
+    """Return an ISO year, year-month or date; None if the text is none of them."""
     if _ISO_PART.match(text):
         try:
             datetime.fromisoformat((text + "-01-01")[:10])
@@ -331,7 +331,7 @@ def _released(text: str) -> str | None:
         return text
     if slashed := _SLASHED.match(text):
         try:
-            return _at(*_year_month_day(slashed), None).date().isoformat()
+            return _utc(*_year_month_day(slashed), None).date().isoformat()
         except ValueError:
             return None
     return None

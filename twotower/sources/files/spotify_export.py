@@ -1,18 +1,18 @@
-"""Spotify's own data export, one JSON file at a time, in each of the forms it has had."""
+"""Spotify's own data export: JSON files of streaming history, library and playlists."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import IO, Any
 
 from twotower.core.domain import Play
 from twotower.core.errors import UnreadableExport
 from twotower.sources.files.json_stream import json_rows
-from twotower.sources.files.text import clean, spotify_id
+from twotower.sources.values import clean, iso_time, spotify_id
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier time is a clock that was not set
-_MEMBER = re.compile(r"(streaming_?history.*|(endsong|yourlibrary|playlist)[\d _()-]*)\.json$")
+_HISTORY_FILE = re.compile(
+    r"(streaming_?history.*|(endsong|yourlibrary|playlist)[\d _()-]*)\.json$"
+)
 _LEFT_OUT_OF_LIBRARY = {
     "albums": "saved albums",
     "artists": "followed artists",
@@ -24,51 +24,52 @@ _LEFT_OUT_OF_LIBRARY = {
 }
 
 
-def is_export_name(name: str) -> bool:
-    """Whether a file of the export tells of listening; no other one is ever opened."""
-    return _MEMBER.match(_base(name)) is not None
+def is_history_file(name: str) -> bool:
+    """Return True for files of an export that have music in them; others are never opened."""
+    return _HISTORY_FILE.match(_base_name(name)) is not None
 
 
-def read_export(
-    file: IO[bytes], name: str, *, left_out: Counter[str] | None = None
+def read_spotify_export(
+    file: IO[bytes], name: str, left_out: Counter[str] | None = None
 ) -> Iterator[Play]:
     """Yield the plays, saved tracks and playlist tracks in one JSON file of a Spotify data export.
 
-    Extended and account streaming history (played), YourLibrary (saved), Playlist1 (listed): told
-    by their keys. Plays come with `ms_played`, short ones too. What is no music is counted by kind
-    in `left_out`. UnreadableExport where the JSON is damaged, or holds nothing of an export.
+    The keys of the rows decide what they are: extended or account streaming history (played),
+    YourLibrary (saved), Playlist1 (listed). Plays have `ms_played`, short ones too. Rows that
+    aren't music are counted by kind in `left_out`. Raises UnreadableExport if the JSON is damaged,
+    or is no part of an export.
     """
     left_out = Counter() if left_out is None else left_out
-    before = left_out.total()
-    found, strange = False, 0
-    video = "video" in _base(name)
+    left_out_before = left_out.total()
+    has_music, unknown_rows = False, 0
+    video = "video" in _base_name(name)
     for key, row in json_rows(file, name):
         if not isinstance(row, dict):
-            strange += key != "other"
+            unknown_rows += key != "other"
             continue
         if key == "playlists" and "items" in row:
-            found = True
+            has_music = True
             yield from _playlist(row, left_out)
             continue
         play = _row(key, row, video=video)
         if isinstance(play, Play):
-            found = True
+            has_music = True
             yield play
         elif play:
             left_out[play] += 1
         else:
-            strange += 1
-    if strange and not found and left_out.total() == before:
+            unknown_rows += 1
+    if unknown_rows and not has_music and left_out.total() == left_out_before:
         raise UnreadableExport(
-            "this is no listening history that we know: choose the whole ZIP, or its files "
+            "this is no known listening history: choose the whole ZIP, or its files "
             "StreamingHistory, Streaming_History_Audio, YourLibrary or Playlist",
             where=name,
         )
-    left_out.update({"other rows": strange} if strange else {})
+    left_out.update({"other rows": unknown_rows} if unknown_rows else {})
 
 
 def _row(key: str, row: Mapping[str, Any], *, video: bool) -> Play | str:
-    """A play, or why there is none; "" for a row of no known kind."""
+    """Return a play, or the reason why there is none; "" for a row of unknown kind."""
     if key == "tracks" and ("track" in row or "artist" in row):
         artist, track = clean(row.get("artist")), clean(row.get("track"))
         if not artist:
@@ -84,7 +85,7 @@ def _row(key: str, row: Mapping[str, Any], *, video: bool) -> Play | str:
 
 
 def _extended(row: Mapping[str, Any]) -> Play | str:
-    """A row of endsong_N.json or Streaming_History_Audio_*.json; `ts` is the end of the play."""
+    """Read a row of endsong_N.json or Streaming_History_Audio_*.json; `ts` is the end."""
     track = clean(row.get("master_metadata_track_name"))
     artist = clean(row.get("master_metadata_album_artist_name"))
     if not track and not artist:
@@ -101,7 +102,7 @@ def _extended(row: Mapping[str, Any]) -> Play | str:
 
 
 def _account(row: Mapping[str, Any]) -> Play | str:
-    """A row of StreamingHistory_music_N.json, or of the older StreamingHistoryN.json."""
+    """Read a row of StreamingHistory_music_N.json, or of the older StreamingHistoryN.json."""
     if "podcastName" in row or "episodeName" in row:
         return "podcasts"
     if any(key.startswith("audiobook") for key in row):
@@ -117,7 +118,7 @@ def _played(artist: str, track: str, ms: object, at: object, uri: object = None)
         return "no artist"
     if isinstance(ms, bool) or not isinstance(ms, (int, float)) or not 0 <= ms < 1e10:
         return "no duration"
-    return Play(artist, track or None, at=moment(at), ms_played=int(ms), spotify=spotify_id(uri))
+    return Play(artist, track or None, at=iso_time(at), ms_played=int(ms), spotify=spotify_id(uri))
 
 
 def _playlist(playlist: Mapping[str, Any], left_out: Counter[str]) -> Iterator[Play]:
@@ -130,38 +131,27 @@ def _playlist(playlist: Mapping[str, Any], left_out: Counter[str]) -> Iterator[P
                 artist,
                 clean(track.get("trackName")) or None,
                 kind="listed",
-                at=moment(item.get("addedDate")),
+                at=iso_time(item.get("addedDate")),
                 playlist=title,
                 spotify=spotify_id(track.get("trackUri")),
             )
         else:
-            left_out[_why_not_listed(item)] += 1
+            left_out[_kind_of_item(item)] += 1
 
 
-def _why_not_listed(item: object) -> str:
+def _kind_of_item(item: object) -> str:
+    """Say why an item of a playlist isn't music."""
     if not isinstance(item, dict):
         return "other rows"
-    for key, why in (
+    for key, kind in (
         ("episode", "podcasts"),
         ("audiobook", "audiobooks"),
         ("localTrack", "local files"),
     ):
         if item.get(key):
-            return why
+            return kind
     return "no artist"
 
 
-def moment(text: object) -> datetime | None:
-    """An ISO date or time as UTC; None where it isn't one, or lies before EARLIEST."""
-    if not isinstance(text, str):
-        return None
-    try:
-        at = datetime.fromisoformat(text.strip())
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return at if at >= EARLIEST else None
-
-
-def _base(name: str) -> str:
+def _base_name(name: str) -> str:
     return re.split(r"[/\\]", name)[-1].casefold()

@@ -1,7 +1,7 @@
-"""Audio attributes of a listener's most played tracks, looked up where an operator has allowed it.
+"""Audio attributes of a listener's most played tracks, looked up if the operator allows it.
 
-What is found is for showing: it never enters a profile, so nothing is stored of it or learned from
-it. ReccoBeats publishes no licence for its values, and AcousticBrainz's are on another scale.
+The values are only shown. They never enter a profile, so they are neither stored nor trained on:
+ReccoBeats publishes no licence for its values, and AcousticBrainz's are on another scale.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,104 +18,103 @@ from twotower.core.domain import (
     Track,
     spreads,
 )
+from twotower.core.jobs import Progress, silent
 from twotower.sources.services.http import WebClient
 
-MOST_TRACKS = 200  # asked for, the most played
+MOST_TRACKS = 200  # looked up, the most played
 
-Progress = Callable[[float, str], None]
 Values = Mapping[str, float]  # attribute -> value, in its range
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
-    """A service that tells how tracks sound."""
+class AudioService:
+    """A service that has audio attributes of tracks."""
 
-    id: str  # what an operator sets
+    id: str  # value of the operator's setting
     name: str
     page: str
     address: str  # of its API
-    between_s: float  # of two calls
+    between_s: float  # between two calls
     batch: int  # tracks in one call
-    id_of: Callable[[Track], str | None]
-    ask: Callable[[WebClient, Sequence[str]], Mapping[str, Values]]  # ids -> values of the known
-    about: str  # how far its values can be trusted
+    id_of: Callable[[Track], str | None]  # the track's id at this service
+    fetch: Callable[[WebClient, Sequence[str]], Mapping[str, Values]]  # ids -> id: values
+    about: str  # how reliable its values are, for the person
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """What was found for one profile."""
+class AudioResult:
+    """Result of a look-up for one profile."""
 
-    audio: Mapping[str, Spread]  # weighted by plays; empty where nothing was known
-    asked: int  # tracks
-    found: int
+    audio: Mapping[str, Spread]  # weighted by plays; empty if nothing is known
+    looked_up: int  # tracks
+    known: int  # tracks
 
 
-def to_ask(profile: Profile, lookup: Lookup) -> tuple[Track, ...]:
-    """The most played tracks that the service may know, at most MOST_TRACKS.
+def tracks_to_look_up(profile: Profile, service: AudioService) -> tuple[Track, ...]:
+    """Return the most played tracks that the service may know, at most MOST_TRACKS.
 
-    None of a profile that came through Spotify's Web API: what it tells stays here.
+    Empty for a profile from Spotify's Web API: its content is never sent to others.
     """
     if SPOTIFY_WEB_API in profile.origin.split("+"):
         return ()
     ranked = sorted(profile.tracks, key=lambda track: -track.plays)
-    known = (track for track in ranked if lookup.id_of(track) is not None)
+    known = (track for track in ranked if service.id_of(track) is not None)
     return tuple(islice(known, MOST_TRACKS))
 
 
-def look_up(
-    tracks: Sequence[Track], lookup: Lookup, web: WebClient, progress: Progress | None = None
-) -> Sound:
-    """Ask the service about the tracks, a batch a call; RateLimited or Unreachable where it fails.
+def look_up_audio(
+    tracks: Sequence[Track], service: AudioService, web: WebClient, progress: Progress = silent
+) -> AudioResult:
+    """Fetch the attributes of the tracks, one batch per call; out-of-range values are dropped.
 
-    Values out of their range are left out.
+    Raises RateLimited or Unreachable.
     """
-    found: list[tuple[Values, float]] = []
-    for at in range(0, len(tracks), lookup.batch):
-        if progress is not None:
-            progress(at / len(tracks), f"Asking {lookup.name}, {at:,} of {len(tracks):,} tracks")
-        batch = {lookup.id_of(track) or "": track for track in tracks[at : at + lookup.batch]}
-        for id, values in lookup.ask(web, list(batch)).items():
+    weighted: list[tuple[Values, float]] = []  # (values, plays)
+    for at in range(0, len(tracks), service.batch):
+        progress(at / len(tracks), f"Asking {service.name}, {at:,} of {len(tracks):,} tracks")
+        batch = {service.id_of(track) or "": track for track in tracks[at : at + service.batch]}
+        for id, values in service.fetch(web, list(batch)).items():
             if id in batch and values:
-                found.append((values, batch[id].plays))
-    return Sound(MappingProxyType(spreads(found)), len(tracks), len(found))
+                weighted.append((values, batch[id].plays))
+    return AudioResult(MappingProxyType(spreads(weighted)), len(tracks), len(weighted))
 
 
-def _ask_reccobeats(web: WebClient, ids: Sequence[str]) -> Mapping[str, Values]:
+def _fetch_reccobeats(web: WebClient, ids: Sequence[str]) -> Mapping[str, Values]:
     answer = web.get("/v1/audio-features", ids=",".join(ids))
     if answer.status >= 400:
-        raise web.down(f"it answers with status {answer.status}")
-    found: dict[str, Values] = {}
+        raise web.unreachable(f"it answers with status {answer.status}")
+    attributes: dict[str, Values] = {}
     for row in _rows(_field(answer.body, "content")):
         href = row.get("href")
         if isinstance(href, str):
-            found[href.rstrip("/").rsplit("/", 1)[-1]] = _in_range(row)
-    return found
+            attributes[href.rstrip("/").rsplit("/", 1)[-1]] = _in_range(row)
+    return attributes
 
 
-def _ask_acousticbrainz(web: WebClient, ids: Sequence[str]) -> Mapping[str, Values]:
-    """Tempo is measured; the others are how sure a classifier is."""
-    asked = ";".join(ids)
-    found: dict[str, dict[str, float]] = {id: {} for id in ids}
-    low = web.get("/api/v1/low-level", recording_ids=asked, features="rhythm.bpm")
-    high = web.get("/api/v1/high-level", recording_ids=asked)
+def _fetch_acousticbrainz(web: WebClient, ids: Sequence[str]) -> Mapping[str, Values]:
+    """Fetch the measured tempo, and classifier probabilities for the other attributes."""
+    joined_ids = ";".join(ids)
+    attributes: dict[str, dict[str, float]] = {id: {} for id in ids}
+    low = web.get("/api/v1/low-level", recording_ids=joined_ids, features="rhythm.bpm")
+    high = web.get("/api/v1/high-level", recording_ids=joined_ids)
     for answer in (low, high):
         if answer.status >= 400:
-            raise web.down(f"it answers with status {answer.status}")
-    for id, values in found.items():
+            raise web.unreachable(f"it answers with status {answer.status}")
+    for id, values in attributes.items():
         tempo = _field(_first(low.body, id), "rhythm", "bpm")
         models = _field(_first(high.body, id), "highlevel")
-        told = {
+        probabilities = {
             "tempo": tempo,
             "danceability": _field(models, "danceability", "all", "danceable"),
             "acousticness": _field(models, "mood_acoustic", "all", "acoustic"),
             "instrumentalness": _field(models, "voice_instrumental", "all", "instrumental"),
         }
-        values.update(_in_range(told))
-    return {id: values for id, values in found.items() if values}
+        values.update(_in_range(probabilities))
+    return {id: values for id, values in attributes.items() if values}
 
 
 def _first(body: object, id: str) -> object:
-    """The first document of a recording: others are of further submissions of it."""
+    """Return the first document of a recording; others are further submissions of it."""
     return _field(body, id, "0")
 
 
@@ -135,16 +134,16 @@ def _in_range(row: Mapping[str, object]) -> dict[str, float]:
         value = row.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
             values[name] = float(value)
-    if values.get("tempo") == 0:  # nothing was measured
+    if values.get("tempo") == 0:  # not analysed
         del values["tempo"]
     return values
 
 
-LOOKUPS: Mapping[str, Lookup] = MappingProxyType(
+AUDIO_SERVICES: Mapping[str, AudioService] = MappingProxyType(
     {
         one.id: one
         for one in (
-            Lookup(
+            AudioService(
                 "reccobeats",
                 "ReccoBeats",
                 "https://reccobeats.com",
@@ -152,11 +151,10 @@ LOOKUPS: Mapping[str, Lookup] = MappingProxyType(
                 0.5,
                 40,
                 lambda track: track.spotify,
-                _ask_reccobeats,
-                "Its values are shown here and used for nothing else: it doesn't say where they "
-                "come from, nor under what licence they are.",
+                _fetch_reccobeats,
+                "Its values are only shown here. Their origin and licence are not published.",
             ),
-            Lookup(
+            AudioService(
                 "acousticbrainz",
                 "AcousticBrainz",
                 "https://acousticbrainz.org",
@@ -164,10 +162,9 @@ LOOKUPS: Mapping[str, Lookup] = MappingProxyType(
                 0.2,
                 25,
                 lambda track: track.mbid,
-                _ask_acousticbrainz,
-                "Tempo is measured; the others are how sure a classifier is, which is a weak "
-                "guess, so they are shown here and used for nothing else. Nothing newer than 2022 "
-                "is known there (CC0).",
+                _fetch_acousticbrainz,
+                "Tempo is measured. The other values are a classifier's weak guesses. All are only "
+                "shown here. Its data ends in 2022 (CC0).",
             ),
         )
     }

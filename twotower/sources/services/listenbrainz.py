@@ -1,34 +1,23 @@
-"""What a user of ListenBrainz has heard, by name: it needs no key, and everyone's is public."""
+"""A ListenBrainz user's listening, by user name; needs no key, as all listening there is public."""
 
-import json
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
-from twotower.core.domain import Play
-from twotower.core.errors import NoSuchUser, UnreadableExport
-from twotower.sources.files.json_stream import json_rows
-from twotower.sources.files.text import clean, mbid, text_chunks, text_lines
-from twotower.sources.reading import Reading
-from twotower.sources.services.history import (
-    SPANS,
-    Progress,
-    Told,
-    count_of,
-    is_artist,
-    rows_of,
-    seconds_of,
-)
+from twotower.core.errors import NoSuchUser
+from twotower.core.jobs import Progress, silent
+from twotower.core.names import is_artist_name
+from twotower.sources.collector import Reading
+from twotower.sources.files.listenbrainz_export import credited_artists, play_of_listen
+from twotower.sources.services.history import SPANS, UserHistory, check_span
 from twotower.sources.services.http import Answer, WebClient
+from twotower.sources.values import clean, mbid, objects, play_count, unix_time
 
 ORIGIN = "listenbrainz"
 BETWEEN_S = 1.0  # between two calls
-PAGE = 1000  # the most in one answer
-MOST_PAGES = 5  # of one question
-_MEMBER = re.compile(r"(^|[/\\])listens[/\\]\d{4}[/\\]\d{1,2}\.jsonl$")
-_RANGES = {"all": "all_time", "year": "year", "half": "half_yearly"}
+PAGE = 1000  # rows in one answer, the most that ListenBrainz allows
+MOST_PAGES = 5  # of each list
+_RANGES = {"all": "all_time", "year": "year", "half": "half_yearly"}  # SPANS -> ListenBrainz's
 
 
 def read_listenbrainz(
@@ -36,46 +25,45 @@ def read_listenbrainz(
 ) -> Reading:
     """Read a user's artists and top tracks over one of SPANS, and the latest plays for the clock.
 
-    Where ListenBrainz hasn't worked out the totals yet, the latest 5,000 plays stand for them.
-    NoSuchUser, NoMusic, RateLimited and Unreachable say what to do; what was read before one of
-    the last two is kept where it is enough for a profile.
+    If ListenBrainz hasn't computed the totals yet, the latest 5,000 plays are used instead. Raises
+    NoSuchUser, NoMusic, RateLimited or Unreachable with what to do. After the first page, a failure
+    only adds a note to the report.
     """
-    if span not in SPANS:
-        raise ValueError(f"span is {span!r}; there are {', '.join(SPANS)}")
-    return _Reader(user.strip(), web, span, progress or (lambda share, what: None)).reading()
+    check_span(span)
+    return _ListenBrainzReader(user.strip(), web, span, progress or silent).read()
 
 
-class _Reader:
+class _ListenBrainzReader:
     def __init__(self, user: str, web: WebClient, span: str, progress: Progress) -> None:
-        self._user, self._web, self._span, self._tell = user, web, span, progress
-        self._told = Told()
+        self._user, self._web, self._span, self._progress = user, web, span, progress
+        self._history = UserHistory()
 
-    def reading(self) -> Reading:
-        told = self._told
-        self._tell(0.0, "Looking the name up")
-        self._latest(1)
-        self._tell(0.25, "Reading artists")
-        there = told.attempt("Some or all artists", lambda: self._totals("artists"))
-        if there:
-            self._tell(0.6, "Reading top tracks")
-            told.attempt("Top tracks", lambda: self._totals("recordings"))
-        elif there is False:
-            told.notes.append(
+    def read(self) -> Reading:
+        history = self._history
+        self._progress(0.0, "Looking up the user name")
+        self._read_latest(pages=1)
+        self._progress(0.25, "Reading artists")
+        has_totals = history.attempt("Some or all artists", lambda: self._read_totals("artists"))
+        if has_totals:
+            self._progress(0.6, "Reading top tracks")
+            history.attempt("Top tracks", lambda: self._read_totals("recordings"))
+        elif has_totals is False:
+            history.notes.append(
                 f"ListenBrainz has no totals over {SPANS[self._span]} yet, "
-                "so the latest plays stand for them"
+                "so the latest plays are used instead"
             )
-            told.attempt("More of the latest plays", lambda: self._latest(MOST_PAGES))
-        if not told.artists:
-            told.since = told.until = None
-        self._tell(1.0, "Read")
-        return told.reading(f"ListenBrainz, {clean(self._user)}", ORIGIN)
+            history.attempt("More of the latest plays", lambda: self._read_latest(MOST_PAGES))
+        if not history.artists:
+            history.since = history.until = None
+        self._progress(1.0, "Read")
+        return history.reading(f"ListenBrainz, {clean(self._user)}", ORIGIN)
 
-    def _totals(self, what: str) -> bool:
-        """Read artists or recordings; False where ListenBrainz has yet to work them out."""
+    def _read_totals(self, kind: str) -> bool:
+        """Read "artists" or "recordings". Returns False if ListenBrainz has no totals yet."""
         offset = 0
         for page in range(MOST_PAGES):
             answer = self._get(
-                f"/1/stats/user/{self._name()}/{what}",
+                f"/1/stats/user/{self._quoted_user()}/{kind}",
                 count=PAGE,
                 offset=offset,
                 range=_RANGES[self._span],
@@ -83,142 +71,84 @@ class _Reader:
             if answer.status == 204 or answer.body is None:
                 return page > 0
             payload = _payload(answer)
-            rows = rows_of(payload.get(what, []))
+            rows = objects(payload.get(kind, []))
             for row in rows:
-                self._artist(row) if what == "artists" else self._track(row)
-            self._days(payload)
+                self._add_artist(row) if kind == "artists" else self._add_track(row)
+            self._set_days(payload)
             offset += PAGE
-            if len(rows) < PAGE or offset >= count_of(payload.get(f"total_{what[:-1]}_count")):
+            if len(rows) < PAGE or offset >= play_count(payload.get(f"total_{kind[:-1]}_count")):
                 break
         return True
 
-    def _artist(self, row: Mapping[str, Any]) -> None:
-        name, plays = clean(row.get("artist_name")), count_of(row.get("listen_count"))
-        if is_artist(name) and plays:
-            self._told.artists.append((name, plays))
+    def _add_artist(self, row: Mapping[str, Any]) -> None:
+        name, plays = clean(row.get("artist_name")), play_count(row.get("listen_count"))
+        if is_artist_name(name) and plays:
+            self._history.artists.append((name, plays))
         else:
-            self._told.left_out["no artist" if plays else "no number of plays"] += 1
+            self._history.left_out["no artist" if plays else "no number of plays"] += 1
 
-    def _track(self, row: Mapping[str, Any]) -> None:
-        names = credited(row.get("artists"), row.get("artist_name"))
-        title, plays = clean(row.get("track_name")), count_of(row.get("listen_count"))
-        if names and title and plays:
-            self._told.tracks.append((names, title, plays))
+    def _add_track(self, row: Mapping[str, Any]) -> None:
+        artists = credited_artists(row.get("artists"), row.get("artist_name"))
+        title, plays = clean(row.get("track_name")), play_count(row.get("listen_count"))
+        if artists and title and plays:
+            self._history.tracks.append((artists, title, plays))
             if (id := mbid(row.get("recording_mbid"))) is not None:
-                self._told.mbids[names, title] = id
+                self._history.mbids[artists, title] = id
 
-    def _days(self, payload: Mapping[str, Any]) -> None:
-        """The span of a shorter range; that of all time begins with the oldest play instead."""
+    def _set_days(self, payload: Mapping[str, Any]) -> None:
+        """Set the days of a shorter span; "all" begins with the oldest play instead."""
         if self._span == "all":
             return
-        first, last = seconds_of(payload.get("from_ts")), seconds_of(payload.get("to_ts"))
-        self._told.since = first.date() if first else self._told.since
-        self._told.until = last.date() if last else self._told.until
+        first, last = unix_time(payload.get("from_ts")), unix_time(payload.get("to_ts"))
+        self._history.since = first.date() if first else self._history.since
+        self._history.until = last.date() if last else self._history.until
 
-    def _latest(self, pages: int) -> None:
-        """Read the latest plays, of which the first page also says who and how long."""
-        told = self._told
-        before = min((int(at.timestamp()) for _, _, at in told.latest), default=None)
+    def _read_latest(self, pages: int) -> None:
+        """Read the latest plays up to this page; the first one also shows if the user exists."""
+        history = self._history
+        before = min((int(at.timestamp()) for _, _, at in history.latest), default=None)
         for page in range(1 if before else 0, pages):
-            answer = self._get(f"/1/user/{self._name()}/listens", count=PAGE, max_ts=before)
+            answer = self._get(f"/1/user/{self._quoted_user()}/listens", count=PAGE, max_ts=before)
             payload = _payload(answer)
-            rows = rows_of(payload.get("listens", []))
+            rows = objects(payload.get("listens", []))
             for row in rows:
-                play = listened(row)
-                if play is None:
-                    told.left_out["no artist"] += 1
-                elif play.at is not None:
-                    names = (play.artist, *play.guests)
-                    told.latest.append((names, play.track or "", play.at))
-                    at = int(play.at.timestamp())
+                at = self._add_latest(row)
+                if at is not None:
                     before = at if before is None else min(before, at)
             if page == 0 and self._span == "all":
-                oldest = seconds_of(payload.get("oldest_listen_ts"))
-                newest = seconds_of(payload.get("latest_listen_ts"))
-                told.since = oldest.date() if oldest else None
-                told.until = newest.date() if newest else None
-            self._tell(0.2 + 0.15 * page, f"Reading the latest plays, {len(told.latest):,}")
+                oldest = unix_time(payload.get("oldest_listen_ts"))
+                newest = unix_time(payload.get("latest_listen_ts"))
+                history.since = oldest.date() if oldest else None
+                history.until = newest.date() if newest else None
+            message = f"Reading the latest plays, {len(history.latest):,}"
+            self._progress(0.2 + 0.15 * page, message)
             if len(rows) < PAGE or before is None:
                 break
+
+    def _add_latest(self, row: Mapping[str, Any]) -> int | None:
+        """Add one of the latest plays; returns its time in seconds since 1970, if known."""
+        play = play_of_listen(row)
+        if play is None:
+            self._history.left_out["no artist"] += 1
+            return None
+        if play.at is None:
+            return None
+        artists = (play.artist, *play.guests)
+        self._history.latest.append((artists, play.track or "", play.at))
+        return int(play.at.timestamp())
 
     def _get(self, path: str, **fields: object) -> Answer:
         answer = self._web.get(path, **fields)
         if answer.status == 404:
             raise NoSuchUser(
-                f"ListenBrainz knows no user named {clean(self._user)[:60]!r}: check the spelling"
+                f"ListenBrainz has no user named {clean(self._user)[:60]!r}: check the spelling"
             )
         if answer.status >= 400:
-            raise self._web.down(f"it answers with status {answer.status}")
+            raise self._web.unreachable(f"it answers with status {answer.status}")
         return answer
 
-    def _name(self) -> str:
+    def _quoted_user(self) -> str:
         return quote(self._user, safe="")
-
-
-def is_listens_name(name: str) -> bool:
-    """Whether a file of a person's own export from ListenBrainz tells of listening."""
-    return _MEMBER.search(name.casefold()) is not None
-
-
-def read_listens(
-    file: IO[bytes], name: str, *, left_out: Counter[str] | None = None
-) -> Iterator[Play]:
-    """Yield the plays in one file of such an export: a listen a line, or a list of them in JSON.
-
-    A line that is no listen is counted in `left_out`; a damaged list is UnreadableExport.
-    """
-    left_out = Counter() if left_out is None else left_out
-    for row in _rows(file, name):
-        play = listened(row) if isinstance(row, dict) else None
-        if play is not None:
-            yield play
-        else:
-            known = isinstance(row, dict) and "track_metadata" in row
-            left_out["no artist" if known else "other rows"] += 1
-
-
-def _rows(file: IO[bytes], name: str) -> Iterator[object]:
-    start = next((text.lstrip() for text in text_chunks(file) if text.strip()), "")
-    file.seek(0)
-    if start.startswith("["):
-        yield from (row for _, row in json_rows(file, name))
-        return
-    try:
-        for line in text_lines(file):
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except (ValueError, RecursionError):
-                    yield None
-    except ValueError as fault:
-        raise UnreadableExport(f"{fault}: download the file again", where=name) from fault
-
-
-def listened(row: Mapping[str, Any]) -> Play | None:
-    """A listen as ListenBrainz writes it, in an answer or an export; None where no artist is."""
-    told = row.get("track_metadata")
-    if not isinstance(told, dict):
-        return None
-    mapping = told.get("mbid_mapping")
-    mapped: Mapping[str, Any] = mapping if isinstance(mapping, dict) else {}
-    names = credited(mapped.get("artists"), told.get("artist_name"))
-    if not names:
-        return None
-    return Play(
-        names[0],
-        clean(told.get("track_name")) or None,
-        at=seconds_of(row.get("listened_at")),
-        guests=names[1:],
-        mbid=mbid(mapped.get("recording_mbid")),
-    )
-
-
-def credited(artists: object, name: object) -> tuple[str, ...]:
-    """The artists of a credit, the main one first, each once; else the one name it was sent as."""
-    names = [clean(row.get("artist_credit_name")) for row in rows_of(artists)]
-    found = tuple(dict.fromkeys(one for one in names if is_artist(one)))
-    whole = clean(name)
-    return found or ((whole,) if is_artist(whole) else ())
 
 
 def _payload(answer: Answer) -> Mapping[str, Any]:

@@ -21,7 +21,6 @@ from twotower.core.errors import (
     Unreachable,
 )
 from twotower.core.names import artist_key
-from twotower.sources.files.text import clean
 from twotower.sources.spotify.api import account_id
 from twotower.sources.spotify.rows import (
     ID,
@@ -38,6 +37,7 @@ from twotower.sources.spotify.rows import (
     rows_of,
     text_of,
 )
+from twotower.sources.values import clean
 
 RANGES = {"long_term": "a year", "medium_term": "half a year", "short_term": "four weeks"}
 SAVED_PAGES, LIST_PAGES = 4, 10

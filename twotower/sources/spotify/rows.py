@@ -7,7 +7,7 @@ from typing import Any
 
 from twotower.core.domain import AUDIO_RANGE
 from twotower.core.names import artist_key
-from twotower.sources.files.text import clean
+from twotower.sources.values import clean
 
 PAGE = 50  # rows of an answer, the most that Spotify gives
 MOST_GENRES = 20  # of one artist

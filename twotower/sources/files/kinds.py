@@ -1,0 +1,90 @@
+"""Kinds of music files, recognised by their content."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import IO, Literal, get_args
+
+from twotower.core.errors import UnreadableExport
+from twotower.sources.files.json_stream import json_rows
+from twotower.sources.files.text import first_text
+
+# In the order in which the files of one reading are read: of the same play in two files, the first
+# is counted, so the kinds that know most come first.
+FileKind = Literal[
+    "extended",  # Spotify: streaming history since the start of the account
+    "account",  # Spotify: streaming history of the last year
+    "listens",  # ListenBrainz
+    "library",  # Spotify: saved tracks
+    "playlists",  # Spotify
+    "table",  # CSV
+    "profiles",  # our profile JSON Lines
+]
+KINDS: tuple[FileKind, ...] = get_args(FileKind)
+TIMED_KINDS: tuple[FileKind, ...] = ("extended", "account", "listens", "table")  # have play times
+
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04")  # gzip, ZIP
+_JSON_NAMES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
+_LINES_NAMES = (".jsonl", ".jsonl.gz", ".ndjson")
+_ROWS_TO_LOOK_AT = 1000
+
+
+def kind_of(stream: IO[bytes], name: str) -> FileKind:
+    """Return the kind of an unpacked file from its beginning. Raises UnreadableExport."""
+    if stream.read(4).startswith(_PACKED):
+        raise UnreadableExport(
+            "is packed twice: unpack it once and choose what is inside", where=name
+        )
+    stream.seek(0)
+    if not first_text(stream).startswith(("[", "{")):
+        if name.casefold().endswith(_JSON_NAMES):
+            raise UnreadableExport(
+                "isn't JSON, whatever its name says: download it again", where=name
+            )
+        return "table"
+    stream.seek(0)
+    kind = _json_kind(stream, name)
+    if kind != "listens" and name.casefold().endswith(_LINES_NAMES):
+        return "profiles"
+    return kind
+
+
+def _json_kind(stream: IO[bytes], name: str) -> FileKind:
+    """Return the kind of a JSON file from its first distinctive keys."""
+    for key, value in islice(_undamaged_rows(stream, name), _ROWS_TO_LOOK_AT):
+        fields: Mapping[str, object] = value if isinstance(value, dict) else {}
+        kind = _kind_of_array_row(fields) if key == "" else _kind_of_object_key(key, fields)
+        if kind is not None:
+            return kind
+    return "account"
+
+
+def _kind_of_array_row(fields: Mapping[str, object]) -> FileKind | None:
+    if "track_metadata" in fields:
+        return "listens"
+    if "ms_played" in fields or "master_metadata_track_name" in fields:
+        return "extended"
+    return "account" if fields else None
+
+
+def _kind_of_object_key(key: str, fields: Mapping[str, object]) -> FileKind | None:
+    if key == "track_metadata":
+        return "listens"
+    if key in ("v", "id", "origin", "from", "to", "genres", "audio"):
+        return "profiles"
+    if key == "playlists":
+        return "profiles" if "tracks" in fields else "playlists"
+    if key == "tracks":
+        return "profiles" if "name" in fields else "library"
+    if key == "artists":
+        return "library" if "uri" in fields else "profiles"
+    if key in ("albums", "shows", "episodes", "bannedTracks", "bannedArtists"):
+        return "library"
+    return None
+
+
+def _undamaged_rows(stream: IO[bytes], name: str) -> Iterator[tuple[str, object]]:
+    """Yield the rows up to the first damage; the file's reader will report it."""
+    try:
+        yield from json_rows(stream, name)
+    except UnreadableExport:
+        return

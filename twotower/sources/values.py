@@ -1,0 +1,86 @@
+"""Values from foreign data, read leniently: a value of another kind becomes None, "" or 0."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+LONGEST_NAME = 500  # characters; longer names are cut
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier time comes from a clock that was not set
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+MOST_PLAYS = 10**9
+# Marks that change the direction of the text around them, and the byte-order mark.
+_DROPPED = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)))
+_SPOTIFY_TRACK = re.compile("(?:spotify:track:)?([0-9A-Za-z]{22})")
+_MBID = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def clean(value: object) -> str:
+    """Return a name as one line without control characters, at most LONGEST_NAME long.
+
+    A number is a name too ("1999"); anything else becomes "". HTML is left as it is.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return ""
+    if not value.isprintable():
+        value = "".join(map(_printable, value))
+    return " ".join(value[: 4 * LONGEST_NAME].split())[:LONGEST_NAME].rstrip()
+
+
+def _printable(char: str) -> str:
+    """Replace a control character or line break by a space; drop what must not be shown."""
+    category = unicodedata.category(char)
+    if category in ("Cc", "Zl", "Zp"):
+        return " "
+    return "" if category == "Cs" or char in _DROPPED else char
+
+
+def spotify_id(uri: object) -> str | None:
+    """Return the id in `spotify:track:ID` or in a bare `ID`."""
+    match = _SPOTIFY_TRACK.fullmatch(uri) if isinstance(uri, str) else None
+    return match[1] if match else None
+
+
+def mbid(value: object) -> str | None:
+    """Return a MusicBrainz id in lower case."""
+    return value.lower() if isinstance(value, str) and _MBID.fullmatch(value) else None
+
+
+def iso_time(text: object) -> datetime | None:
+    """Return an ISO date or time as UTC; None if it lies before EARLIEST."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip())
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return at if at >= EARLIEST else None
+
+
+def unix_time(value: object) -> datetime | None:
+    """Return the UTC time of seconds since 1970, a number or digits, from EARLIEST to LATEST."""
+    try:
+        seconds = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not EARLIEST.timestamp() <= seconds < LATEST.timestamp():
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def play_count(value: object) -> int:
+    """Return a number of plays, given as a number or digits; 0 if it is none."""
+    try:
+        count = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return count if 0 < count <= MOST_PLAYS and not isinstance(value, bool) else 0
+
+
+def objects(value: object) -> Sequence[dict[str, object]]:
+    """Return the objects in a list, or a single object as a list of one."""
+    rows = value if isinstance(value, list) else [value]
+    return [row for row in rows if isinstance(row, dict)]
