@@ -1,6 +1,7 @@
 """What ships: whole, small, of one run, and giving the neighbours that it was seen to give."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +82,15 @@ def test_the_demos_find_the_neighbours_that_were_recorded(matcher):
         similarity = {n.listener.id: n.similarity for n in found}
         assert len(expected) == RECORDED
         assert {id: similarity[id] for id in expected} == pytest.approx(expected, abs=1e-3)
-        first = [n.similarity for n in found[:RECORDED]]  # in the order of local scaling
-        assert first == pytest.approx(list(expected.values()), abs=1e-3)
+        assert [n.listener.id for n in found[:RECORDED]] == list(expected)
+
+
+def test_order_number_and_percentile_of_the_demos_agree(matcher):
+    for demo in matcher.demos():
+        found = matcher.neighbours(matcher.portrait(demo), 50)
+        for number in ("similarity", "percentile"):
+            values = [getattr(neighbour, number) for neighbour in found]
+            assert all(first > second for first, second in pairwise(values))
 
 
 def test_the_demos_have_different_neighbours_with_artists_in_common(matcher):

@@ -20,7 +20,14 @@ from twotower.model.catalogue import Catalogue
 from twotower.model.ease import ItemItemWeights
 from twotower.model.embedder import Embedder
 from twotower.retrieval import projection
-from twotower.retrieval.similarity import W_VECTOR, ListenerBatch, PlayRowReader, similarity
+from twotower.retrieval.similarity import (
+    W_VECTOR,
+    ListenerBatch,
+    PlayRowReader,
+    hub_corrected,
+    local_density,
+    similarity,
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +83,7 @@ def test_the_same_listeners_and_model_give_the_same_files(
     assert again.digest == together.digest
 
 
-def test_percentiles_rise_from_nought_to_a_hundred(together):
-    at = [together.percentile(value) for value in np.linspace(-1, 1, 201)]
-    assert at == sorted(at) and at[0] == 0 and at[-1] == 100
-    assert 0 < together.percentile(float(np.median(together.quantiles))) < 100
-
-
-def test_percentiles_are_shares_of_random_pairs(together, trained):
+def test_quantiles_are_those_of_the_corrected_similarity_of_all_pairs(together, trained):
     arrays = together.vectors
     listed = [
         [(artist_key(n), plays) for n, plays in listed_artists(p)] for p in together.profiles()
@@ -90,10 +91,21 @@ def test_percentiles_are_shares_of_random_pairs(together, trained):
     people = ListenerBatch(
         arrays["user"], arrays["candidate"], PlayRowReader.of(trained).read(listed)
     )
-    both = similarity(people, people)[~np.eye(200, dtype=bool)]
-    for value in np.quantile(both, [0.1, 0.5, 0.9]):
-        share = 100 * (both < value).mean()
-        assert together.percentile(float(value)) == pytest.approx(share, abs=1.5)
+    others = ~np.eye(200, dtype=bool)
+    scores = similarity(people, people)
+    density = local_density(scores, others)
+    pairs = hub_corrected(scores, density, density)[others]
+    assert len(together.quantiles) == 1001
+    for share in (0, 0.1, 0.5, 0.999, 1):
+        expected = np.quantile(pairs, share)
+        assert together.quantiles[int(share * 1000)] == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("share", [None, 0.5])
+def test_quantiles_of_another_similarity_are_not_read(copied, embedder, share):
+    """Older files have no hub share: their quantiles are of the uncorrected similarity."""
+    rewrite(copied, hub_share=share)
+    assert Shipped.load(copied, model_version=embedder.version).quantiles is None
 
 
 def test_pairs_are_of_different_listeners_and_symmetric_by_hand():
@@ -115,14 +127,16 @@ def test_audio_tells_the_low_middle_and_high_of_listeners(together):
 def test_neighbours_of_known_profiles_are_recorded(embedder):
     ids = ["a", "b", "c"]
     people = ListenerBatch.of(embedder, ring(3, artists=16, hits=8, seed=8))
-    assert shipped.record(embedder, ids, people) == {}  # no demo is on the ring
+    density = np.array([0.1, 0.2, 0.3])
+    assert shipped.record(embedder, ids, people, density) == {}  # no demo is on the ring
     demo = Profile("demo", ring(1)[0].artists)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipped, "DEMOS", (demo, Profile("unheard of")))
-        found = shipped.record(embedder, ids, people)
+        found = shipped.record(embedder, ids, people, density)
     assert list(found) == ["demo"]
-    scores = similarity(ListenerBatch.of(embedder, [demo]), people)[0]
-    expected = {id: round(float(value), 4) for id, value in zip(ids, scores, strict=True)}
+    scores = similarity(ListenerBatch.of(embedder, [demo]), people)
+    corrected = hub_corrected(scores, local_density(scores), density)[0]
+    expected = {id: round(float(value), 4) for id, value in zip(ids, corrected, strict=True)}
     assert dict(found["demo"]) == expected
 
 

@@ -189,8 +189,8 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
         portrait = few.portrait(profile)
         near, exact = few.neighbours(portrait), whole.neighbours(portrait)
         assert [n.similarity for n in near] == pytest.approx(
-            [whole_similarity(whole, portrait, n.listener.id) for n in near], abs=1e-5
-        )
+            [whole_similarity(whole, portrait, n.listener.id) for n in near], abs=0.25
+        )  # local density is estimated from the sample
         same.append(len({n.listener.id for n in near} & {n.listener.id for n in exact}) / 10)
         assert few.place(portrait) == pytest.approx(whole.place(portrait), abs=0.5)
     assert np.mean(same) > 0.6  # who is near to everyone is told by fewer

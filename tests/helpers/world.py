@@ -178,6 +178,9 @@ class PlantedMatcher:
             )
         return tuple(found)
 
+    def typical_similarity(self) -> float:
+        return float(np.median(self._pairs))
+
     def people(self, ids: list[str]) -> list[Listener]:
         return [person for id in ids if (person := self.person(id)) is not None]
 

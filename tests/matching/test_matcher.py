@@ -19,7 +19,7 @@ from twotower.core.errors import (
 )
 from twotower.core.names import artist_key
 from twotower.matching.matcher import DISCOVER_SHOWN, SHARED_SHOWN, Matcher, without
-from twotower.retrieval.similarity import HUB_SHARE, ListenerBatch, local_density, similarity
+from twotower.retrieval.similarity import ListenerBatch, hub_corrected, local_density, similarity
 
 STRANGERS = ring(12, artists=16, hits=8, origin="file", seed=31)
 
@@ -57,18 +57,19 @@ def test_neighbours_are_of_the_listeners_own_quarter(matcher):
     assert np.mean(same) > 0.85 and all(each[0] for each in same)  # some stand near a border
 
 
-def test_the_order_is_that_of_the_symmetric_similarity_to_all(matcher):
+def test_the_order_is_that_of_the_corrected_similarity_to_all(matcher):
     portrait, snapshot = matcher.portrait(STRANGERS[1]), matcher.snapshot()
     profiles = {p.id: p for p in matcher.shipped.profiles()}
     listening = ListenerBatch.of(matcher.embedder, [profiles[id] for id in snapshot.ids]).play_rows
     everyone = ListenerBatch(snapshot.user[:], snapshot.candidate[:], listening)
-    scores = similarity(ListenerBatch.of(matcher.embedder, [STRANGERS[1]]), everyone)[0]
-    near = local_density(similarity(everyone, everyone), ~np.eye(len(snapshot), dtype=bool))
-    expected = [snapshot.ids[row] for row in np.argsort(HUB_SHARE * near - scores, kind="stable")]
+    scores = similarity(ListenerBatch.of(matcher.embedder, [STRANGERS[1]]), everyone)
+    density = local_density(similarity(everyone, everyone), ~np.eye(len(snapshot), dtype=bool))
+    corrected = hub_corrected(scores, local_density(scores), density)[0]
+    expected = [snapshot.ids[row] for row in np.argsort(-corrected, kind="stable")]
     found = matcher.neighbours(portrait, 200)
     assert [n.listener.id for n in found] == expected
     assert [n.rank for n in found] == list(range(1, 201))
-    by_id = dict(zip(snapshot.ids, scores.tolist(), strict=True))
+    by_id = dict(zip(snapshot.ids, corrected.tolist(), strict=True))
     np.testing.assert_allclose(
         [n.similarity for n in found], [by_id[id] for id in expected], atol=1e-5
     )
@@ -86,13 +87,36 @@ def test_similarity_is_the_same_from_either_side(own):
     assert seen[0].percentile == pytest.approx(seen[1].percentile, abs=0.01)
 
 
-def test_percentiles_are_of_a_hundred_and_fall_with_similarity(matcher):
-    found = matcher.neighbours(matcher.portrait(STRANGERS[0]), 200)
-    found = sorted(found, key=lambda neighbour: -neighbour.similarity)
-    at = [n.percentile for n in found]
-    assert at == sorted(at, reverse=True)
-    assert 0 <= at[-1] < at[0] <= 100
-    assert matcher.percentile(-1.0) == 0 and matcher.percentile(1.0) == 100
+def test_similarity_is_the_same_from_either_side_of_random_pairs(matcher, invented):
+    rng = np.random.default_rng(0)
+    seen = {id: matcher.neighbours(matcher.portrait(p), 200) for id, p in invented.items()}
+    similarity = {(id, n.listener.id): n.similarity for id, found in seen.items() for n in found}
+    for a, b in rng.choice(list(invented), (50, 2)):
+        if a != b:
+            assert similarity[a, b] == pytest.approx(similarity[b, a], abs=1e-3)
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_order_number_and_percentile_agree(matcher, stranger):
+    found = matcher.neighbours(matcher.portrait(stranger), 200)
+    similarity = [n.similarity for n in found]
+    assert similarity == sorted(similarity, reverse=True)
+    percentiles = [n.percentile for n in found]
+    assert percentiles == sorted(percentiles, reverse=True)
+    assert 0 <= percentiles[-1] < percentiles[0] <= 100
+
+
+def test_percentiles_are_shares_of_random_pairs(matcher):
+    at = [matcher.percentile(value) for value in np.linspace(-2, 1, 301)]
+    assert at == sorted(at) and at[0] == 0 and at[-1] == 100
+    assert matcher.percentile(matcher.typical_similarity()) == pytest.approx(50)
+
+
+def test_a_model_without_quantiles_takes_them_from_the_community(matcher):
+    """Folders of older versions have those of another similarity."""
+    old = Matcher(matcher.embedder, matcher.community, replace(matcher.shipped, quantiles=None))
+    for value in np.linspace(-1.2, 0.2, 8):
+        assert old.percentile(value) == pytest.approx(matcher.percentile(value), abs=1)
 
 
 def test_nobody_is_a_neighbour_of_themselves(matcher, invented):
@@ -101,7 +125,7 @@ def test_nobody_is_a_neighbour_of_themselves(matcher, invented):
         assert "i7" not in {n.listener.id for n in found}
         assert len(found) == min(count, 199)
     other = matcher.neighbours(matcher.portrait(replace(invented["i7"], id="me")))
-    assert other[0].listener.id == "i7" and other[0].similarity > 0.5
+    assert other[0].listener.id == "i7" and other[0].percentile > 99.9
 
 
 def test_no_neighbours_may_be_asked_for(matcher):
@@ -191,8 +215,10 @@ def test_threads_see_what_one_alone_sees(planted_assets, tmp_path):
 
     def all_of(profile: Profile):
         portrait = matcher.portrait(profile)
+        found = matcher.neighbours(portrait)
         return (
-            matcher.neighbours(portrait),
+            [n.listener for n in found],
+            [round(n.similarity, 4) for n in found],  # sums are rounded by batch
             matcher.place(portrait),
             matcher.catalogue.search("art"),
         )

@@ -49,6 +49,11 @@ def test_the_people_are_of_the_group_that_the_profile_listens_to(neighbours, pla
     assert shown == [f"{each.rank}. {each.listener.name}" for each in found]
 
 
+def test_the_similarity_of_random_pairs_stands_above_the_list(neighbours, planted):
+    typical = f"Random pairs have similarity {planted.typical_similarity():.2f}."
+    assert typical in "\n".join(note.value for note in [*neighbours.caption, *neighbours.markdown])
+
+
 def test_each_invented_person_is_marked_as_invented(neighbours):
     badges = [text for text in words(neighbours).split("\n") if text == ":gray-badge[invented]"]
     assert len(badges) == 10

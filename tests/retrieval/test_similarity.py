@@ -19,8 +19,10 @@ from twotower.retrieval.similarity import (
     ListenerBatch,
     PlayRowReader,
     candidates_needed,
+    hub_corrected,
     item_item_similarity,
     local_density,
+    pair_quantiles,
     rank_csls,
     similarity,
     similarity_of_pairs,
@@ -65,23 +67,39 @@ def found(
     one: ListenerBatch, among: ListenerBatch, count: int, own: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     near = local_density(similarity(among, among), ~np.eye(len(among), dtype=bool))
+    density = local_density(similarity(one, among), np.arange(len(among))[None] != own)[0]
     rows, _ = top_k(among.candidate, one.user[0], candidates_needed(count))
     rows = rows[rows != own]
-    placed, similar = rank_csls(one, among.select(rows), near[rows], count)
+    placed, similar = rank_csls(one, among.select(rows), density, near[rows], count)
     return rows[placed], similar
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 149, 150, 1000])
-def test_the_order_is_that_of_similarity_less_nearness(count):
-    one = EVERYONE.select([3])
-    rows, similar = found(one, EVERYONE, count)
-    scores = similarity(one, EVERYONE)[0]
+def test_similarity_is_less_a_share_of_both_local_densities_and_is_the_order(count):
+    rows, similar = found(EVERYONE.select([3]), EVERYONE, count, own=3)
     among = similarity(EVERYONE, EVERYONE)
     np.fill_diagonal(among, -np.inf)
     near = np.sort(among, axis=1)[:, -DENSITY_NEIGHBOURS:].mean(axis=1)
-    expected = np.argsort(-(scores - HUB_SHARE * near), kind="stable")[:count]
+    corrected = among[3] - HUB_SHARE * (near[3] + near)
+    expected = np.argsort(-corrected, kind="stable")[: min(count, 149)]
     assert rows.tolist() == expected.tolist()
-    np.testing.assert_allclose(similar, scores[expected], atol=1e-6)
+    np.testing.assert_allclose(similar, corrected[expected], atol=1e-6)
+
+
+def test_the_hub_correction_is_worked_out_by_hand():
+    scores = np.array([[0.5, 0.2]])
+    corrected = hub_corrected(scores, np.array([0.1]), np.array([0.3, 0.0]), 0.5)
+    np.testing.assert_allclose(corrected, [[0.3, 0.15]])
+
+
+def test_quantiles_of_pairs_leave_out_everyone_with_themselves():
+    corrected = np.array([[9.0, 0.1, 0.2], [0.1, 9.0, 0.4], [0.2, 0.4, 9.0]])
+    quantiles = pair_quantiles(corrected)
+    assert (quantiles[0], quantiles[500], quantiles[-1]) == pytest.approx((0.1, 0.2, 0.4))
+
+
+def test_quantiles_of_no_pairs_span_all_values():
+    assert pair_quantiles(np.zeros((1, 1)))[[0, -1]].tolist() == [-1, 1]
 
 
 def test_similarity_is_alike_from_both_sides_and_made_of_its_three_parts():

@@ -30,10 +30,13 @@ from twotower.model.play_matrix import unit_rows
 from twotower.model.portrait import weighted_spread
 from twotower.retrieval import projection
 from twotower.retrieval.similarity import (
+    HUB_SHARE,
     ListenerBatch,
     PlayRowReader,
     candidates_needed,
+    hub_corrected,
     local_density,
+    pair_quantiles,
     rank_csls,
     similarity_of_pairs,
 )
@@ -43,7 +46,7 @@ from twotower.sources.profile_jsonl import profile_to_json, read_profiles
 
 FORMAT = 1
 RECORDED = 10  # neighbours of each demo listener, kept to compare with
-PAIRS = 200_000  # random pairs behind the percentiles
+PAIRS = 200_000  # random pairs that describe a community
 FOLDER = "community"
 Progress = Callable[[float, str], None]
 
@@ -55,7 +58,7 @@ class Shipped:
     folder: Path
     model_version: str
     digest: str  # of all that is in the folder
-    quantiles: np.ndarray  # (1001,) similarity of random pairs, ascending
+    quantiles: np.ndarray | None  # (1001,) similarity of random pairs, ascending; None: not stored
     areas: tuple[Area, ...]
     audio: Mapping[str, tuple[float, float, float]]  # 10th, 50th, 90th percentile of listeners
     about: Mapping[str, Any]
@@ -83,7 +86,7 @@ class Shipped:
                 folder,
                 version,
                 hashlib.sha256(json.dumps([version, files]).encode()).hexdigest(),
-                np.array(document["quantiles"], np.float64),
+                _quantiles(document),
                 tuple(Area(**area) for area in document["areas"]),
                 {name: (a, b, c) for name, (a, b, c) in document["audio"].items()},
                 document["about"],
@@ -106,11 +109,6 @@ class Shipped:
     def reliability(self) -> float:
         """Mean share, 0..1, of a listener's 15 nearest that the map shows among the 15 nearest."""
         return float(self.about["map reliability"])
-
-    def percentile(self, similarity: float) -> float:
-        """Share of random pairs, 0..100, that are less similar."""
-        share = np.interp(similarity, self.quantiles, np.linspace(0, 100, len(self.quantiles)))
-        return float(share)
 
     @cached_property
     def vectors(self) -> Mapping[str, np.ndarray]:
@@ -183,7 +181,9 @@ def build(
     people = ListenerBatch(
         unit_rows(user.astype(np.float32)), wide, PlayRowReader.of(embedder).read(listed)
     )
-    similarity = pair_similarity(people, seed=seed)
+    scores = similarity_of(people, people)
+    density = local_density(scores, ~np.eye(len(scores), dtype=bool))
+    quantiles = pair_quantiles(hub_corrected(scores, density, density))
     audio = _audio_percentiles(profiles, embedder.catalogue)
     _write_gz(folder / "listeners.jsonl.gz", profiles)
     arrays = {
@@ -198,7 +198,8 @@ def build(
         "format": FORMAT,
         "model_version": embedder.version,
         "files": {name: sha256_of_file(folder / name) for name in names},
-        "quantiles": [round(float(q), 5) for q in np.quantile(similarity, np.linspace(0, 1, 1001))],
+        "hub_share": HUB_SHARE,
+        "quantiles": [round(float(q), 5) for q in quantiles],
         "areas": [asdict(area) for area in named],
         "audio": audio,
         "about": {
@@ -206,7 +207,7 @@ def build(
             "listeners": len(profiles),
             "map reliability": round(float(np.nanmean(kept)), 3),
             "genres": [list(top_genres(weights)) for weights in tags],
-            "recorded": record(embedder, [p.id for p in profiles], people),
+            "recorded": record(embedder, [p.id for p in profiles], people, density),
             **(about or {}),
         },
     }
@@ -217,21 +218,20 @@ def build(
 
 
 def record(
-    embedder: Embedder, ids: Sequence[str], people: ListenerBatch
+    embedder: Embedder, ids: Sequence[str], people: ListenerBatch, density: np.ndarray
 ) -> dict[str, list[tuple[str, float]]]:
-    """Demo id -> (listener id, similarity) of the nearest among these, to compare with later.
+    """Return demo id -> (listener id, similarity) of the most similar, best first.
 
-    A demo of which the model knows nothing is left out.
+    Leaves out demos that the model knows nothing of.
     """
-    scores = similarity_of(people, people)
-    near = local_density(scores, ~np.eye(len(scores), dtype=bool))
     found = {}
     for demo in DEMOS:
         if not embedder.knows(demo):
             continue
         one = ListenerBatch.of(embedder, [demo])
+        own = local_density(similarity_of(one, people))[0]
         among, _ = top_k(people.candidate, one.user[0], candidates_needed(RECORDED))
-        rows, similarity = rank_csls(one, people.select(among), near[among], RECORDED)
+        rows, similarity = rank_csls(one, people.select(among), own, density[among], RECORDED)
         nearby = zip(among[rows].tolist(), similarity.tolist(), strict=True)
         found[demo.id] = [(ids[row], round(value, 4)) for row, value in nearby]
     return found
@@ -243,6 +243,15 @@ def pair_similarity(people: ListenerBatch, *, seed: int = 0) -> np.ndarray:
     a, b = rng.integers(0, len(people), (2, PAIRS))
     a, b = a[a != b], b[a != b]
     return similarity_of_pairs(people.select(a), people.select(b))
+
+
+def _quantiles(document: Mapping[str, Any]) -> np.ndarray | None:
+    """Return the stored quantiles, or None if they are of another similarity.
+
+    Older files have those of the similarity before its hub correction.
+    """
+    quantiles = np.array(document["quantiles"], np.float64)
+    return quantiles if document.get("hub_share") == HUB_SHARE else None
 
 
 def _audio_percentiles(profiles: Sequence[Profile], catalogue: Catalogue) -> dict[str, list[float]]:

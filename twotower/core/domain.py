@@ -151,7 +151,7 @@ class Neighbour:
 
     listener: Listener
     rank: int  # 1 is the best
-    similarity: float  # -1..1, symmetric; of the vectors and of the artists in common
+    similarity: float  # symmetric, hub-corrected (CSLS), at most 1; orders the list
     percentile: float  # random pairs of the community that are less similar, 0..100
     shared: tuple[str, ...]  # artist names that both have, most distinctive first
     discover: tuple[str, ...]  # artist names that only they have, best fit first

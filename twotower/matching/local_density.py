@@ -14,10 +14,14 @@ from twotower.retrieval.similarity import (
     ListenerBatch,
     PlayRowReader,
     PlayRows,
+    hub_corrected,
+    local_density,
+    pair_quantiles,
     similarity,
 )
 
 SAMPLE = 5000  # listeners by whom nearness is told, at most
+PAIRED = 400  # listeners whose pairs give the percentiles if the model ships none
 AT_ONCE = 256  # rows held against the sample in one product
 MANY = 500  # changes of the sample after which all is worked out anew
 MOST_TOLD = 5000  # listeners of whom the nearest are kept
@@ -95,6 +99,29 @@ class Surroundings:
                     sample.told[ids[at]] = known[at] = near
         best = [near.scores if near is not None else () for near in known]
         return np.array([sum(each) / len(each) if each else 0.0 for each in best])
+
+    def density_of_visitor(self, snapshot: MemberSnapshot, one: ListenerBatch, id: str) -> float:
+        """Return the local density of one listener, who need not be in the community.
+
+        `id` is left out of the sample. The result isn't cached: several visitors may share an id.
+        """
+        sample = self._of(snapshot)
+        if not sample.ids:
+            return 0.0
+        rows = range(len(sample.ids))
+        near = _nearest(id, similarity(one, sample.people)[0], rows, sample, None)
+        return sum(near.scores) / len(near.scores) if near.scores else 0.0
+
+    def pair_quantiles(self, snapshot: MemberSnapshot) -> np.ndarray:
+        """Return (1001,) quantiles of the similarity of random pairs of the community.
+
+        For models that ship none; takes half a second.
+        """
+        sample = self._of(snapshot)
+        rows = np.random.default_rng(0).permutation(len(sample.ids))[:PAIRED]
+        scores = similarity(sample.people.select(rows), sample.people)
+        density = local_density(scores, np.arange(len(sample.ids)) != rows[:, None])
+        return pair_quantiles(hub_corrected(scores[:, rows], density, density))
 
     def _of(self, snapshot: MemberSnapshot) -> _Sample:
         sample = self._sample

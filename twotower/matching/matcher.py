@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -126,7 +127,9 @@ class Matcher:
     def neighbours(
         self, portrait: Portrait, count: int = 10, *, own: str | None = None
     ) -> tuple[Neighbour, ...]:
-        """The nearest listeners, nearest first; the similarity is the same from both sides.
+        """Return the `count` most similar listeners, best first, with what explains them.
+
+        The similarity is hub-corrected, and the same from both sides.
 
         `own` is the id under which the person is in the community: nobody is their own neighbour.
         """
@@ -143,8 +146,9 @@ class Matcher:
         among = ListenerBatch(
             near.user, near.candidate, self.around.listening_of(snapshot, near.ids)
         )
-        density = self.around.nearness_of(snapshot, near.ids, among)
-        rows, similarity = rank_csls(one, among, density, count)
+        density = self.around.density_of_visitor(snapshot, one, own or me.id)
+        others = self.around.nearness_of(snapshot, near.ids, among)
+        rows, similarity = rank_csls(one, among, density, others, count)
         ids = [near.ids[row] for row in rows]
         people = {listener.id: listener for listener in self.community.get(ids)}
         found = [
@@ -166,8 +170,18 @@ class Matcher:
         )
 
     def percentile(self, similarity: float) -> float:
-        """Share of random pairs of the community, 0..100, that are less similar."""
-        return self.shipped.percentile(similarity)
+        """Return the share of random pairs of the community, 0..100, that are less similar."""
+        shares = np.linspace(0, 100, len(self._pair_quantiles))
+        return float(np.interp(similarity, self._pair_quantiles, shares))
+
+    def typical_similarity(self) -> float:
+        """Return the median similarity of random pairs of the community."""
+        return float(np.median(self._pair_quantiles))
+
+    @cached_property
+    def _pair_quantiles(self) -> np.ndarray:
+        stored = self.shipped.quantiles
+        return self.around.pair_quantiles(self.snapshot()) if stored is None else stored
 
     def place(self, portrait: Portrait, *, own: str | None = None) -> tuple[float, float]:
         """Where the listener goes on the map, `own` left out; NaN where nobody has a place."""

@@ -31,7 +31,8 @@ from twotower.model.play_matrix import (
 W_VECTOR, W_OVERLAP, W_ITEM_ITEM = 0.375, 0.46, 0.165
 RERANKED = 200  # candidates whose full similarity is computed
 DENSITY_NEIGHBOURS = 10  # local density is the mean similarity to so many nearest
-HUB_SHARE = 0.6  # share of the local density that is subtracted for the order
+HUB_SHARE = 0.6  # share of the local density that is subtracted, of both listeners
+QUANTILES = 1001  # of the similarity of pairs, to look percentiles up
 HASH_COLUMNS = 1 << 20  # columns for artists outside the catalogue
 CHUNK = 1024  # listeners in one sparse product
 TINY = 1e-9  # instead of a length of zero
@@ -219,23 +220,49 @@ def local_density(scores: np.ndarray, mask: np.ndarray | None = None) -> np.ndar
     return np.asarray(np.where(finite, best, 0.0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1))
 
 
+def hub_corrected(
+    scores: np.ndarray, density: np.ndarray, others: np.ndarray, share: float = HUB_SHARE
+) -> np.ndarray:
+    """Return (Q, N) scores less a share of the local density of both listeners.
+
+    density  (Q,) local density of each row's listener
+    others   (N,) local density of each column's listener
+
+    Cross-domain similarity local scaling (CSLS; Conneau et al., 2018). Symmetric if `scores` is.
+    """
+    return np.asarray(scores - share * (density[:, None] + others[None, :]))
+
+
 def rank_csls(
-    query: ListenerBatch, candidates: ListenerBatch, density: np.ndarray, count: int
+    query: ListenerBatch,
+    candidates: ListenerBatch,
+    density: float,
+    others: np.ndarray,
+    count: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (rows, similarities) of the best `count` candidates, best first, ties by row.
+    """Return (rows, hub-corrected similarities) of the best `count`, best first, ties by row.
 
     query       a batch of one listener
     candidates  `candidates_needed(count)` listeners, or all if there are fewer
-    density     (n,) local density of each candidate
-
-    The order is that of similarity - 0.6 density: cross-domain similarity local scaling (Conneau
-    et al., 2018) without the query's own density, which is the same for all candidates.
+    density     local density of the query
+    others      (n,) local density of each candidate
     """
     if not len(candidates):
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    similar = similarity(query, candidates)[0]
-    rows = np.argsort(-(similar - HUB_SHARE * density), kind="stable")[: max(count, 0)]
-    return rows, similar[rows]
+    corrected = hub_corrected(similarity(query, candidates), np.array([density]), others)[0]
+    rows = np.argsort(-corrected, kind="stable")[: max(count, 0)]
+    return rows, corrected[rows]
+
+
+def pair_quantiles(corrected: np.ndarray) -> np.ndarray:
+    """Return (QUANTILES,) quantiles of all pairs of different listeners, ascending.
+
+    corrected  (n, n) corrected similarity of the same listeners in rows and columns
+    """
+    pairs = corrected[~np.eye(len(corrected), dtype=bool)]
+    if not len(pairs):
+        return np.linspace(-1, 1, QUANTILES)
+    return np.asarray(np.quantile(pairs, np.linspace(0, 1, QUANTILES)))
 
 
 def candidates_needed(count: int) -> int:

@@ -12,7 +12,7 @@ from twotower.core.domain import Listener, Neighbour, Profile
 from twotower.core.names import artist_key
 from twotower.matching.discoveries import cell
 from twotower.ui.components import MAP, note
-from twotower.ui.text import company, escape, evidence, names, percent
+from twotower.ui.text import company, decimal, escape, evidence, names, percent
 
 if TYPE_CHECKING:
     from twotower.community import MemberSnapshot
@@ -46,9 +46,9 @@ def heading_line(text: str, listener: Listener | None = None, *, level: int = 3)
 
 
 SIMILARITY = (
-    "Made of taste (the mean of both ways' cosines between your vectors), of the very same rare "
-    "artists, and of artists that go together; alike from either side. The order takes a little "
-    "off for people who are near to everyone, so a lower similarity may stand first."
+    "Adds up taste, shared rare artists and related artists. "
+    "People who are close to everyone lose a little (hub correction). "
+    "You both see the same number. It orders this list."
 )
 
 
@@ -59,7 +59,7 @@ def neighbour_card(neighbour: Neighbour, mine: Profile) -> None:
         heading_line(f"{neighbour.rank}. {escape(listener.name)}", listener)
         st.markdown(
             f"Closer to you than **{percent(neighbour.percentile)}** of random pairs "
-            f":gray[· similarity {neighbour.similarity:.2f}]",
+            f":gray[· similarity {decimal(neighbour.similarity)}]",
             help=SIMILARITY,
         )
         if neighbour.shared:
@@ -108,10 +108,15 @@ def person_card(
         )
 
 
-def standing(seen: "Portrait", neighbours: Sequence[Neighbour], snapshot: "MemberSnapshot") -> None:
-    """What the list is of, and what it rests on."""
+def standing(
+    seen: "Portrait", neighbours: Sequence[Neighbour], snapshot: "MemberSnapshot", typical: float
+) -> None:
+    """Show the size of the list and of the community, and what the ranking rests on.
+
+    `typical` is the similarity of a random pair, for comparison.
+    """
     st.header(f"The nearest {len(neighbours)} of {snapshot.total:,}", anchor=False)
-    note(f"{company(snapshot)} {evidence(seen)}")
+    note(f"{company(snapshot)} {evidence(seen)} Random pairs have similarity {decimal(typical)}.")
 
 
 def together(neighbours: Sequence[Neighbour], mine: Profile) -> None:

@@ -51,6 +51,11 @@ def percent(percentile: float) -> str:
     return f"{int(percentile + 1e-6)} %"
 
 
+def decimal(number: float) -> str:
+    """Return `number` with two decimals and a minus sign: `0.31`, `−0.04`."""
+    return f"{number:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def capital(text: str) -> str:
     """`text` as a sentence begins."""
     return text[:1].upper() + text[1:]

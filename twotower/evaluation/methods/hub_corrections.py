@@ -8,7 +8,7 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from twotower.core.domain import Profile
 from twotower.evaluation.methods.base import SCALED, Fit, Method
-from twotower.retrieval.similarity import local_density
+from twotower.retrieval.similarity import hub_corrected, local_density
 from twotower.sources.datasets.public import Training
 
 LOCAL_SHARE = 0.4  # of that local_density, of both, that is taken from a score
@@ -83,7 +83,7 @@ class LocalScaling:
             among = np.asarray(self.method.scores(candidates, candidates), float)
         own = local_density(asked, _others(queries, candidates))
         others = local_density(among, _others(candidates, candidates))
-        return np.asarray(asked - self.share * (own[:, None] + others[None, :]))
+        return hub_corrected(asked, own, others, self.share)
 
 
 def scaled(fit: Fit, *, suffix: str = SCALED) -> Fit:
