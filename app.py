@@ -1,4 +1,4 @@
-"""Serves the app: `streamlit run app.py`."""
+"""The server: `streamlit run app.py`."""
 
 import asyncio
 import threading
@@ -7,23 +7,23 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from twotower.ui import components, session
+from twotower.ui import components, model_cache
 from twotower.web import oauth
 
 
 @asynccontextmanager
-async def loading(_: st.App) -> AsyncIterator[None]:
-    """Load the model while the first visitor still looks at the start page."""
-    threading.Thread(target=session.warm_up, name="warm-up", daemon=True).start()
-    tidying = asyncio.create_task(oauth.remove_expired_forever(oauth.session_store()))
+async def load_early(_: st.App) -> AsyncIterator[None]:
+    """Load the model in the background while the first visitor sees the start page."""
+    threading.Thread(target=model_cache.warm_up, name="warm-up", daemon=True).start()
+    cleanup = asyncio.create_task(oauth.remove_expired_forever(oauth.session_store()))
     yield
-    tidying.cancel()
+    cleanup.cancel()
 
 
 app = st.App(
     "pages/index.py",
     routes=oauth.routes(oauth.session_store()),
     middleware=oauth.middleware(),
-    lifespan=loading,
+    lifespan=load_early,
     on_script_error=components.on_script_error,
 )

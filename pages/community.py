@@ -1,16 +1,11 @@
-"""Being found by others: join, see and change what is stored, leave."""
+"""Community: join, see and change what is stored, leave."""
 
 import streamlit as st
 
 from twotower.ui import community
 
 st.title("Community", anchor=False)
-community.company()
-community.said()
-community.left()
-if not community.membership():
-    form, code = st.columns([3, 2], gap="large")
-    with form:
-        community.form()
-    with code:
-        community.code_entry()
+community.show_member_counts()
+community.show_result()
+community.show_receipt()
+community.show_membership_or_form()

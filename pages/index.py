@@ -1,11 +1,11 @@
-"""The frame of every page: title, navigation, width."""
+"""Frame of every page: title, navigation, width."""
 
 from pathlib import Path
 
 import streamlit as st
 
 from twotower.core.errors import TwoTowerError
-from twotower.ui import components, session, spotify_session
+from twotower.ui import components, spotify_session, visitor
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "assets"
@@ -27,12 +27,12 @@ page = st.navigation(
     position="top",
 )
 st.set_page_config(page_title=f"{page.title} · Musical Neighbours")
-components.style()
-session.restore()
-spotify_session.keep_in_step()
+components.add_styles()
+visitor.restore()
+spotify_session.synchronise()
 with st.container(horizontal_alignment="center"), st.container(width=1160):
     try:
-        spotify_session.notice()
+        spotify_session.show_notice()
         page.run()
     except TwoTowerError as error:
-        components.failed(error)
+        components.show_failure(error)

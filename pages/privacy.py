@@ -1,13 +1,13 @@
-"""What is read, kept and shown of a visitor, for how long, and how to be rid of it."""
+"""Privacy: what is read, stored and sent, for how long, and how to delete it."""
 
 import streamlit as st
 
 from twotower.ui import privacy
 
 st.title("Privacy", anchor=False)
-privacy.in_short()
-privacy.each_door()
-privacy.of_who_joins()
-privacy.in_the_browser()
-privacy.of_the_server()
-privacy.be_rid_of_it()
+privacy.show_summary()
+privacy.show_sources()
+privacy.show_members()
+privacy.show_browser_storage()
+privacy.show_server()
+privacy.show_deletion()

@@ -1,22 +1,21 @@
-"""Bring your music: be a demo listener, pick artists, or drop files."""
+"""Start: bring music by trying a demo, picking artists, or reading it from elsewhere."""
 
 import streamlit as st
 
 from twotower.ui import components, services, spotify, start
 
-spotify.reading()
-components.hero()
+spotify.show_reading()
+components.show_hero()
 
-st.header("Look through someone else's ears", anchor=False)
-components.note("Five demo listeners: one click, and you see their neighbours.")
-start.demo_cards()
+st.header("Just looking? Borrow somebody's ears", anchor=False)
+start.show_demos()
 
 st.header("Or bring your own music", anchor=False)
-start.picker()
-start.joining()
+start.show_artist_picker()
+start.show_keep_earlier()
 upload, sign_in = st.columns([3, 2], gap="medium")
 with upload:
-    start.uploads()
+    start.show_upload()
 with sign_in:
-    spotify.door()
-services.doors()
+    spotify.show_sign_in()
+services.show_services()

@@ -1,22 +1,19 @@
-"""What the model sees of you, and how to change it."""
+"""You: the profile as the model sees it, and how to change it."""
 
 import streamlit as st
 
-from twotower.ui import components, session, you
+from twotower.ui import visitor, you
 
-st.title("You", anchor=False)
-seen = session.require_portrait()
-you.summary(seen)
-you.edit_bar()
-
+st.title("What you hear", anchor=False)
+portrait = visitor.require_portrait()
+you.show_summary(portrait)
+you.show_last_change()
 artists, genres = st.columns([3, 2], gap="large")
 with artists:
-    you.top_artists(seen)
+    you.show_top_artists(portrait)
 with genres:
-    you.genres(seen)
-    you.known(seen)
-    you.recognition(seen)
-you.audio(seen, session.matcher().community_audio())
-st.page_link(components.START, label="Add artists", icon=":material/add:")
-st.page_link(components.COMMUNITY, label="Be found by others", icon=":material/group_add:")
-components.lead_on("See your neighbours", components.NEIGHBOURS, "edited")
+    you.show_genres(portrait)
+    you.show_confidence(portrait)
+    you.show_coverage(portrait)
+you.show_audio(portrait)
+you.show_links()

@@ -26,7 +26,7 @@ from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
 from twotower.model.training import TrainConfig
 from twotower.retrieval import projection
-from twotower.ui import session
+from twotower.ui import model_cache, visitor
 
 hypothesis.settings.register_profile("short", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("all", max_examples=200, deadline=None, derandomize=True)
@@ -48,8 +48,8 @@ def planted() -> PlantedMatcher:
 @pytest.fixture
 def new_app(planted, monkeypatch) -> AppTest:
     """The app on the planted world, before its first run."""
-    monkeypatch.setattr(session, "load_matcher", lambda: planted)
-    monkeypatch.setattr(session, "demos", planted.demos)
+    monkeypatch.setattr(model_cache, "load_matcher", lambda: planted)
+    monkeypatch.setattr(visitor, "demos", planted.demos)
     return AppTest.from_file(str(INDEX), default_timeout=20)
 
 

@@ -1,4 +1,4 @@
-"""Two people in two browsers: one joins and leaves, the other sees it without a touch."""
+"""Two people in two browsers: one joins and leaves, the other page updates by itself."""
 
 import json
 import sys
@@ -27,48 +27,48 @@ def names(page: Page) -> list[str]:
 
 
 def open_form(page: Page) -> str:
-    """Say yes to being found; gives the pseudonym that is suggested."""
+    """Choose to be found, and return the suggested pseudonym."""
     expect(page.get_by_role("heading", level=1)).to_have_text("Community")
     settled(page)
-    page.get_by_text("Others may find me").click()
-    field = page.get_by_role("textbox", name="Pseudonym")
+    page.get_by_text("Let others find me").click()
+    field = page.get_by_role("textbox", name="Name others see")
     expect(field).to_be_visible()
     expect(page.locator(".st-key-preview")).to_be_visible()
     return field.input_value()
 
 
 @EACH_SCREEN
-def test_the_page_of_who_joins_changes_and_leaves_is_for_everyone(visit, address, look, tmp_path):
+def test_joining_opening_and_leaving_work_in_every_look(visit, address, look, tmp_path):
     page = visit(address_of(address, "community", ARTISTS), look)
     name = open_form(page)
     is_good(page)
     page.get_by_role("button", name="Join", exact=True).click()
-    expect(page.get_by_role("heading", name="Keep this code")).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="Save this code")).to_be_in_viewport()
     code = page.locator(".st-key-code-once code").inner_text().strip()
     is_good(page)
 
     page.reload()
-    expect(page.get_by_role("heading", name="I have a code")).to_be_visible()
+    expect(page.get_by_role("heading", name="Already a member?")).to_be_visible()
     settled(page)
-    page.get_by_role("textbox", name="Return code").fill(code.lower())
-    page.get_by_role("textbox", name="Return code").press("Enter")
-    expect(page.get_by_role("heading", name="What is stored of you")).to_be_visible()
+    page.get_by_role("textbox", name="Your code").fill(code.lower())
+    page.get_by_role("textbox", name="Your code").press("Enter")
+    expect(page.get_by_role("heading", name="What we store")).to_be_visible()
     expect(page.locator(".st-key-stored").get_by_role("heading", name=name)).to_be_visible()
     with page.expect_download() as held:
-        page.get_by_role("button", name="Download all of it").click()
+        page.get_by_role("button", name="Download everything").click()
     assert name in Path(held.value.path()).read_text(encoding="utf-8")
     is_good(page)
 
     page.get_by_role("button", name="Leave the community").click()
     page.get_by_role("button", name="Yes, leave").press("Enter")
-    expect(page.get_by_role("heading", name="You have left")).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="You've left")).to_be_in_viewport()
     with page.expect_download() as receipt:
         page.get_by_role("button", name="Download the receipt").click()
     assert json.loads(Path(receipt.value.path()).read_text())["removed"]
     is_good(page)
 
 
-def test_one_joins_and_leaves_and_the_other_sees_it_without_a_touch(address, visit, capsys):
+def test_an_open_list_shows_who_joins_and_leaves_by_itself(address, visit, capsys):
     here = visit(address_of(address, "community", ARTISTS))
     name = open_form(here)
     there = visit(address_of(address, "neighbours", ARTISTS[:5]))
@@ -77,16 +77,16 @@ def test_one_joins_and_leaves_and_the_other_sees_it_without_a_touch(address, vis
     assert name not in names(there)
 
     here.get_by_role("button", name="Join", exact=True).click()
-    expect(here.get_by_role("heading", name="Keep this code")).to_be_visible()
+    expect(here.get_by_role("heading", name="Save this code")).to_be_visible()
     joined = time.perf_counter()
     card = there.get_by_role("heading", level=3, name=name)
     expect(card).to_be_visible(timeout=10_000)
     seen_s = time.perf_counter() - joined
-    expect(there.get_by_text("joined", exact=True).first).to_be_visible()
+    expect(there.get_by_text("member", exact=True).first).to_be_visible()
 
     here.get_by_role("button", name="Leave the community").click()
     here.get_by_role("button", name="Yes, leave").click()
-    expect(here.get_by_role("heading", name="You have left")).to_be_visible()
+    expect(here.get_by_role("heading", name="You've left")).to_be_visible()
     left = time.perf_counter()
     expect(card).to_have_count(0, timeout=10_000)
     gone_s = time.perf_counter() - left
@@ -95,17 +95,17 @@ def test_one_joins_and_leaves_and_the_other_sees_it_without_a_touch(address, vis
     settled(there)
     assert name not in names(there)
     with capsys.disabled():
-        told = f"\njoin to seen elsewhere {seen_s:.2f} s, leave to gone {gone_s:.2f} s\n"
-        sys.stdout.write(told)
+        line = f"\njoin to seen elsewhere {seen_s:.2f} s, leave to gone {gone_s:.2f} s\n"
+        sys.stdout.write(line)
 
 
-def test_the_list_that_is_drawn_anew_leaves_the_keyboard_where_it_was(address, visit):
+def test_a_list_that_updates_itself_keeps_the_keyboard_focus(address, visit):
     there = visit(address_of(address, "neighbours", ARTISTS[:5]))
     expect(there.get_by_role("heading", name="Your neighbours")).to_be_visible()
     settled(there)
     thumb = there.get_by_role("slider")
     thumb.press("ArrowRight")
-    expect(there.get_by_role("heading", name="The nearest 15")).to_be_visible()
+    expect(there.get_by_role("heading", name="The 15 closest")).to_be_visible()
     here = visit(address_of(address, "community", ARTISTS))
     name = open_form(here)
     here.get_by_role("button", name="Join", exact=True).click()

@@ -1,4 +1,4 @@
-"""Signing in to Spotify in a real browser, against a stand-in: the way in, attacks, the way out."""
+"""Signing in to Spotify in a real browser, against a stand-in: sign-in, attacks, sign-out."""
 
 import re
 import shutil
@@ -17,8 +17,8 @@ from whole_app import Site, environment
 pytestmark = pytest.mark.browser
 EVERY_ATTACK = pytest.mark.all_rounds  # tests/web/test_oauth.py makes it without a browser
 
-READ = "Your music was read from Spotify"
-NOT_FINISHED = "That sign-in couldn't be finished"
+READ = "Your music from Spotify is here"
+NOT_FINISHED = "That sign-in has expired"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def sign_in_link(page: Page):
 
 
 def sign_in(page: Page, who: str = "ada") -> None:
-    """From the start page to the music being read."""
+    """Sign in on the start page and wait until the music is read."""
     sign_in_link(page).click()
     page.get_by_role("link", name=f"Agree as {who}").click()
     expect(page.get_by_role("heading", name=READ)).to_be_visible()
@@ -47,9 +47,9 @@ def is_signed_out(page: Page) -> None:
 
 
 @EACH_SCREEN
-def test_the_walk_from_the_door_to_neighbours_and_out(visit, world, look):
+def test_from_sign_in_to_neighbours_and_sign_out(visit, world, look):
     page = visit(world.address, look)
-    expect(page.get_by_text("answers for having permission")).to_be_visible()
+    expect(page.get_by_text("responsible for having permission")).to_be_visible()
     is_good(page)
     world.spotify.gate.clear()
     sign_in_link(page).click()
@@ -73,7 +73,7 @@ def test_the_walk_from_the_door_to_neighbours_and_out(visit, world, look):
     )
     is_good(page)
     page.goto(f"{world.address}/privacy")
-    expect(page.get_by_role("button", name="Remove my music")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete my music now")).to_be_visible()
     is_good(page)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You are signed out. What was read")).to_be_visible()
@@ -113,7 +113,7 @@ def test_two_people_at_once_each_see_their_own_music(visit, world):
 
 
 def there(page: Page, choice: str) -> str:
-    """Go to Spotify and give the address that one choice leads to, without going there."""
+    """Go to Spotify, and return the address behind one choice without following it."""
     sign_in_link(page).click()
     return page.get_by_role("link", name=choice).get_attribute("href")
 
@@ -187,7 +187,7 @@ def test_signing_out_in_one_tab_signs_out_the_other_and_back_shows_nothing(visit
     is_signed_out(page)
     other.get_by_role("link", name="Neighbours", exact=True).click()
     expect(other.get_by_text("You are signed out.")).to_be_visible()
-    expect(other.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    expect(other.get_by_role("heading", name="Bring some music first")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     settled(page)
@@ -205,7 +205,7 @@ def test_disconnecting_ends_the_same_persons_session_in_another_browser(visit, w
     page_of_apps = here.get_by_role("link", name="Spotify's page of apps")
     expect(page_of_apps).to_have_attribute("href", "https://www.spotify.com/account/apps/")
     there.get_by_role("link", name="You", exact=True).click()
-    expect(there.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    expect(there.get_by_role("heading", name="Bring some music first")).to_be_visible()
 
 
 def test_another_site_can_sign_nobody_out(browser, world):
@@ -286,7 +286,7 @@ def test_a_restart_signs_out_and_says_so(visit, tmp_path):
             page.goto("about:blank")
         with serving(tmp_path, port=port, env=env):
             page.goto(app)
-            expect(page.get_by_text("or because the server was started anew")).to_be_visible()
+            expect(page.get_by_text("or because the server was restarted")).to_be_visible()
             is_signed_out(page)
             is_good(page)
             sign_in(page)
@@ -294,7 +294,7 @@ def test_a_restart_signs_out_and_says_so(visit, tmp_path):
 
 
 def certificate(folder: Path) -> dict[str, str]:
-    """The variables of a server on https, with a certificate made here."""
+    """Return the environment of an https server, with a new certificate."""
     key, own = folder / "key.pem", folder / "certificate.pem"
     openssl = shutil.which("openssl")
     if openssl is None:
@@ -330,25 +330,25 @@ def test_on_https_the_cookies_are_secure_and_bound_to_the_host(browser, tmp_path
 
 
 @EVERY_ATTACK
-def test_without_a_client_id_the_door_is_shown_closed(fresh_address, visit):
+def test_without_a_client_id_the_card_says_so(fresh_address, visit):
     page = visit(fresh_address)
-    door = page.locator(".st-key-spotify")
-    expect(door.get_by_text("Not open on this server")).to_be_visible()
+    card = page.locator(".st-key-spotify")
+    expect(card.get_by_text("Sign-in isn't set up on this server")).to_be_visible()
     expect(sign_in_link(page)).to_have_count(0)
     page.goto(f"{fresh_address}/login")
-    expect(page.get_by_text("Spotify sign-in isn't open on this server.")).to_be_visible()
+    expect(page.get_by_text("Spotify sign-in isn't set up on this server.")).to_be_visible()
 
 
 def ask_to_allow(page: Page) -> None:
-    """From the page Neighbours to Spotify, for a playlist."""
+    """Go from the page Neighbours to Spotify, to allow a playlist."""
     expect(page.get_by_role("heading", level=3)).to_have_count(10)
     settled(page)
-    page.get_by_text("Take it home as a Spotify playlist").click()
+    page.get_by_text("Save it as a Spotify playlist").click()
     page.get_by_role("link", name="Allow it at Spotify").click()
 
 
 @pytest.mark.parametrize("look", ["light", "phone"])
-def test_what_the_neighbours_hear_is_taken_home_as_a_playlist(visit, world, look):
+def test_discoveries_are_saved_as_a_playlist(visit, world, look):
     page = visit(f"{world.address}/neighbours?artist=1+radiohead&artist=1+low", look)
     ask_to_allow(page)
     expect(page.get_by_text("It asks for: playlist-modify-private")).to_be_visible()
@@ -387,7 +387,7 @@ def test_saying_no_to_a_playlist_loses_no_music(visit, world):
     page.get_by_role("link", name="Cancel").click()
     expect(page.get_by_text("You said no at Spotify")).to_be_visible()
     page.get_by_role("link", name="You", exact=True).click()
-    expect(page.get_by_text("2 artists from the files you brought")).to_be_visible()
+    expect(page.get_by_text("2 artists from your files")).to_be_visible()
 
 
 def test_the_pages_are_guarded_and_can_be_framed_by_nobody(browser, world):

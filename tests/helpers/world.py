@@ -11,12 +11,14 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from streamlit.testing.v1 import AppTest
 
 from twotower.community import MemberSnapshot
 from twotower.core.domain import Area, Artist, Coverage, Listener, Neighbour, Profile, Spread
 from twotower.core.errors import EmptyProfile
 from twotower.core.names import artist_key, confusable_skeleton
 from twotower.model.portrait import Portrait
+from twotower.ui.state import KEY, VisitorState
 
 INDEX = Path(__file__).resolve().parents[2] / "pages" / "index.py"  # the script that is run
 GROUPS = ("metal", "jazz", "folk", "techno", "pop")
@@ -225,3 +227,10 @@ def profile_of(*names: str, **more: str) -> Profile:
     }
     profile = Profile(id="me", artists=artists, origin="picked")
     return replace(profile, **more)
+
+
+def state_of(app: AppTest) -> VisitorState:
+    """Return the visitor's state in a page under test; an empty one before the first run."""
+    if KEY not in app.session_state:
+        app.session_state[KEY] = VisitorState()
+    return app.session_state[KEY]

@@ -3,12 +3,12 @@
 import pytest
 from changes import ME, OTHER, opened
 from streamlit.testing.v1 import AppTest
-from world import INDEX
+from world import INDEX, state_of
 
 from twotower.community import membership, receipts
 from twotower.core.domain import SPOTIFY_WEB_API, Artist
 from twotower.core.names import artist_key
-from twotower.ui import membership_state, session
+from twotower.ui import membership_actions, model_cache
 from twotower.web.rate_limits import CODE, JOIN, Rate, RateLimiter, Rates
 
 
@@ -20,13 +20,13 @@ def matcher(planted_assets, tmp_path):
 @pytest.fixture
 def visit(matcher, monkeypatch):
     """visit(profile) opens the page in a session of its own."""
-    monkeypatch.setattr(session, "load_matcher", lambda: matcher)
+    monkeypatch.setattr(model_cache, "load_matcher", lambda: matcher)
     made = RateLimiter()
-    monkeypatch.setattr(membership_state, "limits", lambda: made)
+    monkeypatch.setattr(membership_actions, "limits", lambda: made)
 
     def open_page(profile=ME, page: str = "community.py") -> AppTest:
         app = AppTest.from_file(str(INDEX), default_timeout=20)
-        app.session_state["profile"] = profile
+        state_of(app).profile = profile
         app.switch_page(page).run()
         assert not app.exception
         return app
@@ -35,9 +35,9 @@ def visit(matcher, monkeypatch):
 
 
 def words(app) -> str:
-    said = "\n".join(e.value for kind in ("markdown", "error", "warning", "info", "success")
+    text = "\n".join(e.value for kind in ("markdown", "error", "warning", "info", "success")
                      for e in getattr(app, kind))  # fmt: skip
-    return said.replace("\\", "")
+    return text.replace("\\", "")
 
 
 def headings(app) -> list[str]:
@@ -69,15 +69,15 @@ def open_with(visit, code: str):
 
 def test_without_music_it_says_what_joining_is_and_takes_a_code(visit):
     app = visit(None)
-    assert headings(app) == ["Join", "Nothing here yet", "I have a code"]
-    assert "nothing you bring is stored, unless you join" in words(app)
+    assert headings(app) == ["Join", "Bring some music first", "Already a member?"]
+    assert "nothing is stored unless you join" in words(app)
 
 
-def test_both_questions_begin_with_no_and_with_no_to_both_nothing_can_be_joined(visit):
+def test_both_choices_begin_off_and_one_is_needed_to_join(visit):
     app = visit()
     assert [box.value for box in app.checkbox] == [False, False]
     assert app.button(key="go-join").disabled
-    assert "nothing to store" in words(app) and "You are on no list" in words(app)
+    assert "Choose at least one" in words(app) and "You appear on nobody's list" in words(app)
 
 
 def test_the_preview_is_what_others_will_see(visit, matcher):
@@ -85,9 +85,9 @@ def test_the_preview_is_what_others_will_see(visit, matcher):
     app.checkbox(key="join-findable").check().run()
     name = app.text_input(key="join-name").value
     assert name in headings(app)
-    assert ":green-badge[joined]" in words(app)
-    app.multiselect(key="join-shown").set_value(list(ME.artists)[:4]).run()
-    card = next(m.value for m in app.markdown if "Listens to" in m.value)
+    assert ":green-badge[member]" in words(app)
+    app.multiselect(key="join-artists").set_value(list(ME.artists)[:4]).run()
+    card = next(m.value for m in app.markdown if "**Plays**" in m.value)
     press(app, "go-join")
     (stored,) = matcher.named_like(name, 5)
     assert len(stored.artists) == 4 and all(artist in card for artist, _ in stored.artists)
@@ -97,10 +97,10 @@ def test_artists_are_chosen_all_at_once_or_none(visit):
     app = visit()
     app.checkbox(key="join-findable").check().run()
     press(app, "join-none")
-    assert app.multiselect(key="join-shown").value == []
+    assert app.multiselect(key="join-artists").value == []
     assert "choose at least 3" in words(app)
     press(app, "join-all")
-    assert len(app.multiselect(key="join-shown").value) == len(ME.artists)
+    assert len(app.multiselect(key="join-artists").value) == len(ME.artists)
 
 
 def test_another_suggestion_is_another_name(visit):
@@ -111,7 +111,7 @@ def test_another_suggestion_is_another_name(visit):
     assert app.text_input(key="join-name").value != before
 
 
-def test_a_name_that_can_not_be_one_is_told_and_joining_with_it_changes_nothing(visit, matcher):
+def test_a_bad_name_is_an_error_and_joining_with_it_changes_nothing(visit, matcher):
     app = visit()
     app.checkbox(key="join-findable").check().run()
     app.text_input(key="join-name").set_value("me@example.com").run()
@@ -127,66 +127,66 @@ def test_a_hostile_name_is_shown_letter_for_letter(visit, name):
     app.checkbox(key="join-findable").check().run()
     app.text_input(key="join-name").set_value(name).run()
     assert name not in headings(app)
-    shown = next(h for h in headings(app) if h not in ("Join", "I have a code"))
+    shown = next(h for h in headings(app) if h not in ("Join", "Already a member?"))
     assert shown.replace("\\", "").replace("\u2060", "") == name
 
 
-def test_the_code_is_shown_until_it_is_kept_and_never_again(visit):
+def test_the_code_is_shown_until_it_is_saved_and_never_again(visit):
     app, code = joined(visit)
-    assert code.startswith("MN-") and "Keep this code" in headings(app)[0]
-    assert "nobody can give you another" in words(app)
+    assert code.startswith("MN-") and "Save this code" in headings(app)[0]
+    assert "can't send you another" in words(app)
     press(app, "code-kept")
-    assert not app.code and "What is stored of you" in headings(app)
+    assert not app.code and "What we store" in headings(app)
     assert code not in words(app)
 
 
-def test_who_has_joined_is_not_their_own_neighbour_and_others_see_them(visit, matcher):
+def test_a_member_is_not_their_own_neighbour_and_others_see_them(visit, matcher):
     app, _ = joined(visit)
-    id = app.session_state["member"].id
+    id = state_of(app).membership.member.id
     app.switch_page("neighbours.py").run()
     assert not app.exception
-    assert id not in {n.listener.id for n in app.session_state["found"].people}
+    assert id not in {n.listener.id for n in state_of(app).neighbours.neighbours}
     other = visit(ME, "neighbours.py")
-    assert other.session_state["found"].people[0].listener.id == id
-    assert ":green-badge[joined]" in words(other)
+    assert state_of(other).neighbours.neighbours[0].listener.id == id
+    assert ":green-badge[member]" in words(other)
 
 
 def test_the_code_opens_it_in_another_browser_and_choices_change_without_music(visit, matcher):
     app, code = joined(visit)
     there = open_with(visit, code.lower().replace("-", " "))
-    assert "What is stored of you" in headings(there) and not there.code
-    assert "bring that first" in words(there)
+    assert "What we store" in headings(there) and not there.code
+    assert "first bring it on the start page" in words(there)
     there.text_input(key="join-name").set_value("Cobalt Waltz").run()
-    kept = there.multiselect(key="join-shown").value[:5]
-    there.multiselect(key="join-shown").set_value(kept).run()
+    kept = there.multiselect(key="join-artists").value[:5]
+    there.multiselect(key="join-artists").set_value(kept).run()
     press(there, "change-save")
-    assert "Changed, and so it is for everyone" in words(there)
-    seen = matcher.person(app.session_state["member"].id)
+    assert "Saved. Others see it from now on." in words(there)
+    seen = matcher.person(state_of(app).membership.member.id)
     assert seen.name == "Cobalt Waltz" and len(seen.artists) == 5
 
 
-def test_todays_music_takes_the_place_of_what_is_stored(visit, matcher):
+def test_todays_music_replaces_what_is_stored(visit, matcher):
     app, _ = joined(visit)
     press(app, "code-kept")
-    app.session_state["profile"] = OTHER
+    state_of(app).profile = OTHER
     app.run()
     app.checkbox(key="change-today").check().run()
     press(app, "change-save")
-    shown = matcher.person(app.session_state["member"].id).artists
+    shown = matcher.person(state_of(app).membership.member.id).artists
     assert {artist_key(name) for name, _ in shown} <= set(OTHER.artists)
 
 
 def test_leaving_takes_one_click_and_one_confirmation_and_gives_a_receipt(visit, matcher):
     app, code = joined(visit)
-    id = app.session_state["member"].id
-    assert "There is no way back" in words(app)
+    id = state_of(app).membership.member.id
+    assert "It can't be undone" in words(app)
     press(app, "leave")
     press(app, "leave-stay")
     assert matcher.person(id) is not None
     press(app, "leave")
     press(app, "go-leave")
     assert matcher.person(id) is None
-    assert headings(app)[0] == "You have left. Your receipt"
+    assert headings(app)[0] == "You've left. Your receipt"
     assert id in words(app)
     removal, digest = receipts.read(joining_receipt(app))
     assert removal.id == id and removal.removed["listeners"] == 1
@@ -198,47 +198,47 @@ def test_leaving_takes_one_click_and_one_confirmation_and_gives_a_receipt(visit,
 def joining_receipt(app) -> str:
     from twotower.ui.community import receipt_json
 
-    return receipt_json(app.session_state["member-receipt"])
+    return receipt_json(state_of(app).membership.receipt)
 
 
-def test_an_open_list_of_neighbours_lets_go_of_who_left_at_its_next_run(visit, matcher):
+def test_an_open_list_drops_a_member_who_left_at_its_next_run(visit, matcher):
     app, code = joined(visit)
-    id = app.session_state["member"].id
+    id = state_of(app).membership.member.id
     other = visit(ME, "neighbours.py")
-    assert id in {n.listener.id for n in other.session_state["found"].people}
+    assert id in {n.listener.id for n in state_of(other).neighbours.neighbours}
     membership.leave(matcher, code)
     other.run()
-    assert id not in {n.listener.id for n in other.session_state["found"].people}
+    assert id not in {n.listener.id for n in state_of(other).neighbours.neighbours}
 
 
 def test_a_membership_that_was_left_elsewhere_has_ended_here_too(visit, matcher):
     app, code = joined(visit)
     membership.leave(matcher, code)
     app.run()
-    assert "This membership has ended" in words(app) and "Join" in headings(app)
+    assert "You left from another page" in words(app) and "Join" in headings(app)
 
 
 @pytest.mark.parametrize(
     ("origin", "said"), [("demo", "no person"), (SPOTIFY_WEB_API, "Ask Spotify for your own")]
 )
-def test_who_may_not_join_is_told_why_and_what_else_there_is(visit, origin, said):
+def test_a_profile_that_may_not_join_gets_the_reason_and_a_way_on(visit, origin, said):
     from dataclasses import replace
 
     app = visit(replace(ME, origin=origin))
     assert said in words(app) and not app.checkbox
-    assert "I have a code" in headings(app)
+    assert "Already a member?" in headings(app)
 
 
-def test_a_profile_of_which_too_little_is_known_is_told_so(visit):
+def test_a_profile_of_unknown_artists_gets_advice(visit):
     from dataclasses import replace
 
     app = visit(replace(ME, artists={"nobody": Artist("Nobody")}))
-    assert "Too little to tell yet" in headings(app)
+    assert "We don't know these artists yet" in headings(app)
 
 
-def test_codes_are_not_tried_without_end(visit, monkeypatch):
+def test_attempts_at_codes_are_limited(visit, monkeypatch):
     few = RateLimiter({CODE: Rates(Rate(2, 60), Rate(9, 9), Rate(9, 9))})
-    monkeypatch.setattr(membership_state, "limits", lambda: few)
+    monkeypatch.setattr(membership_actions, "limits", lambda: few)
     app = visit(None)
     for _ in range(3):
         app.text_input(key="code-typed").set_value("MN-WRONG")
@@ -246,12 +246,12 @@ def test_codes_are_not_tried_without_end(visit, monkeypatch):
     assert "with an access code: nothing was done; try again in 60 seconds" in words(app)
 
 
-def test_joining_is_not_tried_without_end(visit, monkeypatch, matcher):
+def test_attempts_to_join_are_limited(visit, monkeypatch, matcher):
     few = RateLimiter({JOIN: Rates(Rate(1, 60), Rate(1, 9), Rate(1, 9))})
-    monkeypatch.setattr(membership_state, "limits", lambda: few)
+    monkeypatch.setattr(membership_actions, "limits", lambda: few)
     joined(visit)
     before = matcher.community.seq()
     app = visit()
     app.checkbox(key="join-findable").check().run()
     press(app, "go-join")
-    assert "too many attempts to join" in words(app) and matcher.community.seq() == before
+    assert "Too many attempts to join" in words(app) and matcher.community.seq() == before

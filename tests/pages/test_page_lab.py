@@ -5,7 +5,7 @@ import json
 import measured
 import pytest
 from measured import HOSTILE
-from world import profile_of
+from world import profile_of, state_of
 
 from twotower.ui.lab import words as lab_words
 from twotower.ui.text import escape
@@ -171,7 +171,7 @@ def test_the_card_is_part_of_the_page(page):
 
 
 def test_with_music_it_says_how_much_of_it_is_known(app, assets):
-    app.session_state["profile"] = profile_of("Amara Jazz", "Nobody")
+    state_of(app).profile = profile_of("Amara Jazz", "Nobody")
     app.switch_page("lab.py").run()
     assert not app.exception
     assert app.header[-1].value == "How much of your listening it knows"
@@ -179,7 +179,7 @@ def test_with_music_it_says_how_much_of_it_is_known(app, assets):
 
 
 def test_with_music_that_nobody_knows_the_report_is_still_there(app, assets):
-    app.session_state["profile"] = profile_of("Nobody")
+    state_of(app).profile = profile_of("Nobody")
     app.switch_page("lab.py").run()
     assert not app.exception
     assert app.header[0].value == "Beside the best of the others"

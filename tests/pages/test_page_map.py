@@ -1,10 +1,10 @@
-"""The map page: everyone as a point, one person beside it."""
+"""The page Map: everyone as a point, one person beside it."""
 
 import json
 
 import pytest
 from streamlit.util import AttributeDictionary
-from world import profile_of
+from world import profile_of, state_of
 
 from twotower.ui.charts import figures
 
@@ -16,7 +16,7 @@ def app(new_app):
 
 
 def click(app, row: int):
-    """As if the point of `row` had been clicked."""
+    """Click the point of `row`."""
     points = [AttributeDictionary({"customdata": row})]
     chosen = {"points": points, "point_indices": [0], "box": [], "lasso": []}
     app.session_state["map"] = AttributeDictionary({"selection": AttributeDictionary(chosen)})
@@ -33,15 +33,15 @@ def figure(app) -> dict:
 
 @pytest.fixture
 def atlas(app):
-    app.session_state["profile"] = profile_of("Amara Metal", "Ammoth Metal")
+    state_of(app).profile = profile_of("Amara Metal", "Ammoth Metal")
     return app.switch_page("map.py").run()
 
 
-def test_it_works_before_any_music_is_brought(app):
+def test_it_works_without_music(app):
     app.switch_page("map.py").run()
     assert not app.exception
-    assert "Nobody chosen yet" in words(app)
-    assert app.get("plotly_chart")[0].proto.alt == "Scatter map of 500 listeners"
+    assert "Click anyone, or search." in words(app)
+    assert app.get("plotly_chart")[0].proto.alt == "Scatter map of 500 people"
 
 
 def test_a_click_shows_the_person(app, planted):
@@ -49,7 +49,7 @@ def test_a_click_shows_the_person(app, planted):
     click(app, 137)
     assert not app.exception
     assert app.header[0].value == planted.person("p137").name
-    assert ":gray-badge[invented]" in words(app)
+    assert ":gray-badge[made up]" in words(app)
     assert app.query_params["listener"] == "p137"
 
 
@@ -60,8 +60,8 @@ def test_a_click_leaves_the_figure_as_it_was(atlas):
     assert figure(atlas) == before
 
 
-def test_it_begins_with_the_nearest_neighbour_and_lines_to_ten(atlas, planted):
-    nearest = planted.neighbours(atlas.session_state["portrait"], 1)[0].listener
+def test_the_closest_neighbour_is_shown_first_with_lines_to_ten(atlas, planted):
+    nearest = planted.neighbours(state_of(atlas).portrait, 1)[0].listener
     assert atlas.header[0].value == nearest.name
     assert "Your number 1" in words(atlas)
     lines = next(trace for trace in figure(atlas)["data"] if trace["mode"] == "lines")
@@ -70,10 +70,10 @@ def test_it_begins_with_the_nearest_neighbour_and_lines_to_ten(atlas, planted):
 
 
 def test_a_neighbour_can_be_chosen_without_a_mouse(atlas):
-    chosen = atlas.selectbox(key="map-near")
+    chosen = atlas.selectbox(key="map-closest")
     third = chosen.options[2]
     chosen.select_index(2).run()
-    assert atlas.header[0].value == third.removeprefix("3. ").removesuffix(" (invented)")
+    assert atlas.header[0].value == third.removeprefix("3. ").removesuffix(" (made up)")
     assert "Your number 3" in words(atlas)
 
 
@@ -90,17 +90,17 @@ def test_a_link_to_somebody_who_left_says_so(app):
     app.query_params["listener"] = "gone"
     app.run()
     assert not app.exception
-    assert "has left it" in words(app)
+    assert "This person has left." in words(app)
 
 
-def test_people_and_artists_are_found_by_name(app, planted):
+def test_the_search_finds_people_and_artists(app, planted):
     app.switch_page("map.py").run()
     app.text_input(key="map-search").set_value("brisk heron").run()
     found = [b for b in app.button if b.key.startswith("map-person-")]
     assert all(b.label.startswith("Brisk Heron") for b in found)
-    assert all(b.label.endswith("\\(invented\\)") for b in found)
+    assert all(b.label.endswith("\\(made up\\)") for b in found)
     found[0].click().run()
-    assert app.header[0].value == found[0].label.removesuffix(" \\(invented\\)")
+    assert app.header[0].value == found[0].label.removesuffix(" \\(made up\\)")
     app.text_input(key="map-search").set_value("amara jazz").run()
     app.button(key="map-artist-amara jazz").click().run()
     rings = [
@@ -116,17 +116,17 @@ def test_people_and_artists_are_found_by_name(app, planted):
 
 
 def test_too_little_known_leaves_the_map_without_you(app):
-    app.session_state["profile"] = profile_of("Nobody")
+    state_of(app).profile = profile_of("Nobody")
     app.switch_page("map.py").run()
     assert not app.exception
-    assert app.get("plotly_chart")[0].proto.alt == "Scatter map of 500 listeners"
+    assert app.get("plotly_chart")[0].proto.alt == "Scatter map of 500 people"
 
 
-def test_it_admits_how_much_it_can_show(atlas):
-    assert "it keeps 6 among the 15 nearest points" in words(atlas)
+def test_the_reliability_of_the_map_is_shown(atlas):
+    assert "a flat map keeps about 6 of every 15 neighbours" in words(atlas)
 
 
-def test_where_not_everyone_is_drawn_that_is_said(app, monkeypatch):
+def test_the_number_of_drawn_people_is_shown_if_not_everyone_is_drawn(app, monkeypatch):
     monkeypatch.setattr(figures, "MOST_DRAWN", 200)
     app.switch_page("map.py").run()
-    assert "500 people, of whom 200, drawn by lot, are points. Near points" in words(app)
+    assert "500 people. 200 of them, picked at random, are drawn." in words(app)

@@ -1,15 +1,15 @@
-"""The neighbours page: a card for each person, nearest first."""
+"""The page Neighbours: a card for each person, closest first."""
 
 import csv
 import io
 import re
 
 import pytest
-from world import profile_of
+from world import profile_of, state_of
 
 from twotower.core.errors import CommunityError, MissingData
+from twotower.ui import model_cache
 from twotower.ui import neighbours as people
-from twotower.ui import session
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def app(new_app):
 
 @pytest.fixture
 def neighbours(app):
-    app.session_state["profile"] = profile_of("Amara Metal", "Ammoth Metal", "*x*")
+    state_of(app).profile = profile_of("Amara Metal", "Ammoth Metal", "*x*")
     return app.switch_page("neighbours.py").run()
 
 
@@ -31,7 +31,7 @@ def words(app) -> str:
 def test_without_music_it_points_to_the_start(app):
     app.switch_page("neighbours.py").run()
     assert not app.exception
-    assert [h.value for h in app.header] == ["Nothing here yet"]
+    assert [h.value for h in app.header] == ["Bring some music first"]
 
 
 def test_it_shows_a_card_for_each_person(neighbours):
@@ -39,27 +39,27 @@ def test_it_shows_a_card_for_each_person(neighbours):
     assert len(neighbours.subheader) == 10
     neighbours.slider(key="count").set_value(25).run()
     assert len(neighbours.subheader) == 25
-    assert neighbours.header[0].value == "The nearest 25 of 500"
+    assert neighbours.header[0].value == "The 25 closest of 500 people"
 
 
 def test_the_people_are_of_the_group_that_the_profile_listens_to(neighbours, planted):
-    found = planted.neighbours(neighbours.session_state["portrait"], 10)
+    found = planted.neighbours(state_of(neighbours).portrait, 10)
     assert {each.listener.genres for each in found} == {("metal",)}
     shown = [card.value for card in neighbours.subheader]
     assert shown == [f"{each.rank}. {each.listener.name}" for each in found]
 
 
-def test_the_similarity_of_random_pairs_stands_above_the_list(neighbours, planted):
+def test_the_similarity_of_random_pairs_is_above_the_list(neighbours, planted):
     typical = f"Random pairs have similarity {planted.typical_similarity():.2f}."
-    assert typical in "\n".join(note.value for note in [*neighbours.caption, *neighbours.markdown])
+    assert typical in words(neighbours)
 
 
-def test_each_invented_person_is_marked_as_invented(neighbours):
-    badges = [text for text in words(neighbours).split("\n") if text == ":gray-badge[invented]"]
+def test_each_made_up_person_is_marked(neighbours):
+    badges = [text for text in words(neighbours).split("\n") if text == ":gray-badge[made up]"]
     assert len(badges) == 10
 
 
-def test_a_card_says_how_near_and_links_to_the_map(neighbours):
+def test_a_card_shows_the_similarity_and_links_to_the_map(neighbours):
     assert "of random pairs :gray[· similarity 0." in words(neighbours)
     link = neighbours.get("page_link")[0].proto
     assert link.page == "map"
@@ -73,32 +73,30 @@ def test_the_number_of_people_is_kept_when_the_page_is_left(neighbours):
     assert len(neighbours.subheader) == 15
 
 
-def test_the_list_can_be_taken_home(neighbours, planted):
-    found = planted.neighbours(neighbours.session_state["portrait"], 10)
+def test_the_list_can_be_downloaded(neighbours, planted):
+    found = planted.neighbours(state_of(neighbours).portrait, 10)
     rows = list(csv.DictReader(io.StringIO(people.neighbours_csv(found))))
     assert [row["id"] for row in rows] == [each.listener.id for each in found]
     assert neighbours.get("download_button")[0].proto.label == "Download CSV"
 
 
-def test_a_missing_model_is_said_with_what_to_do(app, monkeypatch):
+def test_a_missing_model_is_an_error_with_advice(app, monkeypatch):
     def fail():
         raise MissingData("no model in <assets>")
 
-    monkeypatch.setattr(session, "load_matcher", fail)
+    monkeypatch.setattr(model_cache, "load_matcher", fail)
     for page in ("start.py", "you.py", "neighbours.py", "map.py"):
         app.switch_page(page).run()
         assert not app.exception
-        assert "no model in \\<assets\\>" in app.error[0].value
+        assert "No model in \\<assets\\>" in app.error[0].value
         assert "make assets" in app.error[0].value
 
 
-def test_a_community_that_is_out_of_reach_is_said_in_its_own_words(
-    neighbours, planted, monkeypatch
-):
+def test_an_unreachable_community_shows_its_own_error(neighbours, planted, monkeypatch):
     def fail(portrait, count, *, own=None):
         raise CommunityError("another program is writing: try again in a moment")
 
-    neighbours.session_state["found"] = None
+    state_of(neighbours).neighbours = None
     monkeypatch.setattr(planted, "neighbours", fail)
     neighbours.run()
     assert not neighbours.exception
@@ -106,22 +104,22 @@ def test_a_community_that_is_out_of_reach_is_said_in_its_own_words(
     assert "make assets" not in neighbours.error[0].value
 
 
-def test_what_several_neighbours_hear_comes_first_with_how_many(neighbours, planted):
-    found = planted.neighbours(neighbours.session_state["portrait"], 10)
-    line = next(each.value for each in neighbours.markdown if "They agree on" in each.value)
-    name, count = re.search(r"on\*\* (.+?) :gray\[\((\d+) of 10 hear it\)\]", line).groups()
+def test_artists_of_several_neighbours_come_first_with_their_number(neighbours, planted):
+    found = planted.neighbours(state_of(neighbours).portrait, 10)
+    line = next(each.value for each in neighbours.markdown if "neighbours play" in each.value)
+    count, name = re.search(r"(\d+) of your 10 neighbours play\*\* (.+?), ", line).groups()
     assert sum(name in dict(each.listener.artists) for each in found) == int(count) > 1
     assert name not in ("Amara Metal", "Ammoth Metal")
 
 
-def test_it_says_that_everyone_is_invented(neighbours):
-    assert "Everyone here is invented so far" in words(neighbours)
+def test_it_says_that_everyone_is_made_up(neighbours):
+    assert "Everyone here is made up so far" in words(neighbours)
 
 
-def test_what_they_hear_can_be_taken_home_with_links_and_files(neighbours):
+def test_discoveries_have_links_and_downloads(neighbours):
     home = neighbours.expander(key="take-home")
-    told = "\n".join(element.value for element in home.markdown)
-    assert "that your nearest 10 hear and you don't" in told
-    assert "https://musicbrainz.org/search?type=artist&query=" in told
+    text = "\n".join(element.value for element in home.markdown)
+    assert "your neighbours play and you don't" in text
+    assert "https://musicbrainz.org/search?type=artist&query=" in text
     files = [b.label for b in neighbours.get("download_button") if b.key.startswith("take-")]
     assert files == ["CSV", "XSPF playlist", "M3U playlist"]

@@ -1,4 +1,4 @@
-"""The doors to ListenBrainz and Last.fm, asked over HTTP: what a visitor gets to see of them."""
+"""ListenBrainz and Last.fm on the page Start, against stand-ins over HTTP."""
 
 import threading
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 from standins import USER, lastfm, listenbrainz
 from webservice import Asked, Said, service
+from world import state_of
 
 from twotower.ui import services
 from twotower.ui.text import escape
@@ -15,8 +16,8 @@ HEARD = {"Amara Jazz": 30, "Ammoth Jazz": 8}
 
 
 @contextmanager
-def open_doors(monkeypatch, answer):
-    """A stand-in for both services, and a clock that doesn't make a test wait for its turn."""
+def enabled(monkeypatch, answer):
+    """A stand-in for both services, without waits between requests."""
     with service(answer) as place:
         monkeypatch.setenv("TWOTOWER_LISTENBRAINZ_API", place.address)
         monkeypatch.setenv("TWOTOWER_LASTFM_API", place.address)
@@ -30,12 +31,12 @@ def words(app) -> str:
 
 
 def ask(app, id: str, user: str = USER, span: str = "all"):
-    """Ask for a user, and wait for what comes of it."""
+    """Read a user's listening, and wait for the result."""
     app.text_input(key=f"{id}-user").set_value(user)
-    app.segmented_control(key=f"{id}-span").set_value(span)
+    app.segmented_control(key=f"{id}-period").set_value(span)
     app.button(key=f"{id}-read").click().run()
-    if f"{id}-job" in app.session_state:
-        app.session_state[f"{id}-job"].join(PATIENCE_S)
+    if id in state_of(app).services and state_of(app).services[id].job is not None:
+        state_of(app).services[id].job.join(PATIENCE_S)
         app.run()
     assert not app.exception
     return app
@@ -51,9 +52,9 @@ BOTH = pytest.mark.parametrize(
 def test_a_user_name_becomes_a_profile_and_the_reading_is_reported(
     app, monkeypatch, id, name, standin
 ):
-    with open_doors(monkeypatch, standin(HEARD, ())):
+    with enabled(monkeypatch, standin(HEARD, ())):
         ask(app.run(), id)
-    profile = app.session_state["profile"]
+    profile = state_of(app).profile
     assert {key: a.plays for key, a in profile.artists.items()} == {
         "amara jazz": 30,
         "ammoth jazz": 8,
@@ -64,33 +65,33 @@ def test_a_user_name_becomes_a_profile_and_the_reading_is_reported(
 
 
 @BOTH
-def test_within_the_hour_nothing_is_asked_twice(app, monkeypatch, id, name, standin):
-    with open_doors(monkeypatch, standin(HEARD, ())) as place:
+def test_the_same_query_within_an_hour_sends_no_request(app, monkeypatch, id, name, standin):
+    with enabled(monkeypatch, standin(HEARD, ())) as place:
         ask(app.run(), id)
         asked = len(place.asked)
         app.button(key="start-over").click().run()
         ask(app, id, f" {USER.upper()} ")
         assert len(place.asked) == asked
-        assert list(app.session_state["profile"].artists) == ["amara jazz", "ammoth jazz"]
+        assert list(state_of(app).profile.artists) == ["amara jazz", "ammoth jazz"]
         ask(app, id, span="year")
         assert len(place.asked) > asked
 
 
 @BOTH
-def test_a_wrong_name_is_told_and_the_profile_stays(app, monkeypatch, id, name, standin):
-    with open_doors(monkeypatch, standin()):
+def test_a_wrong_name_is_an_error_and_the_profile_stays(app, monkeypatch, id, name, standin):
+    with enabled(monkeypatch, standin()):
         app.button(key="add-amara jazz").click().run()
         ask(app, id, "<b>nobody</b>")
     assert escape(f"{name} knows no user named '<b>nobody</b>'") in app.error[0].value
-    assert "What you had before is still here" in app.error[0].value
-    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert "Your earlier music is still here" in app.error[0].value
+    assert list(state_of(app).profile.artists) == ["amara jazz"]
 
 
 @BOTH
-def test_no_name_is_no_question(app, monkeypatch, id, name, standin):
-    with open_doors(monkeypatch, standin()) as place:
+def test_an_empty_name_sends_no_request(app, monkeypatch, id, name, standin):
+    with enabled(monkeypatch, standin()) as place:
         ask(app.run(), id, "  ")
-    assert "type your user name first" in app.error[0].value
+    assert "Type your user name first" in app.error[0].value
     assert place.asked == []
 
 
@@ -104,55 +105,55 @@ def test_a_reading_can_be_stopped_and_changes_nothing(app, monkeypatch, id, name
         go_on.wait(PATIENCE_S)
         return answer(asked)
 
-    with open_doors(monkeypatch, slow):
+    with enabled(monkeypatch, slow):
         app.run().text_input(key=f"{id}-user").set_value(USER)
         app.button(key=f"{id}-read").click().run()
-        job = app.session_state[f"{id}-job"]
+        job = state_of(app).services[id].job
         assert begun.wait(PATIENCE_S)
         app.button(key=f"{id}-stop").click().run()
         go_on.set()
         job.join(PATIENCE_S)
         app.run()
     assert not app.exception
-    assert app.session_state["profile"] is None
-    assert "Stopped. Nothing was changed." in words(app)
+    assert state_of(app).profile is None
+    assert "Stopped. Nothing changed." in words(app)
 
 
-def test_without_a_key_the_door_of_lastfm_says_how_to_open_it(app):
-    assert "set `LASTFM_API_KEY`" in words(app)
+def test_without_a_key_lastfm_says_how_to_enable_it(app):
+    assert "Set `LASTFM_API_KEY`" in words(app)
     assert "lastfm-user" not in [field.key for field in app.text_input]
 
 
-def test_what_is_brought_next_is_joined_or_takes_the_place(app, monkeypatch):
-    with open_doors(monkeypatch, listenbrainz({"Amara Jazz": 30}, ())):
+def test_new_music_is_added_or_replaces_the_earlier(app, monkeypatch):
+    with enabled(monkeypatch, listenbrainz({"Amara Jazz": 30}, ())):
         ask(app.run(), "listenbrainz")
-    with open_doors(monkeypatch, lastfm({"Amara Jazz": 40, "Ammoth Jazz": 8}, ())):
+    with enabled(monkeypatch, lastfm({"Amara Jazz": 40, "Ammoth Jazz": 8}, ())):
         ask(app.run(), "lastfm")
-        joined = app.session_state["profile"]
+        joined = state_of(app).profile
         assert {key: a.plays for key, a in joined.artists.items()} == {
             "amara jazz": 40,
             "ammoth jazz": 8,
         }
         assert joined.origin == "lastfm+listenbrainz"
-        app.toggle(key="join").set_value(False).run()
+        app.toggle(key="keep-earlier").set_value(False).run()
         ask(app, "lastfm")
-        assert app.session_state["profile"].origin == "lastfm"
+        assert state_of(app).profile.origin == "lastfm"
 
 
-def test_a_demo_and_picked_artists_are_no_music_to_join(app):
-    assert not [toggle for toggle in app.toggle if toggle.key == "join"]
+def test_a_demo_and_picked_artists_are_always_replaced(app):
+    assert not [toggle for toggle in app.toggle if toggle.key == "keep-earlier"]
     app.button(key="add-amara jazz").click().run()
-    assert not [toggle for toggle in app.toggle if toggle.key == "join"]
+    assert not [toggle for toggle in app.toggle if toggle.key == "keep-earlier"]
 
 
-def test_removing_everything_leaves_nothing_of_a_reading(app, monkeypatch):
-    with open_doors(monkeypatch, listenbrainz(HEARD, ())) as place:
+def test_deleting_everything_leaves_nothing_of_a_reading(app, monkeypatch):
+    with enabled(monkeypatch, listenbrainz(HEARD, ())) as place:
         ask(app.run(), "listenbrainz")
         app.switch_page("privacy.py").run()
         app.button(key="privacy-remove").click().run()
-        assert app.session_state["profile"] is None
-        assert "services-kept" not in app.session_state
-        assert "listenbrainz-outcome" not in app.session_state
+        assert state_of(app).profile is None
+        assert not state_of(app).fetched
+        assert not state_of(app).services
         app.switch_page("start.py").run()
         asked = len(place.asked)
         ask(app, "listenbrainz")

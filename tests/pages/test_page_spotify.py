@@ -1,4 +1,4 @@
-"""The door of Spotify on the start page: closed, open, reading, read, refused."""
+"""Spotify sign-in on the page Start, against a stand-in."""
 
 import re
 from contextlib import closing
@@ -11,6 +11,7 @@ from spotify_standin import problem
 from starlette.responses import JSONResponse, PlainTextResponse
 from streamlit.testing.v1 import AppTest
 from visiting import KNOWN, PATIENCE_S, Visit, words
+from world import state_of
 
 from twotower.community import Community, Member
 from twotower.core.domain import SPOTIFY_WEB_API, Listener
@@ -34,17 +35,17 @@ def way_there(app: AppTest, purpose: str) -> str:
     return next(link for link in links if f"for={purpose}" in link)
 
 
-def test_a_closed_door_says_how_to_open_it_and_what_does_the_same(visit):
+def test_without_a_client_id_it_says_how_to_enable_it_and_what_else_works(visit):
     visit.store = SessionStore(None)
     app = visit.tab()
     assert not app.exception
-    assert "Not open on this server" in words(app)
+    assert "Sign-in isn't set up on this server" in words(app)
     assert "SPOTIPY_CLIENT_ID" in words(app)
     assert "https://www.spotify.com/account/privacy/" in words(app)
     assert sign_in_links(app) == 0
 
 
-def test_a_redirect_uri_that_spotify_refuses_is_told_to_the_operator(visit):
+def test_a_redirect_uri_that_spotify_refuses_is_shown_to_the_operator(visit):
     visit.store = SessionStore(Registration("c", "http://localhost:8501/callback"))
     app = visit.tab()
     assert "localhost is refused" in words(app)
@@ -52,14 +53,14 @@ def test_a_redirect_uri_that_spotify_refuses_is_told_to_the_operator(visit):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "text",
     ["top artists", "saved tracks", "in memory", "not stored", "not used for training",
-     "five people", "Premium", "machine-learning models", "answers for having permission",
+     "five people", "Premium", "machine-learning models", "responsible for having permission",
      "account/privacy"],
 )  # fmt: skip
-def test_before_the_button_stands_what_a_person_should_know(visit, told):
+def test_the_conditions_are_shown_before_the_button(visit, text):
     app = visit.tab()
-    assert told in words(app)
+    assert text in words(app)
     assert sign_in_links(app) == 1
 
 
@@ -72,9 +73,9 @@ def test_after_signing_in_the_music_is_read_and_one_click_leads_to_neighbours(vi
     assert "Reading your music from Spotify" in words(app)
     visit.spotify.gate.set()
     visit.read(app)
-    assert "Your music was read from Spotify" in words(app)
+    assert "Your music from Spotify is here" in words(app)
     assert "You are signed in as **Ada**" in words(app)
-    profile = app.session_state["profile"]
+    profile = state_of(app).profile
     assert (profile.id, profile.origin) == ("spotify", SPOTIFY_WEB_API)
     assert {one.name for one in profile.artists.values()} == {*KNOWN, "A friend"}
     app.button(key="go-spotify").click().run()
@@ -88,7 +89,7 @@ def test_nothing_is_read_before_the_sign_in_that_asked_for_it(visit):
     assert visit.spotify.asked == []
     app.button(key="spotify-read").click().run()
     visit.read(app)
-    assert app.session_state["profile"].id == "spotify"
+    assert state_of(app).profile.id == "spotify"
 
 
 def test_a_reload_and_a_second_tab_have_it_without_asking_again(visit):
@@ -96,21 +97,21 @@ def test_a_reload_and_a_second_tab_have_it_without_asking_again(visit):
     visit.read(visit.tab(signin="done"))
     asked = len(visit.spotify.asked)
     again = visit.tab(signin="done")
-    assert again.session_state["profile"].id == "spotify"
+    assert state_of(again).profile.id == "spotify"
     assert len(visit.spotify.asked) == asked
 
 
-def test_the_tab_that_asked_gets_it_and_can_have_back_what_was_there(visit):
+def test_the_tab_that_asked_gets_it_and_can_undo_it(visit):
     visit.sign_in()
     app = visit.tab()
     app.button(key="add-amara pop").click().run()
     app.button(key="spotify-read").click().run()
     visit.read(app)
-    assert app.session_state["profile"].id == "spotify"
+    assert state_of(app).profile.id == "spotify"
     app.button(key="undo").click().run()
-    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    assert list(state_of(app).profile.artists) == ["amara pop"]
     app.run()
-    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    assert list(state_of(app).profile.artists) == ["amara pop"]
 
 
 def test_a_tab_with_other_music_keeps_it_until_asked(visit):
@@ -119,43 +120,43 @@ def test_a_tab_with_other_music_keeps_it_until_asked(visit):
     other.button(key="add-amara pop").click().run()
     visit.read(visit.tab(signin="done"))
     other.run()
-    assert list(other.session_state["profile"].artists) == ["amara pop"]
+    assert list(state_of(other).profile.artists) == ["amara pop"]
     other.button(key="spotify-take").click().run()
-    assert other.session_state["profile"].id == "spotify"
+    assert state_of(other).profile.id == "spotify"
 
 
-def test_music_that_was_here_comes_back_from_the_sign_in_and_can_be_had_back(visit):
+def test_earlier_music_comes_back_from_the_sign_in_and_can_be_restored(visit):
     app = visit.tab()
     app.button(key="add-amara pop").click().run()
     ticket = parse_qs(urlsplit(way_there(app, "read")).query)["left"][0]
     _, begun = visit.store.begin_sign_in(visit.browser, "read", ticket)
     visit.sign_in()
     again = visit.read(visit.tab(signin="done", left=visit.store.issue_ticket(begun)))
-    assert again.session_state["profile"].id == "spotify"
+    assert state_of(again).profile.id == "spotify"
     again.button(key="undo").click().run()
-    assert list(again.session_state["profile"].artists) == ["amara pop"]
+    assert list(state_of(again).profile.artists) == ["amara pop"]
 
 
-def test_what_was_put_away_stays_away_until_asked_for(visit):
+def test_music_that_was_removed_stays_away_until_asked_for(visit):
     visit.sign_in()
     app = visit.read(visit.tab(signin="done"))
     app.button(key="start-over").click().run()
-    assert app.session_state["profile"] is None
+    assert state_of(app).profile is None
     app.button(key="spotify-take").click().run()
-    assert app.session_state["profile"].id == "spotify"
+    assert state_of(app).profile.id == "spotify"
 
 
-def test_a_reading_can_be_cancelled_and_begun_anew(visit):
+def test_a_reading_can_be_cancelled_and_started_again(visit):
     visit.spotify.gate.clear()
     visit.sign_in()
     app = visit.tab(signin="done")
     app.button(key="spotify-cancel").click().run()
     assert "was cancelled" in words(app)
-    assert app.session_state["profile"] is None
+    assert state_of(app).profile is None
     visit.spotify.gate.set()
     app.button(key="spotify-again").click().run()
     visit.read(app)
-    assert app.session_state["profile"].id == "spotify"
+    assert state_of(app).profile.id == "spotify"
 
 
 def test_a_pause_is_counted_down_on_the_page_and_can_be_cancelled(visit):
@@ -166,25 +167,25 @@ def test_a_pause_is_counted_down_on_the_page_and_can_be_cancelled(visit):
     while job.is_running and job.resumes_in_s is None:
         job.join(0.02)
     app.run()
-    assert re.search(r"Going on in (10|[1-9]) s", words(app))
+    assert re.search(r"Resuming in (10|[1-9]) s", words(app))
     assert "Spotify is asked too much at the moment" in app.get("progress")[0].proto.text
     app.button(key="spotify-cancel").click().run()
     assert "was cancelled" in words(app)
     job.join(PATIENCE_S)
-    assert app.session_state["profile"] is None
+    assert state_of(app).profile is None
 
 
-def test_signing_out_elsewhere_takes_it_all_from_this_tab(visit):
+def test_signing_out_elsewhere_deletes_everything_in_this_tab(visit):
     visit.sign_in()
     app = visit.read(visit.tab(signin="done"))
     app.button(key="chip-amara folk").click().run()
-    assert len(app.session_state["steps"]) == 2
+    assert len(state_of(app).steps) == 2
     visit.store.end_session(visit.cookie)
     app.run()
-    assert app.session_state["profile"] is None
-    assert [step for step in app.session_state["steps"] if step.before] == []
-    assert "portrait" not in app.session_state and "found" not in app.session_state
-    assert "You are signed out. What was read from Spotify is gone" in words(app)
+    assert state_of(app).profile is None
+    assert [step for step in state_of(app).steps if step.before] == []
+    assert state_of(app).portrait is None and state_of(app).neighbours is None
+    assert "You are signed out. What was read from Spotify is deleted" in words(app)
     assert "Amara" not in "".join(b.label for b in app.button if b.key.startswith("chip-"))
 
 
@@ -195,33 +196,33 @@ def test_only_what_came_by_signing_in_goes_at_sign_out(visit):
     app.button(key="add-amara pop").click().run()
     visit.store.end_session(visit.cookie)
     app.run()
-    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    assert list(state_of(app).profile.artists) == ["amara pop"]
 
 
-def test_a_session_that_a_restart_ended_is_told(visit):
+def test_a_session_that_a_restart_ended_is_explained(visit):
     visit.cookie = "of-a-server-that-is-gone"
     app = visit.tab()
-    assert "You are signed out: by yourself in another tab" in words(app)
+    assert "You are signed out: in another tab" in words(app)
     assert sign_in_links(app) == 1
 
 
 @pytest.mark.parametrize(
-    ("outcome", "told"),
+    ("outcome", "text"),
     [
         ("denied", "You said no at Spotify"),
-        ("expired", "couldn't be finished"),
-        ("failed", "didn't answer the sign-in"),
+        ("expired", "That sign-in has expired"),
+        ("failed", "didn't complete the sign-in"),
         ("refused", "SPOTIPY_REDIRECT_URI"),
-        ("closed", "isn't open on this server"),
-        ("elsewhere", "pass the original `Host` on"),
+        ("closed", "isn't set up on this server."),
+        ("elsewhere", "pass the original `Host`"),
         ("out", "You are signed out"),
         ("disconnected", "https://www.spotify.com/account/apps/"),
     ],
 )
-def test_how_a_sign_in_went_is_said_once(visit, outcome, told):
+def test_the_outcome_of_a_sign_in_is_shown_once(visit, outcome, text):
     app = visit.tab(signin=outcome)
-    assert told in words(app)
-    assert told not in words(app.run())
+    assert text in words(app)
+    assert text not in words(app.run())
 
 
 def test_an_outcome_that_nobody_knows_says_nothing(visit):
@@ -248,17 +249,17 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_each_refusal_is_told_with_what_to_do_and_nothing_is_lost(visit, refusal):
-    answer, told = REFUSALS[refusal]
+def test_each_refusal_says_what_to_do_and_nothing_is_lost(visit, refusal):
+    answer, text = REFUSALS[refusal]
     visit.spotify.always[""] = answer
     visit.sign_in()
     app = visit.tab()
     app.button(key="add-amara pop").click().run()
     app.button(key="spotify-read").click().run()
     visit.read(app)
-    assert "Spotify couldn't be read" in words(app)
-    assert told in clean(app.error[0].value).replace("\u2060", "").replace("\\'", "'")
-    assert list(app.session_state["profile"].artists) == ["amara pop"]
+    assert "We couldn't read from Spotify" in words(app)
+    assert text in clean(app.error[0].value).replace("\u2060", "").replace("\\'", "'")
+    assert list(state_of(app).profile.artists) == ["amara pop"]
     again = sign_in_links(app) if refusal.startswith("sign-in") else app.button(key="spotify-again")
     assert again
 
@@ -271,16 +272,16 @@ def test_a_limit_midway_keeps_what_was_read_and_says_when_to_come_back(visit):
     app = visit.read(visit.tab(signin="done"))
     assert "13\\.6 hours" in app.warning[0].value
     assert "What was read until then is kept" in app.warning[0].value
-    assert app.session_state["profile"].id == "spotify"
+    assert state_of(app).profile.id == "spotify"
 
 
-def test_music_that_the_catalogue_doesnt_know_has_a_look(visit):
+def test_music_that_the_model_does_not_know_gets_advice(visit):
     visit.spotify.people["ada"].artists = ["Nobody At All"]
     visit.sign_in()
     app = visit.read(visit.tab(signin="done"))
     assert not app.exception
     app.switch_page("neighbours.py").run()
-    assert app.header[0].value == "Too little to tell yet"
+    assert app.header[0].value == "We don't know these artists yet"
 
 
 def test_hostile_names_are_shown_letter_for_letter(visit):
@@ -295,7 +296,7 @@ def test_on_the_page_you_names_lead_to_spotify(visit):
     app = visit.read(visit.tab(signin="done"))
     app.switch_page("you.py").run()
     assert not app.exception
-    assert "from your Spotify account, kept in this session only" in words(app)
+    assert "from your Spotify account, in this session only" in words(app)
     assert "[Amara Jazz](https://open.spotify.com/artist/" in words(app)
 
 
@@ -303,7 +304,7 @@ def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
     visit.sign_in()
     app = visit.read(visit.tab(signin="done"))
     app.button(key="chip-amara folk").click().run()
-    edited = app.session_state["profile"]
+    edited = state_of(app).profile
     assert edited.origin == SPOTIFY_WEB_API
     kept = profile_from_json(profile_to_json(edited), "line 1")
     with pytest.raises(BadProfile, match="Spotify's policy forbids training"):
@@ -316,16 +317,16 @@ def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
         assert community.size() == 0
 
 
-def test_who_allowed_a_playlist_alone_is_asked_anew_before_anything_is_read(visit):
+def test_permission_for_playlists_alone_reads_nothing(visit):
     visit.sign_in(scopes=TO_SAVE)
     app = visit.tab(signin="done")
     assert visit.spotify.asked == []
     assert "You allowed playlists" in words(app)
-    assert "answers for having permission" in words(app)
+    assert "responsible for having permission" in words(app)
     assert sign_in_links(app) == 1
 
 
-# Taking home a playlist
+# Saving a playlist
 
 
 def saved(visit: Visit, app: AppTest) -> AppTest:
@@ -339,7 +340,7 @@ def picked(visit: Visit) -> AppTest:
     return app.switch_page("neighbours.py").run()
 
 
-def test_without_a_door_no_playlist_is_offered(visit):
+def test_without_sign_in_no_playlist_is_offered(visit):
     visit.store = SessionStore(None)
     assert "private playlist" not in words(picked(visit))
 
@@ -354,23 +355,23 @@ def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(vis
     visit.sign_in(scopes=TO_SAVE)
     again = visit.tab(signin="may-save", left=back)
     assert "left" not in again.query_params
-    assert list(again.session_state["profile"].artists) == ["amara jazz"]
+    assert list(state_of(again).profile.artists) == ["amara jazz"]
     assert "You may make the playlist now" in words(again)
     assert visit.spotify.asked == [], "nothing is read for it"
 
 
-def test_what_was_left_comes_back_once_and_to_its_browser_only(visit):
+def test_a_parked_profile_comes_back_once_and_to_its_browser_only(visit):
     app = picked(visit)
     ticket = parse_qs(urlsplit(way_there(app, "save")).query)["left"][0]
     _, begun = visit.store.begin_sign_in(visit.browser, "save", ticket)
     back = visit.store.issue_ticket(begun)
     visit.browser = "another-browser"
-    assert visit.tab(left=back).session_state["profile"] is None
+    assert state_of(visit.tab(left=back)).profile is None
     visit.browser = "this-browser"
-    assert visit.tab(left=back).session_state["profile"] is None, "a ticket that was tried is burnt"
+    assert state_of(visit.tab(left=back)).profile is None, "a ticket that was tried is burnt"
     back = visit.store.issue_ticket(begun)
-    assert visit.tab(left=back).session_state["profile"] is not None
-    assert visit.tab(left=back).session_state["profile"] is None
+    assert state_of(visit.tab(left=back)).profile is not None
+    assert state_of(visit.tab(left=back)).profile is None
 
 
 def test_one_click_makes_the_playlist_and_leads_to_it(visit):
@@ -397,7 +398,7 @@ def test_a_playlist_that_was_cancelled_is_not_made(visit):
     app.button(key="spotify-save-cancel").click().run()
     visit.spotify.gate.set()
     saved(visit, app)
-    assert "Cancelled: no playlist was made" in words(app)
+    assert "Cancelled. No playlist was made" in words(app)
     assert visit.spotify.people["ada"].saved_playlists == []
 
 
@@ -411,7 +412,7 @@ def test_a_refusal_says_that_no_playlist_was_made(visit):
     assert "No playlist was made" in app.error[0].value
 
 
-def test_a_playlist_that_stayed_empty_is_told(visit):
+def test_a_playlist_that_stayed_empty_is_a_warning(visit):
     visit.sign_in(scopes=TO_SAVE)
     app = picked(visit)
     visit.spotify.answers["me/playlists"] = [JSONResponse({"id": "A" * 22}, 201)]

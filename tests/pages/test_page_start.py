@@ -1,14 +1,14 @@
-"""The start page: demo listeners, artists by name, files."""
+"""The page Start: demos, artists by name, files."""
 
 import json
 import threading
 
 from streamlit.testing.v1 import AppTest
-from world import INDEX
+from world import INDEX, state_of
 
 from twotower.core.domain import Profile
 from twotower.sources.reader import read_files
-from twotower.ui import session
+from twotower.ui import model_cache, uploads, visitor
 
 
 def words(app) -> str:
@@ -26,7 +26,7 @@ def test_a_demo_listener_is_one_click_from_neighbours(app):
     assert not app.exception
     assert app.title[0].value == "Your neighbours"
     assert len(app.subheader) == 10
-    assert app.session_state["profile"].name == "Jazz and more"
+    assert state_of(app).profile.name == "Jazz and more"
 
 
 def test_typing_finds_artists_and_a_click_adds_one(app):
@@ -34,15 +34,15 @@ def test_typing_finds_artists_and_a_click_adds_one(app):
     found = [b for b in app.button if b.key.startswith("add-")]
     assert [b.label for b in found] == ["Amara Jazz"]
     found[0].click().run()
-    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert list(state_of(app).profile.artists) == ["amara jazz"]
     assert app.text_input(key="artist-search").value == ""
     assert app.button(key="chip-amara jazz")
     assert "Closer than" in words(app)
 
 
-def test_a_name_nobody_has_is_answered_in_words(app):
+def test_an_unknown_artist_gets_an_answer(app):
     app.text_input(key="artist-search").set_value("<b>qqq").run()
-    assert "No artist like “\\<b\\>qqq”" in words(app)
+    assert "No artist called “\\<b\\>qqq”" in words(app)
 
 
 def test_what_is_near_is_suggested_next(app, planted):
@@ -53,40 +53,40 @@ def test_what_is_near_is_suggested_next(app, planted):
     assert {session_groups[key] for key in suggested} == {session_groups["amara folk"]}
 
 
-def test_picks_begin_a_profile_of_ones_own_beside_a_demo(app):
+def test_a_picked_artist_replaces_a_demo(app):
     app.button(key="demo-0").click().run()
     app.switch_page("start.py").run()
     app.button(key="add-amara pop").click().run()
-    assert list(app.session_state["profile"].artists) == ["amara pop"]
-    assert app.session_state["profile"].origin == "picked"
+    assert list(state_of(app).profile.artists) == ["amara pop"]
+    assert state_of(app).profile.origin == "picked"
 
 
-def test_picks_can_be_weighed_removed_and_had_back(app):
+def test_picked_artists_can_be_weighed_removed_and_restored(app):
     app.button(key="add-amara jazz").click().run()
     app.text_input(key="artist-search").set_value("amara folk").run()
     app.button(key="add-amara folk").click().run()
     app.segmented_control(key="like-amara folk").set_value("live for").run()
-    assert app.session_state["profile"].artists["amara folk"].plays == 9
+    assert state_of(app).profile.artists["amara folk"].plays == 9
     app.button(key="chip-amara folk").click().run()
-    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert list(state_of(app).profile.artists) == ["amara jazz"]
     app.button(key="undo").click().run()
-    assert app.session_state["profile"].artists["amara folk"].plays == 9
+    assert state_of(app).profile.artists["amara folk"].plays == 9
 
 
 def test_starting_over_can_be_undone(app):
     app.button(key="add-amara jazz").click().run()
     app.button(key="start-over").click().run()
-    assert app.session_state["profile"] is None
+    assert state_of(app).profile is None
     app.button(key="undo").click().run()
-    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert list(state_of(app).profile.artists) == ["amara jazz"]
 
 
 def test_removing_the_last_artist_leaves_a_way_back(app):
     app.button(key="add-amara jazz").click().run()
     app.button(key="chip-amara jazz").click().run()
-    assert app.session_state["profile"] is None
+    assert state_of(app).profile is None
     app.button(key="undo").click().run()
-    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert list(state_of(app).profile.artists) == ["amara jazz"]
 
 
 def history(*artists: str) -> bytes:
@@ -102,7 +102,7 @@ def test_an_uploaded_history_becomes_the_profile_and_is_reported(app):
     file = history("Amara Techno", "Ammoth Techno")
     app.file_uploader[0].upload("StreamingHistory0.json", file).run()
     assert not app.exception
-    assert set(app.session_state["profile"].artists) == {"amara techno", "ammoth techno"}
+    assert set(state_of(app).profile.artists) == {"amara techno", "ammoth techno"}
     assert "**StreamingHistory0\\.json** · 2 plays of 2 artists, May 2024 to May 2024" in words(app)
     assert "2 shorter than 30 s" in words(app)
 
@@ -114,7 +114,7 @@ def test_liked_songs_are_not_called_plays_and_guests_count_as_artists(app):
     )
     app.file_uploader[0].upload("Liked_Songs.csv", file.encode()).run()
     assert "**Liked\\_Songs\\.csv** · 2 saved or listed tracks of 2 artists" in words(app)
-    assert len(app.session_state["profile"].artists) == 2
+    assert len(state_of(app).profile.artists) == 2
 
 
 def test_of_a_long_history_the_most_played_artists_are_shown(app, planted):
@@ -125,7 +125,7 @@ def test_of_a_long_history_the_most_played_artists_are_shown(app, planted):
     assert len(chips) == 12
     assert chips[0] == names[29]
     assert set(names[20:]) <= set(chips)
-    assert "and 18 more, on the page You" in words(app)
+    assert "18 more on the page You" in words(app)
 
 
 def test_a_file_without_music_says_so_and_the_profile_stays(app):
@@ -133,11 +133,11 @@ def test_a_file_without_music_says_so_and_the_profile_stays(app):
     app.file_uploader[0].upload("notes.txt", b"").run()
     assert not app.exception
     assert "notes\\.txt" in app.error[0].value
-    assert "What you had before is still here" in app.error[0].value
-    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert "Your earlier music is still here" in app.error[0].value
+    assert list(state_of(app).profile.artists) == ["amara jazz"]
 
 
-def test_a_long_reading_tells_how_far_it_is_and_can_be_stopped(app, monkeypatch):
+def test_a_long_reading_shows_progress_and_can_be_stopped(app, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(files, progress):
@@ -147,49 +147,49 @@ def test_a_long_reading_tells_how_far_it_is_and_can_be_stopped(app, monkeypatch)
         progress(0.5, "Reading on")
         return read_files(files, progress)
 
-    monkeypatch.setattr(session, "read_files", slow)
-    monkeypatch.setattr(session, "AT_ONCE_S", 0.0)
+    monkeypatch.setattr(uploads, "read_files", slow)
+    monkeypatch.setattr(uploads, "WAIT_S", 0.0)
     app.button(key="add-amara jazz").click().run()
     app.file_uploader[0].upload("StreamingHistory0.json", history("Amara Techno")).run()
     assert begun.wait(20)
-    job = app.session_state["upload-job"][1]
+    job = state_of(app).upload.job
     app.button(key="upload-stop").click().run()
     go_on.set()
     job.join(20)
     app.run()
     assert not app.exception
-    assert "Stopped. Nothing was changed." in words(app)
-    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert "Stopped. Nothing changed." in words(app)
+    assert list(state_of(app).profile.artists) == ["amara jazz"]
 
 
-def test_a_history_of_strangers_says_what_would_help_and_the_profile_stays(app):
+def test_a_history_of_unknown_artists_is_an_error_and_the_profile_stays(app):
     app.button(key="add-amara jazz").click().run()
     app.file_uploader[0].upload("StreamingHistory0.json", history("Nobody At All")).run()
     assert "the model knows none of the" in app.error[0].value
-    assert list(app.session_state["profile"].artists) == ["amara jazz"]
+    assert list(state_of(app).profile.artists) == ["amara jazz"]
 
 
 def test_the_spotify_card_leads_to_the_data_export(app):
     assert "https://www.spotify.com/account/privacy/" in words(app)
 
 
-def test_at_most_so_many_steps_can_be_taken_back(app):
-    for number in range(session.MOST_UNDONE + 5):
+def test_the_number_of_undo_steps_is_limited(app):
+    for number in range(visitor.MOST_STEPS + 5):
         key = "like-amara jazz"
         if number == 0:
             app.button(key="add-amara jazz").click().run()
         else:
             app.segmented_control(key=key).set_value(["love", "like"][number % 2]).run()
-    assert len(app.session_state["steps"]) == session.MOST_UNDONE
-    assert isinstance(app.session_state["profile"], Profile)
+    assert len(state_of(app).steps) == visitor.MOST_STEPS
+    assert isinstance(state_of(app).profile, Profile)
 
 
 def test_an_address_with_artists_is_a_profile_and_follows_it(planted, monkeypatch):
-    monkeypatch.setattr(session, "load_matcher", lambda: planted)
+    monkeypatch.setattr(model_cache, "load_matcher", lambda: planted)
     app = AppTest.from_file(str(INDEX), default_timeout=20)
     app.query_params["artist"] = ["3 amara jazz", "1 amara folk"]
     app.run()
-    assert app.session_state["profile"].artists["amara jazz"].plays == 3
+    assert state_of(app).profile.artists["amara jazz"].plays == 3
     app.button(key="chip-amara folk").click().run()
     assert app.query_params["artist"] == "3 amara jazz"
 

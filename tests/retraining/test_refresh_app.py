@@ -8,13 +8,13 @@ from learning import quick_map, shaken
 from planted import ring
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
-from world import INDEX
+from world import INDEX, state_of
 
 from twotower.bundle import shipped
 from twotower.cli.main import app
 from twotower.retraining import refresh
 from twotower.retrieval import projection
-from twotower.ui import session
+from twotower.ui import model_cache
 
 
 @pytest.fixture
@@ -79,26 +79,26 @@ def test_the_command_says_why_a_model_was_refused(environment, monkeypatch):
 
 
 def test_a_page_that_is_open_goes_on_with_the_new_model(environment):
-    session._load.cache_clear()
-    session.load_matcher.clear()
+    model_cache._load.cache_clear()
+    model_cache.load_matcher.clear()
     try:
         page = AppTest.from_file(str(INDEX), default_timeout=60).run()
-        page.session_state["profile"] = ring(1, artists=16, origin="file", seed=41)[0]
+        state_of(page).profile = ring(1, artists=16, origin="file", seed=41)[0]
         page.switch_page("neighbours.py").run()
         assert not page.exception
-        before, old = page.session_state["portrait"], session.load_matcher()
+        before, old = state_of(page).portrait, model_cache.load_matcher()
         outcome = refresh.refresh(environment, learn=lambda embedder, _: shaken(embedder, 1e-2))
         assert outcome.switched, outcome.reason
         page.run()
         assert not page.exception
-        after, now = page.session_state["portrait"], session.load_matcher()
+        after, now = state_of(page).portrait, model_cache.load_matcher()
         assert (old.version, now.version) == (outcome.before, outcome.model)
         assert after.profile is before.profile and after is not before
         np.testing.assert_allclose(
             after.user_vector, now.embedder.embed([before.profile], "user")[0], atol=1e-6
         )
         assert not np.allclose(after.user_vector, before.user_vector, atol=1e-4)
-        assert page.session_state["found"].portrait is after
+        assert state_of(page).neighbours.portrait is after
     finally:
-        session._load.cache_clear()
-        session.load_matcher.clear()
+        model_cache._load.cache_clear()
+        model_cache.load_matcher.clear()

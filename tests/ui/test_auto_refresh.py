@@ -1,75 +1,75 @@
-"""The one look at the community that all open pages share."""
+"""One read of the community serves all open pages."""
 
 import threading
 
 from streamlit.testing.v1 import AppTest
 
 from twotower.core.errors import CommunityError
-from twotower.ui import auto_refresh, session
-from twotower.ui.auto_refresh import Pulse
+from twotower.ui import auto_refresh, visitor
+from twotower.ui.auto_refresh import RevisionReader
 
 
 class Store:
-    """A community that counts how often it is asked, and may be away."""
+    """A community that counts its reads and may be unreachable."""
 
     def __init__(self) -> None:
-        self.epoch, self.asked, self.away = (1, None), 0, False
+        self.value, self.reads, self.is_away = (1, None), 0, False
         self.now = 0.0
 
     def read(self) -> tuple[int, str | None]:
-        self.asked += 1
-        if self.away:
+        self.reads += 1
+        if self.is_away:
             raise CommunityError("away")
-        return self.epoch
+        return self.value
 
 
-def pulse(store: Store) -> Pulse:
-    return Pulse(shared_s=0.2, clock=lambda: store.now)
+def reader(store: Store) -> RevisionReader:
+    return RevisionReader(shared_s=0.2, clock=lambda: store.now)
 
 
-def test_many_pages_at_once_ask_the_community_once():
+def test_many_pages_at_once_read_the_community_once():
     store = Store()
-    made = pulse(store)
-    assert {made.now(store.read) for _ in range(50)} == {(1, None)}
-    assert store.asked == 1
+    shared = reader(store)
+    assert {shared.revision(store.read) for _ in range(50)} == {(1, None)}
+    assert store.reads == 1
 
 
-def test_a_change_is_seen_as_soon_as_the_last_look_is_old():
+def test_a_change_shows_as_soon_as_the_last_read_is_old():
     store = Store()
-    made = pulse(store)
-    made.now(store.read)
-    store.epoch, store.now = (2, None), 0.1
-    assert made.now(store.read) == (1, None)
+    shared = reader(store)
+    shared.revision(store.read)
+    store.value, store.now = (2, None), 0.1
+    assert shared.revision(store.read) == (1, None)
     store.now = 0.2
-    assert made.now(store.read) == (2, None)
+    assert shared.revision(store.read) == (2, None)
 
 
-def test_a_community_that_is_away_leaves_the_pages_as_they_are():
+def test_an_unreachable_community_leaves_the_pages_as_they_are():
     store = Store()
-    made = pulse(store)
-    made.now(store.read)
-    store.away, store.now = True, 1.0
-    assert made.now(store.read) == (1, None)
-    store.away, store.epoch, store.now = False, (3, None), 2.0
-    assert made.now(store.read) == (3, None)
+    shared = reader(store)
+    shared.revision(store.read)
+    store.is_away, store.now = True, 1.0
+    assert shared.revision(store.read) == (1, None)
+    store.is_away, store.value, store.now = False, (3, None), 2.0
+    assert shared.revision(store.read) == (3, None)
 
 
-def test_nobody_waits_for_who_is_reading():
+def test_nobody_waits_for_another_reader():
     store, reading, go_on = Store(), threading.Event(), threading.Event()
-    made = pulse(store)
+    shared = reader(store)
 
     def slow() -> tuple[int, str | None]:
         reading.set()
         go_on.wait(20)
         return store.read()
 
-    thread = threading.Thread(target=made.now, args=(slow,))
+    thread = threading.Thread(target=shared.revision, args=(slow,))
     thread.start()
     assert reading.wait(20)
-    assert made.now(store.read) is None
+    assert shared.revision(store.read) is None
     go_on.set()
     thread.join(20)
-    assert made.now(store.read) == (1, None)
+    assert shared.revision(store.read) == (1, None)
 
 
 def drawn_list() -> None:
@@ -78,21 +78,21 @@ def drawn_list() -> None:
     from twotower.ui import auto_refresh
 
     st.markdown("drawn")
-    auto_refresh.keep_list((), 5)
+    auto_refresh.rerun_when_list_changes((), 5)
 
 
-def test_a_list_stands_where_the_community_goes_away_while_it_is_compared(monkeypatch):
+def test_a_list_stays_when_the_community_is_unreachable_during_the_comparison(monkeypatch):
     class Going(Store):
         def snapshot(self) -> None:
-            self.asked += 1
+            self.reads += 1
             raise CommunityError("away")
 
     store = Going()
-    monkeypatch.setattr(auto_refresh, "_now", store.read)
-    monkeypatch.setattr(session, "matcher", lambda: store)
-    monkeypatch.setattr(session, "portrait", object)
+    monkeypatch.setattr(auto_refresh, "_revision", store.read)
+    monkeypatch.setattr(visitor, "matcher", lambda: store)
+    monkeypatch.setattr(visitor, "portrait", object)
     app = AppTest.from_function(drawn_list).run()
     assert not app.exception and [each.value for each in app.markdown] == ["drawn"]
-    asked = store.asked
+    reads = store.reads
     app.run()
-    assert store.asked > asked
+    assert store.reads > reads

@@ -1,4 +1,4 @@
-"""The list of neighbours to take home."""
+"""The list of neighbours as a download."""
 
 import csv
 import io

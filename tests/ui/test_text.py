@@ -1,4 +1,4 @@
-"""Words on the pages: names as they are, numbers as they are said."""
+"""Texts on the pages: names letter for letter, numbers in words."""
 
 import re
 from types import SimpleNamespace
@@ -39,13 +39,13 @@ def test_plain_names_are_not_touched():
     assert text.escape("Sigur Rós 坂本") == "Sigur Rós 坂本"
 
 
-def test_names_counts_the_rest_and_never_hides_just_one():
-    assert text.names(["a", "b", "c"], 2) == "a, b, c"
-    assert text.names(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+def test_list_names_counts_the_rest_and_never_hides_just_one():
+    assert text.list_names(["a", "b", "c"], 2) == "a, b, c"
+    assert text.list_names(["a", "b", "c", "d"], 2) == "a, b and 2 more"
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "text_shown"),
     [
         (99.97, "99.9 %"),
         (100.0, "99.9 %"),
@@ -56,47 +56,57 @@ def test_names_counts_the_rest_and_never_hides_just_one():
         (99.9, "99.9 %"),
     ],
 )
-def test_percent_never_rounds_up(value, said):
-    assert text.percent(value) == said
+def test_a_percentile_is_never_rounded_up(value, text_shown):
+    assert text.format_percentile(value) == text_shown
 
 
-def test_amount_knows_one_from_many():
-    assert text.amount(1, "artist") == "1 artist"
-    assert text.amount(12345.0, "play") == "12,345 plays"
-
-
-@pytest.mark.parametrize(
-    ("settled", "word"), [(0, "very little"), (1, "sketch"), (3, "good"), (60, "full picture")]
-)
-def test_evidence_is_said_in_words(settled, word):
-    seen = SimpleNamespace(coverage=Coverage(1.0, 0.0, 4.2, ()), effective_dimensions=settled)
-    said = text.evidence(seen)
-    assert said.startswith("Rests on the equivalent of 4 equally played artists: ") and word in said
-
-
-def test_a_meter_grows_with_what_is_settled_a_quarter_a_grade():
-    assert [text.meter(each) for each in (0, *text.SETTLED)] == [0, 0.25, 0.5, 0.75]
-    found = [text.meter(each) for each in np.linspace(0, 19, 50)]
-    assert (np.diff(found) > 0).all() and text.meter(20) == text.meter(64) == 1
-    assert [text.grade(each) for each in (0.99, 1, 2, 5)] == [0, 1, 2, 3]
+def test_pluralise_knows_one_from_many():
+    assert text.pluralise(1, "artist") == "1 artist"
+    assert text.pluralise(12345.0, "play") == "12,345 plays"
 
 
 @pytest.mark.parametrize(
-    ("cosine", "said"), [(0.999, "hardly"), (0.96, "a little"), (0.85, "moved you ("), (0.1, "far")]
+    ("dimensions", "end"),
+    [
+        (0, "a guess. A few more artists will change it."),
+        (1, "a first sketch. More artists make it sharper."),
+        (3, "a good picture."),
+        (60, "a full picture."),
+    ],
 )
-def test_a_turn_of_the_vector_is_said_in_words(cosine, said):
-    assert said in text.turn(cosine)
-    assert text.turn(None) == ""
+def test_confidence_names_the_basis_and_the_grade(dimensions, end):
+    portrait = SimpleNamespace(
+        coverage=Coverage(1.0, 0.0, 4.2, ()), effective_dimensions=dimensions
+    )
+    sentence = text.describe_confidence(portrait)
+    assert sentence == f"Based on about 4 artists' worth of listening: {end}"
 
 
-def test_company_says_how_many_are_no_real_people():
-    told = [
-        text.company(MemberSnapshot(1, (), total=2, total_synthetic=count)) for count in (2, 1, 0)
+def test_the_meter_grows_with_the_dimensions_by_a_quarter_a_grade():
+    meter, grade = text.confidence_meter, text.confidence_grade
+    assert [meter(each) for each in (0, *text.GRADE_EDGES)] == [0, 0.25, 0.5, 0.75]
+    assert (np.diff([meter(each) for each in np.linspace(0, 19, 50)]) > 0).all()
+    assert meter(20) == meter(64) == 1
+    assert [grade(each) for each in (0.99, 1, 2, 5)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("cosine", "words"),
+    [(0.999, "hardly"), (0.96, "a little"), (0.85, "moved you."), (0.1, "far")],
+)
+def test_a_move_has_a_word_for_its_size(cosine, words):
+    assert words in text.describe_move(cosine)
+
+
+def test_the_number_of_made_up_people_is_shown():
+    sentences = [
+        text.describe_synthetic(MemberSnapshot(1, (), total=3, total_synthetic=count))
+        for count in (3, 2, 1, 0)
     ]
-    assert told[0].startswith("Everyone here is invented")
-    assert told[1].startswith("1 of them are invented") and told[2] == ""
+    assert sentences[0].startswith("Everyone here is made up")
+    assert sentences[1:] == ["2 are made up and marked.", "1 is made up and marked.", ""]
 
 
-def test_a_sentence_begins_with_a_capital_and_keeps_the_rest():
-    assert text.capital("tracks of ABBA") == "Tracks of ABBA"
-    assert text.capital("") == ""
+def test_capitalise_changes_the_first_letter_only():
+    assert text.capitalise("tracks of ABBA") == "Tracks of ABBA"
+    assert text.capitalise("") == ""

@@ -1,9 +1,8 @@
-"""Looking up how one's music sounds, where whoever runs the server has allowed it."""
+"""AudioService of audio attributes at another service, if the operator has allowed it."""
 
 import streamlit as st
 
 from twotower.core.domain import Profile
-from twotower.core.errors import TwoTowerError
 from twotower.core.jobs import Job
 from twotower.core.settings import Settings
 from twotower.sources.services.audio_features import (
@@ -14,45 +13,49 @@ from twotower.sources.services.audio_features import (
     tracks_to_look_up,
 )
 from twotower.ui import services
-from twotower.ui.components import REFRESH_S, note, under_way
-from twotower.ui.text import amount, escape
-
-JOB, FOUND, FAILED = "sound-job", "sound-found", "sound-failed"
-
-
-def of(profile: Profile) -> tuple[AudioResult, AudioService] | None:
-    """What was looked up of this very profile, and where."""
-    _take()
-    return _known(profile)
+from twotower.ui.components import REFRESH_S, note, show_progress
+from twotower.ui.state import AudioLookupState, visitor_state
+from twotower.ui.text import capitalise, escape, pluralise
 
 
-def _known(profile: Profile) -> tuple[AudioResult, AudioService] | None:
-    known: tuple[Profile, AudioResult, AudioService] | None = st.session_state.get(FOUND)
-    return None if known is None or known[0] is not profile else known[1:]
+def result_for(profile: Profile) -> tuple[AudioResult, AudioService] | None:
+    """Return what was found for exactly this profile, and where; None if nothing was looked up."""
+    _use_finished()
+    return _result_for(profile)
 
 
-def offer(profile: Profile) -> None:
-    """A button that asks for the most played tracks, how far that is, and how it went."""
-    settings = Settings.from_env()
+def _result_for(profile: Profile) -> tuple[AudioResult, AudioService] | None:
+    state = visitor_state().audio_lookup
+    if state.result is None or state.lookup is None or state.profile is not profile:
+        return None
+    return state.result, state.lookup
+
+
+def show_lookup(profile: Profile) -> None:
+    """Show the button that starts the lookup, its progress, and its error."""
+    settings, state = Settings.from_env(), visitor_state().audio_lookup
     lookup = AUDIO_SERVICES.get(settings.audio_lookup)
-    if lookup is None or _known(profile) is not None:
+    if lookup is None or _result_for(profile) is not None:
         return
-    if _job() is not None:
+    if state.job is not None:
         _progress(lookup)
         return
     tracks = tracks_to_look_up(profile, lookup)
     if not tracks:
         return
-    error: TwoTowerError | None = st.session_state.get(FAILED)
-    if error is not None:
-        st.error(escape(str(error)), title="Nothing was looked up", icon=":material/error:")
+    if state.error is not None:
+        st.error(
+            escape(capitalise(str(state.error))),
+            title="Nothing was looked up",
+            icon=":material/error:",
+        )
     note(
-        f"[{lookup.name}]({lookup.page}) may know how your tracks sound. It would be told the ids "
-        f"of {amount(len(tracks), 'track')}, the most played, and nothing else of you. "
+        f"[{lookup.name}]({lookup.page}) may know how your tracks sound. We send it the ids of "
+        f"your {pluralise(len(tracks), 'most played track')}, and nothing else about you. "
         f"{lookup.about}"
     )
     st.button(
-        f"Look {amount(len(tracks), 'track')} up at {lookup.name}",
+        f"Look up {pluralise(len(tracks), 'track')} at {lookup.name}",
         key="sound-ask",
         icon=":material/travel_explore:",
         on_click=_begin,
@@ -69,42 +72,31 @@ def _begin(profile: Profile, lookup: AudioService, settings: Settings) -> None:
         web = services.client(lookup.name, address, settings, pace, job)
         return look_up_audio(tracks, lookup, web, job.report)
 
-    st.session_state.pop(FAILED, None)
-    st.session_state[JOB] = (profile, lookup, Job(work))
+    visitor_state().audio_lookup = AudioLookupState(Job(work), lookup, profile)
 
 
-def _job() -> Job[AudioResult] | None:
-    begun: tuple[Profile, AudioService, Job[AudioResult]] | None = st.session_state.get(JOB)
-    return None if begun is None else begun[2]
-
-
-def _take() -> None:
-    """What a job that has ended gave."""
-    begun: tuple[Profile, AudioService, Job[AudioResult]] | None = st.session_state.get(JOB)
-    if begun is None or begun[2].is_running:
-        return
-    profile, lookup, job = begun
-    del st.session_state[JOB]
-    if job.result is not None:
-        st.session_state[FOUND] = (profile, job.result, lookup)
-    elif job.error is not None:
-        st.session_state[FAILED] = job.error
+def _use_finished() -> None:
+    """Keep the result or the error of a job that has ended."""
+    state = visitor_state().audio_lookup
+    if state.job is not None and not state.job.is_running:
+        job, state.job = state.job, None
+        state.result, state.error = job.result, job.error
 
 
 @st.fragment(run_every=REFRESH_S)
 def _progress(lookup: AudioService) -> None:
-    under_way(
-        _job(),
-        "Asking",
+    show_progress(
+        visitor_state().audio_lookup.job,
+        f"Waiting for {lookup.name}",
         stop="Stop",
         key="sound-stop",
         on_stop=_stop,
-        help=f"Stop asking {lookup.name}",
+        help=f"Stop looking up at {lookup.name}",
     )
 
 
 def _stop() -> None:
-    job = _job()
-    if job is not None:
-        job.cancel()
-        del st.session_state[JOB]
+    state = visitor_state().audio_lookup
+    if state.job is not None:
+        state.job.cancel()
+        visitor_state().audio_lookup = AudioLookupState()

@@ -1,4 +1,4 @@
-"""Pages that show at once who has joined and who has left, without anybody's touch."""
+"""Pages that update themselves when somebody joins or leaves the community."""
 
 import threading
 import time
@@ -8,17 +8,19 @@ import streamlit as st
 
 from twotower.core.domain import Neighbour
 from twotower.core.errors import TwoTowerError
-from twotower.ui import session
+from twotower.ui import visitor
+from twotower.ui.model_cache import matcher
+from twotower.ui.state import visitor_state
 
-LOOK_S = 0.5  # between two looks of one page
-SHARED_S = 0.2  # for which one look at the database does for all pages
-MAP_S = 10.0  # at least, between two drawings of a map that nobody touches
+CHECK_S = 0.5  # between two checks of one page
+SHARED_S = 0.2  # one read of the database serves all pages for so long
+MAP_S = 10.0  # at least, between two updates of a map
 
-Epoch = tuple[int, str | None]
+Revision = tuple[int, str | None]  # last change of the community, active model
 
 
-class Pulse:
-    """The community's last change, read once for all pages that ask at about the same time."""
+class RevisionReader:
+    """The community's last change, read once for all pages that need it at about the same time."""
 
     def __init__(
         self, *, shared_s: float = SHARED_S, clock: Callable[[], float] = time.monotonic
@@ -26,59 +28,59 @@ class Pulse:
         self._shared_s, self._clock = shared_s, clock
         self._lock = threading.Lock()
         self._read_at = -float("inf")
-        self._epoch: Epoch | None = None
+        self._revision: Revision | None = None
 
-    def now(self, read: Callable[[], Epoch]) -> Epoch | None:
-        """The last change; that known before, where another thread reads or the reading fails."""
+    def revision(self, read: Callable[[], Revision]) -> Revision | None:
+        """Return the last change; the previous result if another thread reads or `read` fails."""
         if self._lock.acquire(blocking=False):
             try:
                 if self._clock() - self._read_at >= self._shared_s:
                     self._read_at = self._clock()
-                    self._epoch = read()
+                    self._revision = read()
             except TwoTowerError:
-                pass  # a page that is drawn says what is wrong; it stands as long as it can
+                pass  # the page stays as it is; the visitor's next action shows the error
             finally:
                 self._lock.release()
-        return self._epoch
+        return self._revision
 
 
-_pulse = Pulse()
+_reader = RevisionReader()
 
 
-def _now() -> Epoch | None:
-    return _pulse.now(session.matcher().revision)
+def _revision() -> Revision | None:
+    return _reader.revision(matcher().revision)
 
 
-def keep_list(drawn: tuple[Neighbour, ...], count: int) -> None:
-    """Draw this page anew once the visitor's nearest `count` are others than those drawn."""
-    st.session_state["live-seen"] = None
-    st.session_state["live-list"] = drawn
+def rerun_when_list_changes(shown: tuple[Neighbour, ...], count: int) -> None:
+    """Rerun the page when the visitor's top `count` changes."""
+    refresh = visitor_state().refresh
+    refresh.revision, refresh.neighbours = None, shown
     _watch_list(count)
 
 
-@st.fragment(run_every=LOOK_S)
+@st.fragment(run_every=CHECK_S)
 def _watch_list(count: int) -> None:
-    now = _now()
-    if now == st.session_state.get("live-seen"):
+    refresh, revision = visitor_state().refresh, _revision()
+    if revision == refresh.revision:
         return
     try:
-        same = session.neighbours(count) == st.session_state.get("live-list")
+        is_same = visitor.neighbours(count) == refresh.neighbours
     except TwoTowerError:
-        return  # what is drawn stands; the next look tries again
-    st.session_state["live-seen"] = now
-    if not same:
+        return  # the page stays; the next check tries again
+    refresh.revision = revision
+    if not is_same:
         st.rerun()
 
 
-def keep_map() -> None:
-    """Draw this page anew some time after anybody has come or gone; called before the map is."""
-    st.session_state["live-seen"] = _now()
-    st.session_state["live-at"] = time.monotonic()
+def rerun_when_map_changes() -> None:
+    """Rerun the page some seconds after anybody joined or left. Call it before drawing the map."""
+    refresh = visitor_state().refresh
+    refresh.revision, refresh.drawn_at_s = _revision(), time.monotonic()
     _watch_map()
 
 
-@st.fragment(run_every=2 * LOOK_S)
+@st.fragment(run_every=2 * CHECK_S)
 def _watch_map() -> None:
-    drawn_s = time.monotonic() - st.session_state.get("live-at", 0.0)
-    if drawn_s >= MAP_S and _now() != st.session_state.get("live-seen"):
+    refresh = visitor_state().refresh
+    if time.monotonic() - refresh.drawn_at_s >= MAP_S and _revision() != refresh.revision:
         st.rerun()

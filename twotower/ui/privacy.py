@@ -1,157 +1,162 @@
-"""The parts of the page Privacy."""
+"""Parts of the page Privacy: what is read, stored and sent, for how long, and how to delete it."""
 
 import streamlit as st
 
-from twotower.ui import components, session, spotify, spotify_session
+from twotower.ui import components, spotify, spotify_session, visitor
 from twotower.web import oauth
 
-# What is brought -> what is read of it, where it is kept, for how long.
-DOORS = (
+# Source of music -> what is read, where it is kept, for how long
+SOURCES = (
     (
-        "A demo listener, or artists you pick",
+        "A demo, or artists you pick",
         "What you click and type",
-        "In this session, and in the address of the page, so that a reload or a bookmark keeps it",
+        "In this session, and in the page's address, so that a reload or a bookmark keeps it",
         "Until you start over or close the page",
     ),
     (
         "Files",
-        "Artists, tracks, times, playlists; of a Spotify export only the listening files are "
-        "opened, and addresses, devices and names in them are passed over",
+        "Artists, tracks, times and playlists. Of a Spotify export we open only the listening "
+        "files, and skip the addresses, devices and names in them",
         "In this session, in memory; never written to disk",
         "Until you start over or close the page",
     ),
     (
         "ListenBrainz and Last.fm",
-        "By the user name you type: artists, top tracks and the latest plays. The service is told "
-        "the name, and which program asks",
-        "In this session, in memory; what was read is not asked for again within the hour",
+        "Artists, top tracks and recent plays of the user name you type. We send the service that "
+        "name, and the name of this program",
+        "In this session, in memory. For an hour we don't ask the service again",
         "Until you start over or close the page",
     ),
     (
-        "How your tracks sound, where whoever runs the server allows it",
-        "Audio attributes of your most played tracks, when you ask. The service is told the ids of "
-        "these tracks",
+        "How your tracks sound, if this server allows it",
+        "Audio attributes of your most played tracks, only when you ask. We send the service the "
+        "ids of these tracks",
         "In this session, in memory; never stored, never used for training",
         "Until you change your music or close the page",
     ),
     (
         "Spotify sign-in",
-        "Your name and id there, top artists and tracks, saved tracks, your own playlists, the "
-        "last plays",
+        "Your name and id there, top artists and tracks, saved tracks, your own playlists, recent "
+        "plays",
         "In this session, in memory; never stored, never used for training",
         "Until you sign out, half a day after the last use, or until the server stops",
     ),
     (
         "Joining the community",
-        "What you choose on the page Community and say yes to: a pseudonym and artists that others "
-        "may see, or your whole profile for training",
-        "In the community's database, until you leave: see below",
-        "Until you leave with your code; then every byte of it is removed at once",
+        "What you choose on the page Community: a made-up name and artists that others see, or "
+        "your whole profile for training",
+        "In the community's database; details below",
+        "Until you leave with your code. Then all of it is deleted at once",
     ),
     (
         "A playlist in your Spotify account",
-        "Nothing of yours: the names of artists are looked up there",
+        "Nothing of yours. We look up names of artists there",
         "In your account, as a private playlist, when you ask for one",
         "Until you delete it there",
     ),
 )
 
 
-def in_short() -> None:
+def show_summary() -> None:
+    """Show the promise in a few sentences."""
     st.markdown(
-        "**Nothing you bring is stored, and nobody else sees it, unless you join the community.** "
-        "Your music is read on the "
-        "machine that serves this app, kept in its memory while you are here, and used for one "
-        "thing: finding your neighbours. There are no accounts, no counting of visitors, and no "
-        "parts of other companies in these pages."
+        "**We read your music to find your neighbours. We forget it when you close the page. We "
+        "store it only if you join, and nobody else sees it unless you join.** This server keeps "
+        "it in memory while you are here. No accounts, no tracking, nothing from other companies "
+        "in these pages."
     )
 
 
-def each_door() -> None:
-    st.header("What is read, and for how long", anchor=False)
+def show_sources() -> None:
+    """Show what is read from each source, where it is kept, and for how long."""
+    st.header("What we read, and for how long", anchor=False)
     grid = st.grid(2, min_column_width=320, gap="small")
-    for number, (title, read, kept, until) in enumerate(DOORS):
-        with grid.container(border=True, height="stretch", key=f"door-{number}"):
+    for number, (title, read, kept, until) in enumerate(SOURCES):
+        with grid.container(border=True, height="stretch", key=f"source-{number}"):
             st.subheader(title, anchor=False)
             st.markdown(f"- **Read:** {read}\n- **Kept:** {kept}\n- **How long:** {until}")
     st.markdown(
-        "After a page is closed, the server lets go of what was in it within a few minutes. What "
-        "came through the Spotify sign-in waits for your return until you sign out, or half a day. "
-        "While you are at Spotify to say yes or no, what you had here waits up to twenty minutes."
+        "We forget your music within minutes of closing the page. Music from the Spotify sign-in "
+        "waits for your return until you sign out, or half a day. While you are at Spotify to "
+        "agree, your music waits here for up to twenty minutes."
     )
     st.markdown(
-        f"[Spotify's policy]({spotify.POLICY}) restricts feeding its data into machine-learning "
-        "models. Finding neighbours does that with what the sign-in read, so whoever runs this "
-        "server answers for having permission. It is never stored and never trained on: the "
-        "program refuses both."
+        f"[Spotify's policy]({spotify.POLICY}) restricts the use of its data in machine-learning "
+        "models. Finding neighbours for a signed-in visitor is such a use: the operator of this "
+        "server is responsible for having permission. We never store that data or train with it: "
+        "the program refuses both."
     )
 
 
-def of_who_joins() -> None:
-    st.header("What is stored of who joins", anchor=False)
+def show_members() -> None:
+    """Show what is stored of members, and what is deleted when they leave."""
+    st.header("What we store if you join", anchor=False)
     st.markdown(
-        "Two questions, both no until you say yes, and each can be taken back.\n"
-        "- **To be found:** your pseudonym, the artists that you chose, each with its share of "
-        "what you hear of these in parts of a thousand, genres that follow from them, where your "
-        "music came from, two vectors and a place on the map. The vectors are made of exactly the "
-        "artists that you show: one that you hide is not stored and leaves no trace in them. "
-        "Vectors do tell much of what they are made of; here that is what everyone sees anyway.\n"
-        "- **To help to train:** all your artists with their plays, genres, and how your music "
-        "sounds. No tracks, playlists, dates or names. Nobody is shown it.\n"
-        "- **In both cases** your two answers, when you joined and last changed something, and a "
-        "hash of your return code. The code itself is shown once and stored nowhere. It is in the "
-        "memory of your session until the page is closed.\n\n"
-        "Artists are shown as the catalogue spells them, so nothing else that a file says gets to "
-        "others. How often somebody joins or tries a code is counted in memory, by a hash of the "
-        "address they come from, so that nobody can try codes without end."
+        "You answer two questions. Both are no until you say yes, and you can change either "
+        "later.\n"
+        "- **To be found:** your made-up name, the artists you chose with each one's share of "
+        "your plays of them (in thousandths), their genres, where your music came from, two "
+        "vectors and a place on the map. The vectors are made only of the artists you show: a "
+        "hidden artist leaves no trace in them. Vectors reveal much of what they are made of; "
+        "here everyone sees that anyway.\n"
+        "- **To help train the model:** all your artists with their plays, genres, and how your "
+        "music sounds. No tracks, playlists, dates or names. Nobody sees it.\n"
+        "- **In both cases:** your two answers, when you joined and last changed something, and a "
+        "fingerprint (hash) of your code. We show the code once and never store it. Your session "
+        "has it in memory until you close the page.\n\n"
+        "Artists appear as the model spells them, so nothing else in your files reaches others. "
+        "To stop people from guessing codes, we count attempts in memory, by a hash of the "
+        "network address."
     )
     st.markdown(
-        "**Leaving** removes the row, the vectors, the place and the kept profile in one step; "
-        "nobody is shown you at their next look. What stays is your random id, the time and a "
-        "digest, so that the receipt you get can be checked. A model that learned from your "
-        "profile may keep faint traces of it until it is trained again; that training is without "
-        "you. What was downloaded by others before, and backups that whoever runs this server "
-        "made, are beyond this program."
+        "**When you leave,** your entry, vectors, place on the map and profile are deleted in one "
+        "step. Nobody sees you the next time a page looks. We keep your random id, the time and a "
+        "digest, so that your receipt can be checked. A model trained with your profile may keep "
+        "faint traces until it is next trained, without you. We can't delete what others "
+        "downloaded before, or backups made by the operator of this server."
     )
-    st.page_link(components.COMMUNITY, label="To the community", icon=":material/group_add:")
+    st.page_link(components.COMMUNITY, label="Open Community", icon=":material/group_add:")
 
 
-def in_the_browser() -> None:
+def show_browser_storage() -> None:
+    """Show which cookies the app sets."""
     st.header("In your browser", anchor=False)
     st.markdown(
-        "No cookie is needed to look around; Streamlit, which serves the pages, sets one that "
-        "guards its forms. Signing in to Spotify sets two that say nothing: one ties the sign-in "
-        "to your browser for ten minutes, the other names your session until you close the "
-        "browser or sign out. No script can read them. Spotify's keys to your account never "
-        "reach the browser."
+        "You need no cookie to look around. Streamlit, the software behind these pages, sets one "
+        "that protects its forms. Signing in to Spotify sets two random ones: the first ties the "
+        "sign-in to your browser for ten minutes. The second names your session until you sign "
+        "out or close the browser. No script can read them. The keys to your Spotify account "
+        "never reach the browser."
     )
 
 
-def of_the_server() -> None:
-    st.header("What the server writes and whom it asks", anchor=False)
+def show_server() -> None:
+    """Show what the server logs, and which services it asks."""
+    st.header("What the server logs, and whom it asks", anchor=False)
     st.markdown(
-        "Its log holds faults of the program, without music, names or keys. It asks others only "
-        "for what you ask of it: ListenBrainz or Last.fm when you type a user name, Spotify while "
-        "you are signed in, and a place that knows how tracks sound when you look yours up. The "
-        "listeners that ship with this app are invented, and marked so; who joined is marked, too."
+        "The log holds errors of the program, without music, names or keys. The server asks "
+        "others only when you do: ListenBrainz or Last.fm when you type a user name, Spotify "
+        "while you are signed in, and an audio service when you look up your tracks. The people "
+        "that come with this app are made up, and marked. Members are marked, too."
     )
 
 
-def be_rid_of_it() -> None:
-    st.header("How to be rid of it", anchor=False)
+def show_deletion() -> None:
+    """Show the buttons that sign out and delete the visitor's music."""
+    st.header("Delete my music", anchor=False)
     if spotify_session.current() is not None:
         st.markdown("You are signed in to Spotify.")
-        spotify.signing_out()
+        spotify.show_sign_out()
     elif oauth.session_store().is_open:
         st.markdown("You are not signed in to Spotify.")
-    if session.profile() is None:
-        st.markdown("There is no music of yours here at the moment.")
-        st.page_link(components.START, label="To the start", icon=":material/home:")
+    if visitor.profile() is None:
+        st.markdown("There is no music of yours here.")
+        st.page_link(components.START, label="Go to the start page", icon=":material/home:")
         return
-    st.markdown("Your music is here, in this session. One click removes it, without a way back.")
+    st.markdown("Your music is in this session. One click deletes it. It can't be undone.")
     st.button(
-        "Remove my music",
+        "Delete my music now",
         key="privacy-remove",
         icon=":material/delete:",
-        on_click=spotify_session.remove_all,
+        on_click=spotify_session.forget_everything,
     )

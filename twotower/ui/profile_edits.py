@@ -1,4 +1,4 @@
-"""Changes that a visitor makes to a profile, each giving a new one."""
+"""Edits of a profile; each returns a new one."""
 
 from dataclasses import replace
 from statistics import mean
@@ -6,32 +6,32 @@ from statistics import mean
 from twotower.core.domain import Artist, Playlist, Profile
 from twotower.core.names import artist_key
 
-LIKING = {"like": 1.0, "love": 3.0, "live for": 9.0}  # word -> plays, beside the usual artist's
+LIKING = {"like": 1.0, "love": 3.0, "live for": 9.0}  # word -> plays of a picked artist
 PICKED = "picked"  # origin of a profile made of names alone
 MOST_PICKED = 200
 
 
 def picked(name: str) -> Profile:
-    """A profile of one artist, to which more are added."""
+    """Return a profile of one artist."""
     return Profile("me", {artist_key(name): Artist(name)}, origin=PICKED)
 
 
 def with_artist(profile: Profile, name: str) -> Profile:
-    """`profile` and one more artist, played as much as its others are on average.
+    """Return `profile` with one more artist, played as often as the others on average.
 
-    The same profile where it has the artist already.
+    Returns `profile` itself if it has the artist already.
     """
     key = artist_key(name)
     if key in profile.artists:
         return profile
-    usual = 1.0
+    plays = 1.0
     if profile.origin != PICKED and profile.artists:
-        usual = mean(artist.plays for artist in profile.artists.values())
-    return replace(profile, artists={**profile.artists, key: Artist(name, usual)})
+        plays = mean(artist.plays for artist in profile.artists.values())
+    return replace(profile, artists={**profile.artists, key: Artist(name, plays)})
 
 
 def without_artist(profile: Profile, key: str) -> Profile | None:
-    """`profile` less an artist and the tracks by that artist; None when nothing is left."""
+    """Return `profile` without an artist and the artist's tracks; None if no artist is left."""
     artists = {k: artist for k, artist in profile.artists.items() if k != key}
     if not artists:
         return None
@@ -48,13 +48,13 @@ def without_artist(profile: Profile, key: str) -> Profile | None:
 
 
 def with_liking(profile: Profile, key: str, word: str) -> Profile:
-    """`profile` with how much one picked artist is liked, in a word of `LIKING`."""
+    """Return `profile` with another liking of one picked artist; `word` is a key of LIKING."""
     artist = replace(profile.artists[key], plays=LIKING[word])
     return replace(profile, artists={**profile.artists, key: artist})
 
 
 def liking(artist: Artist) -> str:
-    """The word of `LIKING` that comes nearest to an artist's plays."""
+    """Return the key of LIKING that is nearest to an artist's plays."""
     return min(LIKING, key=lambda word: abs(LIKING[word] - artist.plays))
 
 

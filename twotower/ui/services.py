@@ -1,4 +1,4 @@
-"""The doors to ListenBrainz and Last.fm: a user name, how far the reading is, and what it gave."""
+"""ListenBrainz and Last.fm on the page Start: read a user's public listening."""
 
 import math
 import time
@@ -14,49 +14,59 @@ from twotower.sources.collector import Reading
 from twotower.sources.services import lastfm, listenbrainz
 from twotower.sources.services.history import SPANS
 from twotower.sources.services.http import Pace, WebClient, user_agent
-from twotower.ui import session
-from twotower.ui import start as other_doors
-from twotower.ui.components import REFRESH_S, note, under_way
+from twotower.ui import start, uploads
+from twotower.ui.components import REFRESH_S, note, show_progress
+from twotower.ui.state import (
+    ReadingResult,
+    ServiceState,
+    service_period,
+    service_user,
+    visitor_state,
+)
 
-KEPT_S = 3600.0  # so long nothing is asked twice in a session
-MOST_KEPT = 8
+REUSE_S = 3600.0  # the same query is answered from memory for so long
+MOST_REUSED = 8  # queries of a session
 LONGEST_USER = 120
 LASTFM_KEYS = "https://www.last.fm/api/account/create"
 
 
 @dataclass(frozen=True)
 class Service:
-    """A place where people's listening is known by their user name."""
+    """A web service with the listening history of its users."""
 
-    id: str  # also the origin of what is read
+    id: str  # also the origin of profiles read from it
     name: str
     about: str  # Markdown: what is read
-    thanks: str  # Markdown: whose data it is
-    pace: Callable[[], Pace]  # the one for all visitors
-    ask: Callable[[str, str, Settings, Pace, Job[Reading]], Reading]  # user, span, ...
+    thanks: str  # Markdown: credit for the data
+    pace: Callable[[], Pace]  # shared by all visitors
+    read: Callable[[str, str, Settings, Pace, Job[Reading]], Reading]  # user, period, ...
 
 
 @st.cache_resource
-def pace_of(place: str, between_s: float) -> Pace:
-    """The turns at one place, of all visitors together."""
+def pace_of(service_id: str, between_s: float) -> Pace:
+    """Return the pace of requests to a service, shared by all visitors."""
     return Pace(between_s)
 
 
 def client(name: str, address: str, settings: Settings, pace: Pace, job: Job[Any]) -> WebClient:
+    """Return a client of a service that reports its waits to the job."""
+
     def waiting(why: str, left: float) -> None:
         job.report(job.share, f"{why}: {math.ceil(left)} s" if left > 1.5 else job.message)
 
     return WebClient(name, address, agent=user_agent(settings.contact), pace=pace, waiting=waiting)
 
 
-def _ask_listenbrainz(
+def _read_listenbrainz(
     user: str, span: str, settings: Settings, pace: Pace, job: Job[Reading]
 ) -> Reading:
     web = client("ListenBrainz", settings.listenbrainz_api, settings, pace, job)
     return listenbrainz.read_listenbrainz(user, web, span=span, progress=job.report)
 
 
-def _ask_lastfm(user: str, span: str, settings: Settings, pace: Pace, job: Job[Reading]) -> Reading:
+def _read_lastfm(
+    user: str, span: str, settings: Settings, pace: Pace, job: Job[Reading]
+) -> Reading:
     web = client("Last.fm", settings.lastfm_api, settings, pace, job)
     return lastfm.read_lastfm(user, web, settings.lastfm_key, span=span, progress=job.report)
 
@@ -64,64 +74,65 @@ def _ask_lastfm(user: str, span: str, settings: Settings, pace: Pace, job: Job[R
 LISTENBRAINZ = Service(
     listenbrainz.ORIGIN,
     "ListenBrainz",
-    "Your user name is enough: listening there is public. Artists, top tracks and the latest "
-    "plays are read.",
+    "Your user name is enough. We read your artists, top tracks and recent plays.",
     "Data from [ListenBrainz](https://listenbrainz.org), free for all (CC0).",
     lambda: pace_of(listenbrainz.ORIGIN, listenbrainz.BETWEEN_S),
-    _ask_listenbrainz,
+    _read_listenbrainz,
 )
 LASTFM = Service(
     lastfm.ORIGIN,
     "Last.fm",
-    "Your user name is enough, unless you keep your listening private there. Artists, top tracks "
-    "and the latest plays are read.",
-    "Powered by [AudioScrobbler](https://www.last.fm), whose data is for non-commercial use.",
+    "Your user name is enough, unless your listening there is private. We read your artists, top "
+    "tracks and recent plays.",
+    "Powered by [AudioScrobbler](https://www.last.fm). The data is for non-commercial use.",
     lambda: pace_of(lastfm.ORIGIN, lastfm.BETWEEN_S),
-    _ask_lastfm,
+    _read_lastfm,
 )
 SERVICES = (LISTENBRAINZ, LASTFM)
 
 
-def doors() -> None:
-    """A card for each service, side by side."""
+def show_services() -> None:
+    """Show a card for each service, side by side."""
     settings = Settings.from_env()
     for service, column in zip(SERVICES, st.columns(2, gap="medium"), strict=True):
         with column, st.container(border=True, key=service.id, height="stretch"):
             st.subheader(service.name, anchor=False)
             if service is LASTFM and not settings.lastfm_key:
-                _closed()
+                _lastfm_not_enabled()
             else:
-                _open(service, settings)
+                _form_and_result(service, settings)
 
 
-def _closed() -> None:
+def _lastfm_not_enabled() -> None:
     st.markdown(
-        "Not open on this server. A CSV of your scrobbles, as several free tools export it, can be "
-        "uploaded above and does the same."
+        "Not set up on this server. Several free tools export your scrobbles as CSV: upload that "
+        "file above instead."
     )
-    with st.expander("For whoever runs this server", key="lastfm-operator"):
+    with st.expander("If you run this server", key="lastfm-operator"):
         st.markdown(
-            f"Ask Last.fm for an [API key]({LASTFM_KEYS}), which is free, set `LASTFM_API_KEY` to "
-            "it, and start the server again. No secret is needed."
+            f"Get a free [API key]({LASTFM_KEYS}) from Last.fm. Set `LASTFM_API_KEY` to it and "
+            "restart the server. No secret is needed."
         )
 
 
-def _open(service: Service, settings: Settings) -> None:
-    _take(service)
-    st.markdown(f"{service.about} It stays in this session.")
+def _state(service: Service) -> ServiceState:
+    return visitor_state().services.setdefault(service.id, ServiceState())
+
+
+def _form_and_result(service: Service, settings: Settings) -> None:
+    _use_finished(service)
+    st.markdown(f"{service.about} We forget them when you close the page.")
     with st.form(f"{service.id}-form", border=False):
         st.text_input(
-            f"User name at {service.name}",
-            key=f"{service.id}-user",
-            autocomplete="off",
+            f"User name at {service.name}", key=service_user(service.id), autocomplete="off"
         )
         st.segmented_control(
-            "Over",
+            "Period",
             list(SPANS),
             format_func=SPANS.__getitem__,
             default="all",
             required=True,
-            key=f"{service.id}-span",
+            key=service_period(service.id),
         )
         st.form_submit_button(
             f"Read from {service.name}",
@@ -130,95 +141,68 @@ def _open(service: Service, settings: Settings) -> None:
             on_click=_begin,
             args=(service, settings),
         )
-    if _job(service) is not None:
+    state = _state(service)
+    if state.job is not None:
         _progress(service)
-    else:
-        _how_it_went(service)
+    elif state.is_stopped:
+        note("Stopped. Nothing changed.")
+    elif state.result is not None:
+        start.show_reading_result(state.result, f"We couldn't read from {service.name}", service.id)
     note(service.thanks)
 
 
-def _job(service: Service) -> Job[Reading] | None:
-    job: Job[Reading] | None = st.session_state.get(f"{service.id}-job")
-    return job
-
-
 def _begin(service: Service, settings: Settings) -> None:
-    """Start to read, or take what was read within the hour."""
-    user = str(st.session_state[f"{service.id}-user"] or "").strip()[:LONGEST_USER]
-    span = str(st.session_state[f"{service.id}-span"] or "all")
-    if before := _job(service):
-        before.cancel()
-    st.session_state.pop(f"{service.id}-job", None)
+    """Begin to read, or use what was read within the last hour."""
+    state = _state(service)
+    if state.job is not None:
+        state.job.cancel()
+    state = visitor_state().services[service.id] = ServiceState()
+    user = str(st.session_state[service_user(service.id)] or "").strip()[:LONGEST_USER]
+    span = str(st.session_state[service_period(service.id)] or "all")
     if not user:
-        _tell(service, session.Upload((), "type your user name first"))
+        state.result = ReadingResult((), "Type your user name first.")
         return
-    _tell(service, None)
-    asked = (service.id, user.casefold(), span)
-    kept = _kept().get(asked)
-    if kept is not None and time.monotonic() - kept[0] < KEPT_S:
-        _tell(service, session.take_in(kept[1], f"Took {user} of {service.name} from before"))
+    state.query = (service.id, user.casefold(), span)
+    read_at, reading = visitor_state().fetched.get(state.query, (0.0, None))
+    if reading is not None and time.monotonic() - read_at < REUSE_S:
+        state.result = uploads.use_reading(reading, f"Read {user} from {service.name} again")
         return
     pace = service.pace()
-    st.session_state[f"{service.id}-asked"] = asked
-    st.session_state[f"{service.id}-job"] = Job(
-        lambda job: service.ask(user, span, settings, pace, job)
-    )
+    state.job = Job(lambda job: service.read(user, span, settings, pace, job))
 
 
-def _kept() -> dict[tuple[str, str, str], tuple[float, Reading]]:
-    """What was read in this session: (service, user, span) -> when, and what."""
-    kept: dict[tuple[str, str, str], tuple[float, Reading]] = st.session_state.setdefault(
-        "services-kept", {}
-    )
-    return kept
-
-
-def _take(service: Service) -> None:
-    """Make a profile of what a finished job has read, and draw the page with it."""
-    job = _job(service)
+def _use_finished(service: Service) -> None:
+    """When a job has ended, make a profile of what it read and rerun the page."""
+    state = _state(service)
+    job = state.job
     if job is None or job.is_running:
         return
-    del st.session_state[f"{service.id}-job"]
+    state.job = None
     if job.result is not None:
-        kept = _kept()
-        kept[st.session_state[f"{service.id}-asked"]] = (time.monotonic(), job.result)
-        for oldest in list(kept)[:-MOST_KEPT]:
-            del kept[oldest]
-        _tell(service, session.take_in(job.result, f"Read {job.result.reports[0].name}"))
+        fetched = visitor_state().fetched
+        fetched[state.query] = (time.monotonic(), job.result)
+        for oldest in list(fetched)[:-MOST_REUSED]:
+            del fetched[oldest]
+        state.result = uploads.use_reading(job.result, f"Read {job.result.reports[0].name}")
     elif job.error is not None:
-        kept_before = session.profile() is not None
-        _tell(service, session.Upload((), str(job.error), kept=kept_before))
+        state.result = uploads.failed_reading(str(job.error))
     st.rerun()
 
 
 @st.fragment(run_every=REFRESH_S)
 def _progress(service: Service) -> None:
-    under_way(
-        _job(service),
-        "Asking",
+    show_progress(
+        _state(service).job,
+        f"Waiting for {service.name}",
         stop="Stop",
         key=f"{service.id}-stop",
         on_stop=lambda: _stop(service),
-        help=f"Stop reading from {service.name}; nothing is changed",
+        help=f"Stop reading from {service.name}. Your music stays as it is.",
     )
 
 
 def _stop(service: Service) -> None:
-    job = _job(service)
-    if job is not None:
-        job.cancel()
-        del st.session_state[f"{service.id}-job"]
-        st.session_state[f"{service.id}-stopped"] = True
-
-
-def _tell(service: Service, read: session.Upload | None) -> None:
-    st.session_state[f"{service.id}-outcome"] = read
-    st.session_state.pop(f"{service.id}-stopped", None)
-
-
-def _how_it_went(service: Service) -> None:
-    read: session.Upload | None = st.session_state.get(f"{service.id}-outcome")
-    if st.session_state.get(f"{service.id}-stopped"):
-        note("Stopped. Nothing was changed.")
-    elif read is not None:
-        other_doors.outcome(read, f"{service.name} couldn't be read", service.id)
+    state = _state(service)
+    if state.job is not None:
+        state.job.cancel()
+        state.job, state.is_stopped = None, True

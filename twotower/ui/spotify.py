@@ -1,4 +1,4 @@
-"""The door of Spotify: what a person should know before the button, and what is read after it."""
+"""Spotify sign-in on the page Start: what to know before, the progress, and the result."""
 
 from collections.abc import Mapping
 from html import escape as html_escape
@@ -7,16 +7,16 @@ import streamlit as st
 
 from twotower.core.errors import LoginExpired, TwoTowerError
 from twotower.sources.spotify.profile import SpotifyReading
-from twotower.ui import components, session, spotify_session
-from twotower.ui import text as words
-from twotower.ui.text import escape
+from twotower.ui import components, spotify_session, visitor
+from twotower.ui.state import visitor_state
+from twotower.ui.text import capitalise, escape, pluralise
 from twotower.web import oauth
 from twotower.web.oauth_sessions import Session, SessionStore
 
 EXPORT_PAGE = "https://www.spotify.com/account/privacy/"
 POLICY = "https://developer.spotify.com/policy"
 APPS = "https://www.spotify.com/account/apps/"
-LOOKS = """<style>
+STYLES = """<style>
 .sign-in {display: inline-block; padding: .55rem 1.1rem; border-radius: .6rem; font-weight: 600;
   background: #0F766E; color: #FFFFFF !important; text-decoration: none !important}
 .sign-in:hover {background: #0B5E58}
@@ -29,100 +29,100 @@ LOOKS = """<style>
 .sign-in:focus-visible, .sign-out button:focus-visible {outline: 3px solid #14B8A6;
   outline-offset: 2px}
 </style>"""
-LINK = '<a class="sign-in" href="{to}" target="_self">{words}</a>'
+SIGN_IN = '<a class="sign-in" href="{href}" target="_self">{label}</a>'
 SIGN_OUT = """<div class="sign-out">
 <form method="post" action="/logout"><button type="submit">Sign out</button></form>
 <form method="post" action="/disconnect"><button type="submit">Disconnect Spotify</button></form>
 </div>"""
-
-
-def door() -> None:
-    """Always on the start page: closed, open, or behind a person who is signed in."""
-    with st.container(border=True, key="spotify", height="stretch"):
-        st.subheader("Spotify sign-in", anchor=False)
-        store, now = oauth.session_store(), spotify_session.current()
-        if now is not None:
-            _signed_in(now)
-        elif store.is_open:
-            _before_the_button()
-        else:
-            _closed(store)
-
-
-EXPORT = (
-    "our data export does the same, and knows years more: ask for it on [Spotify's privacy "
-    f"page]({EXPORT_PAGE}) (“Extended streaming history” is the best one), wait for the mail, and "
-    "drop the ZIP here as it is."
+EXPORT_HELP = (
+    "**Without signing in:** ask for “Extended streaming history” on [Spotify's privacy page]"
+    f"({EXPORT_PAGE}). Wait for the e-mail (up to 30 days). Drop the ZIP here. It goes back years."
 )
 
 
-def _closed(store: SessionStore) -> None:
-    st.markdown(f"Not open on this server. Y{EXPORT}")
+def show_sign_in() -> None:
+    """Show the card of the sign-in: not set up, signed out, or signed in."""
+    with st.container(border=True, key="spotify", height="stretch"):
+        st.subheader("Spotify sign-in", anchor=False)
+        store, session = oauth.session_store(), spotify_session.current()
+        if session is not None:
+            _signed_in(session)
+        elif store.is_open:
+            _signed_out()
+        else:
+            _not_set_up(store)
+
+
+def _not_set_up(store: SessionStore) -> None:
+    st.markdown("Sign-in isn't set up on this server. Your Spotify data file works as well.")
+    st.markdown(EXPORT_HELP)
     problem = store.registration.problem() if store.registration else ""
-    with st.expander("For whoever runs this server", key="spotify-operator"):
+    with st.expander("If you run this server", key="spotify-operator"):
         if store.registration is None:
             st.markdown(
-                "Register an app in Spotify's developer dashboard with the redirect URI "
-                "`http://127.0.0.1:8501/callback`, set `SPOTIPY_CLIENT_ID` to its client id, and "
-                "start the server again. No secret is needed. Its owner needs Premium, and five "
-                "people can be let in. docs/spotify.md tells the rest."
+                "Create an app in Spotify's developer dashboard. Its redirect URI is "
+                "`http://127.0.0.1:8501/callback`. Set `SPOTIPY_CLIENT_ID` to its client id and "
+                "restart the server. No secret is needed. The app's owner needs Premium, and can "
+                "admit five people. More in docs/spotify.md."
             )
         else:
             st.markdown(
-                f"`SPOTIPY_REDIRECT_URI` can't work: {escape(problem)}. Mend it, also in Spotify's "
-                "developer dashboard, and start the server again."
+                f"`SPOTIPY_REDIRECT_URI` can't work: {escape(problem)}. Correct it here and in "
+                "Spotify's developer dashboard, then restart the server."
             )
 
 
-def _before_the_button() -> None:
+def _signed_out() -> None:
     if spotify_session.was_signed_in():
         st.info(
-            "You are signed out: by yourself in another tab, after half a day, or because the "
-            "server was started anew. Nothing that was read is left."
+            "You are signed out: in another tab, after half a day, or because the server was "
+            "restarted. Nothing that was read is left."
         )
-    _what_to_know()
-    components.note(f"Without signing in: y{EXPORT}")
+    _before_signing_in()
+    components.note(EXPORT_HELP)
 
 
-def _what_to_know() -> None:
+def _before_signing_in() -> None:
+    """Show what is read, how long it is kept, and the button to sign in."""
     st.markdown(
         "- **Read**, after you agree at Spotify: your name there, top artists and tracks, saved "
-        "tracks, your own playlists, and what you played last. Nothing is changed.\n"
+        "tracks, your own playlists and recent plays. We change nothing.\n"
         "- **Kept** in this session only, in memory: not stored, not shown to others, not used "
-        "for training. Signing out wipes it.\n"
-        "- **Limits** set by Spotify: five people for this server, named in advance by whoever "
-        "runs it, who needs Premium.\n"
-        f"- [Spotify's policy]({POLICY}) restricts feeding its data into machine-learning models, "
-        "and this app is one: whoever runs this server answers for having permission."
+        "for training. Signing out deletes it.\n"
+        "- **Limits** set by Spotify: five people for this server. Its operator names them in "
+        "advance, and needs Premium.\n"
+        f"- [Spotify's policy]({POLICY}) restricts the use of its data in machine-learning models, "
+        "and this app is one. The operator of this server is responsible for having permission."
     )
-    link(oauth.READ, "Sign in with Spotify")
+    show_link(oauth.READ, "Sign in with Spotify")
     st.page_link(
-        components.PRIVACY, label="All of it, on the page Privacy", icon=":material/shield_person:"
+        components.PRIVACY, label="More on the page Privacy", icon=":material/shield_person:"
     )
 
 
-def link(purpose: str, words: str) -> None:
-    """A way to Spotify in this same tab."""
-    st.html(LOOKS + LINK.format(to=html_escape(spotify_session.way_to(purpose)), words=words))
+def show_link(purpose: str, label: str) -> None:
+    """Show a link to Spotify that opens in this tab."""
+    href = html_escape(spotify_session.sign_in_address(purpose))
+    st.html(STYLES + SIGN_IN.format(href=href, label=label))
 
 
-def _signed_in(now: Session) -> None:
+def _signed_in(session: Session) -> None:
     job = spotify_session.reading()
-    found = job.result if job else None
-    if not spotify_session.may_read(now):
-        st.markdown("You allowed playlists. Your music is read only if you sign in for that, too.")
-        _what_to_know()
-        signing_out()
+    result = job.result if job else None
+    if not spotify_session.may_read(session):
+        st.markdown("You allowed playlists only. To read your music, sign in for that, too.")
+        _before_signing_in()
+        show_sign_out()
         return
-    named = f" as **{escape(found.name)}**" if found and found.name else ""
-    st.markdown(f"You are signed in{named}. What is read stays in this session.")
-    mine = session.profile()
-    if found and (mine is None or not spotify_session.came_by_signing_in(mine)):
+    name = f" as **{escape(result.name)}**" if result and result.name else ""
+    st.markdown(f"You are signed in{name}. What we read stays in this session.")
+    profile = visitor.profile()
+    if result and (profile is None or not spotify_session.came_by_signing_in(profile)):
         st.button(
             "Use what was read",
             key="spotify-take",
             icon=":material/person:",
-            on_click=spotify_session.take,
+            on_click=spotify_session.use_reading,
         )
     if job is None or not job.is_running:
         st.button(
@@ -131,20 +131,20 @@ def _signed_in(now: Session) -> None:
             icon=":material/refresh:",
             on_click=spotify_session.read_again,
         )
-    signing_out()
+    show_sign_out()
 
 
-def signing_out() -> None:
-    """Two ways to leave; both wipe what was read."""
-    st.html(LOOKS + SIGN_OUT)
+def show_sign_out() -> None:
+    """Show the two buttons that sign out; both delete what was read."""
+    st.html(STYLES + SIGN_OUT)
     components.note(
-        "Both wipe what was read. Disconnecting also ends your sessions in other browsers; what "
-        f"you allowed at Spotify is taken back on [its page of apps]({APPS})."
+        "Both delete what was read. Disconnecting also signs you out in other browsers. To take "
+        f"back your permission, remove this app on [Spotify's page of apps]({APPS})."
     )
 
 
-def reading() -> None:
-    """At the top of the start page: how far the reading is, and how it went."""
+def show_reading() -> None:
+    """Show the progress of the reading and its result, at the top of the page."""
     job = spotify_session.reading()
     if job is None:
         return
@@ -154,26 +154,26 @@ def reading() -> None:
             _progress()
         elif job.is_cancelled:
             st.subheader("Reading from Spotify was cancelled", anchor=False)
-            st.write("Nothing of it was kept. You are still signed in.")
-            _again()
+            st.write("Nothing was kept. You are still signed in.")
+            _read_again_button()
         elif job.error is not None:
             _failed(job.error)
         elif job.result is not None:
-            _read(job.result)
+            _result(job.result)
 
 
 @st.fragment(run_every=components.REFRESH_S)
 def _progress() -> None:
-    components.under_way(
+    components.show_progress(
         spotify_session.reading(),
-        "Asking Spotify",
+        "Waiting for Spotify",
         stop="Cancel",
         key="spotify-cancel",
         on_stop=spotify_session.cancel_reading,
     )
 
 
-def _again() -> None:
+def _read_again_button() -> None:
     st.button(
         "Read again",
         key="spotify-again",
@@ -183,43 +183,47 @@ def _again() -> None:
 
 
 def _failed(error: TwoTowerError) -> None:
-    st.subheader("Spotify couldn't be read", anchor=False)
-    st.error(escape(sentence(str(error))), icon=":material/error:")
+    st.subheader("We couldn't read from Spotify", anchor=False)
+    st.error(escape(as_sentence(str(error))), icon=":material/error:")
     if isinstance(error, LoginExpired):
-        link(oauth.READ, "Sign in with Spotify")
+        show_link(oauth.READ, "Sign in with Spotify")
     else:
-        _again()
-        components.note(f"Without signing in: y{EXPORT}")
+        _read_again_button()
+        components.note(EXPORT_HELP)
 
 
-def _read(found: SpotifyReading) -> None:
-    problem = st.session_state.get("spotify-problem")
-    artists = len({play.artist for play in found.plays})
-    st.subheader("Your music was read from Spotify", anchor=False)
+def _result(result: SpotifyReading) -> None:
+    problem = visitor_state().spotify.problem
+    artists = len({play.artist for play in result.plays})
+    st.subheader("Your music from Spotify is here", anchor=False)
     st.markdown(
-        f":material/check: {words.amount(artists, 'artist')} in "
-        f"{words.amount(found.calls, 'question')}. Spotify tells the order of what you play most, "
-        "not how often: the order stands in for plays."
+        f":material/check: {pluralise(artists, 'artist')}, read in "
+        f"{pluralise(result.calls, 'request')}. Spotify gives the order of what you play most, "
+        "not how often. We use the order in place of play counts."
     )
-    if found.stopped:
+    if result.stopped:
         st.warning(
-            escape(sentence(found.stopped)) + " What was read until then is kept.",
+            escape(as_sentence(result.stopped)) + " What was read until then is kept.",
             icon=":material/hourglass_bottom:",
         )
     if problem:
-        st.warning(escape(sentence(problem)))
+        st.warning(escape(as_sentence(problem)))
     with st.expander("What was read", key="spotify-steps"):
-        st.markdown("\n".join(_line(step.name, step.rows, step.problem, step.left_out)
-                              for step in found.steps))  # fmt: skip
+        lines = [_step_line(s.name, s.rows, s.problem, s.left_out) for s in result.steps]
+        st.markdown("\n".join(lines))
         components.note("From Spotify, in this session only.")
-    components.lead_on("See your neighbours", components.NEIGHBOURS, "spotify")
+    components.primary_link("See your neighbours", components.NEIGHBOURS, "spotify")
 
 
-def _line(name: str, rows: int, problem: str, left_out: Mapping[str, int]) -> str:
-    told = problem or words.amount(rows, "row")
-    rest = ", ".join(f"{count:,} {escape(why)}" for why, count in left_out.items())
-    return f"- {escape(words.capital(name))}: {told}" + (f" (left out: {rest})" * bool(rest))
+def _step_line(name: str, rows: int, problem: str, left_out: Mapping[str, int]) -> str:
+    """Return a Markdown item: what was read, how many rows or the problem, what was left out."""
+    outcome = problem or pluralise(rows, "row")
+    reasons = ", ".join(f"{count:,} {escape(why)}" for why, count in left_out.items())
+    return f"- {escape(capitalise(name))}: {outcome}" + (
+        f" (left out: {reasons})" if reasons else ""
+    )
 
 
-def sentence(text: str) -> str:
-    return f"{words.capital(text)}."
+def as_sentence(text: str) -> str:
+    """Return `text` with a capital and a full stop."""
+    return f"{capitalise(text)}."

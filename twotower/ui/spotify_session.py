@@ -1,4 +1,4 @@
-"""The visitor's Spotify session: whether there is one, what is read in it, what goes with it."""
+"""The visitor's Spotify session: sign-in, reading music, saving a playlist."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,240 +15,260 @@ from twotower.sources.profiles import build_profile
 from twotower.sources.spotify.api import TO_READ, TO_SAVE, Web
 from twotower.sources.spotify.playlist import Saved, save_playlist
 from twotower.sources.spotify.profile import SpotifyReading, read_spotify
-from twotower.ui import session
+from twotower.ui import visitor
+from twotower.ui.state import visitor_state
 from twotower.web import oauth
 from twotower.web.oauth_sessions import ParkedProfile, Session
 
-SIGNED_IN = "spotify"  # id of a profile that came by signing in
-READING, SAVING = "reading", "saving"  # what is kept in a session
-GONE = "What was read from Spotify is gone from this page and this server."
-SAID = {  # outcome of a sign-in -> kind of notice, words
+PROFILE_ID = "spotify"  # of a profile that was read by signing in
+READING, SAVING = "reading", "saving"  # jobs of a session
+DELETED = "What was read from Spotify is deleted from this page and this server."
+NOTICES = {  # outcome of a sign-in or sign-out -> (kind of message, text)
     oauth.MAY_SAVE: ("success", "You may make the playlist now, below."),
     oauth.DENIED: ("info", "You said no at Spotify, so nothing was read."),
     oauth.EXPIRED: (
         "warning",
-        "That sign-in couldn't be finished: it took more than ten minutes, was used before, or "
-        "began in another browser. Nothing was read; try again.",
+        "That sign-in has expired: it took more than ten minutes, was used before, or began in "
+        "another browser. Nothing was read. Try again.",
     ),
     oauth.FAILED: (
         "warning",
-        "Spotify didn't answer the sign-in as it should. Nothing was read; try again in a few "
-        "minutes.",
+        "Spotify didn't complete the sign-in. Nothing was read. Try again in a few minutes.",
     ),
     oauth.REFUSED: (
         "error",
-        "Spotify doesn't accept this server's registration. Whoever runs it should check "
-        "`SPOTIPY_CLIENT_ID` and `SPOTIPY_REDIRECT_URI` against Spotify's developer dashboard.",
+        "Spotify doesn't accept this server's registration. If you run this server: compare "
+        "`SPOTIPY_CLIENT_ID` and `SPOTIPY_REDIRECT_URI` with Spotify's developer dashboard.",
     ),
-    oauth.CLOSED: ("info", "Spotify sign-in isn't open on this server."),
+    oauth.CLOSED: ("info", "Spotify sign-in isn't set up on this server."),
     oauth.WRONG_HOST: (
         "error",
-        "This server isn't reached under the address that Spotify knows. Whoever runs it: a proxy "
-        "before it must pass the original `Host` on, as `SPOTIPY_REDIRECT_URI` has it.",
+        "Spotify knows this server under another address. If you run this server: let the proxy "
+        "pass the original `Host`, the one in `SPOTIPY_REDIRECT_URI`.",
     ),
-    oauth.SIGNED_OUT: ("success", f"You are signed out. {GONE}"),
+    oauth.SIGNED_OUT: ("success", f"You are signed out. {DELETED}"),
     oauth.DISCONNECTED: (
         "success",
-        f"Disconnected, in every browser. {GONE} To take back what you allowed at Spotify, too, "
-        "remove this app on [Spotify's page of apps](https://www.spotify.com/account/apps/).",
+        f"Disconnected, in every browser. {DELETED} To take back your permission, too, remove "
+        "this app on [Spotify's page of apps](https://www.spotify.com/account/apps/).",
     ),
 }
 
 
 def current() -> Session | None:
-    """The session of this visitor's browser, looked up anew: it may have ended in another tab."""
+    """Return the session of this browser. Looked up each time: another tab may have ended it."""
     store = oauth.session_store()
     return store.find_session(_cookie(store.session_cookie))
 
 
 def was_signed_in() -> bool:
-    """Whether the browser still names a session that has ended."""
+    """Return whether the browser's cookie names a session that has ended."""
     return _cookie(oauth.session_store().session_cookie) is not None and current() is None
 
 
 def _cookie(name: str) -> str | None:
-    found = st.context.cookies.get(name)
-    return found if isinstance(found, str) else None
+    value = st.context.cookies.get(name)
+    return value if isinstance(value, str) else None
 
 
-def keep_in_step() -> None:
-    """Take in what was read, and let go of what belongs to a session that has ended."""
-    now = current()
-    _take_back(now)
-    outcome = st.query_params.get(oauth.OUTCOME)
-    if outcome is not None:
-        del st.query_params[oauth.OUTCOME]
-        st.session_state["signin"] = outcome
-        if outcome == oauth.MAY_READ and now is not None and may_read(now):
-            st.session_state["spotify-wanted"] = True
-            begin_reading()
-    mine = st.session_state.get("spotify-session")
-    if mine is not None and (now is None or now.label != mine):
-        del st.session_state["spotify-session"]
-        if session.forget(came_by_signing_in):
-            st.session_state["signin"] = oauth.SIGNED_OUT
+def synchronise() -> None:
+    """Bring the visitor's profile in line with the session: use what was read, drop what ended."""
+    session, state = current(), visitor_state().spotify
+    _restore_parked(session)
+    _handle_return(session)
+    last_label = state.session_label
+    if last_label is not None and (session is None or session.label != last_label):
+        state.session_label = None
+        if visitor_state().forget(came_by_signing_in):
+            state.outcome = oauth.SIGNED_OUT
     job = reading()
-    if now is not None and job is not None and job.result is not None:
-        new_here = session.profile() is None and now.label != mine
-        if st.session_state.get("spotify-wanted") or new_here:
-            take()
+    if session is not None and job is not None and job.result is not None:
+        is_new_here = visitor.profile() is None and session.label != last_label
+        if state.use_when_read or is_new_here:
+            use_reading()
 
 
-def _take_back(now: Session | None) -> None:
-    """Have the profile again that was here before its owner went to Spotify."""
+def _handle_return(session: Session | None) -> None:
+    """Note the outcome in the address, once; after a sign-in to read, begin to read."""
+    outcome = st.query_params.get(oauth.OUTCOME)
+    if outcome is None:
+        return
+    del st.query_params[oauth.OUTCOME]
+    state = visitor_state().spotify
+    state.outcome = outcome
+    if outcome == oauth.MAY_READ and session is not None and may_read(session):
+        state.use_when_read = True
+        begin_reading()
+
+
+def _restore_parked(session: Session | None) -> None:
+    """Restore the profile that the visitor had before going to Spotify."""
     ticket = st.query_params.get(oauth.TICKET)
     if ticket is None:
         return
     del st.query_params[oauth.TICKET]
     store = oauth.session_store()
-    left = store.claim(_cookie(store.browser_cookie), ticket)
-    if not isinstance(left, Profile) or session.profile() is not None:
+    parked = store.claim(_cookie(store.browser_cookie), ticket)
+    if not isinstance(parked, Profile) or visitor.profile() is not None:
         return
-    if came_by_signing_in(left):
-        if now is None or now.get(READING) is None:
-            return  # of another account, or signed out since
-        st.session_state["spotify-session"] = now.label
-    session.bring(left, "Came back from Spotify")
+    if came_by_signing_in(parked):
+        if session is None or session.get(READING) is None:
+            return  # signed out since, or another account
+        visitor_state().spotify.session_label = session.label
+    visitor.set_profile(parked, "Came back from Spotify")
 
 
-def way_to(purpose: str) -> str:
-    """The address of a sign-in; the profile that is here comes back from there, too."""
-    now = session.profile()
-    asked = {"for": purpose}
-    if now is not None:
-        left: ParkedProfile | None = st.session_state.get("left")
-        if left is None or left.value is not now:
-            left = st.session_state["left"] = ParkedProfile(now)
-            st.session_state["left-ticket"] = oauth.session_store().park(left)
-        asked[oauth.TICKET] = st.session_state["left-ticket"]
-    return f"/login?{urlencode(asked)}"
+def sign_in_address(purpose: str) -> str:
+    """Return the address of a sign-in; the current profile is parked until the return."""
+    profile, state = visitor.profile(), visitor_state().spotify
+    query = {"for": purpose}
+    if profile is not None:
+        if state.parked is None or state.parked.value is not profile:
+            state.parked = ParkedProfile(profile)
+            state.ticket = oauth.session_store().park(state.parked)
+        query[oauth.TICKET] = state.ticket
+    return f"/login?{urlencode(query)}"
 
 
 def came_by_signing_in(profile: Profile) -> bool:
-    return profile.id == SIGNED_IN and profile.origin == SPOTIFY_WEB_API
+    """Return whether a profile was read by signing in to Spotify."""
+    return profile.id == PROFILE_ID and profile.origin == SPOTIFY_WEB_API
 
 
-def may_read(now: Session) -> bool:
-    return TO_READ[0] in now.scopes
+def may_read(session: Session) -> bool:
+    """Return whether the visitor allowed to read their music."""
+    return TO_READ[0] in session.scopes
 
 
-def may_save(now: Session) -> bool:
-    return TO_SAVE[0] in now.scopes
+def may_save(session: Session) -> bool:
+    """Return whether the visitor allowed to make private playlists."""
+    return TO_SAVE[0] in session.scopes
 
 
-def notice() -> None:
-    """How a sign-in or sign-out went, once."""
-    kind, words = SAID.get(st.session_state.pop("signin", ""), ("", ""))
+def show_notice() -> None:
+    """Show once how a sign-in or sign-out ended."""
+    state = visitor_state().spotify
+    kind, text = NOTICES.get(state.outcome, ("", ""))
+    state.outcome = ""
     if kind:
         show = {"info": st.info, "warning": st.warning, "error": st.error, "success": st.success}
-        show[kind](words)
+        show[kind](text)
+
+
+# Reading
 
 
 def reading() -> Job[SpotifyReading] | None:
-    """The reading of this session: under way, done, failed or cancelled."""
-    now = current()
-    job: Job[SpotifyReading] | None = None if now is None else now.get(READING)
+    """Return the job that reads the visitor's music: running, done, failed or cancelled."""
+    session = current()
+    job: Job[SpotifyReading] | None = None if session is None else session.get(READING)
     return job
 
 
 def begin_reading() -> None:
-    """Read the person's music, unless that is under way or done."""
-    now = current()
-    if now is not None:
+    """Read the visitor's music, unless a job does or did."""
+    session = current()
+    if session is not None:
         with suppress(LoginExpired):
-            now.get_or_create(READING, lambda: Job(lambda job: _read(now, job)))
+            session.get_or_create(READING, lambda: Job(lambda job: _read(session, job)))
 
 
 def read_again() -> None:
-    now = current()
-    if now is not None:
-        now.remove(READING)
-        st.session_state["spotify-wanted"] = True
+    """Read the visitor's music anew."""
+    session = current()
+    if session is not None:
+        session.remove(READING)
+        visitor_state().spotify.use_when_read = True
         begin_reading()
 
 
 def cancel_reading() -> None:
+    """Cancel the job that reads, if there is one."""
     job = reading()
     if job is not None:
         job.cancel()
 
 
-def _read(now: Session, job: Job[SpotifyReading]) -> SpotifyReading:
-    found = read_spotify(_web(now, job), job.report, no_audio=oauth.session_store().no_audio)
-    now.account = found.account
-    return found
+def _read(session: Session, job: Job[SpotifyReading]) -> SpotifyReading:
+    no_audio = oauth.session_store().no_audio
+    result = read_spotify(_web(session, job), job.report, no_audio=no_audio)
+    session.account = result.account
+    return result
 
 
-def take() -> None:
-    """Make the visitor's profile of what was read; it says where it came from, and stays here."""
-    now, job = current(), reading()
-    for name in ("spotify-wanted", "spotify-problem"):
-        st.session_state.pop(name, None)
-    if now is None or job is None or job.result is None:
+def use_reading() -> None:
+    """Make what was read the visitor's profile."""
+    session, job, state = current(), reading(), visitor_state().spotify
+    state.use_when_read, state.problem = False, ""
+    if session is None or job is None or job.result is None:
         return
-    st.session_state["spotify-session"] = now.label
+    state.session_label = session.label
     try:
-        session.bring(profile_of(job.result), "Read from Spotify")
+        visitor.set_profile(profile_of(job.result), "Read from Spotify")
     except TwoTowerError as error:
-        st.session_state["spotify-problem"] = str(error)
+        state.problem = str(error)
 
 
-def remove_all() -> None:
-    """Let go of all music, whatever door it came through; the sign-in stays."""
-    now = current()
-    if now is not None:
-        now.remove(READING)
-    session.forget_all()
+def profile_of(reading: SpotifyReading) -> Profile:
+    """Return the profile of what was read; its origin forbids storing it and training with it."""
+    return build_profile(reading.plays, id=PROFILE_ID, origin=SPOTIFY_WEB_API)
 
 
-def profile_of(found: SpotifyReading) -> Profile:
-    """The profile of what was read: by its origin nothing stores it or trains on it."""
-    return build_profile(found.plays, id=SIGNED_IN, origin=SPOTIFY_WEB_API)
+def links() -> dict[str, str]:
+    """Return artist key -> page at Spotify, if the profile was read by signing in."""
+    profile, job = visitor.profile(), reading()
+    if profile is None or not came_by_signing_in(profile) or job is None or job.result is None:
+        return {}
+    return dict(job.result.links)
+
+
+def forget_everything() -> None:
+    """Forget all music, from whatever source. The visitor stays signed in."""
+    session = current()
+    if session is not None:
+        session.remove(READING)
+    visitor.forget_everything()
+
+
+# Saving a playlist
 
 
 def saving() -> Job[Saved] | None:
-    """The making of a playlist: under way, done, failed or cancelled."""
-    now = current()
-    job: Job[Saved] | None = None if now is None else now.get(SAVING)
+    """Return the job that makes a playlist: running, done, failed or cancelled."""
+    session = current()
+    job: Job[Saved] | None = None if session is None else session.get(SAVING)
     return job
 
 
 def begin_saving(artists: Sequence[str]) -> None:
-    """Make a playlist in the person's account, in place of what was said of the last one."""
-    now, job = current(), saving()
-    if now is None or (job is not None and job.is_running):
+    """Make a playlist in the visitor's account, unless one is being made."""
+    session, job = current(), saving()
+    if session is None or (job is not None and job.is_running):
         return
-    now.remove(SAVING)
+    session.remove(SAVING)
     with suppress(LoginExpired):
-        now.get_or_create(SAVING, lambda: Job(lambda job: _save(now, job, artists)))
+        session.get_or_create(SAVING, lambda: Job(lambda job: _save(session, job, artists)))
 
 
 def cancel_saving() -> None:
+    """Cancel the job that makes a playlist, if there is one."""
     job = saving()
     if job is not None:
         job.cancel()
 
 
-def _save(now: Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
+def _save(session: Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
     return save_playlist(
-        _web(now, job),
+        _web(session, job),
         job.report,
         title=f"Musical Neighbours, {date.today():%d %b %Y}",
-        description="What people with a taste near mine hear, and I don't yet.",
+        description="What people with taste like mine play and I don't yet.",
         artists=artists,
     )
 
 
-def _web(now: Session, job: Job[Any]) -> Web:
+def _web(session: Session, job: Job[Any]) -> Web:
     registration = oauth.session_store().registration
     if registration is None:
-        raise LoginExpired("Spotify sign-in isn't open on this server any longer")
-    return Web(registration, now.access, pause=job.pause)
-
-
-def links() -> dict[str, str]:
-    """Artist key -> page at Spotify, for a profile that came by signing in."""
-    mine, job = session.profile(), reading()
-    if mine is None or not came_by_signing_in(mine) or job is None or job.result is None:
-        return {}
-    return dict(job.result.links)
+        raise LoginExpired("Spotify sign-in isn't set up on this server any more")
+    return Web(registration, session.access, pause=job.pause)

@@ -1,29 +1,30 @@
-"""The ways in: demo listeners, artists by name, files."""
+"""Parts of the page Start: demos, artists by name, files."""
 
 import streamlit as st
 
-from twotower.core.domain import DEMO, Profile
+from twotower.core.domain import DEMO, Neighbour, Profile
 from twotower.core.errors import EmptyProfile
 from twotower.core.names import artist_key
-from twotower.ui import (
-    components,
-    profile_edits,
-    session,
+from twotower.ui import components, profile_edits, uploads, visitor
+from twotower.ui.model_cache import matcher
+from twotower.ui.state import ARTIST_SEARCH, KEEP_EARLIER, ReadingResult, visitor_state
+from twotower.ui.text import (
+    describe_confidence,
+    escape,
+    format_percentile,
+    list_names,
+    pluralise,
 )
-from twotower.ui import (
-    text as words,
-)
-from twotower.ui.text import escape
 
-LETTERS = 120  # of a search that are read
-FOUND = 8  # search results and suggestions shown
-CHIPS, TOP = 40, 12  # picked artists, and the most played of a file, shown as chips
+MOST_LETTERS = 120  # of a search
+RESULTS = 8  # search results and suggestions
+PICKED_SHOWN, PLAYED_SHOWN = 40, 12  # artists shown: the last picked, or the most played
 
 
-def demo_cards() -> None:
-    """Five listeners to try the app as; one click leads to their neighbours."""
+def show_demos() -> None:
+    """Show the demo profiles; one click leads to a demo's neighbours."""
     grid = st.grid(5, min_column_width=165, gap="small")
-    for number, demo in enumerate(session.demos()):
+    for number, demo in enumerate(visitor.demos()):
         card = grid.container(
             border=True,
             height="stretch",
@@ -33,253 +34,258 @@ def demo_cards() -> None:
         with card:
             with st.container(gap="xsmall"):
                 st.subheader(escape(demo.name), anchor=False)
-                st.markdown(f":gray[{words.names(_top(demo, 4))}]")
+                st.markdown(f":gray[{list_names(_most_played(demo, 4))}]")
             if st.button(
-                "Be this listener",
+                "Try it",
                 key=f"demo-{number}",
                 width="stretch",
                 help=f"See the neighbours of “{escape(demo.name)}”",
             ):
-                session.bring(demo, f"Became “{demo.name}”")
+                visitor.set_profile(demo, f"Now listening as “{demo.name}”")
                 st.switch_page(components.NEIGHBOURS)
 
 
-def _top(profile: Profile, count: int) -> list[str]:
+def _most_played(profile: Profile, count: int) -> list[str]:
     ranked = sorted(profile.artists.values(), key=lambda artist: -artist.plays)
     return [artist.name for artist in ranked[:count]]
 
 
 @st.fragment
-def picker() -> None:
-    """Artists by name, found as one types, and the nearest people so far beside them."""
+def show_artist_picker() -> None:
+    """Show the search for artists and the chosen ones, beside the closest people so far."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
         _search()
-        _chips()
-        _back()
+        _your_artists()
+        _undo_and_start_over()
     with right:
-        _so_far()
+        _closest_so_far()
 
 
 def _search() -> None:
-    catalogue = session.matcher().catalogue
-    text = st.text_input(
+    typed = st.text_input(
         "Find an artist",
-        key="artist-search",
+        key=ARTIST_SEARCH,
         type="search",
         live="150ms",
-        placeholder=f"Any of {len(catalogue.names):,} artists, e.g. {catalogue.names[0]}",
+        placeholder="Radiohead, Beyoncé, Burial …",
     )
-    wanted = (text or "").strip()[:LETTERS]
-    if wanted:
-        found = catalogue.search(wanted, FOUND)
-        if not found:
+    query = (typed or "").strip()[:MOST_LETTERS]
+    if query:
+        names = matcher().catalogue.search(query, RESULTS)
+        if not names:
             components.note(
-                f"No artist like “{escape(wanted)}” in the catalogue. Another spelling may do it."
+                f"No artist called “{escape(query)}”. Check the spelling, or try another."
             )
     else:
-        found = _suggestions()
+        names = _suggestions()
     with st.container(horizontal=True, gap="xsmall", key="found"):
-        for name in found:
+        for name in names:
             _add_button(name)
 
 
 def _suggestions() -> list[str]:
-    """What the nearest people hear; without a profile, artists that many know."""
+    """Return artists that the closest people play; without a profile, well-known artists."""
     try:
-        seen = session.portrait()
+        portrait = visitor.portrait()
     except EmptyProfile:
-        seen = None
-    if seen is None or seen.profile.origin == DEMO:
-        components.note("Many start with one of these")
-        return list(session.matcher().catalogue.names[:FOUND])
-    components.note("People near you also hear")
-    has = seen.profile.artists
-    found: dict[str, str] = {}
-    for neighbour in session.neighbours(10):
+        portrait = None
+    if portrait is None or portrait.profile.origin == DEMO:
+        components.note("Popular first picks")
+        return list(matcher().catalogue.names[:RESULTS])
+    components.note("People near you also play")
+    own = portrait.profile.artists
+    suggestions: dict[str, str] = {}
+    for neighbour in visitor.neighbours(10):
         for name in neighbour.discover[:3]:
-            if artist_key(name) not in has:
-                found.setdefault(artist_key(name), name)
-    return list(found.values())[:FOUND]
+            if artist_key(name) not in own:
+                suggestions.setdefault(artist_key(name), name)
+    return list(suggestions.values())[:RESULTS]
 
 
 def _add_button(name: str) -> None:
-    now = session.profile()
-    has = now is not None and now.origin != DEMO and artist_key(name) in now.artists
+    profile = visitor.profile()
+    is_in = profile is not None and profile.origin != DEMO and artist_key(name) in profile.artists
     st.button(
         escape(name),
         key=f"add-{artist_key(name)}",
-        icon=":material/check:" if has else ":material/add:",
-        disabled=has,
+        icon=":material/check:" if is_in else ":material/add:",
+        disabled=is_in,
         on_click=_add,
         args=(name,),
     )
 
 
 def _add(name: str) -> None:
-    session.pick(name)
-    st.session_state["artist-search"] = ""
+    visitor.add_artist(name)
+    st.session_state[ARTIST_SEARCH] = ""
 
 
-def _chips() -> None:
-    """The artists picked so far, each with a way to take it out and to say how much it counts."""
-    now = session.profile()
-    if now is None or now.origin == DEMO:
+def _your_artists() -> None:
+    """Show the profile's artists, each with a button to remove it."""
+    profile = visitor.profile()
+    if profile is None or profile.origin == DEMO:
         return
-    shown = list(now.artists.items())[-CHIPS:]
-    if now.origin != profile_edits.PICKED:
-        shown = sorted(now.artists.items(), key=lambda item: -item[1].plays)[:TOP]
+    is_picked = profile.origin == profile_edits.PICKED
+    if is_picked:
+        shown = list(profile.artists)[-PICKED_SHOWN:]
+    else:
+        shown = sorted(profile.artists, key=lambda key: -profile.artists[key].plays)[:PLAYED_SHOWN]
     st.subheader("Your artists", anchor=False)
     with st.container(horizontal=True, gap="xsmall", key="chips"):
-        for key, artist in shown:
+        for key in shown:
+            name = escape(profile.artists[key].name)
             st.button(
-                escape(artist.name),
+                name,
                 key=f"chip-{key}",
                 icon=":material/close:",
                 icon_position="right",
-                help=f"Remove {escape(artist.name)}",
-                on_click=session.remove,
+                help=f"Remove {name}",
+                on_click=visitor.remove_artist,
                 args=(key,),
             )
-    if len(now.artists) > len(shown):
-        components.note(f"and {len(now.artists) - len(shown)} more, on the page You")
-    if now.origin == profile_edits.PICKED:
-        with st.expander("Say how much you like each (optional)"):
-            for key, artist in shown:
-                word = st.segmented_control(
-                    escape(artist.name),
-                    list(profile_edits.LIKING),
-                    default=profile_edits.liking(artist),
-                    required=True,
-                    key=f"like-{key}",
-                )
-                if word and word != profile_edits.liking(artist):
-                    session.like(key, word)
-                    st.rerun(scope="fragment")
+    if len(profile.artists) > len(shown):
+        components.note(f"{len(profile.artists) - len(shown)} more on the page You")
+    if is_picked:
+        _likings(profile, shown)
 
 
-def _so_far() -> None:
-    """The nearest people to what was brought so far, as it changes."""
+def _likings(profile: Profile, keys: list[str]) -> None:
+    """Let the visitor choose how much each picked artist counts."""
+    with st.expander("How much do you like each? (optional)"):
+        for key in keys:
+            artist = profile.artists[key]
+            word = st.segmented_control(
+                escape(artist.name),
+                list(profile_edits.LIKING),
+                default=profile_edits.liking(artist),
+                required=True,
+                key=f"like-{key}",
+            )
+            if word and word != profile_edits.liking(artist):
+                visitor.set_liking(key, word)
+                st.rerun(scope="fragment")
+
+
+def _closest_so_far() -> None:
+    """Show the three closest people, updated at each change."""
     with st.container(border=True, key="so-far"):
-        now = session.profile()
-        if now is None:
+        profile = visitor.profile()
+        if profile is None:
             st.subheader("Your neighbours appear here", anchor=False)
-            st.write("Pick one artist and the nearest people show up; each further one moves them.")
+            st.write("One artist is enough to start.")
             return
-        st.subheader(
-            f"So far: {_called(now)}{words.amount(len(now.artists), 'artist')}", anchor=False
-        )
+        name = f"“{escape(profile.name)}”" if profile.name else "You"
+        st.subheader(f"{name}, from {pluralise(len(profile.artists), 'artist')}", anchor=False)
         try:
-            seen = session.portrait()
+            portrait = visitor.portrait()
         except EmptyProfile as error:
             st.write(escape(str(error)))
-            seen = None
-        if seen is not None:
-            st.markdown(words.evidence(seen))
-            for neighbour in session.neighbours(10)[:3]:
-                badge = " :gray-badge[invented]" if neighbour.listener.is_synthetic else ""
-                st.markdown(
-                    f"**{escape(neighbour.listener.name)}**{badge}  \nCloser than "
-                    f"{words.percent(neighbour.percentile)} of random pairs "
-                    f":gray[· {words.names([n for n, _ in neighbour.listener.artists], 3)}]"
-                )
-            components.lead_on("See your neighbours", components.NEIGHBOURS, "picked")
-            components.note(f"ModelVectors in {1000 * seen.seconds:.0f} ms, anew at each change.")
+            return
+        if portrait is not None:
+            st.markdown(
+                describe_confidence(portrait), help=f"Updated in {1000 * portrait.seconds:.0f} ms"
+            )
+            for neighbour in visitor.neighbours(10)[:3]:
+                _closest(neighbour)
+            components.primary_link("See your neighbours", components.NEIGHBOURS, "picked")
 
 
-def _back() -> None:
-    """The last change with its undo, and a clean sheet."""
-    step = session.last_step()
+def _closest(neighbour: Neighbour) -> None:
+    person = neighbour.listener
+    badge = " :gray-badge[made up]" if person.is_synthetic else ""
+    st.markdown(
+        f"**{escape(person.name)}**{badge}  \nCloser than "
+        f"{format_percentile(neighbour.percentile)} of random pairs "
+        f":gray[· {list_names([name for name, _ in person.artists], 3)}]"
+    )
+
+
+def _undo_and_start_over() -> None:
+    step = visitor.last_step()
     if step is not None:
-        components.undo_bar(step.said, step.moved, session.undo)
-    if session.profile() is not None:
+        components.show_undo(step.message, step.cosine, visitor.undo)
+    if visitor.profile() is not None:
         st.button(
             "Start over",
             key="start-over",
             icon=":material/restart_alt:",
             type="tertiary",
-            on_click=session.start_over,
+            on_click=visitor.start_over,
         )
 
 
-def _called(profile: Profile) -> str:
-    return f"“{escape(profile.name)}”, " if profile.name else ""
+def show_keep_earlier() -> None:
+    """Let a visitor with music choose whether new music is added or replaces it."""
+    profile = visitor.profile()
+    if profile is not None and uploads.can_add():
+        st.toggle(
+            f"Add to my {pluralise(len(profile.artists), 'artist')}",
+            value=True,
+            key=KEEP_EARLIER,
+            help="Off: new music replaces them. Plays found in both count once.",
+        )
 
 
-def uploads() -> None:
-    """Files of any kind that the app reads, and what was read from each."""
+def show_upload() -> None:
+    """Show the field for files, the progress of reading them, and the result."""
     with st.container(border=True, key="upload", height="stretch"):
-        st.subheader("Upload your listening", anchor=False)
+        st.subheader("Upload a file", anchor=False)
         st.markdown(
-            "A Spotify data export (ZIP or its JSON files), one of ListenBrainz, an Exportify or "
-            "other CSV, or a profile in JSON Lines; several at once, and `.gz` is fine. Read in "
-            "memory, never written to disk. A play that two files tell counts once."
+            "Drop a Spotify, Exportify, Last.fm or ListenBrainz file here. ZIP, JSON, CSV or "
+            "`.gz`, several at once. We forget it when you leave.",
+            help="Read in memory, never written to disk. Plays found in two files count once. "
+            "Profiles in JSON Lines work too.",
         )
-        turn = st.session_state.setdefault("upload-turn", 0)
+        upload = visitor_state().upload
         files = st.file_uploader(
             "Files to read",
             accept_multiple_files=True,
-            key=f"upload-files-{turn}",
+            key=f"upload-files-{upload.field_number}",
             label_visibility="collapsed",
-            on_change=session.stop_upload,  # other files are another reading
+            on_change=uploads.stop_reading,  # the job reads the earlier files
         )
-        job = session.uploading([(file.name, file) for file in files])
+        job = uploads.read_uploads([(file.name, file) for file in files])
         if job is not None and job.is_running:
             _upload_progress()
         elif job is not None:
-            session.finish_upload()
-            _next_upload()
+            uploads.finish_reading()
+            _empty_field()
             st.rerun()
-        elif st.session_state.get("upload-stopped"):
-            components.note("Stopped. Nothing was changed.")
-        elif (upload := session.last_upload()) is not None:
-            outcome(upload, "These files couldn't be used", "uploaded")
+        elif upload.is_stopped:
+            components.note("Stopped. Nothing changed.")
+        elif upload.result is not None:
+            show_reading_result(upload.result, "We couldn't read this", "uploaded")
 
 
-def _next_upload() -> None:
-    """A field without files, which lets go of the memory of those that were in it."""
-    st.session_state["upload-turn"] = st.session_state.get("upload-turn", 0) + 1
+def _empty_field() -> None:
+    """Show a field without files next time; the memory of those in it is freed."""
+    visitor_state().upload.field_number += 1
 
 
 @st.fragment(run_every=components.REFRESH_S)
 def _upload_progress() -> None:
-    components.under_way(
-        session.uploading(),
+    components.show_progress(
+        visitor_state().upload.job,
         "Reading your files",
         stop="Stop",
         key="upload-stop",
         on_stop=_stop_upload,
-        help="Stop reading; nothing is changed",
+        help="Stop reading. Your music stays as it is.",
     )
 
 
 def _stop_upload() -> None:
-    session.stop_upload()
-    _next_upload()
+    uploads.stop_reading()
+    _empty_field()
 
 
-def outcome(read: session.Upload, title: str, key: str) -> None:
-    """What was read, and where to go from here; or under `title`, why it couldn't be used."""
-    if read.error:
-        st.error(
-            escape(read.error) + ("\n\nWhat you had before is still here." * read.kept),
-            title=title,
-            icon=":material/error:",
-        )
-    for report in read.reports:
-        components.file_report(report)
-    if not read.error:
-        components.lead_on("See your neighbours", components.NEIGHBOURS, key)
-
-
-def joining() -> None:
-    """For someone who has brought music: whether more of it is added, or takes its place."""
-    now = session.profile()
-    if now is not None and session.can_join():
-        st.toggle(
-            f"Add what I bring next to the {words.amount(len(now.artists), 'artist')} already here",
-            value=True,
-            key="join",
-            help="Plays that both sources know count once. Switched off, the new takes the place "
-            "of the old.",
-        )
+def show_reading_result(result: ReadingResult, error_title: str, key: str) -> None:
+    """Show what was read and a link to the neighbours, or the error under `error_title`."""
+    if result.error:
+        earlier = "\n\nYour earlier music is still here." if result.has_earlier_music else ""
+        st.error(escape(result.error) + earlier, title=error_title, icon=":material/error:")
+    for report in result.reports:
+        components.show_file_report(report)
+    if not result.error:
+        components.primary_link("See your neighbours", components.NEIGHBOURS, key)

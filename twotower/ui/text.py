@@ -1,4 +1,7 @@
-"""Words on a page, and the one way in which names get onto it; all of them Markdown."""
+"""Text for the pages: escaping, numbers in words, sentences that several pages share.
+
+All of it is Markdown for Streamlit, and does not import Streamlit.
+"""
 
 import re
 from collections.abc import Iterable
@@ -8,17 +11,17 @@ if TYPE_CHECKING:
     from twotower.community import MemberSnapshot
     from twotower.model.portrait import Portrait
 
-# Dimensions that about 4, 10 and 40 artists settle in the shipped model (half of all Last.fm
-# listeners); with these, .5, .7 and more than .8 is the MRR of finding a stranger again.
-SETTLED, FULL = (1.0, 2.0, 5.0), 20.0
-GOOD = 2  # the grade from which nothing more is asked for
-PICTURES = (
-    "Very little to go on; a few more artists will change the picture",
-    "A sketch; more artists make it firmer",
-    "A good picture",
-    "A full picture",
+# Effective dimensions of about 4, 10 and 40 artists in the shipped model (median over Last.fm
+# listeners). The MRR of finding a stranger's other half is then .5, .7 and above .8.
+GRADE_EDGES, FULL_AT = (1.0, 2.0, 5.0), 20.0
+GOOD_GRADE = 2  # from here on the page suggests no more artists
+GRADES = (
+    "A guess. A few more artists will change it.",
+    "A first sketch. More artists make it sharper.",
+    "A good picture.",
+    "A full picture.",
 )
-JOINER = "\u2060"  # no width, no meaning: it only keeps two characters from being read as one
+JOINER = "\u2060"  # invisible; keeps two characters from being read as one
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _DIGRAPH = re.compile(r"(?<=[-<>~=])(?=[-<>=])")  # would become an arrow, a dash or a sign
@@ -26,17 +29,17 @@ _OPENER = re.compile(r"(:|@|www)(?=\S)", re.IGNORECASE)  # of an icon, a mail or
 
 
 def escape(text: str) -> str:
-    """`text` so that a page shows it letter for letter: no HTML, Markdown, icon, link or maths.
+    """Return `text` so that Markdown shows it letter for letter: no HTML, icon, link or maths.
 
-    Line breaks become spaces; some characters without width come in.
+    Line breaks become spaces; some invisible characters are added.
     """
     text = " ".join(text.split())
     text = _OPENER.sub(rf"\1{JOINER}", _DIGRAPH.sub(JOINER, text))
     return _PUNCTUATION.sub(r"\\\1", text)
 
 
-def names(artists: Iterable[str], most: int | None = None) -> str:
-    """Artist names as one escaped line: `Low, Codeine and 3 more`."""
+def list_names(artists: Iterable[str], most: int | None = None) -> str:
+    """Return artist names as one escaped line: `Low, Codeine and 3 more`."""
     listed = list(artists)
     shown = listed if most is None or len(listed) <= most + 1 else listed[:most]
     line = ", ".join(escape(name) for name in shown)
@@ -44,8 +47,8 @@ def names(artists: Iterable[str], most: int | None = None) -> str:
     return f"{line} and {rest} more" if rest else line
 
 
-def percent(percentile: float) -> str:
-    """A percentile as it is said, never rounded up: `99.2 %`, `87 %`."""
+def format_percentile(percentile: float) -> str:
+    """Return a percentile rounded down: `99.2 %`, `87 %`."""
     if percentile >= 90:
         return f"{min(int(percentile * 10 + 1e-6), 999) / 10:.1f} %"
     return f"{int(percentile + 1e-6)} %"
@@ -56,65 +59,63 @@ def decimal(number: float) -> str:
     return f"{number:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def capital(text: str) -> str:
-    """`text` as a sentence begins."""
+def capitalise(text: str) -> str:
+    """Return `text` with a capital first letter and the rest unchanged."""
     return text[:1].upper() + text[1:]
 
 
-def amount(number: float, noun: str) -> str:
-    """`1 artist`, `12,345 plays`."""
+def pluralise(number: float, noun: str) -> str:
+    """Return number and noun: `1 artist`, `12,345 plays`."""
     whole = round(number)
     return f"{whole:,} {noun}" if whole == 1 else f"{whole:,} {noun}s"
 
 
-def evidence(seen: "Portrait") -> str:
-    """What the profile rests on, and what the model makes of it, in plain words."""
-    size = amount(seen.coverage.effective_artists, "equally played artist")
-    picture = PICTURES[grade(seen.effective_dimensions)]
-    return f"Rests on the equivalent of {size}: {picture[:1].lower()}{picture[1:]}."
+def describe_confidence(portrait: "Portrait") -> str:
+    """Return what the profile is based on and how sure the model is, as one or two sentences."""
+    count = round(portrait.coverage.effective_artists)
+    artists = "1 artist's" if count == 1 else f"{count:,} artists'"
+    grade = GRADES[confidence_grade(portrait.effective_dimensions)]
+    return f"Based on about {artists} worth of listening: {grade[:1].lower()}{grade[1:]}"
 
 
-def grade(settled: float) -> int:
-    """0 to 3: how much of a picture the model has, by the dimensions that a profile settles."""
-    return sum(settled >= least for least in SETTLED)
+def confidence_grade(dimensions: float) -> int:
+    """Return 0 to 3, an index of GRADES, for effective dimensions of a profile."""
+    return sum(dimensions >= edge for edge in GRADE_EDGES)
 
 
-def meter(settled: float) -> float:
-    """The same as a share 0..1 that grows with everything known: a quarter a grade, then on."""
-    edges = (0.0, *SETTLED, FULL)
-    place = grade(settled)
-    low, high = edges[place], edges[place + 1]
-    return (place + min((settled - low) / (high - low), 1.0)) / 4
+def confidence_meter(dimensions: float) -> float:
+    """Return the confidence as a share 0..1: a quarter for each grade, linear in between."""
+    edges = (0.0, *GRADE_EDGES, FULL_AT)
+    grade = confidence_grade(dimensions)
+    low, high = edges[grade], edges[grade + 1]
+    return (grade + min((dimensions - low) / (high - low), 1.0)) / 4
 
 
-def turn(cosine: float | None) -> str:
-    """How far a change moved a vector: a sentence, or nothing where there is nothing to compare."""
-    if cosine is None:
-        return ""
+def describe_move(cosine: float) -> str:
+    """Return how far a change moved the visitor; `cosine` is between the vectors around it."""
     if cosine > 0.995:
-        word = "hardly moved you"
-    elif cosine > 0.95:
-        word = "moved you a little"
-    elif cosine > 0.8:
-        word = "moved you"
-    else:
-        word = "moved you far"
-    return f" It {word} (cosine {cosine:.3f} to where you were)."
+        return "That hardly moved you."
+    if cosine > 0.95:
+        return "That moved you a little."
+    if cosine > 0.8:
+        return "That moved you."
+    return "That moved you far."
 
 
-def company(snapshot: "MemberSnapshot") -> str:
-    """How many of the community are no real people."""
+def describe_synthetic(snapshot: "MemberSnapshot") -> str:
+    """Return how many people of the community are made up; empty if all are real."""
     count = snapshot.total_synthetic
     if count == 0:
         return ""
     if count == snapshot.total:
-        return "Everyone here is invented so far, drawn from the model: no real person is shown."
-    return f"{count:,} of them are invented and marked so."
+        return "Everyone here is made up so far, so nobody's real data is shown."
+    return f"{count:,} are made up and marked." if count > 1 else "1 is made up and marked."
 
 
-def of_fifteen(share: float) -> str:
-    """How far the map can be trusted, of the mean share 0..1 of neighbours that it keeps."""
+def describe_map_reliability(share: float) -> str:
+    """Return how far to trust the map; `share` 0..1 of the 15 nearest that it keeps, on average."""
     return (
-        f"of a person's 15 nearest by the model, it keeps {share * 15:.0f} among the 15 nearest "
-        "points. The list of neighbours is right where the two differ."
+        "People with similar taste are near each other, roughly: a flat map keeps about "
+        f"{share * 15:.0f} of every 15 neighbours together. If map and list disagree, trust the "
+        "list."
     )

@@ -1,6 +1,5 @@
-"""The parts of the page You."""
+"""Parts of the page You: the profile as the model sees it, and edits of it."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,157 +12,167 @@ from twotower.ui import (
     components,
     profile_edits,
     services,
-    session,
     spotify_session,
-    text,
+    visitor,
 )
 from twotower.ui.charts import figures
-from twotower.ui.text import escape
+from twotower.ui.model_cache import matcher
+from twotower.ui.state import ALL_ARTISTS
+from twotower.ui.text import (
+    GOOD_GRADE,
+    GRADES,
+    confidence_grade,
+    confidence_meter,
+    describe_confidence,
+    escape,
+    list_names,
+    pluralise,
+)
 
 if TYPE_CHECKING:
     from twotower.model.portrait import Portrait
 
-SHOWN = 15
-ORIGINS = {
-    DEMO: "a demo listener",
+SHOWN, MOST_SHOWN = 15, 500  # artists: to begin with, and at most
+UNKNOWN_SHOWN = 200
+SOURCES = {  # origin of a profile -> its source in words
+    DEMO: "a demo",
     profile_edits.PICKED: "the artists you picked",
-    SPOTIFY_WEB_API: "a Spotify list, kept in this session only",
+    SPOTIFY_WEB_API: "a Spotify list, in this session only",
     services.LISTENBRAINZ.id: services.LISTENBRAINZ.name,
     services.LASTFM.id: services.LASTFM.name,
-    "file": "the files you brought",
+    "file": "your files",
 }
 
 
-def summary(seen: "Portrait") -> None:
-    """Who this is, from what, and how surely it is known."""
-    profile = seen.profile
-    parts = profile.origin.split("+")
-    source = " and ".join(dict.fromkeys(ORIGINS.get(part, ORIGINS["file"]) for part in parts))
+def show_summary(portrait: "Portrait") -> None:
+    """Show how many artists the profile has, from where, and how sure the model is."""
+    profile = portrait.profile
+    origins = profile.origin.split("+")
+    source = " and ".join(dict.fromkeys(SOURCES.get(each, SOURCES["file"]) for each in origins))
     if spotify_session.came_by_signing_in(profile):
-        source = "your Spotify account, kept in this session only"
+        source = "your Spotify account, in this session only"
     span = ""
     if profile.since and profile.until:
         span = f", {profile.since:%B %Y} to {profile.until:%B %Y}"
-    called = f"“{escape(profile.name)}”: " if profile.name else ""
+    name = f"“{escape(profile.name)}”: " if profile.name else ""
     st.markdown(
-        f"{called}{text.amount(len(profile.artists), 'artist')} from {source}{span}. "
-        f"{text.evidence(seen)}"
+        f"{name}{pluralise(len(profile.artists), 'artist')} from {source}{span}. "
+        f"{describe_confidence(portrait)}"
     )
     for service in services.SERVICES:
-        if service.id in parts:
+        if service.id in origins:
             components.note(service.thanks)
 
 
-def edit_bar() -> None:
-    step = session.last_step()
+def show_last_change() -> None:
+    """Show the last change of the profile and a button to undo it."""
+    step = visitor.last_step()
     if step is not None:
-        components.undo_bar(step.said, step.moved, session.undo)
+        components.show_undo(step.message, step.cosine, visitor.undo)
 
 
-def top_artists(seen: "Portrait") -> None:
-    """The most played artists, each with its share and a way to take it out."""
-    st.header("Top artists", anchor=False)
-    total = sum(artist.plays for artist in seen.profile.artists.values()) or 1.0
+def show_top_artists(portrait: "Portrait") -> None:
+    """Show the most played artists with their shares and buttons to remove them."""
+    st.header("Your artists", anchor=False)
+    total = sum(artist.plays for artist in portrait.profile.artists.values()) or 1.0
     links = spotify_session.links()
     if links:
-        components.note("From Spotify, in the order of what you play most; names lead there.")
-    everything = st.session_state.get("all-artists", False)
-    shown = seen.artists if everything else seen.artists[:SHOWN]
+        components.note("From Spotify, most played first. Names link to Spotify.")
+    shown = portrait.artists if st.session_state.get(ALL_ARTISTS) else portrait.artists[:SHOWN]
     with st.container(gap="xxsmall", key="top-artists"):
-        for artist in shown[:500]:
-            key = artist_key(artist.name)
+        for artist in shown[:MOST_SHOWN]:
+            key, name = artist_key(artist.name), escape(artist.name)
+            share = f":gray[· {100 * artist.plays / total:.1f} %]"
+            linked = f"[{name}]({links[key]})" if key in links else name
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                name = escape(artist.name)
-                if key in links:
-                    name = f"[{name}]({links[key]})"
-                st.markdown(
-                    f"{name} :gray[· {100 * artist.plays / total:.1f} %]",
-                    width="stretch",
-                )
+                st.markdown(f"{linked} {share}", width="stretch")
                 st.button(
                     "Remove",
                     key=f"remove-{key}",
                     icon=":material/close:",
                     type="tertiary",
-                    help=f"Leave {escape(artist.name)} out, and see what changes",
-                    on_click=session.remove,
+                    help=f"Remove {name} and see what changes",
+                    on_click=visitor.remove_artist,
                     args=(key,),
                 )
-    if len(seen.artists) > SHOWN:
-        st.toggle(f"Show all {len(seen.artists)}", key="all-artists")
-    components.note(f"ModelVectors in {1000 * seen.seconds:.0f} ms, anew at each change.")
+    if len(portrait.artists) > SHOWN:
+        st.toggle(f"Show all {len(portrait.artists)}", key=ALL_ARTISTS)
+    components.note(f"Updated in {1000 * portrait.seconds:.0f} ms.")
 
 
-def genres(seen: "Portrait") -> None:
+def show_genres(portrait: "Portrait") -> None:
+    """Show the genres of the profile as a bar chart."""
     st.header("Genres", anchor=False)
-    if not seen.genres:
-        components.note("The model knows no genre of these artists.")
+    if not portrait.genres:
+        components.note("The model knows no genres of these artists.")
         return
-    said = ", ".join(f"{name} {100 * share:.0f} %" for name, share in seen.genres[:10])
+    listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in portrait.genres[:10])
     st.plotly_chart(
-        figures.genre_bars(seen.genres),
+        figures.genre_bars(portrait.genres),
         key="genres",
         config={"displayModeBar": False},
-        alt=f"Bar chart of your genres: {said}",
+        alt=f"Bar chart of your genres: {listed}",
     )
 
 
-def recognition(seen: "Portrait", *, title: str = "Recognised") -> None:
-    """How much of the listening the model knows, and which artists it doesn't."""
-    known = seen.coverage
-    st.header(title, anchor=False)
-    st.progress(min(max(known.plays, 0.0), 1.0), f"{100 * known.plays:.0f} % of your listening")
-    if known.by_content > 0.005:
-        components.note(
-            f"Of that, {100 * known.by_content:.0f} % is known by genres and name alone, not by "
-            "who else listens."
-        )
-    if not known.unknown:
-        components.note("Every artist is in the catalogue.")
-        return
-    count = len(known.unknown)
-    with st.expander(f"{text.amount(count, 'artist')} not known", key="unknown"):
-        st.markdown(text.names(known.unknown, 200))
-        components.note("These don't move your place. The most played come first.")
-
-
-def known(seen: "Portrait") -> None:
-    """How much the model knows of the person, and what would help where it is little."""
-    st.header("How much is known of you", anchor=False)
-    grade, dim = text.grade(seen.effective_dimensions), len(seen.user_vector)
-    st.progress(text.meter(seen.effective_dimensions), text.PICTURES[grade].partition(";")[0])
+def show_confidence(portrait: "Portrait") -> None:
+    """Show how sure the model is, and which artists would help if it is unsure."""
+    st.header("How sure is the model?", anchor=False)
+    grade = confidence_grade(portrait.effective_dimensions)
+    st.progress(confidence_meter(portrait.effective_dimensions), GRADES[grade].partition(".")[0])
     components.note(
-        f"Taste differs in {dim} directions here, and your music settles "
-        f"{seen.effective_dimensions:.1f} of them. Each further artist that the model "
-        "knows adds to it."
+        f"Your music pins down {portrait.effective_dimensions:.1f} of the model's "
+        f"{len(portrait.user_vector)} dimensions of taste. Every artist it knows adds to that."
     )
-    if grade >= text.GOOD:
+    if grade < GOOD_GRADE:
+        st.markdown(f"**To be surer:** {_advice(portrait)}.")
+        st.page_link(components.START, label="Add artists", icon=":material/add:")
+
+
+def _advice(portrait: "Portrait") -> str:
+    """Return the addition that helps a small profile most."""
+    if not portrait.profile.artists:
+        return "add some artists; genres alone say little"
+    if len(portrait.coverage.unknown) > len(portrait.profile.artists) / 2:
+        return "add artists that the model knows; it doesn't know most of yours"
+    return "about ten artists, from every kind of music you play"
+
+
+def show_coverage(portrait: "Portrait", *, title: str = "Does it know your artists?") -> None:
+    """Show the share of the listening that the model knows, and the artists it doesn't know."""
+    coverage = portrait.coverage
+    st.header(title, anchor=False)
+    share = min(max(coverage.plays, 0.0), 1.0)
+    st.progress(share, f"It knows {100 * coverage.plays:.0f} % of your listening")
+    if coverage.by_content > 0.005:
+        components.note(
+            f"{100 * coverage.by_content:.0f} % only by genre and name, not by who else plays it."
+        )
+    if not coverage.unknown:
+        components.note("It knows all your artists.")
         return
-    st.markdown(f"**What would help:** {_help(seen)}.")
-    st.page_link(components.START, label="Add artists", icon=":material/add:")
+    with st.expander(
+        f"{pluralise(len(coverage.unknown), 'artist')} it doesn't know", key="unknown"
+    ):
+        st.markdown(list_names(coverage.unknown, UNKNOWN_SHOWN))
+        components.note("They don't count yet. Most played first.")
 
 
-def _help(seen: "Portrait") -> str:
-    """What makes the most of a small profile."""
-    if not seen.profile.artists:
-        return "some artists; genres alone say little"
-    if len(seen.coverage.unknown) > len(seen.profile.artists) / 2:
-        return "artists that the model knows; most of yours it doesn't"
-    return "about ten artists in all, of each kind of music that you hear"
-
-
-def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]]) -> None:
-    """Audio attributes as ranges: you against most of the community."""
-    looked_up = audio_lookup.of(seen.profile)
-    values = {**seen.audio, **looked_up[0].audio} if looked_up else seen.audio
+def show_audio(portrait: "Portrait") -> None:
+    """Show the profile's audio attributes beside the community's."""
+    community = matcher().community_audio()  # attribute -> 10th, 50th and 90th percentile
+    looked_up = audio_lookup.result_for(portrait.profile)
+    values = {**portrait.audio, **looked_up[0].audio} if looked_up else portrait.audio
     shown = [name for name in figures.ATTRIBUTES if name in values and name in community]
     st.header("How your music sounds", anchor=False)
     if not shown:
-        components.note("No audio attributes are known of these artists.")
-        audio_lookup.offer(seen.profile)
+        components.note("We don't know how these artists sound.")
+        audio_lookup.show_lookup(portrait.profile)
         return
-    components.note(f"You against the middle 80 % of the community. {_whence(seen, looked_up)}")
-    said = "; ".join(
+    components.note(
+        f"The bar holds eight of ten people. The dot is you. {_audio_source(portrait, looked_up)}"
+    )
+    listed = "; ".join(
         f"{figures.ATTRIBUTES[name]} {figures.in_unit(name, values[name].mean)}, most people "
         f"{figures.in_unit(name, community[name][0])} to "
         f"{figures.in_unit(name, community[name][2])}"
@@ -173,33 +182,36 @@ def audio(seen: "Portrait", community: Mapping[str, tuple[float, float, float]])
         figures.audio_ranges(values, community),
         key="audio",
         config={"displayModeBar": False},
-        alt=f"Range chart of audio attributes: {said}",
+        alt=f"Range chart of audio attributes: {listed}",
     )
-    if seen.audio_is_estimate:
-        audio_lookup.offer(seen.profile)
+    if portrait.audio_is_estimate:
+        audio_lookup.show_lookup(portrait.profile)
 
 
-def _whence(seen: "Portrait", looked_up: tuple[AudioResult, AudioService] | None) -> str:
-    """Where the audio attributes come from, and how far they can be trusted."""
-    if not seen.audio_is_estimate:
-        return "From the audio attributes in your own files."
+def _audio_source(portrait: "Portrait", looked_up: tuple[AudioResult, AudioService] | None) -> str:
+    """Return the source of the audio attributes, as Markdown."""
+    if not portrait.audio_is_estimate:
+        return "From the audio attributes in your files."
     if looked_up is None:
+        return "Estimated from your artists. Your music came without audio attributes."
+    result, lookup = looked_up
+    if not result.audio:
         return (
-            "Estimated from your artists by the catalogue: no audio attributes came with this "
-            "music."
+            f"Estimated from your artists: {lookup.name} knows none of your "
+            f"{pluralise(result.looked_up, 'track')}."
         )
-    found, lookup = looked_up
-    if not found.audio:
-        return (
-            f"Estimated from your artists by the catalogue: {lookup.name} knows none of the "
-            f"{text.amount(found.looked_up, 'track')} it was asked for."
-        )
-    names, rest = ", ".join(name for name in figures.ATTRIBUTES if name in found.audio), ""
-    if len(found.audio) == len(AUDIO):
-        names = "all attributes"
-    else:
-        rest = "; the others are estimated from your artists"
+    names = ", ".join(name for name in figures.ATTRIBUTES if name in result.audio)
+    rest = " The others are estimated from your artists."
+    if len(result.audio) == len(AUDIO):
+        names, rest = "all attributes", ""
     return (
-        f"{names.capitalize()} as [{lookup.name}]({lookup.page}) knows them of {found.known:,} of "
-        f"your {text.amount(found.looked_up, 'most played track')}{rest}. {lookup.about}"
+        f"{names.capitalize()}: from [{lookup.name}]({lookup.page}), for {result.known:,} of your "
+        f"{pluralise(result.looked_up, 'most played track')}.{rest} {lookup.about}"
     )
+
+
+def show_links() -> None:
+    """Show where a visitor may go from here."""
+    st.page_link(components.START, label="Add artists", icon=":material/add:")
+    st.page_link(components.COMMUNITY, label="Let others find you", icon=":material/group_add:")
+    components.primary_link("See your neighbours", components.NEIGHBOURS, "edited")

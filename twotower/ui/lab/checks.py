@@ -171,7 +171,7 @@ def against_all(against: Sequence[Difference]) -> str:
     if level := kinds.get("no better"):
         parts.append(f"**No better** than {_named(level)} here.")
     if ahead := kinds.get("ahead"):
-        parts.append(f"Ahead of the other {text.amount(len(ahead), 'baseline')}.")
+        parts.append(f"Ahead of the other {text.pluralise(len(ahead), 'baseline')}.")
     return " ".join(parts)
 
 

@@ -16,7 +16,7 @@ from twotower.ui.charts import variants as variant_charts
 from twotower.ui.charts.quality import NO_BAR
 from twotower.ui.lab.tables import table
 from twotower.ui.lab.words import interval
-from twotower.ui.text import amount, escape
+from twotower.ui.text import escape, pluralise
 
 SOURCES = {
     "tidytuesday": ("Playlists of 2020", "playlist"),
@@ -50,7 +50,7 @@ def groups(report: Report) -> None:
         name, noun = SOURCES.get(source, (source, "listener"))
         st.subheader(escape(name), anchor=False)
         asked = feature_listeners(report, source)
-        st.markdown(_said(shown, amount(asked, noun)))
+        st.markdown(_said(shown, pluralise(asked, noun)))
         if marks := [mark for each in shown if (mark := each.estimate)]:
             st.plotly_chart(
                 variant_charts.forest(marks, "MRR more or less than from artists alone", VERDICTS),
@@ -62,7 +62,7 @@ def groups(report: Report) -> None:
         lines = [_line(each) for each in shown]
         told = "; ".join(f"{each.name} {each.value:.3f}" for each in shown)
         table(lines, key=f"groups-{source}", alt=f"Table of MRR by what is told: {told}")
-        components.note(f"Guessing among {amount(asked, noun)}: {chance_mrr(asked):.3f}.")
+        components.note(f"Guessing among {pluralise(asked, noun)}: {chance_mrr(asked):.3f}.")
 
 
 def _said(shown: list[FeatureGain], asked: str) -> str:

@@ -56,14 +56,14 @@ def origin(report: Report) -> None:
     else:
         if about.listeners:
             st.markdown(
-                f"Trained on {text.amount(sum(about.listeners.values()), 'listener')}: "
+                f"Trained on {text.pluralise(sum(about.listeners.values()), 'listener')}: "
                 + ", ".join(
                     f"{count:,} {SOURCES.get(name, escape(name))}"
                     for name, count in about.listeners.items()
                 )
-                + f". It knows {text.amount(about.artists, 'artist')}, {about.played:,} of them "
+                + f". It knows {text.pluralise(about.artists, 'artist')}, {about.played:,} of them "
                 f"by who plays them and the rest by genres, audio and name. Training took "
-                f"{text.amount(about.seconds / 60, 'minute')}."
+                f"{text.pluralise(about.seconds / 60, 'minute')}."
             )
     if report.header.get("part") == "test":
         st.markdown(

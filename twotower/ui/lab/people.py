@@ -14,7 +14,7 @@ from twotower.evaluation.summary import (
     method_table,
     reference_method,
 )
-from twotower.ui import components, session, you
+from twotower.ui import components, visitor, you
 from twotower.ui.lab.tables import FIGURES, spoken, table
 from twotower.ui.lab.words import counted, interval
 from twotower.ui.text import escape
@@ -77,12 +77,12 @@ def hubs(report: Report) -> None:
 
 def of_you() -> None:
     """How much of the visitor's own listening the model knows; nothing for one without music."""
-    if session.profile() is None:
+    if visitor.profile() is None:
         return
     try:
-        seen = session.portrait()
+        seen = visitor.portrait()
     except EmptyProfile as error:
-        components.too_little(error)
+        components.show_too_little(error)
         return
     if seen is not None:
-        you.recognition(seen, title="How much of your listening it knows")
+        you.show_coverage(seen, title="How much of your listening it knows")

@@ -109,7 +109,7 @@ def _live(settings: Settings, report: Report) -> None:
 
 
 def _outcome(found: Outcome) -> None:
-    seconds = text.amount(max(found.seconds, 1), "second")
+    seconds = text.pluralise(max(found.seconds, 1), "second")
     if found.differing:
         st.error(f"**{found.summary()}** It took {seconds}.", icon=":material/error:")
         named = [

@@ -112,4 +112,4 @@ def counted(against: Sequence[Difference]) -> str:
     found = [each.verdict for each in against]
     kinds = (("ahead", "ahead of"), ("no better", "no better than"), ("behind", "behind"))
     counts = [f"{word} {found.count(kind)}" for kind, word in kinds if kind in found]
-    return f"Of {text.amount(len(found), 'baseline')}: {', '.join(counts)}."
+    return f"Of {text.pluralise(len(found), 'baseline')}: {', '.join(counts)}."

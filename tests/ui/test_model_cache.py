@@ -7,16 +7,16 @@ import pytest
 
 from twotower.core.errors import MissingData
 from twotower.matching import matcher
-from twotower.ui import session
+from twotower.ui import model_cache
 
 
 @pytest.fixture(autouse=True)
 def nothing_loaded():
-    session._load.cache_clear()
-    session.load_matcher.clear()
+    model_cache._load.cache_clear()
+    model_cache.load_matcher.clear()
     yield
-    session._load.cache_clear()
-    session.load_matcher.clear()
+    model_cache._load.cache_clear()
+    model_cache.load_matcher.clear()
 
 
 def test_a_warm_up_loads_what_the_first_visitor_gets(monkeypatch):
@@ -27,9 +27,9 @@ def test_a_warm_up_loads_what_the_first_visitor_gets(monkeypatch):
         return loaded[-1]
 
     monkeypatch.setattr(matcher.Matcher, "load", load)
-    session.warm_up()
-    assert session.load_matcher() is loaded[0]
-    assert session.load_matcher() is loaded[0]
+    model_cache.warm_up()
+    assert model_cache.load_matcher() is loaded[0]
+    assert model_cache.load_matcher() is loaded[0]
     assert len(loaded) == 1
 
 
@@ -38,11 +38,11 @@ def test_a_failed_warm_up_is_tried_again_for_the_visitor(monkeypatch):
         raise MissingData("no model here")
 
     monkeypatch.setattr(matcher.Matcher, "load", fail)
-    session.warm_up()
+    model_cache.warm_up()
     with pytest.raises(MissingData, match="no model here"):
-        session.load_matcher()
+        model_cache.load_matcher()
     monkeypatch.setattr(matcher.Matcher, "load", lambda settings: "mended")
-    assert session.load_matcher() == "mended"
+    assert model_cache.load_matcher() == "mended"
 
 
 class Served:
@@ -58,12 +58,12 @@ class Served:
 def test_once_another_model_is_served_everyone_has_its_matcher(monkeypatch):
     served = ["first"]
     monkeypatch.setattr(matcher.Matcher, "load", lambda settings: Served(served[-1], served))
-    before = session.matcher()
-    assert session.matcher() is before
+    before = model_cache.matcher()
+    assert model_cache.matcher() is before
     served.append("second")
-    after = session.matcher()
+    after = model_cache.matcher()
     assert (before.version, after.version) == ("first", "second")
-    assert session.matcher() is after is session.load_matcher()
+    assert model_cache.matcher() is after is model_cache.load_matcher()
 
 
 def test_a_new_model_that_cannot_be_loaded_leaves_the_old_one_served(monkeypatch):
@@ -75,11 +75,11 @@ def test_a_new_model_that_cannot_be_loaded_leaves_the_old_one_served(monkeypatch
         return Served(served[-1], served)
 
     monkeypatch.setattr(matcher.Matcher, "load", load)
-    before = session.matcher()
+    before = model_cache.matcher()
     served.append("broken")
-    assert session.matcher() is before
+    assert model_cache.matcher() is before
     served.append("mended")
-    assert session.matcher().version == "mended"
+    assert model_cache.matcher().version == "mended"
 
 
 def test_while_one_loads_the_new_model_the_others_go_on_with_the_old(monkeypatch):
@@ -92,12 +92,12 @@ def test_while_one_loads_the_new_model_the_others_go_on_with_the_old(monkeypatch
         return Served(served[-1], served)
 
     monkeypatch.setattr(matcher.Matcher, "load", load)
-    before = session.matcher()
+    before = model_cache.matcher()
     served.append("second")
-    loading = Thread(target=session.matcher)
+    loading = Thread(target=model_cache.matcher)
     loading.start()
     assert begun.wait(20)
-    assert session.matcher() is before
+    assert model_cache.matcher() is before
     may_end.set()
     loading.join(20)
-    assert session.matcher().version == "second"
+    assert model_cache.matcher().version == "second"

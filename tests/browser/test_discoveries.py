@@ -1,4 +1,4 @@
-"""Taking home what the neighbours hear, in a real browser."""
+"""Downloads of what the neighbours play, in a real browser."""
 
 import csv
 import xml.etree.ElementTree as xml
@@ -18,7 +18,7 @@ def saved(page: Page, label: str) -> Download:
 
 
 @pytest.mark.parametrize("look", ["light", "phone"])
-def test_what_they_hear_is_listed_with_links_and_saved_as_files(visit, address, look):
+def test_discoveries_are_listed_with_links_and_downloads(visit, address, look):
     page = visit(f"{address}/neighbours?demo=metal", look)
     expect(page.get_by_role("heading", name="Your neighbours")).to_be_visible()
     settled(page)

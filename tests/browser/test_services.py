@@ -1,4 +1,4 @@
-"""ListenBrainz and Last.fm by user name, in a real browser against stand-ins of both."""
+"""ListenBrainz and Last.fm by user name, in a real browser, against stand-ins."""
 
 import pytest
 from browsing import is_good, settled
@@ -31,7 +31,7 @@ def test_a_user_name_and_the_enter_key_lead_to_neighbours(visit, site, look, nam
     expect(page.get_by_role("heading", name="Your neighbours")).to_be_visible()
 
 
-def test_a_reading_that_takes_long_is_stopped_by_keyboard_and_the_rest_goes_on(visit, site):
+def test_a_long_reading_is_stopped_by_keyboard_while_the_page_stays_usable(visit, site):
     page = visit(site.address)
     field = page.get_by_label("User name at ListenBrainz")
     expect(field).to_be_visible()
@@ -48,7 +48,7 @@ def test_a_reading_that_takes_long_is_stopped_by_keyboard_and_the_rest_goes_on(v
         expect(stop).to_be_visible()
         is_good(page)
         stop.press("Enter")
-        expect(page.get_by_text("Stopped. Nothing was changed.")).to_be_visible()
+        expect(page.get_by_text("Stopped. Nothing changed.")).to_be_visible()
     finally:
         site.services.go_on.set()
     expect(page.locator(".st-key-chips").get_by_role("button")).to_have_count(1)

@@ -1,0 +1,125 @@
+"""The visitor's own membership: join, open, change, leave.
+
+The access code is in the session's memory until the page is closed, so that changes need no typing.
+A reload forgets it; the code opens the membership again.
+"""
+
+import secrets
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import streamlit as st
+
+from twotower.community import MemberRecord, membership
+from twotower.community.membership import JoinRequest
+from twotower.core.errors import TwoTowerError, UnknownCode
+from twotower.ui import visitor
+from twotower.ui.model_cache import matcher
+from twotower.ui.state import Member, MembershipState, visitor_state
+from twotower.web.rate_limits import CHANGE, CODE, JOIN, LEAVE, RateLimiter
+
+
+@cache
+def limits() -> RateLimiter:
+    """Return the rate limiter of this server."""
+    return RateLimiter()
+
+
+def _state() -> MembershipState:
+    return visitor_state().membership
+
+
+def stored_record() -> MemberRecord | None:
+    """Return what is stored of the visitor now; forget a membership that ended elsewhere."""
+    state = _state()
+    if state.member is None:
+        return None
+    record = membership.find(matcher(), state.member.code)
+    if record is None:
+        close()
+        state.problem = "You left from another page. Nothing of yours is stored any more."
+    return record
+
+
+def stored_data() -> dict[str, Any]:
+    """Return everything that is stored of the visitor, for a download."""
+    member = _state().member
+    return {} if member is None else dict(membership.held(matcher(), member.code))
+
+
+def join(request: JoinRequest) -> None:
+    """Join the community; the session then has the new access code."""
+
+    def act() -> None:
+        portrait = visitor.portrait()
+        if portrait is not None:
+            joined = membership.join(matcher(), portrait, request)
+            _state().member = Member(joined.id, joined.code, is_code_new=True)
+            _state().receipt = None
+
+    _attempt(JOIN, act)
+
+
+def hide_code() -> None:
+    """Stop showing the access code: its owner has saved it."""
+    member = _state().member
+    if member is not None:
+        _state().member = Member(member.id, member.code)
+
+
+def open_with(code: str) -> None:
+    """Open a membership with its access code."""
+
+    def act() -> None:
+        record = membership.find(matcher(), code)
+        if record is None:
+            raise UnknownCode(membership.NOBODY)
+        _state().member = Member(record.id, code)
+        _state().receipt = None
+
+    _attempt(CODE, act)
+
+
+def change(request: JoinRequest, *, with_music: bool) -> None:
+    """Change what is stored: the choices, and with `with_music` also the music."""
+
+    def act() -> None:
+        member = _state().member
+        if member is not None:
+            portrait = visitor.portrait() if with_music else None
+            membership.update(matcher(), member.code, portrait, request)
+            _state().message = "Saved. Others see it from now on."
+
+    _attempt(CHANGE, act)
+
+
+def leave() -> None:
+    """Delete everything that is stored of the visitor, and keep the receipt."""
+
+    def act() -> None:
+        member = _state().member
+        if member is not None:
+            _state().receipt = membership.leave(matcher(), member.code)
+            close()
+
+    _attempt(LEAVE, act)
+
+
+def close() -> None:
+    """Forget the access code in this session; what is stored stays."""
+    _state().member, _state().is_leaving = None, False
+
+
+def _attempt(kind: str, act: Callable[[], None]) -> None:
+    """Run `act` within the rate limits; keep its error for the page."""
+    state = _state()
+    state.limit_id = state.limit_id or secrets.token_hex(8)
+    address = st.context.ip_address
+    try:
+        limits().spend(
+            kind, session=state.limit_id, address=address if isinstance(address, str) else None
+        )
+        act()
+    except TwoTowerError as error:
+        state.problem = str(error)
