@@ -1,6 +1,10 @@
-"""What README and docs tell people to type exists."""
+"""README and docs: the Python example runs; commands, make targets and links exist."""
 
+import os
 import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -28,7 +32,7 @@ def read(document: str) -> str:
 
 
 def commands() -> set[str]:
-    """ "train", "map fit", ...: all that `python -m twotower` knows."""
+    """Return the names of all commands: "train", "map fit", ..."""
     known: set[str] = set()
 
     def walk(group: object, before: str) -> None:
@@ -47,11 +51,34 @@ def test_the_readme_begins_with_the_app_and_its_tests():
     assert re.findall(r"^make ([a-z]+)", read("README.md"), re.MULTILINE)[:2] == ["app", "test"]
 
 
+def test_the_python_example_of_the_readme_runs(tmp_path: Path):
+    (code,) = re.findall(r"^```python\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)
+    assert len(code.splitlines()) <= 8
+    with zipfile.ZipFile(tmp_path / "my_spotify_data.zip", "w") as archive:
+        archive.writestr("music.csv", "artist,track\nRadiohead,Creep\nPortishead,Roads\n")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TWOTOWER_COMMUNITY": f"sqlite:///{tmp_path / 'community.sqlite'}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(".")[0] for line in lines] == ["1", "2", "3", "4", "5"]
+    assert all(re.search(r", -?[01]\.\d\d: ", line) for line in lines), lines
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_make_targets_exist(document: str):
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    told = re.findall(r"(?:^|`)(?:\w+=\S+ )*make ([a-z]+)", read(document), re.MULTILINE)
-    assert set(told) <= targets
+    targets_named = re.findall(r"(?:^|`)(?:\w+=\S+ )*make ([a-z]+)", read(document), re.MULTILINE)
+    assert set(targets_named) <= targets
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -63,10 +90,10 @@ def test_commands_to_type_exist(document: str):
 def test_the_readme_names_every_command_and_no_other():
     _, table = read("README.md").split("## Commands")
     first = {line.split("|")[1] for line in table.splitlines() if line.startswith("| `")}
-    told = [
+    named = [
         name for cell in first for name in re.findall(r"`((?:(?:map|community) )?[a-z-]+)", cell)
     ]
-    assert sorted(told) == sorted(commands())
+    assert sorted(named) == sorted(commands())
 
 
 def test_the_page_of_commands_has_each_of_them_once():

@@ -1,4 +1,4 @@
-"""`python -m twotower`."""
+"""Entry point of `python -m twotower`."""
 
 from twotower.cli.main import app
 

@@ -5,7 +5,6 @@ import io
 import json
 import re
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ from twotower.core.domain import (
 from twotower.core.errors import (
     BadProfile,
     EmptyProfile,
+    MissingData,
     NoMusic,
 )
 from twotower.core.names import artist_key, is_artist_name
@@ -39,9 +39,8 @@ from twotower.sources.profiles import (
     build_profile,
     join_profiles,
     merge_profiles,
-    profile_of,
 )
-from twotower.sources.reader import read_files
+from twotower.sources.reader import read_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Settings.from_env().data
@@ -576,17 +575,10 @@ def test_a_packed_file_is_read_and_a_broken_one_is_a_clear_error(tmp_path: Path)
         list(read_profiles(tmp_path / "missing.jsonl"))
 
 
-def load(*paths: Path, id: str = "me") -> Profile:
-    """Read all files as one profile."""
-    with ExitStack() as stack:
-        files = [(path.name, stack.enter_context(path.open("rb"))) for path in paths]
-        return profile_of(read_files(files), id=id)
-
-
 def test_the_files_of_one_call_are_merged(tmp_path: Path):
     (tmp_path / "p.jsonl").write_text(line(name="Me") + "\n", encoding="utf-8")
     (tmp_path / "t.csv").write_text("artist,plays\nLow,2\nSlint,1\n", encoding="utf-8")
-    profile = load(tmp_path / "p.jsonl", tmp_path / "t.csv", id="x")
+    profile = read_profile(tmp_path / "p.jsonl", tmp_path / "t.csv", id="x")
     assert plays_of(profile) == {"low": 3.0, "slint": 1.0}
     assert (profile.id, profile.name, profile.origin) == ("x", "Me", "file")
 
@@ -596,19 +588,25 @@ def test_a_profile_and_plays_of_the_same_days_are_joined(tmp_path: Path):
     (tmp_path / "p.jsonl").write_text(line(**days) + "\n", encoding="utf-8")
     text = "artist,date\nLow,2024-05-01\nLow,2024-05-02\nSlint,2024-06-01\n"
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
-    profile = load(tmp_path / "p.jsonl", tmp_path / "t.csv", id="x")
+    profile = read_profile(tmp_path / "p.jsonl", tmp_path / "t.csv", id="x")
     assert profile.id == "x" and plays_of(profile) == {"low": 2.0, "slint": 1.0}
 
 
 def test_a_profile_alone_is_loaded_as_it_stands(tmp_path: Path):
     (tmp_path / "p.jsonl").write_text(line(origin="picked") + "\n", encoding="utf-8")
-    assert load(tmp_path / "p.jsonl") == replace(read(line(origin="picked"))[0], id="me")
+    assert read_profile(tmp_path / "p.jsonl") == replace(read(line(origin="picked"))[0], id="me")
 
 
 def test_several_listeners_are_no_one_profile(tmp_path: Path):
     (tmp_path / "two.jsonl").write_text(f"{line()}\n{line()}\n", encoding="utf-8")
     with pytest.raises(BadProfile, match="2 listeners: keep one line"):
-        load(tmp_path / "two.jsonl")
+        read_profile(tmp_path / "two.jsonl")
+
+
+def test_a_path_that_can_not_be_opened_is_missing_data(tmp_path: Path):
+    for path in (tmp_path / "none.zip", tmp_path):
+        with pytest.raises(MissingData, match="check the path"):
+            read_profile(path)
 
 
 @pytest.mark.skipif(not PERSONAL, reason="no personal exports in the data folder")
@@ -616,9 +614,9 @@ def test_several_listeners_are_no_one_profile(tmp_path: Path):
 def test_every_real_file_gives_a_profile_that_survives_the_round_trip(path: Path, tmp_path: Path):
     if "podcast" in path.name:
         with pytest.raises(NoMusic, match="no music in it"):
-            load(path)
+            read_profile(path)
         return
-    profile = load(path)
+    profile = read_profile(path)
     write_profiles([profile], tmp_path / "p.jsonl")
     assert list(read_profiles(tmp_path / "p.jsonl")) == [profile]
     assert (profile.origin == SPOTIFY_WEB_API) == ("exportify" in path.name)
@@ -632,14 +630,14 @@ def test_a_real_history_gives_the_plays_that_a_count_by_hand_gives():
     for row in json.loads(gzip.decompress(path.read_bytes())):
         if row["msPlayed"] >= 30_000:
             counted[artist_key(row["artistName"])] += 1
-    assert plays_of(load(path)) == counted
+    assert plays_of(read_profile(path)) == counted
 
 
 @pytest.mark.skipif(not PERSONAL, reason="no personal exports in the data folder")
 def test_a_real_library_beside_the_history_adds_only_artists_that_were_not_played():
     history = next(path for path in PERSONAL if "_music_" in path.name)
     others = [path for path in PERSONAL if path.name.startswith(("YourLibrary", "Playlist1"))]
-    alone, both = load(history), load(history, *others)
+    alone, both = read_profile(history), read_profile(history, *others)
     assert plays_of(alone).items() <= plays_of(both).items()
     counted: Counter[str] = Counter()
     for path in others:

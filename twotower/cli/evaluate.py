@@ -93,22 +93,10 @@ def _evaluate_model(
     model: Path, data: Path, tasks: Sequence[str], seed: int, command: str, progress: Progress
 ) -> "Report":
     """Evaluate a stored model on listeners that it was not trained on."""
-    from twotower.evaluation.methods.hub_corrections import LocalScaling
-    from twotower.evaluation.methods.towers import TwoTowers, WithCompanions
-    from twotower.evaluation.runner import REFERENCE, compared, evaluate_model
+    from twotower.evaluation.runner import evaluate_embedder
 
-    embedder = load_model(model)
-    towers = TwoTowers(embedder)
-    return evaluate_model(
-        LocalScaling(WithCompanions(towers), REFERENCE),
-        embedder.trained_on,
-        data,
-        fits=compared(lambda _: towers),
-        checks=tasks,
-        known=embedder.catalogue.keys,
-        seed=seed,
-        command=command,
-        on_progress=progress,
+    return evaluate_embedder(
+        load_model(model), data, checks=tasks, seed=seed, command=command, on_progress=progress
     )
 
 

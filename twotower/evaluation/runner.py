@@ -27,6 +27,7 @@ from twotower.evaluation.methods.hub_corrections import LocalScaling, scaled
 from twotower.evaluation.methods.towers import OneWay, Similarity, TwoTowers, WithCompanions
 from twotower.evaluation.report import Report
 from twotower.evaluation.tally import Tally
+from twotower.model.embedder import Embedder
 from twotower.retrieval.similarity import HUB_SHARE
 from twotower.sources.datasets.public import Sources, Training, read_sources
 
@@ -161,6 +162,33 @@ def evaluate_model(
         **header(sources, checks, seed, command),
     }
     return tally.report(about, reference=method.name, by_check=COMPARED_BY, seed=seed)
+
+
+def evaluate_embedder(
+    embedder: Embedder,
+    data: Path | Sources,
+    *,
+    checks: Collection[str] = CHECKS,
+    seed: int = 0,
+    command: str = "",
+    on_progress: Progress | None = None,
+) -> Report:
+    """Evaluate a trained model, with hub correction, beside all baselines of `compared`.
+
+    Only listeners that it was not trained on are used. Raises MissingData without the data sets.
+    """
+    towers = TwoTowers(embedder)
+    return evaluate_model(
+        LocalScaling(WithCompanions(towers), REFERENCE),
+        embedder.trained_on,
+        data,
+        fits=compared(lambda _: towers),
+        checks=checks,
+        known=embedder.catalogue.keys,
+        seed=seed,
+        command=command,
+        on_progress=on_progress,
+    )
 
 
 def header(sources: Sources, checks: Collection[str], seed: int, command: str) -> dict[str, Any]:

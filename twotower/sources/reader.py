@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
 from twotower.core.domain import SPOTIFY_WEB_API, Play, Profile
-from twotower.core.errors import NoMusic, TooLarge
+from twotower.core.errors import MissingData, NoMusic, TooLarge
 from twotower.core.jobs import Progress, silent
 from twotower.sources.collector import FileStats, PlayCollector, Reading
 from twotower.sources.files.archives import (
@@ -24,6 +26,7 @@ from twotower.sources.files.kinds import KINDS, TIMED_KINDS, FileKind, kind_of
 from twotower.sources.files.listenbrainz_export import read_listenbrainz_export
 from twotower.sources.files.spotify_export import read_spotify_export
 from twotower.sources.profile_jsonl import read_profiles
+from twotower.sources.profiles import profile_of
 from twotower.sources.values import clean
 
 LARGEST_UPLOAD = 400 * MEGABYTE  # all files of one reading, before unpacking
@@ -32,6 +35,27 @@ MOST_PROFILES = 10_000
 NamedFile = tuple[str, IO[bytes]]  # name shown to the person; open, seekable binary file
 
 _PlayReader = Callable[[IO[bytes], str, Counter[str]], Iterator[Play]]
+
+
+def read_profile(*paths: Path | str, id: str = "me") -> Profile:
+    """Read one person's files into one profile, whatever `read_files` can read.
+
+        profile = read_profile("my_spotify_data.zip", "scrobbles.csv")
+        profile.artists["low"].plays  # 120.0
+
+    Raises MissingData if a file can't be opened, BadProfile if there are several listeners, and
+    otherwise the errors of `read_files`.
+    """
+    with ExitStack() as stack:
+        files = []
+        for path in map(Path, paths):
+            try:
+                files.append((path.name, stack.enter_context(path.open("rb"))))
+            except OSError as error:
+                raise MissingData(
+                    f"can't be opened ({error.strerror}); check the path", where=str(path)
+                ) from error
+        return profile_of(read_files(files), id=id)
 
 
 def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> Reading:
