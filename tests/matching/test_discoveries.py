@@ -1,4 +1,4 @@
-"""What the neighbours hear, ranked, and as files that other programs read."""
+"""Artists to discover: ranked, and as files that other programs read."""
 
 import csv
 import io
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from twotower.core.domain import Artist, Listener, Neighbour, Profile
 from twotower.matching.discoveries import (
-    MOST,
+    MAX_DISCOVERIES,
     SEARCHES,
     XSPF,
     Discovery,
-    discoveries,
+    rank_discoveries,
     search_links,
     to_csv,
     to_m3u,
@@ -29,30 +29,30 @@ def neighbour(rank: int, *discover: str) -> Neighbour:
     return Neighbour(listener, rank, 0.5, 90.0, (), discover)
 
 
-def test_the_nearest_people_s_first_come_first_and_what_several_hear_moves_up():
+def test_the_best_ranked_neighbours_artists_come_first_and_shared_ones_move_up():
     near = [neighbour(1, "Slint", "Codeine"), neighbour(2, "Múm"), neighbour(3, "mum", "The Slint")]
-    assert discoveries(near, MINE) == (
+    assert rank_discoveries(near, MINE) == (
         Discovery("Slint", ("Person 1", "Person 3")),
         Discovery("Múm", ("Person 2", "Person 3")),
         Discovery("Codeine", ("Person 1",)),
     )
-    assert discoveries(near, MINE, 1)[0].artist == "Slint"
+    assert rank_discoveries(near, MINE, 1)[0].artist == "Slint"
 
 
-def test_what_i_have_is_no_discovery():
-    assert discoveries([neighbour(1, "LOW", "The Low")], MINE) == ()
+def test_my_own_artists_are_no_discovery():
+    assert rank_discoveries([neighbour(1, "LOW", "The Low")], MINE) == ()
     many = [neighbour(1, *(f"Artist {n}" for n in range(80)))]
-    assert len(discoveries(many, MINE)) == MOST
+    assert len(rank_discoveries(many, MINE)) == MAX_DISCOVERIES
 
 
-def test_a_search_is_for_the_name_letter_for_letter():
+def test_a_search_address_keeps_every_letter_of_the_name():
     links = search_links("AC/DC & friends?#")
     assert list(links) == list(SEARCHES)
     assert parse_qs(urlsplit(links["YouTube"]).query) == {"search_query": ["AC/DC & friends?#"]}
     assert unquote(urlsplit(links["Spotify"]).path) == "/search/AC/DC & friends?#/artists"
 
 
-def test_the_table_has_a_row_an_artist_and_no_formula():
+def test_the_csv_has_a_row_per_artist_and_no_formula():
     found = [Discovery("=1+1", ("@me", "Person 2")), Discovery('Say "hi", you', ("Person 1",))]
     rows = list(csv.DictReader(io.StringIO(to_csv(found))))
     assert [row["artist"] for row in rows] == ["'=1+1", 'Say "hi", you']

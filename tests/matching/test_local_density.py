@@ -1,4 +1,4 @@
-"""Surroundings of a snapshot: the same as all pairs at once, and nothing of those who left."""
+"""Local density: the same as from all pairs at once, and nothing remains of those who left."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from planted import ring
 from twotower.community import Community, Member
 from twotower.core.domain import Artist, Listener, Profile
 from twotower.matching import local_density as module
-from twotower.matching.local_density import Surroundings
+from twotower.matching.local_density import LocalDensity
 from twotower.model.embedder import Embedder
 from twotower.retrieval.similarity import (
     ListenerBatch,
@@ -44,14 +44,14 @@ def alike(one: PlayRows, other: PlayRows) -> bool:
     )
 
 
-def told(around: Surroundings, community: Community, trained: Embedder) -> dict[str, float]:
-    """Nearness of everyone, and that the artists are theirs."""
-    snapshot = community.snapshot()
+def densities(density: LocalDensity, trained: Embedder) -> dict[str, float]:
+    """Return everyone's density, after checking that the play rows are theirs."""
+    snapshot = density.community.snapshot()
     by_id = {p.id: p for p in PROFILES} | {"new": replace(PROFILES[0], id="new")}
     people = ListenerBatch.of(trained, [by_id[id] for id in snapshot.ids])
-    assert alike(around.listening_of(snapshot, snapshot.ids), people.play_rows)
+    assert alike(density.play_rows(snapshot, snapshot.ids), people.play_rows)
     return dict(
-        zip(snapshot.ids, around.nearness_of(snapshot, snapshot.ids, people).tolist(), strict=True)
+        zip(snapshot.ids, density.of_members(snapshot, snapshot.ids, people).tolist(), strict=True)
     )
 
 
@@ -61,16 +61,26 @@ def expected(trained: Embedder, profiles) -> dict[str, float]:
     return dict(zip([p.id for p in profiles], near.tolist(), strict=True))
 
 
-def test_nearness_is_that_of_all_pairs(trained, community):
-    around = Surroundings(community, PlayRowReader.of(trained))
-    assert told(around, community, trained) == pytest.approx(expected(trained, PROFILES), abs=1e-5)
+def test_density_is_that_of_all_pairs(trained, community):
+    density = LocalDensity(community, PlayRowReader.of(trained))
+    assert densities(density, trained) == pytest.approx(expected(trained, PROFILES), abs=1e-5)
 
 
-def test_who_joins_counts_and_who_leaves_counts_no_more(trained, community):
-    around = Surroundings(community, PlayRowReader.of(trained))
-    before = told(around, community, trained)
+def test_a_visitors_density_is_that_to_everyone_but_the_member_with_the_same_id(trained, community):
+    density = LocalDensity(community, PlayRowReader.of(trained))
+    snapshot, exact = community.snapshot(), expected(trained, PROFILES)
+    for profile in PROFILES[:5]:
+        visitor = ListenerBatch.of(trained, [profile])
+        same = density.of_visitor(snapshot, visitor, profile.id)
+        assert same == pytest.approx(exact[profile.id], abs=1e-5)
+        assert density.of_visitor(snapshot, visitor, "me") > same
+
+
+def test_new_members_count_and_those_who_left_do_not(trained, community):
+    density = LocalDensity(community, PlayRowReader.of(trained))
+    before = densities(density, trained)
     community.join(member(trained, replace(PROFILES[0], id="new")))
-    with_new = told(around, community, trained)
+    with_new = densities(density, trained)
     assert with_new[PROFILES[0].id] > before[PROFILES[0].id]
     assert with_new == pytest.approx(
         expected(trained, [*PROFILES, replace(PROFILES[0], id="new")]), abs=1e-5
@@ -78,37 +88,37 @@ def test_who_joins_counts_and_who_leaves_counts_no_more(trained, community):
     community.leave("new")
     community.leave(PROFILES[1].id)
     left = [p for p in PROFILES if p is not PROFILES[1]]
-    assert told(around, community, trained) == pytest.approx(expected(trained, left), abs=1e-5)
-    assert around._sample is not None and "new" not in around._sample.row_of
+    assert densities(density, trained) == pytest.approx(expected(trained, left), abs=1e-5)
+    assert density._sample is not None and "new" not in density._sample.row_of
 
 
-def test_who_changes_is_read_anew(trained, community):
-    around = Surroundings(community, PlayRowReader.of(trained))
-    told(around, community, trained)
+def test_changed_members_are_read_again(trained, community):
+    density = LocalDensity(community, PlayRowReader.of(trained))
+    densities(density, trained)
     snapshot = community.snapshot()
     other = replace(PROFILES[5], id=PROFILES[0].id)
     community.update(member(trained, other))
     snapshot = community.snapshot()
-    changed = around.listening_of(snapshot, [PROFILES[0].id])
+    changed = density.play_rows(snapshot, [PROFILES[0].id])
     assert alike(changed, ListenerBatch.of(trained, [PROFILES[5]]).play_rows)
 
 
-def test_in_a_large_crowd_a_sample_tells(trained, community):
-    around = Surroundings(community, PlayRowReader.of(trained), sample=25)
-    some = told(around, community, trained)
+def test_a_large_community_is_sampled(trained, community):
+    density = LocalDensity(community, PlayRowReader.of(trained), max_sample=25)
+    some = densities(density, trained)
     every = expected(trained, PROFILES)
     assert all(some[id] <= every[id] + 1e-5 for id in every)
     assert np.corrcoef(list(some.values()), [every[id] for id in some])[0, 1] > 0.2
-    first = set(around._sample.ids)
+    first = set(density._sample.ids)
     community.leave(next(iter(first)))
-    told(around, community, trained)
-    assert len(first & set(around._sample.ids)) == 24 and len(around._sample.ids) == 25
+    densities(density, trained)
+    assert len(first & set(density._sample.ids)) == 24 and len(density._sample.ids) == 25
 
 
-def test_many_changes_leave_every_nearness_as_that_of_all_pairs(trained, community, monkeypatch):
-    """Carried on from change to change, and worked out anew when those are too many."""
-    monkeypatch.setattr(module, "MANY", 12)
-    around = Surroundings(community, PlayRowReader.of(trained))
+def test_after_many_changes_every_density_is_that_of_all_pairs(trained, community, monkeypatch):
+    """The cache is updated change by change, and dropped when there are too many."""
+    monkeypatch.setattr(module, "MAX_CHANGES", 12)
+    density = LocalDensity(community, PlayRowReader.of(trained))
     rng = np.random.default_rng(3)
     inside = {p.id: p for p in PROFILES}
     more = iter(ring(40, artists=16, hits=8, origin="file", seed=52))
@@ -127,16 +137,16 @@ def test_many_changes_leave_every_nearness_as_that_of_all_pairs(trained, communi
             del inside[some]
         snapshot = community.snapshot()
         people = ListenerBatch.of(trained, [inside[id] for id in snapshot.ids])
-        found = around.nearness_of(snapshot, snapshot.ids, people)
+        found = density.of_members(snapshot, snapshot.ids, people)
         wanted = expected(trained, list(inside.values()))
         assert dict(zip(snapshot.ids, found.tolist(), strict=True)) == pytest.approx(
             wanted, abs=1e-5
         )
 
 
-def test_who_joins_costs_one_comparison_and_not_all_pairs(trained, community, monkeypatch):
-    around = Surroundings(community, PlayRowReader.of(trained))
-    told(around, community, trained)
+def test_a_new_member_costs_one_comparison_and_not_all_pairs(trained, community, monkeypatch):
+    density = LocalDensity(community, PlayRowReader.of(trained))
+    densities(density, trained)
     compared = []
 
     def counted(ones, others):
@@ -145,12 +155,12 @@ def test_who_joins_costs_one_comparison_and_not_all_pairs(trained, community, mo
 
     monkeypatch.setattr(module, "similarity", counted)
     community.join(member(trained, replace(PROFILES[0], id="new")))
-    told(around, community, trained)
-    assert sum(compared) == 40 * 1 + 1 * 41  # everyone with the new one, who is asked with all
+    densities(density, trained)
+    assert sum(compared) == 40 * 1 + 1 * 41  # everyone with the new one, and the new one with all
 
 
-def test_an_artist_that_is_taken_away_counts_no_more(trained, community):
-    """Also one that the model has never met, which leaves the vectors as they were."""
+def test_an_artist_that_was_removed_no_longer_counts(trained, community):
+    """Also one that the model doesn't know, which leaves the vectors unchanged."""
     known = dict(PROFILES[0].artists)
     pair = [
         replace(PROFILES[0], id=id, artists={**known, "somebody new": Artist("Somebody New", 90.0)})
@@ -158,18 +168,18 @@ def test_an_artist_that_is_taken_away_counts_no_more(trained, community):
     ]
     for each in pair:
         community.join(member(trained, each))
-    around = Surroundings(community, PlayRowReader.of(trained))
+    density = LocalDensity(community, PlayRowReader.of(trained))
     snapshot, people = community.snapshot(), ListenerBatch.of(trained, pair)
-    together = around.nearness_of(snapshot, ["one", "other"], people)
+    together = density.of_members(snapshot, ["one", "other"], people)
     less = replace(pair[1], artists=known)
     community.update(member(trained, less))
     snapshot, people = community.snapshot(), ListenerBatch.of(trained, [pair[0], less])
-    apart = around.nearness_of(snapshot, ["one", "other"], people)
-    fresh = Surroundings(community, PlayRowReader.of(trained)).nearness_of(
+    apart = density.of_members(snapshot, ["one", "other"], people)
+    fresh = LocalDensity(community, PlayRowReader.of(trained)).of_members(
         snapshot, ["one", "other"], people
     )
     np.testing.assert_allclose(apart, fresh, atol=1e-6)
     assert np.abs(apart - together).min() > 1e-4
     assert alike(
-        around.listening_of(snapshot, ["other"]), ListenerBatch.of(trained, [less]).play_rows
+        density.play_rows(snapshot, ["other"]), ListenerBatch.of(trained, [less]).play_rows
     )

@@ -1,4 +1,4 @@
-"""Matching on a planted world: the right neighbours, alike from both sides, with true reasons."""
+"""Matching on a planted world: the right neighbours, a symmetric similarity, true reasons."""
 
 import subprocess
 import sys
@@ -18,7 +18,8 @@ from twotower.core.errors import (
     MissingData,
 )
 from twotower.core.names import artist_key
-from twotower.matching.matcher import DISCOVER_SHOWN, SHARED_SHOWN, Matcher, without
+from twotower.matching.explanations import MAX_DISCOVER, MAX_SHARED, shared_artists
+from twotower.matching.matcher import Matcher
 from twotower.retrieval.similarity import ListenerBatch, hub_corrected, local_density, similarity
 
 STRANGERS = ring(12, artists=16, hits=8, origin="file", seed=31)
@@ -128,35 +129,35 @@ def test_nobody_is_a_neighbour_of_themselves(matcher, invented):
     assert other[0].listener.id == "i7" and other[0].percentile > 99.9
 
 
-def test_no_neighbours_may_be_asked_for(matcher):
+def test_a_count_of_zero_returns_no_neighbours(matcher):
     assert matcher.neighbours(matcher.portrait(STRANGERS[0]), 0) == ()
 
 
-def test_shared_artists_are_those_of_both_the_telling_first(matcher, invented):
+def test_shared_artists_are_those_of_both_most_distinctive_first(matcher, invented):
     me = STRANGERS[0]
     for neighbour in matcher.neighbours(matcher.portrait(me)):
         theirs = invented[neighbour.listener.id].artists
         both = {a.name for k, a in me.artists.items() if k in theirs}
         assert set(neighbour.shared) <= both
-        assert len(neighbour.shared) == min(len(both), SHARED_SHOWN)
+        assert len(neighbour.shared) == min(len(both), MAX_SHARED)
     me = make_profile("me", {"hit 1": 20, "artist 20": 20, "artist 30": 1})
     them = Listener("x", "X", "file", (("hit 1", 20.0), ("artist 20", 20.0), ("artist 30", 20.0)))
-    shared = matcher._shared(me, them)
+    shared = shared_artists(matcher.catalogue, me, them)
     assert shared == ("artist 20", "hit 1", "artist 30")  # rarer, then more played by both
 
 
-def test_what_to_discover_is_theirs_and_not_mine_the_best_fit_first(matcher, invented):
+def test_artists_to_discover_are_theirs_and_not_mine_best_fit_first(matcher, invented):
     portrait = matcher.portrait(STRANGERS[2])
     for neighbour in matcher.neighbours(portrait):
         theirs = invented[neighbour.listener.id].artists
-        assert len(neighbour.discover) == DISCOVER_SHOWN
+        assert len(neighbour.discover) == MAX_DISCOVER
         keys = [artist_key(name) for name in neighbour.discover]
         assert set(keys) <= theirs.keys() - STRANGERS[2].artists.keys()
         alone = [
             make_profile(key, {key: 1}) for key in theirs if key not in portrait.profile.artists
         ]
         fit = matcher.embedder.embed(alone, "candidate") @ portrait.user_vector
-        best = sorted(fit.tolist(), reverse=True)[:DISCOVER_SHOWN]
+        best = sorted(fit.tolist(), reverse=True)[:MAX_DISCOVER]
         shown = dict(zip([p.id for p in alone], fit.tolist(), strict=True))
         np.testing.assert_allclose([shown[key] for key in keys], best, atol=1e-4)
 
@@ -167,21 +168,21 @@ def test_artists_that_the_model_doesnt_know_are_discovered_last(own):
     own.community.join(replace(one, listener=replace(one.listener, artists=odd)))
     found = own.neighbours(own.portrait(make_profile("me", {"artist 20": 5})), 300)
     theirs = next(n for n in found if n.listener.id == "odd")
-    assert len(theirs.discover) == DISCOVER_SHOWN and "unheard of" not in theirs.discover
+    assert len(theirs.discover) == MAX_DISCOVER and "unheard of" not in theirs.discover
     assert theirs.shared == ()
 
 
-def test_who_joins_is_found_at_once_and_who_leaves_is_not(own):
+def test_a_new_member_is_found_at_once_and_one_who_left_is_not(own):
     me, friend = own.portrait(STRANGERS[0]), replace(STRANGERS[0], id="friend")
     own.community.join(member(own, friend))
     first = own.neighbours(me)[0]
     assert first.listener.id == "friend" and own.person("friend") == first.listener
-    assert len(first.shared) == SHARED_SHOWN and first.discover == ()
+    assert len(first.shared) == MAX_SHARED and first.discover == ()
     own.community.leave("friend")
     assert own.neighbours(me)[0].listener.id != "friend" and own.person("friend") is None
 
 
-def test_in_an_empty_community_there_is_nobody_and_no_place(planted_assets, own):
+def test_an_empty_community_has_no_neighbours_and_no_map_place(planted_assets, own):
     for id in list(own.snapshot().ids):
         own.community.leave(id)
     portrait = own.portrait(STRANGERS[0])
@@ -198,19 +199,7 @@ def test_the_place_is_inside_the_quarters_part_of_the_map(matcher, number):
     assert np.linalg.norm(middles - place, axis=1).argmin() == number
 
 
-def test_without_an_artist_their_tracks_go_too_and_the_neighbours_move(matcher):
-    profile = make_profile("me", {"artist 20": 500, "artist 120": 1, "artist 125": 1})
-    less = without(profile, "artist 20")
-    assert set(less.artists) == {"artist 120", "artist 125"} and len(profile.artists) == 3
-    folk = [
-        sum(int(n.listener.id[1:]) % 4 == 2 for n in matcher.neighbours(matcher.portrait(each), 20))
-        for each in (profile, less)
-    ]
-    assert folk[1] > folk[0] + 2
-    assert without(profile, "nobody") == profile
-
-
-def test_threads_see_what_one_alone_sees(planted_assets, tmp_path):
+def test_concurrent_threads_get_the_same_results_as_one(planted_assets, tmp_path):
     matcher = opened(planted_assets, tmp_path)
 
     def all_of(profile: Profile):
@@ -235,7 +224,7 @@ def test_the_community_is_seeded_once(planted_assets, tmp_path):
     assert again.community.size() == 199 and again.snapshot().synthetic.all()
 
 
-def test_what_the_pages_ask_for_is_there(matcher):
+def test_demos_areas_audio_and_listeners_are_available(matcher):
     assert len(matcher.demos()) == 5
     assert matcher.areas() == matcher.shipped.areas
     assert set(matcher.community_audio()) == set(AUDIO)
@@ -243,7 +232,7 @@ def test_what_the_pages_ask_for_is_there(matcher):
     assert matcher.person("nobody") is None
 
 
-def test_without_assets_or_with_a_broken_community_it_says_what_to_do(planted_assets, tmp_path):
+def test_missing_assets_and_a_broken_database_raise_their_own_errors(planted_assets, tmp_path):
     with pytest.raises(MissingData):
         opened(tmp_path / "nowhere", tmp_path)
     (tmp_path / "c.sqlite").write_text("this is no database, and long enough to be looked into")
@@ -251,11 +240,13 @@ def test_without_assets_or_with_a_broken_community_it_says_what_to_do(planted_as
         opened(planted_assets, tmp_path)
 
 
-def test_what_takes_long_to_import_waits_until_it_is_needed():
+def test_slow_libraries_are_not_imported_with_the_package():
     slow = ("sklearn", "umap", "pandas", "implicit")
-    asked = f"import sys, twotower.matching; print([m for m in {slow} if m in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    program = f"import sys, twotower.matching; print([m for m in {slow} if m in sys.modules])"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
 
 
 def test_a_model_and_a_community_of_different_runs_are_refused(planted_assets, trained, tmp_path):

@@ -1,1 +1,1 @@
-"""Facade: embed a profile, rank its neighbours, explain them."""
+"""Rank the neighbours of a profile, and explain the matches."""

@@ -1,7 +1,7 @@
-"""What the nearest people hear and oneself doesn't yet, as files to take home.
+"""Artists to discover from the neighbours, ranked, and as CSV, XSPF and M3U files.
 
-Only artists are known of a listener, so the files name artists: where a playlist wants the address
-of a recording, it gets that of a search.
+Listeners are known by their artists only, so the files name artists. Playlists need the address of
+a recording: they get that of a search for the artist.
 """
 
 import csv
@@ -16,9 +16,9 @@ from twotower.core.domain import Neighbour, Profile
 from twotower.core.names import artist_key
 from twotower.sources.values import clean
 
-MOST = 50
+MAX_DISCOVERIES = 50
 XSPF = "http://xspf.org/ns/0/"
-# Where an artist can be looked for: name of the place -> address, with {} for the name.
+# Name of the service -> address of its search, with {} for the artist.
 SEARCHES: Mapping[str, str] = MappingProxyType(
     {
         "MusicBrainz": "https://musicbrainz.org/search?type=artist&query={}",
@@ -27,81 +27,81 @@ SEARCHES: Mapping[str, str] = MappingProxyType(
         "Spotify": "https://open.spotify.com/search/{}/artists",
     }
 )
-IN_FILES = "YouTube"  # the search that stands for a recording
+PLAYLIST_SERVICE = "YouTube"  # its search stands for a recording
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """An artist that some of the nearest people hear and the listener doesn't."""
+    """An artist that some neighbours play and the listener doesn't."""
 
-    artist: str  # as the nearest of them writes it
-    heard_by: tuple[str, ...]  # their names, the nearest first
+    artist: str  # as the best-ranked of them writes it
+    heard_by: tuple[str, ...]  # their names, best rank first
 
 
-def discoveries(
-    neighbours: Sequence[Neighbour], mine: Profile, most: int = MOST
+def rank_discoveries(
+    neighbours: Sequence[Neighbour], mine: Profile, count: int = MAX_DISCOVERIES
 ) -> tuple[Discovery, ...]:
-    """The artists that neighbours could show, those first that the nearest put first.
+    """Return up to `count` artists to discover, best first.
 
-    An artist that several put forward moves up.
+    Each neighbour adds 1 / (own rank + the artist's place in their list) to an artist's weight.
     """
     weights: dict[str, float] = {}
-    written: dict[str, str] = {}
+    spelling: dict[str, str] = {}
     heard_by: dict[str, list[str]] = {}
     for neighbour in neighbours:
-        for place, name in enumerate(neighbour.discover, 1):
+        for position, name in enumerate(neighbour.discover, 1):
             key = artist_key(name)
             if key not in mine.artists:
-                weights[key] = weights.get(key, 0.0) + 1.0 / (neighbour.rank + place)
-                written.setdefault(key, name)
+                weights[key] = weights.get(key, 0.0) + 1.0 / (neighbour.rank + position)
+                spelling.setdefault(key, name)
                 heard_by.setdefault(key, []).append(neighbour.listener.name)
-    ranked = sorted(weights, key=lambda key: -weights[key])[:most]
-    return tuple(Discovery(written[key], tuple(heard_by[key])) for key in ranked)
+    ranked = sorted(weights, key=lambda key: -weights[key])[:count]
+    return tuple(Discovery(spelling[key], tuple(heard_by[key])) for key in ranked)
 
 
 def search_links(artist: str) -> Mapping[str, str]:
-    """Name of the place -> address of a search for the artist there."""
+    """Return service -> address of its search for the artist."""
     name = quote(clean(artist), safe="")
-    return {place: address.format(name) for place, address in SEARCHES.items()}
+    return {service: address.format(name) for service, address in SEARCHES.items()}
 
 
-def to_csv(found: Sequence[Discovery]) -> str:
-    """A table with a header: rank, artist, who hears it, and a search at each place."""
+def to_csv(discoveries: Sequence[Discovery]) -> str:
+    """Return CSV with a header: rank, artist, listeners, and a search address per service."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(["rank", "artist", "heard_by", *(place.lower() for place in SEARCHES)])
-    for rank, each in enumerate(found, 1):
-        names = "; ".join(map(clean, each.heard_by))
-        links = search_links(each.artist).values()
-        table.writerow([rank, cell(clean(each.artist)), cell(names), *links])
+    table.writerow(["rank", "artist", "heard_by", *(service.lower() for service in SEARCHES)])
+    for rank, each in enumerate(discoveries, 1):
+        artist = spreadsheet_safe(clean(each.artist))
+        names = spreadsheet_safe("; ".join(map(clean, each.heard_by)))
+        table.writerow([rank, artist, names, *search_links(each.artist).values()])
     return out.getvalue()
 
 
-def to_xspf(found: Sequence[Discovery], title: str) -> bytes:
-    """An XSPF playlist (version 1, UTF-8) that players match to music by the artists' names."""
+def to_xspf(discoveries: Sequence[Discovery], title: str) -> bytes:
+    """Return an XSPF playlist (version 1, UTF-8); players match its artist names to music."""
     xml.register_namespace("", XSPF)
     playlist = xml.Element(f"{{{XSPF}}}playlist", version="1")
     _add(playlist, "title", title)
     tracks = xml.SubElement(playlist, f"{{{XSPF}}}trackList")
-    for each in found:
+    for each in discoveries:
         track = xml.SubElement(tracks, f"{{{XSPF}}}track")
         _add(track, "creator", each.artist)
         _add(track, "annotation", f"Heard by {', '.join(each.heard_by)}")
-        _add(track, "info", search_links(each.artist)[IN_FILES])
+        _add(track, "info", search_links(each.artist)[PLAYLIST_SERVICE])
     xml.indent(playlist)
     return bytes(xml.tostring(playlist, encoding="UTF-8", xml_declaration=True)) + b"\n"
 
 
-def to_m3u(found: Sequence[Discovery], title: str) -> str:
-    """An extended M3U playlist in UTF-8, an entry an artist."""
+def to_m3u(discoveries: Sequence[Discovery], title: str) -> str:
+    """Return an extended M3U playlist with one entry per artist."""
     lines = ["#EXTM3U", f"#PLAYLIST:{clean(title)}"]
-    for each in found:
-        lines += [f"#EXTINF:-1,{clean(each.artist)}", search_links(each.artist)[IN_FILES]]
+    for each in discoveries:
+        lines += [f"#EXTINF:-1,{clean(each.artist)}", search_links(each.artist)[PLAYLIST_SERVICE]]
     return "\n".join(lines) + "\n"
 
 
-def cell(text: str) -> str:
-    """`text` as a cell that no spreadsheet takes for a formula."""
+def spreadsheet_safe(text: str) -> str:
+    """Return `text` so that no spreadsheet runs it as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
 
 

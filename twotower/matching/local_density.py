@@ -1,7 +1,7 @@
-"""How near each listener of a community is to people at all; worked out when somebody asks."""
+"""Local density of each listener (CSLS): mean similarity to the ten nearest, computed lazily."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,180 +20,224 @@ from twotower.retrieval.similarity import (
     similarity,
 )
 
-SAMPLE = 5000  # listeners by whom nearness is told, at most
-PAIRED = 400  # listeners whose pairs give the percentiles if the model ships none
-AT_ONCE = 256  # rows held against the sample in one product
-MANY = 500  # changes of the sample after which all is worked out anew
-MOST_TOLD = 5000  # listeners of whom the nearest are kept
+MAX_SAMPLE = 5000  # listeners that densities are measured against
+QUANTILE_SAMPLE = 400  # listeners whose pairs give the percentiles if the model ships none
+BATCH = 256  # listeners in one product with the sample
+MAX_CHANGES = 500  # changes of the sample after which the cache is dropped
+MAX_CACHED = 5000  # listeners whose nearest are cached
 
 
 @dataclass(frozen=True, slots=True)
-class _Near:
-    """The nearest of a sample to one listener."""
+class _Nearest:
+    """The ten listeners of a sample that are nearest to one listener."""
 
     ids: tuple[str, ...]
-    scores: tuple[float, ...]
-    seen: int  # how many of those added to the sample were looked at
+    scores: tuple[float, ...]  # similarity before the hub correction
+    compared: int  # length of the sample's `added` when this was computed
+
+    @property
+    def density(self) -> float:
+        return sum(self.scores) / len(self.scores) if self.scores else 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Sample:
-    seq: int  # of the snapshot that it was taken from
+    """The listeners of a snapshot that densities are measured against."""
+
+    seq: int  # of the snapshot
     ids: tuple[str, ...]
     row_of: dict[str, int]
-    people: ListenerBatch
-    added: tuple[str, ...] = ()  # in this order, since something was worked out
-    told: dict[str, _Near] = field(default_factory=dict)  # of whom was asked for
+    batch: ListenerBatch
+    added: tuple[str, ...] = ()  # new in the sample since the oldest entry of `cache`, in order
+    cache: dict[str, _Nearest] = field(default_factory=dict)  # listener id -> nearest
 
 
-class Surroundings:
-    """What the ranking needs of a snapshot beside its vectors. Safe to share between threads.
+class LocalDensity:
+    """Local densities and play rows of the members of a community. Safe to share between threads.
 
     When the snapshot changes, all that depends on listeners who left or changed is computed again;
-    new listeners are compared with what is known. Nothing of a listener who left remains.
+    new listeners are compared with what is cached. Nothing of a listener who left remains.
     """
 
     def __init__(
-        self, community: Community, reader: PlayRowReader, *, sample: int = SAMPLE
+        self, community: Community, reader: PlayRowReader, *, max_sample: int = MAX_SAMPLE
     ) -> None:
         self.community, self.reader = community, reader
-        self._most = sample
+        self._max_sample = max_sample
         self._lock = threading.Lock()
         self._sample: _Sample | None = None
 
-    def ready(self, snapshot: MemberSnapshot) -> None:
-        """Read what is needed of a snapshot before somebody waits for it."""
-        self._of(snapshot)
+    def prepare(self, snapshot: MemberSnapshot) -> None:
+        """Read the sample now, so that the first visitor needn't wait for it."""
+        self._sample_of(snapshot)
 
-    def listening_of(self, snapshot: MemberSnapshot, ids: Sequence[str]) -> PlayRows:
-        """What these listeners play, of what others may see."""
-        sample = self._of(snapshot)
-        places = [sample.row_of.get(id, -1) for id in ids]
-        if all(place >= 0 for place in places):
-            return sample.people.play_rows.select(places)
+    def play_rows(self, snapshot: MemberSnapshot, ids: Sequence[str]) -> PlayRows:
+        """Return the artists of these members that others may see, a row for each."""
+        sample = self._sample_of(snapshot)
+        rows = [sample.row_of.get(id, -1) for id in ids]
+        if all(row >= 0 for row in rows):
+            return sample.batch.play_rows.select(rows)
         return self._read(ids)
 
-    def nearness_of(
-        self, snapshot: MemberSnapshot, ids: Sequence[str], people: ListenerBatch
+    def of_members(
+        self, snapshot: MemberSnapshot, ids: Sequence[str], batch: ListenerBatch
     ) -> np.ndarray:
-        """(n,) mean similarity of each listener to the nearest ten of the sample."""
-        sample = self._of(snapshot)
-        if len(sample.told) > MOST_TOLD:
-            sample.told.clear()
-        known = [sample.told.get(id) for id in ids]
-        by_seen: dict[int, list[int]] = {}
-        for at, near in enumerate(known):
-            if near is None:
-                by_seen.setdefault(-1, []).append(at)
-            elif near.seen < len(sample.added):
-                by_seen.setdefault(near.seen, []).append(at)
-        for seen, late in by_seen.items():
-            # all of the sample, or only those who came since
-            came = sample.ids if seen < 0 else dict.fromkeys(sample.added[seen:])
-            rows = [sample.row_of[id] for id in came if id in sample.row_of]
-            for start in range(0, len(late), AT_ONCE):
-                part = late[start : start + AT_ONCE]
-                scores = similarity(people.select(part), sample.people.select(rows))
+        """Return the (n,) local densities of these members; row i of `batch` is member i."""
+        sample = self._sample_of(snapshot)
+        if len(sample.cache) > MAX_CACHED:
+            sample.cache.clear()
+        nearest = [sample.cache.get(id) for id in ids]
+        for rows, outdated in _comparisons(nearest, sample):
+            for start in range(0, len(outdated), BATCH):
+                part = outdated[start : start + BATCH]
+                scores = similarity(batch.select(part), sample.batch.select(rows))
                 for at, line in zip(part, scores, strict=True):
-                    near = _nearest(ids[at], line, rows, sample, known[at])
-                    sample.told[ids[at]] = known[at] = near
-        best = [near.scores if near is not None else () for near in known]
-        return np.array([sum(each) / len(each) if each else 0.0 for each in best])
+                    new = _nearest(ids[at], line, rows, sample, nearest[at])
+                    sample.cache[ids[at]] = nearest[at] = new
+        return np.array([each.density if each is not None else 0.0 for each in nearest])
 
-    def density_of_visitor(self, snapshot: MemberSnapshot, one: ListenerBatch, id: str) -> float:
-        """Return the local density of one listener, who need not be in the community.
+    def of_visitor(self, snapshot: MemberSnapshot, visitor: ListenerBatch, id: str) -> float:
+        """Return the local density of one listener, who needn't be a member.
 
-        `id` is left out of the sample. The result isn't cached: several visitors may share an id.
+        A member with this id is left out of the sample. The result isn't cached, since several
+        visitors may have the same id.
         """
-        sample = self._of(snapshot)
+        sample = self._sample_of(snapshot)
         if not sample.ids:
             return 0.0
-        rows = range(len(sample.ids))
-        near = _nearest(id, similarity(one, sample.people)[0], rows, sample, None)
-        return sum(near.scores) / len(near.scores) if near.scores else 0.0
+        scores = similarity(visitor, sample.batch)[0]
+        return _nearest(id, scores, range(len(scores)), sample, None).density
 
     def pair_quantiles(self, snapshot: MemberSnapshot) -> np.ndarray:
-        """Return (1001,) quantiles of the similarity of random pairs of the community.
+        """Return (1001,) quantiles of the similarity of random pairs of members.
 
-        For models that ship none; takes half a second.
+        Needed for models that ship none; takes about half a second.
         """
-        sample = self._of(snapshot)
-        rows = np.random.default_rng(0).permutation(len(sample.ids))[:PAIRED]
-        scores = similarity(sample.people.select(rows), sample.people)
+        sample = self._sample_of(snapshot)
+        rows = np.random.default_rng(0).permutation(len(sample.ids))[:QUANTILE_SAMPLE]
+        scores = similarity(sample.batch.select(rows), sample.batch)
         density = local_density(scores, np.arange(len(sample.ids)) != rows[:, None])
         return pair_quantiles(hub_corrected(scores[:, rows], density, density))
 
-    def _of(self, snapshot: MemberSnapshot) -> _Sample:
+    def _sample_of(self, snapshot: MemberSnapshot) -> _Sample:
         sample = self._sample
         if sample is not None and sample.seq == snapshot.seq:
             return sample
         with self._lock:
             if self._sample is None or self._sample.seq != snapshot.seq:
-                self._sample = self._taken(snapshot, self._sample)
+                self._sample = self._resample(snapshot, self._sample)
             return self._sample
 
-    def _taken(self, snapshot: MemberSnapshot, before: _Sample | None) -> _Sample:
-        """Everyone, or as many as count; who was in the sample and is unchanged stays in it."""
-        if before is not None and not (before.ids and len(snapshot)):
-            before = None  # of nobody the width of vectors isn't known
-        if before is None:
-            stay, where = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    def _resample(self, snapshot: MemberSnapshot, previous: _Sample | None) -> _Sample:
+        """Sample the snapshot; unchanged listeners of the previous sample stay in it."""
+        if previous is None or not previous.ids or not len(snapshot):
+            # an empty batch doesn't know the width of its vectors, so nothing can be added to it
+            ids, batch = self._newcomers(snapshot, np.zeros(0, np.int64))
+            return _Sample(snapshot.seq, ids, _row_of(ids), batch)
+        rows = _unchanged_rows(snapshot, previous.ids, previous.seq)
+        stay = np.flatnonzero(rows >= 0)[: self._max_sample]
+        new, batch = self._newcomers(snapshot, rows[stay])
+        if len(stay) < len(previous.ids):
+            kept = previous.batch.select(stay)
         else:
-            where = snapshot.rows_of(before.ids)
-            same = where >= 0
-            same[same] = snapshot.seqs[where[same]] <= before.seq
-            stay = np.flatnonzero(same)[: self._most]
-            where = where[stay]
-        more = np.zeros(0, np.int64)
-        if len(stay) < min(self._most, len(snapshot)):
-            more = np.setdiff1d(np.arange(len(snapshot)), where)
-            if len(more) > self._most - len(stay):
-                more = np.random.default_rng(0).permutation(more)[: self._most - len(stay)]
-        new = tuple(snapshot.ids[row] for row in more)
-        people = ListenerBatch(snapshot.user[more], snapshot.candidate[more], self._read(new))
-        ids, added, told = new, new, dict[str, _Near]()
-        if before is not None:
-            kept = before.people if len(stay) == len(before.ids) else before.people.select(stay)
-            people = kept.concat(people) if new else kept
-            ids = (*(before.ids[row] for row in stay), *new)
-            added = (*before.added, *new)
-            gone = set(before.ids).difference(ids).union(new)
-            if len(added) <= MANY and len(gone) <= MANY:
-                known = dict(before.told)  # others may add to it meanwhile
-                rows = snapshot.rows_of(tuple(known))
-                there = rows >= 0
-                there[there] = snapshot.seqs[rows[there]] <= before.seq
-                told = {
-                    id: near
-                    for (id, near), same in zip(known.items(), there, strict=True)
-                    if same and gone.isdisjoint(near.ids)
-                }
-        if not told:
-            added = ()
+            kept = previous.batch
+        ids = (*(previous.ids[row] for row in stay), *new)
+        gone = set(previous.ids).difference(ids).union(new)
+        added = (*previous.added, *new)
+        cache: dict[str, _Nearest] = {}
+        if len(added) <= MAX_CHANGES and len(gone) <= MAX_CHANGES:
+            cache = _still_valid(snapshot, previous, gone)
         return _Sample(
-            snapshot.seq, ids, {id: row for row, id in enumerate(ids)}, people, added, told
+            snapshot.seq,
+            ids,
+            _row_of(ids),
+            kept.concat(batch) if new else kept,
+            added if cache else (),
+            cache,
         )
 
+    def _newcomers(
+        self, snapshot: MemberSnapshot, present: np.ndarray
+    ) -> tuple[tuple[str, ...], ListenerBatch]:
+        """Return the ids and the batch that fill the sample up beside the rows present in it."""
+        room = min(self._max_sample, len(snapshot)) - len(present)
+        rows = np.zeros(0, np.int64)
+        if room > 0:
+            rows = np.setdiff1d(np.arange(len(snapshot)), present)
+        if len(rows) > room:
+            rows = np.random.default_rng(0).permutation(rows)[:room]
+        ids = tuple(snapshot.ids[row] for row in rows)
+        return ids, ListenerBatch(snapshot.user[rows], snapshot.candidate[rows], self._read(ids))
+
     def _read(self, ids: Sequence[str]) -> PlayRows:
-        """Of who has just left there are no artists."""
-        found = {listener.id: listener for listener in self.community.get(ids)}
-        return self.reader.read([listed(found[id]) if id in found else () for id in ids])
+        """Read the artists of members; those who have just left get an empty row."""
+        members = {listener.id: listener for listener in self.community.get(ids)}
+        visible = [visible_plays(members[id]) if id in members else () for id in ids]
+        return self.reader.read(visible)
+
+
+def visible_plays(listener: Listener) -> list[tuple[str, float]]:
+    """Return (artist key, plays) of the artists that others may see."""
+    return [(artist_key(name), plays) for name, plays in listener.artists]
+
+
+def _row_of(ids: Sequence[str]) -> dict[str, int]:
+    return {id: row for row, id in enumerate(ids)}
+
+
+def _unchanged_rows(snapshot: MemberSnapshot, ids: Sequence[str], since: int) -> np.ndarray:
+    """Return (n,) rows in the snapshot; -1 for listeners who left or changed after `since`."""
+    rows = snapshot.rows_of(ids)
+    present = rows >= 0
+    present[present] = snapshot.seqs[rows[present]] <= since
+    return np.where(present, rows, -1)
+
+
+def _still_valid(
+    snapshot: MemberSnapshot, previous: _Sample, gone: set[str]
+) -> dict[str, _Nearest]:
+    """Return the cache entries of unchanged listeners with no one `gone` among their nearest."""
+    cache = dict(previous.cache)  # a copy, for other threads may add to it meanwhile
+    rows = _unchanged_rows(snapshot, tuple(cache), previous.seq)
+    return {
+        id: nearest
+        for (id, nearest), row in zip(cache.items(), rows, strict=True)
+        if row >= 0 and gone.isdisjoint(nearest.ids)
+    }
+
+
+def _comparisons(
+    nearest: Sequence[_Nearest | None], sample: _Sample
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield (rows of the sample, positions in `nearest`) that have not been compared yet.
+
+    Entries that were cached before newcomers joined the sample need only those; missing ones need
+    the whole sample.
+    """
+    outdated: dict[int, list[int]] = {}  # newcomers already compared, -1 if none -> positions
+    for at, each in enumerate(nearest):
+        if each is None:
+            outdated.setdefault(-1, []).append(at)
+        elif each.compared < len(sample.added):
+            outdated.setdefault(each.compared, []).append(at)
+    for compared, positions in outdated.items():
+        ids = sample.ids if compared < 0 else dict.fromkeys(sample.added[compared:])
+        yield [sample.row_of[id] for id in ids if id in sample.row_of], positions
 
 
 def _nearest(
-    id: str, line: np.ndarray, rows: Sequence[int], sample: _Sample, known: _Near | None
-) -> _Near:
-    """Of a listener whose scores with these rows of the sample are `line`, and of who was known."""
-    best = np.argsort(-line, kind="stable")[: DENSITY_NEIGHBOURS + 1]  # oneself may be among them
-    found = [(float(line[at]), sample.ids[rows[at]]) for at in best]
-    found = [pair for pair in found if pair[1] != id]
-    if known is not None:
-        found += zip(known.scores, known.ids, strict=True)
-    found = sorted(found, key=lambda pair: -pair[0])[:DENSITY_NEIGHBOURS]
-    scores, ids = tuple(score for score, _ in found), tuple(each for _, each in found)
-    return _Near(ids, scores, len(sample.added))
+    id: str, scores: np.ndarray, rows: Sequence[int], sample: _Sample, cached: _Nearest | None
+) -> _Nearest:
+    """Return the nearest of listener `id`, from scores with rows of the sample and from the cache.
 
-
-def listed(listener: Listener) -> list[tuple[str, float]]:
-    """(artist key, plays) of what others may see of a listener."""
-    return [(artist_key(name), plays) for name, plays in listener.artists]
+    scores  (m,) similarity to each of `rows`; may include the listener's own row
+    """
+    best = np.argsort(-scores, kind="stable")[: DENSITY_NEIGHBOURS + 1]
+    pairs = [(float(scores[at]), sample.ids[rows[at]]) for at in best]
+    pairs = [pair for pair in pairs if pair[1] != id]
+    if cached is not None:
+        pairs += zip(cached.scores, cached.ids, strict=True)
+    pairs = sorted(pairs, key=lambda pair: -pair[0])[:DENSITY_NEIGHBOURS]
+    return _Nearest(
+        tuple(other for _, other in pairs), tuple(score for score, _ in pairs), len(sample.added)
+    )

@@ -1,7 +1,6 @@
-"""All that a page or a command needs: embed a profile, rank its neighbours, place it on the map."""
+"""Facade of the model and the community: embed a profile, rank neighbours, find its map place."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -13,17 +12,16 @@ from twotower.community import Community, MemberSnapshot
 from twotower.community.registry import ModelRegistry, catch_up
 from twotower.core.domain import Area, Listener, Neighbour, Profile
 from twotower.core.errors import CommunityError
-from twotower.core.names import artist_key, confusable_skeleton
+from twotower.core.names import confusable_skeleton
 from twotower.core.settings import Settings
-from twotower.matching.local_density import Surroundings
+from twotower.matching.explanations import artist_fits, artists_to_discover, shared_artists
+from twotower.matching.local_density import LocalDensity
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.play_matrix import artist_plays
 from twotower.model.portrait import Portrait, portrait
 from twotower.retrieval import projection
 from twotower.retrieval.similarity import ListenerBatch, PlayRowReader, candidates_needed, rank_csls
-
-SHARED_SHOWN, DISCOVER_SHOWN = 12, 8
 
 
 class Matcher:
@@ -37,46 +35,46 @@ class Matcher:
         *,
         model_name: str | None = None,
     ) -> None:
+        """`model_name` is the registry's name of the model, None for the shipped one."""
         self.embedder, self.community, self.shipped = embedder, community, shipped
-        self.model_name = model_name  # None is what ships
+        self.model_name = model_name
         self.reader = PlayRowReader.of(embedder)
-        self.around = Surroundings(community, self.reader)
+        self.local_density = LocalDensity(community, self.reader)
 
     @classmethod
     def load(cls, settings: Settings) -> "Matcher":
-        """The model that the community names, or else the shipped one, and the community.
+        """Open the community and load its active model, or the shipped model if it has none.
 
-        At first use it is seeded with the invented listeners. MissingData or IncompatibleModel
-        where assets are absent or don't belong together, CommunityError where the database can't
-        be opened.
+        At first use the community is filled with the synthetic listeners. Raises MissingData or
+        IncompatibleModel if the assets are absent or don't belong together, CommunityError if the
+        database can't be opened.
         """
         torch.set_num_threads(1)
         opened = Community.open(settings.community, model_version="")
         try:
             model_name = opened.active()
-            registry = ModelRegistry.of(settings)
-            folder = registry.at(model_name)
+            folder = ModelRegistry.of(settings).at(model_name)
             embedder = Embedder.load(folder / "model")
-            together = Shipped.load(folder, model_version=embedder.version)
+            shipped = Shipped.load(folder, model_version=embedder.version)
             community = opened.of_model(embedder.version)
             if model_name is None:
-                community.seed(together.members(), digest=together.digest)
+                community.seed(shipped.members(), digest=shipped.digest)
             else:
-                catch_up(community, embedder, together.digest[:12])
+                catch_up(community, embedder, shipped.digest[:12])
         except BaseException:
             opened.close()
             raise
-        matcher = cls(embedder, community, together, model_name=model_name)
-        matcher.around.ready(matcher.snapshot())
+        matcher = cls(embedder, community, shipped, model_name=model_name)
+        matcher.local_density.prepare(matcher.snapshot())
         return matcher
 
     @property
     def version(self) -> str:
-        """Of the model; vectors of another are never compared with its own."""
+        """Version of the model; vectors of different versions are never compared."""
         return self.embedder.version
 
     def is_current(self) -> bool:
-        """Whether the community is still served by this model, as far as can be told."""
+        """Return whether this is still the active model; True if the database can't be reached."""
         try:
             return self.community.revision()[1] == self.model_name
         except CommunityError:
@@ -87,38 +85,38 @@ class Matcher:
         return self.embedder.catalogue
 
     def demos(self) -> tuple[Profile, ...]:
-        """Five listeners with different tastes, to try the program with."""
+        """Return five demo profiles of different tastes."""
         return DEMOS
 
     def snapshot(self) -> MemberSnapshot:
         return self.community.snapshot()
 
     def revision(self) -> tuple[int, str | None]:
-        """The community's last change and the model_name of models that it serves."""
+        """Return the number of the community's last change and the name of its active model."""
         return self.community.revision()
 
     def areas(self) -> tuple[Area, ...]:
         return self.shipped.areas
 
     def map_reliability(self) -> float:
-        """Mean share, 0..1, of a listener's 15 nearest that are among the 15 nearest on the map."""
+        """Return the mean share, 0..1, of people's 15 nearest who are also nearest on the map."""
         return self.shipped.reliability
 
     def community_audio(self) -> Mapping[str, tuple[float, float, float]]:
-        """Attribute -> 10th, 50th and 90th percentile of the invented listeners' means."""
+        """Return attribute -> 10th, 50th and 90th percentile of the synthetic listeners' means."""
         return self.shipped.audio
 
     def people(self, ids: Sequence[str]) -> list[Listener]:
-        """Those of them who can be found, in this rank_csls."""
+        """Return those of these listeners who can be found, in this order."""
         return self.community.get(ids)
 
     def named_like(self, text: str, count: int) -> list[Listener]:
-        """Some of those whose pseudonyms have a text in them, as it looks at a glance."""
+        """Return up to `count` listeners whose pseudonym contains a text that looks like this."""
         return self.community.named_like(confusable_skeleton(text), count)
 
     def person(self, listener_id: str) -> Listener | None:
-        found = self.community.get([listener_id])
-        return found[0] if found else None
+        listeners = self.community.get([listener_id])
+        return listeners[0] if listeners else None
 
     def portrait(self, profile: Profile) -> Portrait:
         """Embed the profile now. Raises EmptyProfile if the model knows nothing in it."""
@@ -129,45 +127,48 @@ class Matcher:
     ) -> tuple[Neighbour, ...]:
         """Return the `count` most similar listeners, best first, with what explains them.
 
-        The similarity is hub-corrected, and the same from both sides.
-
-        `own` is the id under which the person is in the community: nobody is their own neighbour.
+        The similarity is hub-corrected and the same from both sides. `own` is the visitor's id in
+        the community if it differs from the profile's; that member is left out.
         """
-        snapshot, me = self.snapshot(), portrait.profile
-        near = self.community.nearest(
-            portrait.user_vector, candidates_needed(count), snapshot=snapshot
-        )
-        near = near.without(own or me.id)
-        one = ListenerBatch(
-            portrait.user_vector[None],
-            portrait.candidate_vector[None],
-            self.reader.read([artist_plays(me)]),
-        )
-        among = ListenerBatch(
-            near.user, near.candidate, self.around.listening_of(snapshot, near.ids)
-        )
-        density = self.around.density_of_visitor(snapshot, one, own or me.id)
-        others = self.around.nearness_of(snapshot, near.ids, among)
-        rows, similarity = rank_csls(one, among, density, others, count)
-        ids = [near.ids[row] for row in rows]
-        people = {listener.id: listener for listener in self.community.get(ids)}
-        found = [
-            (people[id], float(value))
-            for id, value in zip(ids, similarity, strict=True)
-            if id in people  # or has just left
-        ]
-        fits = self._fits(portrait, [listener for listener, _ in found])
+        ranking = self._rank(portrait, count, own or portrait.profile.id)
+        members = {listener.id: listener for listener in self.community.get(list(ranking))}
+        # a member who left since the snapshot is missing here
+        matches = [(members[id], score) for id, score in ranking.items() if id in members]
+        fits = artist_fits(self.embedder, portrait, [listener for listener, _ in matches])
         return tuple(
             Neighbour(
                 listener,
                 rank,
-                value,
-                self.percentile(value),
-                self._shared(portrait.profile, listener),
-                self._discover(portrait.profile, listener, fits),
+                similarity,
+                self.percentile(similarity),
+                shared_artists(self.catalogue, portrait.profile, listener),
+                artists_to_discover(portrait.profile, listener, fits),
             )
-            for rank, (listener, value) in enumerate(found, 1)
+            for rank, (listener, similarity) in enumerate(matches, 1)
         )
+
+    def _rank(self, portrait: Portrait, count: int, own: str) -> dict[str, float]:
+        """Return id -> similarity of the `count` most similar members, best first."""
+        snapshot = self.snapshot()
+        found = self.community.nearest(
+            portrait.user_vector, candidates_needed(count), snapshot=snapshot
+        ).without(own)
+        visitor = ListenerBatch(
+            portrait.user_vector[None],
+            portrait.candidate_vector[None],
+            self.reader.read([artist_plays(portrait.profile)]),
+        )
+        candidates = ListenerBatch(
+            found.user, found.candidate, self.local_density.play_rows(snapshot, found.ids)
+        )
+        rows, similarity = rank_csls(
+            visitor,
+            candidates,
+            self.local_density.of_visitor(snapshot, visitor, own),
+            self.local_density.of_members(snapshot, found.ids, candidates),
+            count,
+        )
+        return {found.ids[row]: float(value) for row, value in zip(rows, similarity, strict=True)}
 
     def percentile(self, similarity: float) -> float:
         """Return the share of random pairs of the community, 0..100, that are less similar."""
@@ -181,50 +182,14 @@ class Matcher:
     @cached_property
     def _pair_quantiles(self) -> np.ndarray:
         stored = self.shipped.quantiles
-        return self.around.pair_quantiles(self.snapshot()) if stored is None else stored
+        return self.local_density.pair_quantiles(self.snapshot()) if stored is None else stored
 
     def place(self, portrait: Portrait, *, own: str | None = None) -> tuple[float, float]:
-        """Where the listener goes on the map, `own` left out; NaN where nobody has a place."""
+        """Return the listener's point on the map, or NaN if nobody has one.
+
+        The member with the id `own` doesn't count.
+        """
         count = projection.NEIGHBOURS + (own is not None)
         near = self.community.nearest(portrait.user_vector, count, placed=True).without(own)
         x, y = projection.place(near.places[: projection.NEIGHBOURS])
         return float(x), float(y)
-
-    def _shared(self, profile: Profile, listener: Listener) -> tuple[str, ...]:
-        """Artists that both have: rare ones, and those that both play much, come first."""
-        theirs = {artist_key(name): plays for name, plays in listener.artists}
-        both = [key for key in theirs if key in profile.artists]
-        mine_most = max((a.plays for a in profile.artists.values()), default=1.0)
-        their_most = max(theirs.values(), default=1.0)
-
-        def telling(key: str) -> float:
-            row = self.catalogue.row(key)
-            rarity = 1 / np.log(3 + (self.catalogue.df[row] if row is not None else 0))
-            mine = np.log1p(profile.artists[key].plays) / np.log1p(mine_most)
-            return float(rarity * mine * np.log1p(theirs[key]) / np.log1p(their_most))
-
-        both.sort(key=lambda key: (-telling(key), key))
-        return tuple(profile.artists[key].name for key in both[:SHARED_SHOWN])
-
-    def _fits(self, portrait: Portrait, people: Sequence[Listener]) -> Mapping[str, float]:
-        """Artist key -> cosine of me and of a listener who has this artist alone."""
-        theirs = {artist_key(name) for person in people for name, _ in person.artists}
-        missing = sorted(theirs - portrait.profile.artists.keys())
-        known = {key: row for key in missing if (row := self.catalogue.row(key)) is not None}
-        cosines = self.embedder.embed_alone(list(known.values())) @ portrait.user_vector
-        return dict(zip(known, cosines.tolist(), strict=True))
-
-    def _discover(
-        self, profile: Profile, listener: Listener, fits: Mapping[str, float]
-    ) -> tuple[str, ...]:
-        theirs = [(fits.get(artist_key(name), -1.0), name) for name, _ in listener.artists]
-        missing = [(fit, name) for fit, name in theirs if artist_key(name) not in profile.artists]
-        missing.sort(key=lambda pair: (-pair[0], pair[1]))
-        return tuple(name for _, name in missing[:DISCOVER_SHOWN])
-
-
-def without(profile: Profile, key: str) -> Profile:
-    """The profile without one artist and that artist's tracks; groups of the whole stay."""
-    artists = {k: a for k, a in profile.artists.items() if k != key}
-    tracks = tuple(t for t in profile.tracks if artist_key(t.artist) != key)
-    return replace(profile, artists=artists, tracks=tracks)

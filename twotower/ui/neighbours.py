@@ -15,9 +15,9 @@ from twotower.core.domain import Listener, Neighbour, Profile
 from twotower.core.names import artist_key
 from twotower.matching.discoveries import (
     Discovery,
-    cell,
-    discoveries,
+    rank_discoveries,
     search_links,
+    spreadsheet_safe,
     to_csv,
     to_m3u,
     to_xspf,
@@ -141,12 +141,12 @@ def neighbours_csv(closest: Sequence[Neighbour]) -> str:
             [
                 neighbour.rank,
                 neighbour.listener.id,
-                cell(neighbour.listener.name),
+                spreadsheet_safe(neighbour.listener.name),
                 neighbour.listener.origin,
                 f"{neighbour.similarity:.4f}",
                 f"{neighbour.percentile:.2f}",
-                cell("; ".join(neighbour.shared)),
-                cell("; ".join(neighbour.discover)),
+                spreadsheet_safe("; ".join(neighbour.shared)),
+                spreadsheet_safe("; ".join(neighbour.discover)),
             ]
         )
     return out.getvalue()
@@ -223,7 +223,7 @@ def show_person(
 
 def show_discoveries(closest: Sequence[Neighbour], mine: Profile) -> None:
     """Show artists that the neighbours play and the visitor doesn't, with links and downloads."""
-    artists = discoveries(closest, mine)
+    artists = rank_discoveries(closest, mine)
     with st.expander("Discover what they play", key="take-home"):
         if not artists:
             st.write("Your neighbours play nothing that you don't.")

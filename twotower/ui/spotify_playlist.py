@@ -7,7 +7,7 @@ import streamlit as st
 from twotower.core.domain import Neighbour, Profile
 from twotower.core.errors import LoginExpired
 from twotower.core.jobs import Job
-from twotower.matching.discoveries import discoveries
+from twotower.matching.discoveries import rank_discoveries
 from twotower.sources.spotify.playlist import MOST_ARTISTS, TRACKS_EACH, Saved
 from twotower.ui import components, spotify, spotify_session
 from twotower.ui.text import escape, list_names, pluralise
@@ -20,7 +20,7 @@ def show_playlist(closest: Sequence[Neighbour], mine: Profile) -> None:
     """Show the button that makes the playlist, or a link to allow it; nothing if sign-in is off."""
     if not oauth.session_store().is_open:
         return
-    artists = [each.artist for each in discoveries(closest, mine, MOST_ARTISTS)]
+    artists = [each.artist for each in rank_discoveries(closest, mine, MOST_ARTISTS)]
     session, job = spotify_session.current(), spotify_session.saving()
     is_allowed = session is not None and spotify_session.may_save(session)
     with st.expander("Save it as a Spotify playlist", expanded=is_allowed, key="spotify-save"):
