@@ -5,8 +5,8 @@ import pytest
 from planted import group_of, make_profile, people
 
 from twotower.evaluation.methods.als_content import fit_hybrid
+from twotower.sources.datasets.artist_content import ArtistContent
 from twotower.sources.datasets.public import Training
-from twotower.sources.datasets.readers import ArtistContent
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 from twotower.core.domain import AUDIO, Artist, Profile
 from twotower.sources.datasets.artist_content import ArtistContent
 from twotower.sources.datasets.public import Sources
-from twotower.sources.datasets.readers import Tagging
+from twotower.sources.datasets.tags import Tagging
 
 GROUPS = 20
 ARTISTS = 30  # of a group

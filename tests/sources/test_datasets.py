@@ -14,17 +14,10 @@ from twotower.core.domain import AUDIO, AUDIO_RANGE, Profile
 from twotower.core.errors import BadProfile, MissingData, UnreadableExport
 from twotower.core.names import artist_key
 from twotower.core.settings import Settings
-from twotower.sources.datasets.readers import (
-    DATASETS,
-    Tagging,
-    data_hashes,
-    read_dataset,
-    read_friends,
-    read_tags,
-    read_tags_file,
-    write_tags,
-)
-from twotower.sources.datasets.tables import FOLDERS
+from twotower.sources.datasets.hetrec import read_friends, read_tags
+from twotower.sources.datasets.readers import DATASETS, read_dataset
+from twotower.sources.datasets.tables import FOLDERS, data_hashes
+from twotower.sources.datasets.tags import Tagging, read_tags_file, write_tags
 
 DATA = Settings.from_env().data
 
@@ -123,7 +116,7 @@ def test_an_unknown_data_set_is_a_mistake_of_the_caller(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("line", "problem"),
-    [("7\t1", "2 fields, 3 wanted"), ("7\t1\tmany", "'many' is not a number")],
+    [("7\t1", "2 fields instead of 3"), ("7\t1\tmany", "'many' is not a number")],
 )
 def test_a_damaged_line_is_named(hetrec: Path, line: str, problem: str):
     with (hetrec / "user_artists.dat").open("a") as file:

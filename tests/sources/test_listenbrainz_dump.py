@@ -17,7 +17,7 @@ from twotower.core.domain import Profile
 from twotower.core.errors import MissingData, UnreadableExport
 from twotower.core.names import artist_key
 from twotower.sources.datasets import listenbrainz_dump
-from twotower.sources.datasets.listenbrainz_dump import read_listens
+from twotower.sources.datasets.listenbrainz_dump import read_listeners
 from twotower.sources.datasets.readers import read_dataset
 
 MAY, JUNE = 1_715_000_000, 1_718_000_000  # 6 May and 10 June 2024
@@ -77,7 +77,7 @@ def put(path: Path, content: bytes) -> Path:
 def test_listens_are_summed_up_by_listener_over_the_months(tmp_path: Path):
     put(tmp_path / "listens" / "2024" / "5.listens", FIRST)
     put(tmp_path / "listens" / "2024" / "6.listens", SECOND)
-    found = list(read_listens(tmp_path))
+    found = list(read_listeners(tmp_path))
     assert sums(found) == SUMS
     one, two = found
     assert (one.origin, one.name, one.artists["low"].name) == ("listenbrainz", "", "Low")
@@ -97,43 +97,43 @@ def test_listens_are_summed_up_by_listener_over_the_months(tmp_path: Path):
     ],
 )
 def test_every_packing_gives_the_same(name: str, content: bytes, tmp_path: Path):
-    assert sums(list(read_listens(put(tmp_path / name, content).parent))) == SUMS
-    assert sums(list(read_listens(tmp_path / name))) == SUMS
+    assert sums(list(read_listeners(put(tmp_path / name, content).parent))) == SUMS
+    assert sums(list(read_listeners(tmp_path / name))) == SUMS
 
 
 def test_an_archive_that_lies_unpacked_beside_itself_is_read_once(tmp_path: Path):
     put(tmp_path / "dump-1-full.tar.zst", zst(DUMP))
     put(tmp_path / "dump-1-full" / "listens" / "2024" / "5.listens", FIRST + SECOND)
     put(tmp_path / "dump-2-incremental.tar", archive(**{"listens_2024_7.listens": FIRST}))
-    assert sums(list(read_listens(tmp_path)))["1"] == {"low": 5.0, "slint": 1.0}
+    assert sums(list(read_listeners(tmp_path)))["1"] == {"low": 5.0, "slint": 1.0}
 
 
 def test_a_dump_larger_than_memory_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     rows = [listen(n % 7, f"Artist {n % 11}", MAY + 86_400 * n) for n in range(300)]
     put(tmp_path / "5.listens", lines(*rows))
-    whole = {profile.id: profile for profile in read_listens(tmp_path)}
-    monkeypatch.setattr(listenbrainz_dump, "MOST_HELD", 5)
-    held: list[int] = []
-    real = listenbrainz_dump._Sums._put_away
+    whole = {profile.id: profile for profile in read_listeners(tmp_path)}
+    monkeypatch.setattr(listenbrainz_dump, "MOST_PAIRS", 5)
+    sizes: list[int] = []
+    real = listenbrainz_dump._PlaySums._write_out
     monkeypatch.setattr(
-        listenbrainz_dump._Sums,
-        "_put_away",
-        lambda self: (held.append(len(self._held)), real(self)),
+        listenbrainz_dump._PlaySums,
+        "_write_out",
+        lambda self: (sizes.append(len(self._in_memory)), real(self)),
     )
-    parted = {profile.id: profile for profile in read_listens(tmp_path)}
-    assert sums(list(parted.values())) == sums(list(whole.values()))
-    assert {p.id: (p.since, p.until) for p in parted.values()} == {
+    partitioned = {profile.id: profile for profile in read_listeners(tmp_path)}
+    assert sums(list(partitioned.values())) == sums(list(whole.values()))
+    assert {p.id: (p.since, p.until) for p in partitioned.values()} == {
         p.id: (p.since, p.until) for p in whole.values()
     }
-    assert len(held) > 20 and max(held) == 6
+    assert len(sizes) > 20 and max(sizes) == 6
 
 
 def test_nothing_is_left_of_what_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     waiting = tmp_path / "tmp"
     waiting.mkdir()
-    monkeypatch.setattr(listenbrainz_dump, "MOST_HELD", 1)
+    monkeypatch.setattr(listenbrainz_dump, "MOST_PAIRS", 1)
     monkeypatch.setattr("tempfile.tempdir", str(waiting))
-    reading = read_listens(put(tmp_path / "5.listens", FIRST))
+    reading = read_listeners(put(tmp_path / "5.listens", FIRST))
     next(reading)
     assert list(waiting.iterdir())
     reading.close()
@@ -145,7 +145,7 @@ def test_lines_that_are_no_listen_are_counted_and_cost_no_other(tmp_path: Path):
     rows[3] = {**rows[3], "user_name": None}
     content = lines(*rows) + b'{"broken": \n\n' + lines(listen("x", "Low", True))
     left_out: Counter[str] = Counter()
-    found = list(read_listens(put(tmp_path / "5.listens", content), left_out=left_out))
+    found = list(read_listeners(put(tmp_path / "5.listens", content), left_out=left_out))
     assert sums(found) == {"1": {"low": 1.0}, "x": {"low": 1.0}}
     assert left_out == {
         "other lines": 2,
@@ -159,7 +159,7 @@ def test_lines_that_are_no_listen_are_counted_and_cost_no_other(tmp_path: Path):
 def test_without_numbers_listeners_go_by_their_names(tmp_path: Path):
     row = listen(1, "Low")
     del row["user_id"]
-    (found,) = read_listens(put(tmp_path / "5.listens", lines(row)))
+    (found,) = read_listeners(put(tmp_path / "5.listens", lines(row)))
     assert found.id == "name 1"
 
 
@@ -175,26 +175,26 @@ def test_without_numbers_listeners_go_by_their_names(tmp_path: Path):
 )
 def test_a_damaged_file_is_one_clear_line(name: str, content: bytes, tmp_path: Path):
     with pytest.raises(UnreadableExport, match=r"damaged.*docs/data\.md") as caught:
-        list(read_listens(put(tmp_path / name, content)))
+        list(read_listeners(put(tmp_path / name, content)))
     assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_dump_of_something_else_is_told(tmp_path: Path):
     other = put(tmp_path / "a.tar", archive(**{"lbdump_user": b"1\tname\n"}))
     with pytest.raises(UnreadableExport, match="no listens in it"):
-        list(read_listens(other))
+        list(read_listeners(other))
 
 
 def test_a_dump_for_spark_is_told(tmp_path: Path):
     put(tmp_path / "0.parquet", b"PAR1")
     with pytest.raises(MissingData, match="Spark dumps"):
-        list(read_listens(tmp_path))
+        list(read_listeners(tmp_path))
 
 
 def test_an_endless_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(listenbrainz_dump, "LONGEST_LINE", 1 << 20)
     with pytest.raises(UnreadableExport, match="a line has more than"):
-        list(read_listens(put(tmp_path / "5.listens", FIRST + b"x" * (3 << 20))))
+        list(read_listeners(put(tmp_path / "5.listens", FIRST + b"x" * (3 << 20))))
 
 
 def test_progress_rises_and_names_the_month(tmp_path: Path):
@@ -202,7 +202,7 @@ def test_progress_rises_and_names_the_month(tmp_path: Path):
     put(tmp_path / "a.tar", archive(**{"listens_2024_5.listens": lines(*rows)}))
     put(tmp_path / "6.listens", SECOND)
     told: list[tuple[float, str]] = []
-    list(read_listens(tmp_path, progress=lambda share, what: told.append((share, what))))
+    list(read_listeners(tmp_path, progress=lambda share, what: told.append((share, what))))
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and len(shares) == 4 and 0 < shares[-1] <= 1
     assert {what for _, what in told} == {"Reading 6.listens", "Reading 2024/5.listens"}
@@ -232,5 +232,5 @@ def test_mangled_lines_never_cost_a_valid_one(tmp_path_factory, rows: list[tuple
     path = tmp_path_factory.mktemp("dump") / "5.listens"
     good = listen("good", "Slint")
     put(path, lines(good, *(good if row is None else row[0] for row in rows)))
-    found = sums(list(read_listens(path)))
+    found = sums(list(read_listeners(path)))
     assert found["good"][artist_key("Slint")] == 1 + rows.count(None)

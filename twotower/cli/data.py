@@ -82,14 +82,15 @@ def _write_listeners(
 
 def _write_content(folder: Path, out: Path) -> int:
     """Write genres and audio of artists; return the number of artists."""
-    from twotower.sources.datasets.readers import read_content, write_content
+    from twotower.sources.datasets.artist_content import read_content, write_content
 
     return write_content(read_content(_content_folder(folder)), out)
 
 
 def _write_tags(folder: Path, out: Path) -> int:
     """Write listeners' tags of artists; return their number."""
-    from twotower.sources.datasets.readers import read_tags, write_tags
+    from twotower.sources.datasets.hetrec import read_tags
+    from twotower.sources.datasets.tags import write_tags
 
     return write_tags(read_tags(folder), out)
 

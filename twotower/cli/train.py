@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twotower.model.embedder import Embedder
     from twotower.model.training import TrainConfig
     from twotower.sources.datasets.artist_content import ArtistContent
-    from twotower.sources.datasets.readers import Tagging
+    from twotower.sources.datasets.tags import Tagging
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _read_inputs(
     """Read each process's share of the profiles and join them in the first process."""
     from twotower.model.packed_profiles import join, pack
     from twotower.sources.datasets.artist_content import read_content_file
-    from twotower.sources.datasets.readers import read_tags_file
+    from twotower.sources.datasets.tags import read_tags_file
     from twotower.sources.sharding import Shard
 
     shard = Shard(ranks.rank, ranks.count)

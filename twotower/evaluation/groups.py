@@ -14,7 +14,7 @@ from twotower.core.domain import Playlist, Profile, Spread
 from twotower.core.names import artist_key
 from twotower.evaluation.splits import halves
 from twotower.evaluation.tasks import Retrieval
-from twotower.sources.datasets.readers import Tagging
+from twotower.sources.datasets.tags import Tagging
 
 Shown = tuple[str, frozenset[str]]  # what a row is called, and the groups that it shows
 WITH_AUDIO: tuple[Shown, ...] = (

@@ -26,7 +26,7 @@ from twotower.model.towers import (
     TAGS,
 )
 from twotower.sources.datasets.artist_content import ArtistContent
-from twotower.sources.datasets.readers import Tagging
+from twotower.sources.datasets.tags import Tagging
 
 SOURCE_WEIGHT: Mapping[str, float] = {"mpd": 0.3, "mpd-withheld": 0.3}  # others 1
 PRIOR_LISTENERS = 2.0  # how many listeners content counts for beside the real ones

@@ -32,7 +32,7 @@ from twotower.model.training import (
     train,
 )
 from twotower.sources.datasets.artist_content import ArtistContent
-from twotower.sources.datasets.readers import Tagging
+from twotower.sources.datasets.tags import Tagging
 
 FEWEST_ARTISTS = 4  # in a profile that is trained on
 FEWEST_LISTENERS = 40  # to train on

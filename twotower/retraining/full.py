@@ -15,7 +15,7 @@ from twotower.model.towers import FACTOR
 from twotower.model.training import TABLES, TrainConfig
 from twotower.retraining.consent import Consented
 from twotower.sources.datasets.artist_content import ArtistContent
-from twotower.sources.datasets.readers import Tagging
+from twotower.sources.datasets.tags import Tagging
 
 STEPS, RATE = 200, 1e-3  # a quarter of a training's, at half of its rate
 TURNS = 8  # of looking for the rotation, and for what the encoder adds in it

@@ -1,8 +1,8 @@
-"""The public listens dump of ListenBrainz: who heard which artist how often.
+"""The public listens dump of ListenBrainz as listeners with plays by artist.
 
-A dump holds a listen a line, by month and not by listener, so plays are summed up as it goes by. A
-full one has more pairs of listener and artist than fit in memory: sums that don't fit wait in a
-temporary folder, parted by listener, until everything is read.
+A dump has one listen (one play) per line, by month and not by listener, so plays are summed up
+while it is read. A full dump has more pairs of listener and artist than fit in memory: sums that
+don't fit are written to a temporary folder, partitioned by listener, and summed up at the end.
 """
 
 import gzip
@@ -23,59 +23,60 @@ import pyarrow
 
 from twotower.core.domain import Artist, Profile
 from twotower.core.errors import MissingData, UnreadableExport
-from twotower.core.names import artist_key, is_artist_name
+from twotower.core.jobs import Progress, silent
+from twotower.core.names import artist_key
 from twotower.sources.datasets.tables import FOLDERS
-from twotower.sources.values import clean
+from twotower.sources.files.listenbrainz_export import credited_artists
+from twotower.sources.values import EARLIEST, LATEST, clean
 
 ORIGIN = "listenbrainz"
-MOST_HELD = 500_000  # pairs of listener and artist in memory, about 200 MB
-PARTS = 256  # files that wait; one at a time is summed up in memory
-EARLIEST, LATEST = 946_684_800, 4_102_444_800  # 2000 and 2100; another time is a clock not set
+MOST_PAIRS = 500_000  # of listener and artist in memory, about 200 MB
+PARTITIONS = 256  # temporary files; one at a time is summed up in memory
 LONGEST_LINE = 1 << 24  # bytes
+_FIRST_S, _LAST_S = EARLIEST.timestamp(), LATEST.timestamp()
 _EPOCH = date(1970, 1, 1).toordinal()
-_TOLD_EVERY = 20_000  # lines between two words of progress
+_LINES_PER_REPORT = 20_000
 _PLAIN = (".listens", ".listens.gz", ".listens.zst")
-_PACKED = (".tar", ".tar.zst", ".tar.xz", ".tar.gz", ".tar.bz2")
+_ARCHIVES = (".tar", ".tar.zst", ".tar.xz", ".tar.gz", ".tar.bz2")
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, pyarrow.ArrowException)
 
-Progress = Callable[[float, str], None]  # share read so far, 0..1; what is being read
 
-
-def read_listens(
+def read_listeners(
     folder: Path, *, progress: Progress | None = None, left_out: Counter[str] | None = None
 ) -> Iterator[Profile]:
-    """Yield the listeners of the dumps in `folder`, full and incremental ones together.
+    """Yield the listeners of all dumps in `folder`, full and incremental ones together.
 
-    Monthly `.listens` files anywhere below it, plain, .gz or .zst, and archives of them (.tar,
-    .tar.zst, .tar.xz, .tar.gz); an archive that lies unpacked beside itself is read once. Ids are
-    the dump's numbers, or names where it has no numbers. Where a listen is mapped to MusicBrainz,
-    each artist of its credit gets the play. Lines that are no listen are counted in `left_out`.
-    MissingData where there is no dump, UnreadableExport where a file is damaged or holds none.
+    Reads monthly `.listens` files anywhere in it (plain, .gz or .zst) and archives of them (.tar,
+    .tar.zst, .tar.xz, .tar.gz), except archives that are unpacked beside themselves. Ids are the
+    dump's numbers, or user names if it has no numbers. If a listen is mapped to MusicBrainz, each
+    artist of the credit gets the play. Lines that are no listen are counted in `left_out`.
+
+    Raises MissingData if there is no dump, UnreadableExport if a file is damaged or has no listens.
     """
     left_out = Counter() if left_out is None else left_out
-    paths = _files(folder)
-    total = sum(path.stat().st_size for path in paths) or 1
-    before = 0
+    progress = progress or silent
+    paths = _dump_files(folder)
+    total_bytes = sum(path.stat().st_size for path in paths) or 1
+    bytes_before = 0
     with ExitStack() as stack:
-        sums = _Sums(stack)
+        sums = _PlaySums(stack)
         for path in paths:
 
-            def tell(read: int, what: str, before: int = before) -> None:
-                if progress is not None:
-                    progress(min(1.0, (before + read) / total), what)
+            def report(bytes_read: int, message: str, before: int = bytes_before) -> None:
+                progress(min(1.0, (before + bytes_read) / total_bytes), message)
 
-            _read_file(path, sums, left_out, tell)
-            before += path.stat().st_size
+            _read_file(path, sums, left_out, report)
+            bytes_before += path.stat().st_size
         yield from sums.profiles()
 
 
-def _files(folder: Path) -> list[Path]:
-    """The files to read, or `folder` itself where it is one."""
-    found = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
-    files = [path for path in found if path.is_file()]
+def _dump_files(folder: Path) -> list[Path]:
+    """Return the files to read, or `folder` itself if it is a file."""
+    paths = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
+    files = [path for path in paths if path.is_file()]
     plain = [path for path in files if path.name.endswith(_PLAIN)]
-    packed = [path for path in files if path.name.endswith(_PACKED) and not _is_unpacked(path)]
-    if not plain and not packed:
+    archives = [path for path in files if path.name.endswith(_ARCHIVES) and not _is_unpacked(path)]
+    if not plain and not archives:
         hint = "; Spark dumps (.parquet) are another kind" * any(
             path.suffix == ".parquet" for path in files
         )
@@ -83,7 +84,7 @@ def _files(folder: Path) -> list[Path]:
             f"no .listens file and no .tar.zst of the data set {FOLDERS[ORIGIN]} is in "
             f"{folder}{hint}; docs/data.md says where to get it"
         )
-    return plain + packed
+    return plain + archives
 
 
 def _is_unpacked(archive: Path) -> bool:
@@ -91,26 +92,26 @@ def _is_unpacked(archive: Path) -> bool:
 
 
 def _read_file(
-    path: Path, sums: "_Sums", left_out: Counter[str], tell: Callable[[int, str], None]
+    path: Path, sums: "_PlaySums", left_out: Counter[str], report: Callable[[int, str], None]
 ) -> None:
     """Add the listens of one file, or of the `.listens` files in one archive."""
-    found, number, name = 0, 0, path.name
+    listens, number, name = 0, 0, path.name
     try:
         with path.open("rb") as file:
-            for name, number, line in _lines(path, _unpacked(path, file)):
-                if number % _TOLD_EVERY == 1:
-                    tell(file.tell(), f"Reading {name}")
-                if why := sums.add(line):
-                    left_out[why] += 1
+            for name, number, line in _lines(path, _uncompressed(path, file)):
+                if number % _LINES_PER_REPORT == 1:
+                    report(file.tell(), f"Reading {name}")
+                if reason := sums.add(line):
+                    left_out[reason] += 1
                 else:
-                    found += 1
+                    listens += 1
     except _DAMAGED as problem:
         raise UnreadableExport(
-            f"the file is damaged or only half of it is here ({problem}): get it again, "
-            "docs/data.md says where",
+            f"the file is damaged or incomplete ({problem}): download it again "
+            "(docs/data.md says where)",
             where=f"{path.name}, after line {number:,} of {name}",
         ) from problem
-    if not found:
+    if not listens:
         raise UnreadableExport(
             "no listens in it: take the listens dump, not the one of tables or for Spark; "
             "docs/data.md says which",
@@ -118,33 +119,32 @@ def _read_file(
         )
 
 
-def _unpacked(path: Path, file: IO[bytes]) -> IO[bytes]:
-    opened: Any = file
+def _uncompressed(path: Path, file: IO[bytes]) -> IO[bytes]:
+    stream: Any = file
     if path.name.endswith(".zst"):
-        opened = pyarrow.CompressedInputStream(file, "zstd")
+        stream = pyarrow.CompressedInputStream(file, "zstd")
     elif path.name.endswith(".listens.gz"):
-        opened = gzip.GzipFile(fileobj=file)
-    return cast(IO[bytes], opened)
+        stream = gzip.GzipFile(fileobj=file)
+    return cast(IO[bytes], stream)
 
 
 def _lines(path: Path, file: IO[bytes]) -> Iterator[tuple[str, int, bytes]]:
-    """(file in the dump, line, its bytes), of a monthly file or of all in an archive."""
-    if not path.name.endswith(_PACKED):
-        for number, line in enumerate(_split(file), 1):
+    """Yield (file within the dump, line number, line) of a monthly file or an archive."""
+    if not path.name.endswith(_ARCHIVES):
+        for number, line in enumerate(_split_lines(file), 1):
             yield path.name, number, line
         return
-    number = 0
     with tarfile.open(fileobj=file, mode="r|" if path.suffix == ".zst" else "r|*") as archive:
         for member in archive:
             stream = archive.extractfile(member) if member.name.endswith(".listens") else None
             if stream is not None:
                 name = "/".join(member.name.split("/")[-2:])
-                for number, line in enumerate(_split(stream), 1):
+                for number, line in enumerate(_split_lines(stream), 1):
                     yield name, number, line
 
 
-def _split(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines of a stream that can do no more than be read on."""
+def _split_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a stream that can't seek."""
     rest = b""
     while piece := file.read(1 << 20):
         *lines, rest = (rest + piece).split(b"\n")
@@ -155,107 +155,104 @@ def _split(file: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-class _Sums:
-    """Plays of each listener and artist, and the first and last day, however many there are."""
+class _PlaySums:
+    """Plays of each listener and artist with the first and last day, for dumps of any size."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self._folder: Path | None = None  # there once memory was too small
-        self._held: dict[tuple[str, str], list[Any]] = {}
+        self._folder: Path | None = None  # created when memory gets too small
+        # (listener, artist key) -> [name, plays, first day, last day]; days as ordinals, 0 unknown
+        self._in_memory: dict[tuple[str, str], list[Any]] = {}
 
     def add(self, line: bytes) -> str:
-        """Add one line of a dump; why it isn't counted, or nothing."""
+        """Add one line of a dump. Returns the reason if it is left out, else ""."""
         if not line.strip():
             return "empty lines"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             return "broken lines"
-        told = row.get("track_metadata") if isinstance(row, dict) else None
-        if not isinstance(told, dict):
+        metadata = row.get("track_metadata") if isinstance(row, dict) else None
+        if not isinstance(metadata, dict):
             return "other lines"
         listener = clean(row.get("user_id")) or clean(row.get("user_name"))
-        names = _artists(told)
-        if not listener or not names:
+        artists = _artists(metadata)
+        if not listener or not artists:
             return "no artist" if listener else "no listener"
         day = _day(row.get("listened_at", row.get("timestamp")))
-        for key, name in names.items():
-            self._sum(listener, key, name, 1, day, day)
-        if len(self._held) > MOST_HELD:
-            self._put_away()
+        for key, name in artists.items():
+            self._add_plays(listener, key, name, 1, day, day)
+        if len(self._in_memory) > MOST_PAIRS:
+            self._write_out()
         return ""
 
-    def _sum(self, listener: str, key: str, name: str, plays: int, first: int, last: int) -> None:
-        """Days are numbers, 0 where none is known."""
-        known = self._held.get((listener, key))
+    def _add_plays(
+        self, listener: str, key: str, name: str, plays: int, first: int, last: int
+    ) -> None:
+        known = self._in_memory.get((listener, key))
         if known is None:
-            self._held[listener, key] = [name, plays, first, last]
+            self._in_memory[listener, key] = [name, plays, first, last]
         else:
             known[1] += plays
             known[2] = min(known[2] or first, first or known[2])
             known[3] = max(known[3], last)
 
-    def _put_away(self) -> None:
-        """Write what is held to the files that wait."""
+    def _write_out(self) -> None:
+        """Move the sums in memory to the temporary files."""
         if self._folder is None:
             self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        lines: list[list[str]] = [[] for _ in range(PARTS)]
-        for (listener, key), rest in self._held.items():
-            lines[zlib.crc32(listener.encode()) % PARTS].append(
-                json.dumps([listener, key, *rest], separators=(",", ":")) + "\n"
+        lines: list[list[str]] = [[] for _ in range(PARTITIONS)]
+        for (listener, key), sums in self._in_memory.items():
+            lines[zlib.crc32(listener.encode()) % PARTITIONS].append(
+                json.dumps([listener, key, *sums], separators=(",", ":")) + "\n"
             )
-        self._held = {}
-        for number, part in enumerate(lines):
+        self._in_memory = {}
+        for number, partition in enumerate(lines):
             with (self._folder / str(number)).open("a", encoding="ascii") as file:
-                file.writelines(part)
+                file.writelines(partition)
 
     def profiles(self) -> Iterator[Profile]:
+        """Yield a profile for each listener."""
         if self._folder is None:
-            yield from self._held_profiles()
+            yield from self._profiles_in_memory()
             return
-        self._put_away()
-        for number in range(PARTS):
+        self._write_out()
+        for number in range(PARTITIONS):
             with (self._folder / str(number)).open(encoding="ascii") as file:
                 for line in file:
-                    self._sum(*json.loads(line))
-            yield from self._held_profiles()
-            self._held = {}
+                    self._add_plays(*json.loads(line))
+            yield from self._profiles_in_memory()
+            self._in_memory = {}
 
-    def _held_profiles(self) -> Iterator[Profile]:
+    def _profiles_in_memory(self) -> Iterator[Profile]:
         listeners: dict[str, dict[str, list[Any]]] = {}
-        for (listener, key), summed in self._held.items():
-            listeners.setdefault(listener, {})[key] = summed
+        for (listener, key), sums in self._in_memory.items():
+            listeners.setdefault(listener, {})[key] = sums
         for listener, artists in listeners.items():
-            ordered = sorted(artists.items(), key=lambda item: -item[1][1])
-            known = {key: Artist(name, float(plays)) for key, (name, plays, *_) in ordered}
-            firsts = [summed[2] for summed in artists.values() if summed[2]]
-            lasts = [summed[3] for summed in artists.values() if summed[3]]
+            by_plays = sorted(artists.items(), key=lambda item: -item[1][1])
+            first_days = [first for _, _, first, _ in artists.values() if first]
+            last_days = [last for _, _, _, last in artists.values() if last]
             yield Profile(
                 listener,
-                MappingProxyType(known),
+                MappingProxyType(
+                    {key: Artist(name, float(plays)) for key, (name, plays, *_) in by_plays}
+                ),
                 origin=ORIGIN,
-                since=date.fromordinal(min(firsts)) if firsts else None,
-                until=date.fromordinal(max(lasts)) if lasts else None,
+                since=date.fromordinal(min(first_days)) if first_days else None,
+                until=date.fromordinal(max(last_days)) if last_days else None,
             )
 
 
-def _artists(told: Mapping[str, Any]) -> dict[str, str]:
-    """Artist key -> name: those of the credit where the listen is mapped, else as it was sent."""
-    mapping = told.get("mbid_mapping")
+def _artists(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return artist key -> name."""
+    mapping = metadata.get("mbid_mapping")
     credits = mapping.get("artists") if isinstance(mapping, dict) else None
-    names = [
-        clean(one.get("artist_credit_name"))
-        for one in (credits if isinstance(credits, list) else ())
-        if isinstance(one, dict)
-    ]
-    found = {artist_key(name): name for name in names if is_artist_name(name)}
-    if not found and is_artist_name(name := clean(told.get("artist_name"))):
-        found = {artist_key(name): name}
-    return found
+    names = credited_artists(credits, metadata.get("artist_name"))
+    return {artist_key(name): name for name in names}
 
 
-def _day(at: object) -> int:
-    """The day of a time in seconds as its ordinal; 0 where it is none."""
-    if isinstance(at, bool) or not isinstance(at, (int, float)) or not EARLIEST <= at < LATEST:
+def _day(seconds: object) -> int:
+    """Return the day of a time in seconds since 1970 as its ordinal, or 0 if it is none."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return 0
-    return _EPOCH + int(at) // 86_400
+    return _EPOCH + int(seconds) // 86_400 if _FIRST_S <= seconds < _LAST_S else 0

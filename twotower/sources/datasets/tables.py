@@ -1,7 +1,7 @@
-"""The files of the public data sets: where they lie, and their rows as text.
+"""Files of the public data sets, and their rows as text.
 
-A data set is a folder under the data folder (`TWOTOWER_DATA`); docs/data.md says where anyone gets
-each. A file may be gzipped or not.
+A data set is a folder in the data folder (`TWOTOWER_DATA`); docs/data.md says where to get each.
+Files may be gzipped.
 """
 
 import csv
@@ -18,7 +18,6 @@ import pyarrow
 import pyarrow.parquet
 
 from twotower.core.errors import MissingData, UnreadableExport
-from twotower.core.names import artist_key
 
 FOLDERS: Mapping[str, str] = MappingProxyType(
     {
@@ -62,11 +61,11 @@ FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def data_hashes(folder: Path) -> dict[str, str]:
-    """sha256 of every file that the readers would use, by its path within `folder`, sorted."""
+    """Return path within `folder` -> SHA-256 of each file that the readers use, sorted."""
     hashes = {}
     for name, files in FILES.items():
         for file in files:
-            path = find(folder / FOLDERS[name], file)
+            path = find_file(folder / FOLDERS[name], file)
             if path is not None:
                 with path.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256")
@@ -75,13 +74,13 @@ def data_hashes(folder: Path) -> dict[str, str]:
 
 
 def folder_of(name: str, folder: Path) -> Path:
-    """The folder of the set itself, where `folder` is that or the data folder that holds it."""
+    """Return the folder of a set; `folder` is that folder or the data folder above it."""
     inner = folder / FOLDERS[name]
     return inner if inner.is_dir() else folder
 
 
-def find(folder: Path, file: str) -> Path | None:
-    """`file` in `folder`, or the same with .gz at its end."""
+def find_file(folder: Path, file: str) -> Path | None:
+    """Return the path of `file`, or of its gzipped form, or None."""
     for path in (folder / file, folder / f"{file}.gz"):
         if path.is_file():
             return path
@@ -89,7 +88,7 @@ def find(folder: Path, file: str) -> Path | None:
 
 
 def _path(name: str, folder: Path, file: str) -> Path:
-    path = find(folder, file)
+    path = find_file(folder, file)
     if path is None:
         raise MissingData(
             f"{file} of the data set {FOLDERS[name]} is not in {folder}; "
@@ -99,7 +98,7 @@ def _path(name: str, folder: Path, file: str) -> Path:
 
 
 def open_text(path: Path, encoding: str = "utf-8", newline: str = "") -> IO[str]:
-    """The file as text, unpacked where its name ends in .gz; odd bytes become U+FFFD."""
+    """Open a file as text, unpacked if its name ends in .gz; invalid bytes become U+FFFD."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding=encoding, newline=newline, errors="replace")
     return path.open(encoding=encoding, newline=newline, errors="replace")
@@ -107,24 +106,26 @@ def open_text(path: Path, encoding: str = "utf-8", newline: str = "") -> IO[str]
 
 def _damaged(path: Path, at: int, problem: object) -> UnreadableExport:
     return UnreadableExport(
-        f"{problem}; get the file again, docs/data.md says where",
+        f"{problem}; download the file again (docs/data.md says where)",
         where=f"{path.name} line {at}",
     )
 
 
-def table(
+def delimited_rows(
     name: str,
     folder: Path,
     file: str,
     width: int,
     *,
     header: bool = True,
-    counted: bool = False,
+    last_is_number: bool = False,
+    skip_short: bool = False,
     encoding: str = "utf-8",
 ) -> Iterator[list[str]]:
-    """Rows of at least `width` fields of a file with tabs (or blanks) between, cut to `width`.
+    """Yield the first `width` fields of each row; fields are separated by tabs or blanks.
 
-    With `counted` the last field must be a number.
+    Raises UnreadableExport if a row has fewer fields (unless `skip_short`), or if the last one must
+    be a number and isn't.
     """
     path = _path(name, folder, file)
     at = 0
@@ -136,10 +137,10 @@ def table(
                     continue
                 row = text.split("\t") if "\t" in text else text.split(None, width - 1)
                 if len(row) < width:
-                    if file == "artist_data_small.txt":  # an id without a name
+                    if skip_short:
                         continue
-                    raise _damaged(path, at, f"{len(row)} fields, {width} wanted")
-                if counted and number(row[width - 1]) is None:
+                    raise _damaged(path, at, f"{len(row)} fields instead of {width}")
+                if last_is_number and number(row[width - 1]) is None:
                     raise _damaged(path, at, f"{row[width - 1]!r} is not a number")
                 yield row[:width]
     except (OSError, EOFError, zlib.error) as problem:
@@ -147,7 +148,7 @@ def table(
 
 
 def csv_rows(name: str, folder: Path, file: str, *, delimiter: str = ",") -> Iterator[list[str]]:
-    """Rows of a CSV file, the header first; each as wide as the header."""
+    """Yield the rows of a CSV file, header first. Raises UnreadableExport if widths differ."""
     path = _path(name, folder, file)
     at, width = 0, 0
     try:
@@ -155,7 +156,7 @@ def csv_rows(name: str, folder: Path, file: str, *, delimiter: str = ",") -> Ite
             for at, row in enumerate(csv.reader(lines, delimiter=delimiter), 1):
                 width = width or len(row)
                 if len(row) != width:
-                    raise _damaged(path, at, f"{len(row)} fields, {width} wanted")
+                    raise _damaged(path, at, f"{len(row)} fields instead of {width}")
                 yield row
     except (OSError, EOFError, zlib.error, csv.Error) as problem:
         raise _damaged(path, at + 1, problem) from problem
@@ -163,14 +164,14 @@ def csv_rows(name: str, folder: Path, file: str, *, delimiter: str = ",") -> Ite
         raise _damaged(path, 1, "the file is empty")
 
 
-def columns(file: str, header: list[str], wanted: Iterable[str]) -> list[int]:
-    """Where the wanted columns are in the header of `file`."""
+def column_positions(file: str, header: list[str], wanted: Iterable[str]) -> list[int]:
+    """Return the positions of columns in a header. Raises UnreadableExport if one is missing."""
     try:
         return [header.index(column) for column in wanted]
     except ValueError:
-        lacking = [column for column in wanted if column not in header]
+        missing = [column for column in wanted if column not in header]
         raise UnreadableExport(
-            f"no column {', '.join(lacking)}; get the file again, docs/data.md says where",
+            f"no column {', '.join(missing)}; download the file again (docs/data.md says where)",
             where=f"{file} line 1",
         ) from None
 
@@ -178,7 +179,7 @@ def columns(file: str, header: list[str], wanted: Iterable[str]) -> list[int]:
 def parquet_rows(
     name: str, folder: Path, file: str, columns: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Rows of a Parquet file as column -> value."""
+    """Return the rows of a Parquet file as column -> value."""
     path = _path(name, folder, file)
     try:
         rows: list[dict[str, Any]] = pyarrow.parquet.read_table(
@@ -186,13 +187,13 @@ def parquet_rows(
         ).to_pylist()
     except (OSError, pyarrow.ArrowException) as problem:
         raise _damaged(path, 1, problem) from problem
-    if rows and (lacking := [column for column in columns if column not in rows[0]]):
-        raise _damaged(path, 1, f"no column {', '.join(lacking)}")
+    if rows and (missing := [column for column in columns if column not in rows[0]]):
+        raise _damaged(path, 1, f"no column {', '.join(missing)}")
     return rows
 
 
 def number(text: str) -> float | None:
-    """The finite number that `text` says, if it says one."""
+    """Return `text` as a finite number, or None."""
     try:
         value = float(text)
     except ValueError:
@@ -200,10 +201,7 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def is_name(text: str) -> bool:
-    """Whether `text` is more than blank, so that artist_key takes it."""
-    try:
-        artist_key(text)
-    except ValueError:
-        return False
-    return True
+def is_within(value: object, low: float, high: float) -> bool:
+    """Return True if `value` is a number from `low` to `high`."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and low <= value <= high  # type: ignore[operator]
