@@ -1,4 +1,4 @@
-"""A server of the real app, and what a page must be."""
+"""A server of the real app, and checks that every page must pass."""
 
 import os
 import ssl
@@ -41,9 +41,9 @@ def serving(
     env: Mapping[str, str] = NOTHING,
     log: list[str] | None = None,
 ) -> Iterator[str]:
-    """The address of a server of its own, whose community lies in `folder`.
+    """Start a server with its community in `folder`, and yield its address.
 
-    What it writes to its log is added to `log`, which is whole once the server has ended.
+    Its output is added to `log`, completely once the server has ended.
     """
     port = port or free_port()
     env = {key: value for key, value in os.environ.items() if not key.startswith("SPOTIPY")} | {
@@ -80,9 +80,9 @@ def serving(
 
 
 def is_ours(line: ConsoleMessage) -> bool:
-    """Whether a line of the console is an error; a deep link makes Streamlit look around first."""
-    looking = "_stcore" in line.location["url"] and "404" in line.text
-    return line.type == "error" and not looking
+    """Return whether a console line is an error of ours; Streamlit's own 404s are not."""
+    is_streamlits = "_stcore" in line.location["url"] and "404" in line.text
+    return line.type == "error" and not is_streamlits
 
 
 def is_away(url: str) -> bool:
@@ -102,7 +102,7 @@ def settled(page: Page) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """What keeps people out, less what is Streamlit's own."""
+    """Return the axe violations of the page, without those of Streamlit's own markup."""
     found = []
     for each in Axe().run(page).response["violations"]:
         for node in each["nodes"]:
@@ -113,7 +113,7 @@ def violations(page: Page) -> list[str]:
 
 
 def wider_than_screen(page: Page) -> int:
-    """Pixels by which the page scrolls sideways."""
+    """Return by how many pixels the page scrolls sideways."""
     return page.evaluate(
         """() => {
             const main = document.querySelector('[data-testid=stMain]');

@@ -9,6 +9,7 @@ from twotower.community import membership, receipts
 from twotower.core.domain import SPOTIFY_WEB_API, Artist
 from twotower.core.names import artist_key
 from twotower.ui import membership_actions, model_cache
+from twotower.ui.state import COUNT, KEY, UploadState, VisitorState
 from twotower.web.rate_limits import CODE, JOIN, Rate, RateLimiter, Rates
 
 
@@ -209,6 +210,19 @@ def test_an_open_list_drops_a_member_who_left_at_its_next_run(visit, matcher):
     membership.leave(matcher, code)
     other.run()
     assert id not in {n.listener.id for n in state_of(other).neighbours.neighbours}
+
+
+def test_deleting_my_music_leaves_nothing_of_it_in_the_session(visit):
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    for page in ("map.py", "neighbours.py", "you.py", "privacy.py"):
+        app.switch_page(page).run()
+    press(app, "privacy-remove")
+    state = state_of(app)
+    assert state == VisitorState(
+        is_restored=True, upload=UploadState(field_number=1), membership=state.membership
+    )
+    assert set(app.session_state.keys()) == {KEY, COUNT}
 
 
 def test_a_membership_that_was_left_elsewhere_has_ended_here_too(visit, matcher):

@@ -1,4 +1,4 @@
-"""Loading the one matcher that all visitors share."""
+"""Loading the matcher that all visitors share."""
 
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ def nothing_loaded():
     model_cache.load_matcher.clear()
 
 
-def test_a_warm_up_loads_what_the_first_visitor_gets(monkeypatch):
+def test_a_warm_up_loads_the_matcher_of_the_first_visitor(monkeypatch):
     loaded = []
 
     def load(settings):
@@ -33,7 +33,7 @@ def test_a_warm_up_loads_what_the_first_visitor_gets(monkeypatch):
     assert len(loaded) == 1
 
 
-def test_a_failed_warm_up_is_tried_again_for_the_visitor(monkeypatch):
+def test_a_failed_warm_up_is_repeated_for_the_visitor(monkeypatch):
     def fail(settings):
         raise MissingData("no model here")
 
@@ -45,8 +45,8 @@ def test_a_failed_warm_up_is_tried_again_for_the_visitor(monkeypatch):
     assert model_cache.load_matcher() == "mended"
 
 
-class Served:
-    """What stands for a matcher: of a model, and current until another is served."""
+class StandIn:
+    """A stand-in for a matcher, current until another model is active."""
 
     def __init__(self, version: str, served: list[str]) -> None:
         self.version, self._served = version, served
@@ -55,9 +55,9 @@ class Served:
         return self._served[-1] == self.version
 
 
-def test_once_another_model_is_served_everyone_has_its_matcher(monkeypatch):
+def test_a_new_active_model_replaces_the_matcher_for_everyone(monkeypatch):
     served = ["first"]
-    monkeypatch.setattr(matcher.Matcher, "load", lambda settings: Served(served[-1], served))
+    monkeypatch.setattr(matcher.Matcher, "load", lambda settings: StandIn(served[-1], served))
     before = model_cache.matcher()
     assert model_cache.matcher() is before
     served.append("second")
@@ -66,13 +66,13 @@ def test_once_another_model_is_served_everyone_has_its_matcher(monkeypatch):
     assert model_cache.matcher() is after is model_cache.load_matcher()
 
 
-def test_a_new_model_that_cannot_be_loaded_leaves_the_old_one_served(monkeypatch):
+def test_a_new_model_that_cannot_be_loaded_leaves_the_old_matcher(monkeypatch):
     served = ["first"]
 
     def load(settings):
         if served[-1] == "broken":
             raise MissingData("not in the folder")
-        return Served(served[-1], served)
+        return StandIn(served[-1], served)
 
     monkeypatch.setattr(matcher.Matcher, "load", load)
     before = model_cache.matcher()
@@ -82,14 +82,14 @@ def test_a_new_model_that_cannot_be_loaded_leaves_the_old_one_served(monkeypatch
     assert model_cache.matcher().version == "mended"
 
 
-def test_while_one_loads_the_new_model_the_others_go_on_with_the_old(monkeypatch):
+def test_others_keep_the_old_matcher_while_the_new_model_loads(monkeypatch):
     served, begun, may_end = ["first"], Event(), Event()
 
     def load(settings):
         if served[-1] == "second":
             begun.set()
             may_end.wait(20)
-        return Served(served[-1], served)
+        return StandIn(served[-1], served)
 
     monkeypatch.setattr(matcher.Matcher, "load", load)
     before = model_cache.matcher()

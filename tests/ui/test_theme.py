@@ -12,14 +12,14 @@ TEXTS = ("textColor", "grayTextColor", "linkColor")
 
 
 def luminance(colour: str) -> float:
-    """Of "#RRGGBB", 0 is black and 1 is white."""
+    """Return the relative luminance of "#RRGGBB": 0 is black, 1 is white."""
     shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def contrast(one: str, other: str) -> float:
-    """From 1, the same, to 21, black on white."""
+    """Return the contrast ratio: 1 for the same colour, 21 for black on white."""
     low, high = sorted(map(luminance, (one, other)))
     return (high + 0.05) / (low + 0.05)
 

@@ -174,7 +174,7 @@ def begin_reading() -> None:
 
 
 def read_again() -> None:
-    """Read the visitor's music anew."""
+    """Read the visitor's music once more."""
     session = current()
     if session is not None:
         session.remove(READING)

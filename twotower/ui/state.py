@@ -1,7 +1,7 @@
-"""What a session knows about its visitor: one typed object, under one key of `st.session_state`.
+"""State of a visitor's session: one typed object, under one key of `st.session_state`.
 
-Values of widgets stay under the widgets' own keys, as Streamlit needs it; the keys that the code
-reads or sets are the constants below.
+Streamlit keeps the values of widgets under the widgets' own keys. Those that the code reads or sets
+are the constants below.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ MAP_SEARCH, MAP_CLOSEST = "map-search", "map-closest"
 JOIN_FINDABLE, JOIN_TRAINING = "join-findable", "join-training"
 JOIN_NAME, JOIN_ARTISTS = "join-name", "join-artists"
 CODE = "code-typed"
-# They hold what a visitor said about themselves, and outlive a change of page.
+# Personal, and kept by Streamlit when the visitor opens another page
 PERSONAL_WIDGETS = (JOIN_FINDABLE, JOIN_TRAINING, JOIN_NAME, JOIN_ARTISTS)
 
 
@@ -117,7 +117,7 @@ class AudioLookupState:
 
 @dataclass
 class SpotifyState:
-    """What belongs to a Spotify sign-in."""
+    """State of a Spotify sign-in."""
 
     session_label: str | None = None  # of the session that the music came from
     outcome: str = ""  # of the last sign-in or sign-out, to be shown once
@@ -157,7 +157,7 @@ class MapState:
 
 @dataclass
 class RefreshState:
-    """What the page shows, for the check that it is still current."""
+    """Snapshot of what the page shows, to notice when it is out of date."""
 
     revision: tuple[int, str | None] | None = None
     neighbours: "tuple[Neighbour, ...]" = ()
