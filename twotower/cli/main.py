@@ -16,6 +16,7 @@ from twotower.cli import (
     membership,
     profiles,
     refresh,
+    serve,
     train,
 )
 from twotower.cli.terminal import Commands
@@ -35,6 +36,9 @@ community_app = typer.Typer(
 )
 app.add_typer(community_app, name="community")
 
+app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    serve.serve
+)
 app.command("import")(profiles.import_)
 app.command("dataset")(data.dataset)
 app.command("train")(train.train)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import platformdirs
 
-ROOT = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED_APP = _PACKAGE / "_app"  # made by setup.py; a checkout has none
+# Folder of app.py, pages/, assets/ and .streamlit/.
+ROOT = _INSTALLED_APP if _INSTALLED_APP.is_dir() else _PACKAGE.parent
+# Folder of the public data sets: in the checkout, else in the working directory.
+DEFAULT_DATA = Path("data") if ROOT == _INSTALLED_APP else ROOT / "data"
 LISTENBRAINZ_API = "https://api.listenbrainz.org"
 LASTFM_API = "https://ws.audioscrobbler.com"
 NO_CONTACT = "no contact given"
@@ -54,7 +59,7 @@ class Settings:
         """Read the environment; every variable has a working default (see docs/spotify.md)."""
         home = Path(platformdirs.user_data_dir("musical-neighbours", appauthor=False))
         return cls(
-            data=Path(env.get("TWOTOWER_DATA") or ROOT / "data"),
+            data=Path(env.get("TWOTOWER_DATA") or DEFAULT_DATA),
             assets=Path(env.get("TWOTOWER_ASSETS") or ROOT / "assets"),
             community=env.get("TWOTOWER_COMMUNITY") or f"sqlite:///{home / 'community.sqlite'}",
             models=Path(env["TWOTOWER_MODELS"]) if env.get("TWOTOWER_MODELS") else None,
