@@ -17,7 +17,9 @@ from changes import bring, limit_files, opened
 from planted import ring
 from rounds import rounds
 
+from twotower.community import queries
 from twotower.community.membership import code_hash, find
+from twotower.community.queries import count_rows, export, last_change
 from twotower.core.errors import CommunityError
 from twotower.matching.matcher import Matcher
 from twotower.sources.profile_jsonl import write_profiles
@@ -83,10 +85,10 @@ def stored(matcher: Matcher, folder: Path) -> dict[str, dict]:
     for id, code in codes_in(folder).items():
         owned = find(matcher, code)
         if owned is not None:
-            assert matcher.community.traces(owned.id) == {"listeners": 1, "vectors": 1}
-            found[id] = dict(matcher.community.held(owned.id))
+            assert count_rows(matcher.community, owned.id) == {"listeners": 1, "vectors": 1}
+            found[id] = dict(export(matcher.community, owned.id))
             assert found[id]["code_hash"] == code_hash(code)
-    counts = matcher.community.stats()
+    counts = queries.stats(matcher.community)
     assert counts["listeners"] - counts["invented"] == len(found)
     return found
 
@@ -206,14 +208,14 @@ def test_a_full_disk_leaves_no_half_code_and_the_same_call_goes_on(matcher, tmp_
         if text == "line 2":
             limit_files(codes.stat().st_size + 10)  # the second code has no room
 
-    before = matcher.community.seq()
+    before = last_change(matcher.community)
     try:
         with pytest.raises(CommunityError, match="make room, and the same call goes on"):
             bring(matcher, tmp_path, fill)
     finally:
         limit_files(None)
     assert set(stored(matcher, tmp_path)) == set(codes_in(tmp_path)) == {"p0"}
-    assert matcher.community.seq() == before + 1
+    assert last_change(matcher.community) == before + 1
     again = bring(matcher, tmp_path)
     assert (again.known, again.joined) == (1, 2)
     assert set(stored(matcher, tmp_path)) == {"p0", "p1", "p2"}

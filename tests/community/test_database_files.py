@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 from members import invented, member, people
 
-from twotower.community import SCHEMA, Community
-from twotower.community.schema import lot_of
+from twotower.community import SCHEMA, Community, queries
+from twotower.community.queries import export, find_deletion, is_name_taken, last_change
+from twotower.community.schema import sample_key
 from twotower.core.errors import CommunityError
 
 
@@ -58,7 +59,7 @@ def test_many_may_make_and_seed_the_same_community_at_once(url: str):
         Community.open(url, model_version="1").seed(invented(50))
 
     assert together(*[start] * 6) == []
-    assert Community.open(url, model_version="1").size() == 50
+    assert len(Community.open(url, model_version="1").snapshot()) == 50
 
 
 def test_threads_that_write_and_read_lose_nothing(url: str):
@@ -73,7 +74,7 @@ def test_threads_that_write_and_read_lose_nothing(url: str):
                 assert community.snapshot().row_of(f"{name}{n}") is None
 
     assert together(*[lambda name=name: work(name) for name in "abcd"]) == []
-    assert len(community.snapshot()) == community.size() == 40
+    assert len(community.snapshot()) == 40
 
 
 WRITER = """
@@ -82,7 +83,7 @@ sys.path[:0] = sys.argv[2:]
 from members import member
 from twotower.community import Community
 community = Community.open(sys.argv[1], model_version="1")
-done = community.size()
+done = len(community.snapshot())
 while True:
     community.join(member(f"r{done}"))
     print(f"r{done}", flush=True)
@@ -121,7 +122,7 @@ def test_a_damaged_file_is_set_aside_and_said_so(tmp_path: Path, content: bytes)
         Community.open(f"sqlite:///{file}", model_version="1")
     (aside,) = tmp_path.iterdir()
     assert aside.read_bytes() == content
-    assert Community.open(f"sqlite:///{file}", model_version="1").size() == 0
+    assert len(Community.open(f"sqlite:///{file}", model_version="1").snapshot()) == 0
 
 
 def test_a_page_damaged_in_the_middle_is_found_when_it_is_opened(community, url):
@@ -151,7 +152,7 @@ def test_a_locked_database_is_told_and_can_be_read(community: Community, url: st
 
 def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(CommunityError, match="the folder can't be made"):
+    with pytest.raises(CommunityError, match="the folder can't be created"):
         Community.open(f"sqlite:///{tmp_path}/file/community.sqlite", model_version="1")
 
 
@@ -217,7 +218,9 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date_with_every_row(url: st
     assert "user_vector" not in columns and {"code_hash", "profile"} <= columns
     upgraded = Community.open(url, model_version="1")
     assert people(upgraded.snapshot()) == other_v1
-    assert upgraded.seq() == 9 and upgraded.removal("gone")["seq"] == 3 and upgraded.id
+    assert (
+        last_change(upgraded) == 9 and find_deletion(upgraded, "gone")["seq"] == 3 and upgraded.id
+    )
     upgraded.join(member("new"))
     assert upgraded.leave("a").removed["vectors"] == 2
     assert set(upgraded.snapshot().ids) == {"b", "new"}
@@ -257,11 +260,18 @@ def test_a_file_of_the_second_schema_learns_looks_lots_and_who_may_be_found(url:
             old.execute("INSERT INTO vectors VALUES (?, '1', ?, ?, 0.5, -1.25, 'm1')", (id, *both))
     old.close()
     upgraded = Community.open(url, model_version="1")
-    assert upgraded.snapshot().ids == ("a",) and upgraded.id == "c0ffee" and upgraded.seq() == 7
+    assert (
+        upgraded.snapshot().ids == ("a",) and upgraded.id == "c0ffee" and last_change(upgraded) == 7
+    )
     assert (upgraded.snapshot().user[0] == member("a").user_vector).all()
-    assert upgraded.is_named("amberotter") and not upgraded.is_named("amberotter", but="a")
-    assert upgraded.held("b")["lot"] == lot_of("b") and upgraded.stats()["schema"] == SCHEMA
-    assert not upgraded.held("b")["vectors"][0]["findable"]
+    assert is_name_taken(upgraded, "amberotter") and not is_name_taken(
+        upgraded, "amberotter", but="a"
+    )
+    assert (
+        export(upgraded, "b")["lot"] == sample_key("b")
+        and queries.stats(upgraded)["schema"] == SCHEMA
+    )
+    assert not export(upgraded, "b")["vectors"][0]["findable"]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from changes import all_kinds, limit_files, of_turn
 
 from twotower.community import Community
+from twotower.community.queries import count_rows, export, last_change, profiles_without_vectors
 from twotower.core.errors import CommunityError
 
 ROOM = 100_000  # bytes that a disk has left when it is nearly full
@@ -23,9 +24,9 @@ TESTS = Path(__file__).parents[1] / "helpers"
 
 def turn_in(community: Community, id: str) -> int | None:
     """The turn that is stored, the same in row, profile and vectors; None where nothing is."""
-    held = community.held(id)
+    held = export(community, id)
     if held is None:
-        assert not any(community.traces(id).values())
+        assert not any(count_rows(community, id).values())
         return None
     (vectors,) = held["vectors"]
     turn = int(held["name"].split()[1])
@@ -49,7 +50,7 @@ def community(file) -> Community:
 
 def unchanged(community: Community) -> bool:
     found = [turn_in(community, id) for id in (f"{1:016x}", f"{2:016x}", "f" * 16)]
-    return found == [0, 0, None] and community.seq() == 3
+    return found == [0, 0, None] and last_change(community) == 3
 
 
 def test_a_locked_database_says_so_and_works_again(community, file):
@@ -62,7 +63,7 @@ def test_a_locked_database_says_so_and_works_again(community, file):
     other.execute("ROLLBACK")
     for change in all_kinds(community):
         change()
-    assert community.seq() == 6
+    assert last_change(community) == 6
 
 
 def whole_file(file: Path) -> bool:
@@ -119,13 +120,13 @@ def disk(request, tmp_path: Path) -> Iterator[Limit]:
 def test_a_full_disk_loses_nothing_and_says_so(disk, file, community):
     disk.fill()
     stored: list[str] = []
-    with pytest.raises(CommunityError, match="no room to write to the community"):
+    with pytest.raises(CommunityError, match="the disk is full and nothing was changed"):
         for n in range(3, 2000):
             community.join(of_turn(f"{n:016x}", 0))
             stored.append(f"{n:016x}")
     shipped = [of_turn(f"{n:015x}f", 0) for n in range(400)]
     shipped = [replace(m, listener=replace(m.listener, origin="invented")) for m in shipped]
-    with pytest.raises(CommunityError, match="no room to write to the community"):
+    with pytest.raises(CommunityError, match="the disk is full and nothing was changed"):
         community.seed([replace(m, training=False, profile=None) for m in shipped])
     assert stored
     everyone = [*(f"{n:016x}" for n in range(3)), *stored]
@@ -134,12 +135,12 @@ def test_a_full_disk_loses_nothing_and_says_so(disk, file, community):
         assert sorted(reader.snapshot().ids) == everyone
         assert [turn_in(reader, id) for id in everyone] == [0] * len(everyone)
         assert turn_in(reader, f"{len(everyone):016x}") is None
-    before = community.seq()
+    before = last_change(community)
     disk.free()
     for number, change in enumerate(all_kinds(community), 1):
         change()
-        assert community.seq() == before + number
-    assert len(again.snapshot()) == len(everyone) and again.seq() == before + 3
+        assert last_change(community) == before + number
+    assert len(again.snapshot()) == len(everyone) and last_change(again) == before + 3
     again.close()
     community.close()
     assert whole_file(file)
@@ -220,10 +221,12 @@ def test_who_may_only_read_is_told_and_goes_on_with_the_right_to_write(
             found = tries()
             if readable:
                 assert found[0] == 3 and len(found) == 4
-                assert all("can be read but not written: check the rights" in s for s in found[1:])
+                assert all(
+                    "can be read but not written: check the permissions" in s for s in found[1:]
+                )
             else:
                 (said,) = found
-                assert "folder can't be written, which even reading needs" in said
+                assert "folder can't be written, which SQLite needs even to read" in said
         allow(open_to_all, file=WRITABLE, inside=WRITABLE)
         tries()  # the first change may find that what is open was opened for reading
         assert tries()[0] == 3
@@ -249,10 +252,12 @@ def test_two_writers_take_every_number_once(file, community):
 
 
 def test_another_models_rows_are_never_compared_and_given_back_to_embed(community):
-    other = community.of_model("m2")
+    other = community.with_model("m2")
     assert len(other.snapshot()) == 0
-    assert [id for id, _ in other.to_embed("m2")] == [f"{n:016x}" for n in range(3)]
-    assert list(other.to_embed("m1")) == []
+    assert [id for id, _ in profiles_without_vectors(other, "m2")] == [
+        f"{n:016x}" for n in range(3)
+    ]
+    assert list(profiles_without_vectors(other, "m1")) == []
 
 
 def test_a_damaged_file_is_set_aside_whole(file, community):

@@ -12,6 +12,8 @@ from servers import fresh, postgres
 
 from twotower.community import Community, Member, new_id
 from twotower.community.membership import JoinRequest, join, leave
+from twotower.community.queries import last_change
+from twotower.community.scale.hnsw import build_index
 from twotower.community.scale.partitions import create_partitioned
 from twotower.core.domain import Listener
 from twotower.core.errors import CommunityError
@@ -58,7 +60,7 @@ def url(request, three) -> str:
         == community.snapshot().total
         == sum(n % 7 > 0 for n in range(COUNT))
     )
-    assert community.index(shards) == DIM
+    assert build_index(community.database, "1", shards) == DIM
     community.close()
     return asked
 
@@ -124,7 +126,7 @@ def test_the_crowd_is_a_sample_that_keeps_up(community, whole):
     assert "p3" in community.nearest(VECTORS[3], 2).ids  # whether or not it is in the sample
     after = community.snapshot()
     again = Community.open(community.database.engine.url.render_as_string(False), model_version="1")
-    assert after.seq == again.seq()
+    assert after.seq == last_change(again)
     for n in range(60):
         whole.leave(f"p{n}")
         assert f"p{n}" not in community.nearest(VECTORS[n], 3).ids
@@ -144,7 +146,7 @@ def test_what_grows_beyond_the_sample_while_it_is_served_is_found(three):
     url = fresh(three[0])
     whole = Community.open(url, model_version="1", sample=None)
     whole.seed(made(n) for n in range(20))
-    whole.index()
+    build_index(whole.database, whole.model_version)
     served = Community.open(url, model_version="1", sample=20)
     assert served.snapshot().is_whole and served.snapshot().total == len(whole.snapshot()) < 20
     for n in range(60):
@@ -166,7 +168,7 @@ def test_who_has_no_place_may_be_left_out(community):
 
 def test_vectors_of_another_model_are_not_found_nor_in_the_way(community, whole):
     new = replace(member("two"), user_vector=drawn(1, 5)[0], candidate_vector=VECTORS[5])
-    other = whole.of_model("2")
+    other = whole.with_model("2")
     other.join(new)
     assert "two" not in community.nearest(VECTORS[5], 3).ids
     seen = Community.open(community.database.engine.url.render_as_string(False), model_version="2")
@@ -180,7 +182,7 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
     url = fresh(three[0])
     settings = Settings(planted_assets / "none", planted_assets, url)
     whole = Matcher.load(settings)
-    whole.community.index()
+    whole.build_index(community.database, community.model_version)
     sampled = Community.open(url, model_version=whole.version, sample=40)
     few = Matcher(whole.embedder, sampled, whole.shipped)
     assert 20 < len(few.snapshot()) < 70 and few.snapshot().total == len(whole.snapshot()) == 200
@@ -212,9 +214,9 @@ def whole_similarity(matcher: Matcher, portrait: Portrait, id: str) -> float:
 
 def test_sqlite_has_no_such_index_and_says_so(tmp_path):
     community = Community.open(f"sqlite:///{tmp_path / 'c.sqlite'}", model_version="1")
-    with pytest.raises(CommunityError, match="nobody is there yet"):
-        community.index()
+    with pytest.raises(CommunityError, match="the community is empty"):
+        build_index(community.database, community.model_version)
     community.join(member("a"))
     with pytest.raises(CommunityError, match="only PostgreSQL"):
-        community.index()
+        build_index(community.database, community.model_version)
     assert not Community.open(f"sqlite:///{tmp_path / 'c.sqlite'}", model_version="1").is_indexed

@@ -17,6 +17,7 @@ from rounds import rounds
 from servers import fresh, killed_whole, postgres
 
 from twotower.community import Community
+from twotower.community.queries import count_rows, export, find_deletion
 from twotower.core.errors import CommunityError
 
 ROUNDS = rounds(5, 100)
@@ -112,11 +113,11 @@ def whole(community: Community, id: str) -> int | None:
 
     Fails where a column, the kept profile or a vector is of another change, or is there alone.
     """
-    held = community.held(id)
+    held = export(community, id)
     if held is None:
-        assert community.traces(id) == {"listeners": 0, "vectors": 0}
+        assert count_rows(community, id) == {"listeners": 0, "vectors": 0}
         return None
-    assert community.traces(id) == {"listeners": 1, "vectors": 1}
+    assert count_rows(community, id) == {"listeners": 1, "vectors": 1}
     number = int(held["name"].rpartition(" ")[2])
     wanted = changed(id, number)
     assert wanted.listener.name in held["profile"] and wanted.listener.name in held["artists"]
@@ -193,7 +194,7 @@ def test_a_kill_during_leaving_leaves_all_of_one_or_nothing(url: str, changer):
         assert len(gone) - max(heard, default=start - 1) - 1 in (0, 1)
         for number in range(start, len(gone)):
             assert whole(community, f"p{number}") is None
-            kept = community.removal(f"p{number}")
+            kept = find_deletion(community, f"p{number}")
             assert kept is not None and len(kept["digest"]) == 64
         start = len(gone)
     assert start >= ROUNDS

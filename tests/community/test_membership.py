@@ -29,6 +29,7 @@ from twotower.community.membership import (
     suggest_name,
     update,
 )
+from twotower.community.queries import last_change, profiles_without_vectors, training_profiles
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Playlist, Track
 from twotower.core.errors import BadName, EmptyProfile, MayNotJoin, UnknownCode
 from twotower.core.names import artist_key
@@ -158,10 +159,10 @@ def test_who_only_helps_to_train_is_not_found_and_has_no_name(matcher, portrait,
 
 
 def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, join_request):
-    before = matcher.community.seq()
+    before = last_change(matcher.community)
     with pytest.raises(MayNotJoin, match="nothing to store"):
         join(matcher, portrait, replace(join_request, findable=False))
-    assert matcher.community.seq() == before
+    assert last_change(matcher.community) == before
 
 
 @pytest.mark.parametrize(
@@ -170,12 +171,12 @@ def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, joi
      ("demo", "no person"), ("invented", "no person")],
 )  # fmt: skip
 def test_what_is_no_persons_or_may_not_be_stored_can_not_join(matcher, join_request, origin, said):
-    before = matcher.community.seq()
+    before = last_change(matcher.community)
     portrait = matcher.portrait(replace(ME, origin=origin))
     for act in (preview, join):
         with pytest.raises(MayNotJoin, match=said):
             act(matcher, portrait, join_request)
-    assert matcher.community.seq() == before
+    assert last_change(matcher.community) == before
 
 
 def test_too_few_artists_to_show_are_refused(matcher, portrait, join_request):
@@ -323,10 +324,10 @@ def test_a_profile_of_which_nothing_is_known_is_told_so(matcher, join_request):
 def test_another_model_embeds_of_a_member_what_others_see_too(matcher, portrait, join_request):
     made = join(matcher, portrait, replace(join_request, training=True))
     hidden = join(matcher, portrait, replace(join_request, findable=False, training=True))
-    other = dict(matcher.community.to_embed("another"))
+    other = dict(profiles_without_vectors(matcher.community, "another"))
     assert set(other[made.id].artists) == set(join_request.visible_artists)
     assert set(other[hidden.id].artists) == set(ME.artists)
-    kept = dict(matcher.community.kept_profiles())
+    kept = dict(training_profiles(matcher.community))
     assert set(kept[made.id].artists) == set(ME.artists)
     row = matcher.snapshot().row_of(made.id)
     again = matcher.portrait(other[made.id])

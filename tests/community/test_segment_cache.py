@@ -21,13 +21,13 @@ def url(tmp_path: Path) -> str:
 def small(monkeypatch) -> None:
     """Segments of eight, kept from twenty listeners on."""
     for module in (crowds, sync):
-        monkeypatch.setattr(module, "SEGMENT", 8)
-    monkeypatch.setattr(sync, "STREAMED", 4)
+        monkeypatch.setattr(module, "SEGMENT_SIZE", 8)
+    monkeypatch.setattr(sync, "ROWS_AT_ONCE", 4)
 
 
 def started(url: str, version: str = "1") -> Community:
     community = Community.open(url, model_version=version)
-    community.database.snapshots.least = 20
+    community.database.segment_cache.min_members = 20
     community.snapshot()
     return community
 
@@ -53,7 +53,7 @@ def rows_read(community: Community) -> int:
 
 def again(url: str) -> Community:
     community = Community.open(url, model_version="1")
-    community.database.snapshots.least = 20
+    community.database.segment_cache.min_members = 20
     return community
 
 
@@ -120,13 +120,13 @@ def test_a_file_that_a_kill_left_behind_is_not_believed(community: Community, ur
 def test_who_leaves_while_a_file_is_written_is_not_in_it(community, url, monkeypatch):
     for n in range(24):
         community.join(member(f"p{n:02d}", seed=500 + n))
-    keep = sync.SnapshotLoader._keep
+    keep = sync.SnapshotLoader._cache_segments
 
     def late(self, spans, size) -> None:
         community.leave("p02")
         keep(self, spans, size)
 
-    monkeypatch.setattr(sync.SnapshotLoader, "_keep", late)
+    monkeypatch.setattr(sync.SnapshotLoader, "_cache_segments", late)
     started(url)
     assert len(files(url)) == 2
     assert not any(b"p02" in path.read_bytes() for path in files(url))

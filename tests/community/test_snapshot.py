@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from twotower.community import snapshot as crowds
-from twotower.community.snapshot import MemberSnapshot, Segment, SnapshotBuilder, encoded
+from twotower.community.snapshot import MemberSnapshot, Segment, SnapshotBuilder, encode_ids
 
 DIM = 4
 
@@ -13,7 +13,7 @@ def segment(*seqs: int, prefix: str = "p") -> Segment:
     """A listener of each change, all of it told by the number."""
     user = np.repeat(np.array(seqs, np.float32)[:, None], DIM, axis=1)
     places = np.stack([user[:, 0], -user[:, 0]], axis=1) if seqs else np.zeros((0, 2), np.float32)
-    ids = encoded([f"{prefix}{seq}" for seq in seqs])
+    ids = encode_ids([f"{prefix}{seq}" for seq in seqs])
     synthetic = np.array([seq % 2 == 0 for seq in seqs], bool)
     return Segment(np.array(seqs, np.int64), ids, user, -user, places, synthetic)
 
@@ -37,8 +37,8 @@ def sound(snapshot: MemberSnapshot, numbers: list[int]) -> None:
 
 
 def test_changes_at_random_are_those_of_a_plain_list(monkeypatch):
-    monkeypatch.setattr(crowds, "SEGMENT", 7)
-    monkeypatch.setattr(crowds, "LEAST_ROOM", 3)
+    monkeypatch.setattr(crowds, "SEGMENT_SIZE", 7)
+    monkeypatch.setattr(crowds, "MIN_CAPACITY", 3)
     rng = np.random.default_rng(0)
     builder, numbers, last, before = SnapshotBuilder(), [], 0, []
     for _ in range(400):
@@ -47,7 +47,7 @@ def test_changes_at_random_are_those_of_a_plain_list(monkeypatch):
         last += len(new)
         builder.change([f"p{n}" for n in gone], segment(*new))
         numbers = [n for n in numbers if n not in gone] + new
-        snapshot = builder.snapshot(last)
+        snapshot = builder.build(last)
         sound(snapshot, numbers)
         before.append((snapshot, list(numbers)))
     for snapshot, then in before[::17]:
@@ -56,40 +56,40 @@ def test_changes_at_random_are_those_of_a_plain_list(monkeypatch):
 
 
 def test_a_change_leaves_all_segments_alone_but_those_it_touches(monkeypatch):
-    monkeypatch.setattr(crowds, "SEGMENT", 10)
+    monkeypatch.setattr(crowds, "SEGMENT_SIZE", 10)
     builder = SnapshotBuilder()
     for start in range(0, 50, 10):
         builder.add(segment(*range(start, start + 10)))
-    before = builder.snapshot(50)
+    before = builder.build(50)
     builder.change(["p23"], segment(60))
-    after = builder.snapshot(60)
+    after = builder.build(60)
     same = [one is other for one, other in zip(before.segments, after.segments, strict=False)]
     assert same == [True, True, False, True, True]
     builder.change([], segment(61))
-    with_room = builder.snapshot(61).segments[-1].user
+    with_room = builder.build(61).segments[-1].user
     builder.change([], segment(62))
-    assert builder.snapshot(62).segments[-1].user.base is with_room.base is not None  # behind it
+    assert builder.build(62).segments[-1].user.base is with_room.base is not None  # behind it
 
 
 def test_an_id_longer_than_those_before_is_kept_whole():
     builder = SnapshotBuilder()
     builder.add(segment(1))
     builder.change([], segment(2, prefix="a much longer id "))
-    assert builder.snapshot(2).ids == ("p1", "a much longer id 2")
+    assert builder.build(2).ids == ("p1", "a much longer id 2")
 
 
 def test_a_crowd_of_nobody_finds_nobody():
-    nobody = SnapshotBuilder().snapshot(0)
+    nobody = SnapshotBuilder().build(0)
     assert (len(nobody), nobody.row_of("a")) == (0, None)
     assert nobody.nearest(np.ones(DIM, np.float32), 3).ids == ()
 
 
 @pytest.mark.parametrize("row", [-1, 0, 6, 12])
 def test_rows_of_several_parts_are_asked_for_as_of_an_array(row: int):
-    snapshot = SnapshotBuilder()
+    builder = SnapshotBuilder()
     for start in (0, 5, 6):
-        snapshot.add(segment(*range(start, start + 5)))
-    stacked = snapshot.snapshot(20).user
+        builder.add(segment(*range(start, start + 5)))
+    stacked = builder.build(20).user
     whole = np.asarray(stacked)
     assert (stacked[row] == whole[row]).all()
     assert (stacked[3:9] == whole[3:9]).all() and (stacked[[9, 0]] == whole[[9, 0]]).all()

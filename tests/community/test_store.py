@@ -11,7 +11,20 @@ import sqlalchemy as sa
 from members import DIM, invented, member, people
 from servers import as_url, fresh, postgres
 
-from twotower.community import SCHEMA, Community, Member, ModelVectors, new_id
+from twotower.community import SCHEMA, Community, Member, ModelVectors, new_id, queries
+from twotower.community.queries import (
+    active_model,
+    count_rows,
+    export,
+    find_by_code,
+    find_deletion,
+    is_name_taken,
+    last_change,
+    previous_model,
+    profiles_without_vectors,
+    search_names,
+    training_profiles,
+)
 from twotower.community.scale.partitions import create_partitioned
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Profile
 from twotower.core.errors import BadName, CommunityError
@@ -37,7 +50,7 @@ def url(request, tmp_path: Path) -> str:
 
 def test_a_new_community_is_empty(community: Community):
     snapshot = community.snapshot()
-    assert (len(snapshot), community.size(), snapshot.seq) == (0, 0, 0)
+    assert (len(snapshot), snapshot.seq) == (0, 0)
     assert snapshot.places.shape == (0, 2)
 
 
@@ -95,11 +108,9 @@ def test_the_crowd_is_the_same_object_until_something_changes(community, other):
     community.join(member("a"))
     snapshot = other.snapshot()
     assert other.snapshot() is snapshot
-    assert not other.changed_since(snapshot.seq)
     community.leave("nobody")
     assert other.snapshot() is snapshot
     community.join(member("b"))
-    assert other.changed_since(snapshot.seq)
     assert other.snapshot() is not snapshot
     assert snapshot.ids == ("a",)  # whoever holds the old one keeps it whole
 
@@ -123,7 +134,7 @@ def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url)
     fresh = Community.open(url, model_version="1").snapshot()
     assert fresh.ids == other.snapshot().ids
     assert people(fresh) == people(other.snapshot())
-    assert community.size() == len(fresh) > 20
+    assert len(fresh) > 20
 
 
 def test_a_name_is_given_once_however_it_is_written(community: Community, other: Community):
@@ -132,15 +143,17 @@ def test_a_name_is_given_once_however_it_is_written(community: Community, other:
     again = replace(member("b"), listener=replace(member("b").listener, name="AMBER-0TTER"))
     with pytest.raises(BadName, match="looks like it"):
         other.join(again)
-    assert other.traces("b") == {"listeners": 0, "vectors": 0}
+    assert count_rows(other, "b") == {"listeners": 0, "vectors": 0}
     other.join(member("b"))
     with pytest.raises(BadName, match="looks like it"):
         other.update(again)
     community.update(replace(named, listener=replace(named.listener, name="amber otter")))
     community.join(replace(again, listener=replace(again.listener, id="c"), findable=False))
-    assert community.is_named("amberotter") and not community.is_named("amberotter", but="a")
+    assert is_name_taken(community, "amberotter") and not is_name_taken(
+        community, "amberotter", but="a"
+    )
     community.leave("a")
-    assert not community.is_named("amberotter")
+    assert not is_name_taken(community, "amberotter")
     other.update(again)
 
 
@@ -148,10 +161,10 @@ def test_people_are_found_by_a_part_of_their_names(community: Community):
     for id, name in (("a", "Amber Otter"), ("b", "Brisk Otter"), ("c", "\u00c4mber Lynx")):
         community.join(replace(member(id), listener=replace(member(id).listener, name=name)))
     community.join(member("d", findable=False))
-    found = [person.id for person in community.named_like("amber", 5)]
+    found = [person.id for person in search_names(community, "amber", 5)]
     assert sorted(found) == ["a", "c"]
-    assert len(community.named_like("otter", 1)) == 1
-    assert community.named_like("", 5) == community.named_like("dbynight", 5) == []
+    assert len(search_names(community, "otter", 1)) == 1
+    assert search_names(community, "", 5) == search_names(community, "dbynight", 5) == []
 
 
 def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
@@ -172,7 +185,7 @@ def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
 
 def test_who_may_not_be_found_is_nowhere(community: Community):
     community.join(member("a", findable=False))
-    assert (len(community.snapshot()), community.size(), community.get(["a"])) == (0, 0, [])
+    assert (len(community.snapshot()), community.get(["a"])) == (0, [])
     community.update(member("a"))
     assert community.snapshot().ids == ("a",)
     community.update(member("a", findable=False))
@@ -182,7 +195,7 @@ def test_who_may_not_be_found_is_nowhere(community: Community):
 def test_rows_of_another_model_are_never_in_the_crowd(community: Community, url: str):
     community.join(member("a"))
     newer = Community.open(url, model_version="2")
-    assert (len(newer.snapshot()), newer.size(), newer.get(["a"])) == (0, 0, [])
+    assert (len(newer.snapshot()), newer.get(["a"])) == (0, [])
     newer.join(member("b"))
     assert newer.snapshot().ids == ("b",)
     assert community.snapshot().ids == ("a",)
@@ -207,7 +220,7 @@ def test_seq_rises_with_every_change_and_no_two_rows_share_one(community):
     with community.database.read() as rows:
         stored = rows.scalars(sa.text("select seq from listeners")).all()
     assert len(stored) == len(set(stored)) == 8
-    assert community.seq() == max(stored)
+    assert last_change(community) == max(stored)
 
 
 def test_joining_twice_is_refused_and_changes_nothing(community: Community):
@@ -221,7 +234,7 @@ def test_joining_twice_is_refused_and_changes_nothing(community: Community):
 def test_updating_nobody_is_refused(community: Community):
     with pytest.raises(CommunityError, match="nobody in the community has the id a"):
         community.update(member("a"))
-    assert community.seq() == 0
+    assert last_change(community) == 0
 
 
 @pytest.mark.parametrize("origin", [SPOTIFY_WEB_API, " Spotify-Web-API "])
@@ -247,7 +260,7 @@ def test_what_came_through_spotifys_web_api_is_never_stored(community, origin):
 def test_vectors_that_are_not_two_unit_vectors_are_refused(community, changes, says):
     with pytest.raises(ValueError, match=says):
         community.join(member("a", **changes))
-    assert community.seq() == 0
+    assert last_change(community) == 0
 
 
 def test_vectors_of_another_width_are_refused_among_those_of_one_model(community):
@@ -296,15 +309,15 @@ def test_a_set_with_a_persons_id_is_refused_whole(community: Community):
     community.seed(invented(3))
     community.join(member("a"))
     before = community.snapshot()
-    with pytest.raises(CommunityError, match="none of them was added"):
+    with pytest.raises(CommunityError, match="listeners were not added"):
         community.seed([*invented(5, seed=9), member("a", origin="invented")])
     assert community.snapshot() is before
 
 
 def test_people_can_not_be_seeded_nor_the_invented_join(community: Community):
-    with pytest.raises(ValueError, match="1 of 4 listeners are not invented"):
+    with pytest.raises(ValueError, match="1 of 4 listeners are not synthetic"):
         community.seed([*invented(3), member("a")])
-    with pytest.raises(ValueError, match="made0 is invented"):
+    with pytest.raises(ValueError, match="made0 is synthetic"):
         community.join(invented(1)[0])
     community.seed(invented(1))
     with pytest.raises(CommunityError, match="nobody"):
@@ -323,23 +336,23 @@ def consenting(id: str, *, code: str = "", **changes) -> Member:
 
 def test_an_owner_is_known_by_the_code_and_told_what_is_held(community: Community):
     community.join(consenting("a", code="c0de", findable=False))
-    owned = community.owned("c0de")
+    owned = find_by_code(community, "c0de")
     assert (owned.id, owned.findable, owned.training, owned.has_profile) == ("a", False, True, True)
     assert owned.listener == member("a").listener
     assert owned.created == owned.updated
-    assert community.owned("other") is None and community.owned("") is None
-    held = community.held("a")
+    assert find_by_code(community, "other") is None and find_by_code(community, "") is None
+    held = export(community, "a")
     assert held["name"] == "a by night" and "My name" not in str(held)
     (vectors,) = held["vectors"]
     np.testing.assert_array_equal(np.float32(vectors["user_vector"]), member("a").user_vector)
-    assert community.held("b") is None
+    assert export(community, "b") is None
 
 
 def test_a_code_belongs_to_one(community: Community):
     community.join(consenting("a", code="c0de"))
-    with pytest.raises(CommunityError, match="return code is taken"):
+    with pytest.raises(CommunityError, match="access code is taken"):
         community.join(consenting("b", code="c0de"))
-    assert community.traces("b") == {"listeners": 0, "vectors": 0}
+    assert count_rows(community, "b") == {"listeners": 0, "vectors": 0}
 
 
 def test_an_update_keeps_code_and_age_and_takes_both_vectors_and_the_profile(community, other):
@@ -347,12 +360,14 @@ def test_an_update_keeps_code_and_age_and_takes_both_vectors_and_the_profile(com
     community.put_vectors("2", [ModelVectors("a", *vectors_of("x"))])
     before = other.snapshot()
     community.update(member("a", seed=9, findable=True))
-    owned, snapshot = community.owned("c0de"), other.snapshot()
+    owned, snapshot = find_by_code(community, "c0de"), other.snapshot()
     assert not owned.has_profile and not owned.training and owned.updated >= owned.created
     assert snapshot is not before and len(snapshot) == 1
     assert (snapshot.user[0] == member("a", seed=9).user_vector).all()
     assert (snapshot.candidate[0] == member("a", seed=9).candidate_vector).all()
-    assert [id for id, _ in community.to_embed("2")] == ["a"]  # those told of another profile
+    assert [id for id, _ in profiles_without_vectors(community, "2")] == [
+        "a"
+    ]  # those told of another profile
 
 
 def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, other: Community):
@@ -368,22 +383,22 @@ def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, othe
         "return codes": 1,
     }
     assert removal.was_training and removal.community == community.id == other.id
-    kept = other.removal("a")
+    kept = find_deletion(other, "a")
     assert (kept["seq"], kept["at"], kept["digest"]) == (removal.seq, removal.at, removal.digest)
     assert set(kept) == {"id", "seq", "at", "digest"}
-    assert community.traces("a") == {"listeners": 0, "vectors": 0}
-    assert community.traces("b") == {"listeners": 1, "vectors": 1}
-    assert other.snapshot().ids == ("b",) and community.owned("c0de") is None
-    assert community.leave("a") is None and community.removal("b") is None
+    assert count_rows(community, "a") == {"listeners": 0, "vectors": 0}
+    assert count_rows(community, "b") == {"listeners": 1, "vectors": 1}
+    assert other.snapshot().ids == ("b",) and find_by_code(community, "c0de") is None
+    assert community.leave("a") is None and find_deletion(community, "b") is None
 
 
 def test_a_profile_is_kept_only_of_who_helps_to_train(community: Community):
-    with pytest.raises(ValueError, match="kept only of who helps"):
+    with pytest.raises(ValueError, match="stored only with consent"):
         community.join(replace(consenting("a"), training=False))
     through = replace(consenting("a").profile, origin=f"file+{SPOTIFY_WEB_API}")
     with pytest.raises(CommunityError, match="never stored"):
         community.join(replace(consenting("a"), profile=through))
-    assert community.seq() == 0 and community.traces("a")["listeners"] == 0
+    assert last_change(community) == 0 and count_rows(community, "a")["listeners"] == 0
 
 
 def test_counts_are_of_nobody_in_particular(community: Community):
@@ -391,11 +406,11 @@ def test_counts_are_of_nobody_in_particular(community: Community):
     community.join(consenting("a", code="c0de", findable=False))
     community.join(member("b"))
     community.leave("b")
-    stats = community.stats()
+    stats = queries.stats(community)
     told = {"listeners": 4, "findable": 3, "training": 1, "invented": 3, "kept profiles": 1}
     assert {name: stats[name] for name in told} == told
     assert stats["left"] == 1 and stats["vectors by model"] == {"1": 4}
-    assert stats["seq"] == community.seq() and stats["schema"] == SCHEMA
+    assert stats["seq"] == last_change(community) and stats["schema"] == SCHEMA
 
 
 # Learning on
@@ -409,12 +424,12 @@ def vectors_of(id: str) -> tuple[np.ndarray, np.ndarray]:
 def test_profiles_come_whole_from_who_consents_and_as_shown_from_others(community: Community):
     community.join(consenting("a"))
     community.join(member("b"))
-    ((id, kept),) = community.kept_profiles()
+    ((id, kept),) = training_profiles(community)
     assert id == kept.id == "a" and kept.name == "" and set(kept.artists) == {"low", "hidden"}
-    for profile in dict(community.to_embed("2")).values():
+    for profile in dict(profiles_without_vectors(community, "2")).values():
         shown = {artist.name: artist.plays for artist in profile.artists.values()}
         assert shown == {"Sigur Rós": 12, "Low": 3.5}
-    assert list(community.to_embed("1")) == []
+    assert list(profiles_without_vectors(community, "1")) == []
 
 
 def test_another_models_vectors_stand_beside_until_they_are_switched_to(community, other):
@@ -422,24 +437,25 @@ def test_another_models_vectors_stand_beside_until_they_are_switched_to(communit
     community.join(member("a"))
     before = other.snapshot()
     rows = [
-        ModelVectors(id, *vectors_of(id), (0.0, 1.0), "m2") for id, _ in community.to_embed("2")
+        ModelVectors(id, *vectors_of(id), (0.0, 1.0), "m2")
+        for id, _ in profiles_without_vectors(community, "2")
     ]
     rows.append(ModelVectors("gone", *vectors_of("gone")))
     with pytest.raises(CommunityError, match="3 listeners have no vectors of model 2"):
         community.activate("two", model_version="2")
     assert community.put_vectors("2", rows) == 3
     assert other.snapshot() is before and community.revision() == (before.seq, None)
-    assert community.activate("two", model_version="2") == community.seq() > before.seq
-    assert other.revision() == (community.seq(), "two") and community.previous() is None
-    new = other.of_model("2").snapshot()
+    assert community.activate("two", model_version="2") == last_change(community) > before.seq
+    assert other.revision() == (last_change(community), "two") and previous_model(community) is None
+    new = other.with_model("2").snapshot()
     assert set(new.ids) == set(before.ids)
     assert (new.user[new.row_of("a")] == vectors_of("a")[0]).all()
-    with pytest.raises(CommunityError, match="is served"):
+    with pytest.raises(CommunityError, match="is in use"):
         community.drop_vectors("2")
     community.activate(None, model_version="1")
-    assert community.active() is None and community.previous() == "two"
+    assert active_model(community) is None and previous_model(community) == "two"
     assert community.drop_vectors("2") == 3
-    assert dict(community.stats()["vectors by model"]) == {"1": 3}
+    assert dict(queries.stats(community)["vectors by model"]) == {"1": 3}
 
 
 def test_one_who_joins_meanwhile_is_embedded_before_the_switch(community: Community):
@@ -448,22 +464,22 @@ def test_one_who_joins_meanwhile_is_embedded_before_the_switch(community: Commun
     community.join(member("b"))
     with pytest.raises(CommunityError, match="1 listeners have no vectors"):
         community.activate("two", model_version="2")
-    assert [id for id, _ in community.to_embed("2")] == ["b"]
-    assert community.active() is None
+    assert [id for id, _ in profiles_without_vectors(community, "2")] == ["b"]
+    assert active_model(community) is None
 
 
 def test_vectors_of_a_profile_that_changed_meanwhile_are_not_put(community: Community):
     for id in "ab":
         community.join(member(id))
-    since = community.seq()
+    since = last_change(community)
     community.update(member("a", seed=5))
     rows = [ModelVectors(id, *vectors_of(id)) for id in "ab"]
     assert community.put_vectors("2", rows, since=since) == 1
-    assert [id for id, _ in community.to_embed("2")] == ["a"]
+    assert [id for id, _ in profiles_without_vectors(community, "2")] == ["a"]
 
 
 def test_a_crowd_that_is_served_learns_of_vectors_that_come_later(community, other):
-    later = other.of_model("2")
+    later = other.with_model("2")
     community.activate("two", model_version="2")
     community.join(member("a"))  # by a server that hasn't noticed yet
     assert len(later.snapshot()) == 0
@@ -485,7 +501,7 @@ def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
         with pytest.raises(CommunityError, match="can't be reached: try again"):
             community.join(member("b"))
         with pytest.raises(CommunityError, match="can't be reached: try again"):
-            community.seq()
+            last_change(community)
         server.ensure_postgres_running()
         community.join(member("b"))
         assert community.snapshot().ids == ("a", "b")
@@ -493,5 +509,5 @@ def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
 
 
 def test_a_database_that_is_not_there_is_told(server):
-    with pytest.raises(CommunityError, match="has no such database: make it first"):
+    with pytest.raises(CommunityError, match="has no such database: create it"):
         Community.open(as_url(server.get_uri(), "nowhere"), model_version="1")

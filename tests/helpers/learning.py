@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from planted import main_plane, ring, ring_content, ring_tags
 
-from twotower.community import Community, Member
+from twotower.community import Community, Member, queries
 from twotower.community.public_view import listed_artists
 from twotower.core.domain import Artist, Listener, Profile
 from twotower.core.settings import Settings
@@ -77,7 +77,7 @@ def settle(folder: Path, assets: Path, url: str = "") -> Settings:
 
 def by_model(settings: Settings) -> Mapping[str, int]:
     community = Community.open(settings.community, model_version="")
-    counts: Mapping[str, int] = community.stats()["vectors by model"]
+    counts: Mapping[str, int] = queries.stats(community)["vectors by model"]
     community.close()
     return counts
 

@@ -221,7 +221,7 @@ def test_the_community_is_seeded_once(planted_assets, tmp_path):
     first = opened(planted_assets, tmp_path)
     first.community.leave("i3")
     again = opened(planted_assets, tmp_path)
-    assert again.community.size() == 199 and again.snapshot().synthetic.all()
+    assert len(again.community.snapshot()) == 199 and again.snapshot().synthetic.all()
 
 
 def test_demos_areas_audio_and_listeners_are_available(matcher):

@@ -314,7 +314,7 @@ def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
     with closing(Community.open(f"sqlite:///{tmp_path / 'c'}", model_version="m")) as community:
         with pytest.raises(CommunityError, match="never stored"):
             community.join(Member(found, vector, vector))
-        assert community.size() == 0
+        assert len(community.snapshot()) == 0
 
 
 def test_permission_for_playlists_alone_reads_nothing(visit):

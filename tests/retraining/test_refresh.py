@@ -24,7 +24,8 @@ from planted import ring, ring_content, ring_tags
 from servers import fresh, postgres
 
 from twotower.bundle import shipped
-from twotower.community import Community, new_id
+from twotower.community import Community, new_id, queries
+from twotower.community.queries import active_model, previous_model
 from twotower.community.registry import REFUSED, ModelRegistry
 from twotower.community.scale.partitions import create_partitioned
 from twotower.core.errors import CommunityError, IncompatibleModel
@@ -271,7 +272,7 @@ def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
     def state():
         files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
         community = Community.open(settings.community, model_version=first.model)
-        told = community.stats(), community.revision(), community.previous()
+        told = queries.stats(community), community.revision(), previous_model(community)
         community.close()
         return files.keys(), {p: t for p, t in files.items() if p.name != ".lock"}, told
 
@@ -370,7 +371,7 @@ def test_who_joins_by_a_server_that_is_not_switched_over_is_found_too(settings):
     old.community.join(member(old.embedder, late, training=False))
     snapshot = Matcher.load(settings).snapshot()
     assert np.isfinite(snapshot.places[snapshot.row_of("late")]).all()
-    assert Community.open(settings.community, model_version="").active() is not None
+    assert active_model(Community.open(settings.community, model_version="")) is not None
 
 
 def test_generations_stand_beside_the_file_or_where_they_are_named(tmp_path):

@@ -12,7 +12,8 @@ from pathlib import Path
 from learning import by_model
 from rounds import rounds
 
-from twotower.community import Community
+from twotower.community import Community, queries
+from twotower.community.queries import active_model
 from twotower.community.registry import ModelRegistry
 from twotower.matching.matcher import Matcher
 
@@ -90,8 +91,8 @@ def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(
                 os.kill(child, signal.SIGKILL)
             finished += any(line.startswith("done") for line in hear_to_the_end())
             community = Community.open(settings.community, model_version="")
-            name = community.active()
-            everyone = community.stats()["listeners"]
+            name = active_model(community)
+            everyone = queries.stats(community)["listeners"]
             assert by_model(settings)[name] == everyone, "the served model lacks somebody's vectors"
             community.close()
             matcher = Matcher.load(settings)
@@ -105,7 +106,7 @@ def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(
         program.wait(30)
     registry = ModelRegistry.of(settings)
     community = Community.open(settings.community, model_version="")
-    served = community.active()
+    served = active_model(community)
     assert set(registry.names()) == {served, registry.before(served)}
     assert set(by_model(settings)) == {served, registry.before(served)}
     assert not registry.work.exists()

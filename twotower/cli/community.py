@@ -134,9 +134,11 @@ def index(
     Takes minutes for each million members; joins wait meanwhile. Restart the servers afterwards:
     they then load a sample of the members and query the index for neighbours.
     """
+    from twotower.community.scale import hnsw
+
     with ProgressLine() as progress, open_matcher(progress) as matcher:
         progress(0.5, "building the index")
-        dim = matcher.community.index(shard or ())
+        dim = hnsw.build_index(matcher.community.database, matcher.version, shard or ())
     show_result(
         {"numbers": dim, "servers": len(shard or ()) or 1},
         f"built an index of {dim} dimensions: restart the servers to use it",
@@ -167,5 +169,7 @@ def open_community() -> "Iterator[Community]":
 
 
 def _stats(community: "Community") -> dict[str, Any]:
-    counts = {"where": community.where, **community.stats()}
+    from twotower.community import queries
+
+    counts = {"where": community.where, **queries.stats(community)}
     return {key: value for key, value in counts.items() if value is not None}

@@ -1,7 +1,8 @@
-"""The listeners that can be found: rows in a database are the truth, the arrays are made of them.
+"""Community: the listeners who can be found, in SQLite or PostgreSQL.
 
-Each change is one transaction and takes the next number `seq`, so another process sees that
-something changed by reading one number, and reads only what came after the last it knows.
+Rows are the truth; arrays and files are derived from them. Each change is one transaction and
+takes the next number `seq`. Another process reads that one number to notice a change, and then
+only the rows with a higher one.
 """
 
 from twotower.community.records import Deletion, Member, MemberRecord, ModelVectors, new_id

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from twotower.community import membership
+from twotower.community import membership, queries
 from twotower.community.membership import JoinRequest, suggest_name
 from twotower.core.domain import Profile
 from twotower.core.errors import (
@@ -71,10 +71,10 @@ def import_members(
             try:
                 profile = _profile(line)
                 id = hashlib.sha256(f"{mark} {profile.id}".encode()).hexdigest()[:16]
-                if any(community.traces(id).values()):
+                if any(queries.count_rows(community, id).values()):
                     intake.known += 1
                     continue
-                if community.removal(id) is not None:
+                if queries.find_deletion(community, id) is not None:
                     intake.left += 1
                     continue
                 membership.check_origin(profile)

@@ -17,7 +17,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from twotower.community import Community, Deletion, Member, MemberRecord, new_id, pseudonyms
+from twotower.community import (
+    Community,
+    Deletion,
+    Member,
+    MemberRecord,
+    new_id,
+    pseudonyms,
+    queries,
+)
 from twotower.community.public_view import LISTED_ARTISTS, genre_weights, top_genres
 from twotower.core.domain import DEMO, SPOTIFY_WEB_API, SYNTHETIC, Artist, Listener, Profile
 from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
@@ -56,14 +64,17 @@ class Joined:
 
 def suggest_name(seed: int, community: Community | None = None) -> str:
     """A pseudonym that nobody who can be found has."""
-    return pseudonyms.suggest(seed, community.is_named if community else pseudonyms.nobody)
+    is_taken = partial(queries.is_name_taken, community) if community else pseudonyms.nobody
+    return pseudonyms.suggest(seed, is_taken)
 
 
 def check_name(
     name: str, community: Community, *, real_name: str = "", own: str | None = None
 ) -> str:
     """`name` as it is kept; BadName says what to change. `own` may keep the name that it has."""
-    return pseudonyms.check(name, partial(community.is_named, but=own), real_name=real_name)
+    return pseudonyms.check(
+        name, partial(queries.is_name_taken, community, but=own), real_name=real_name
+    )
 
 
 # Codes
@@ -85,12 +96,12 @@ def code_hash(code: str) -> str:
 
 def find(matcher: Matcher, code: str) -> MemberRecord | None:
     """What is known of the owner of a code; a code that nobody has and no code at all are alike."""
-    return matcher.community.owned(code_hash(code))
+    return queries.find_by_code(matcher.community, code_hash(code))
 
 
 def held(matcher: Matcher, code: str) -> Mapping[str, Any]:
     """Everything that is stored of the owner of a code."""
-    found = matcher.community.held(_owned(matcher, code).id)
+    found = queries.export(matcher.community, _owned(matcher, code).id)
     if found is None:
         raise UnknownCode(NOBODY)
     return found
@@ -293,7 +304,7 @@ def _kept(
     """The profile to train with: today's, else the one that is kept already."""
     if portrait is not None:
         return to_keep(portrait.profile, id)
-    found = matcher.community.held(before.id) if before is not None else None
+    found = queries.export(matcher.community, before.id) if before is not None else None
     stored = found.get("profile") if found else None
     if not stored:
         raise MayNotJoin(

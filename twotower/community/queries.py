@@ -1,186 +1,216 @@
-"""What a program asks of the rows, without arrays: people, counts, names, what owners may see."""
+"""Questions about the rows of a community: names, counts, consent, and what an owner may see."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from twotower.community.database import Database, now_seq
+from twotower.community.connection import last_seq
 from twotower.community.records import MemberRecord
-from twotower.community.rows import listener_of, told_of
-from twotower.community.schema import clock, listeners, meta, read_meta, removals, vectors
-from twotower.core.domain import SYNTHETIC, Listener
+from twotower.community.rows import (
+    ROWS_PER_STATEMENT,
+    batched,
+    listener_of,
+    plain_values,
+    stored_profile,
+    visible_profile,
+)
+from twotower.community.schema import listeners, read_meta, removals, vectors
+from twotower.core.domain import SYNTHETIC, Listener, Profile
 
-_Item = TypeVar("_Item")
-AT_ONCE = 500  # rows of one statement: it may have 999 values
+if TYPE_CHECKING:
+    from twotower.community.store import Community
 
 
-class Asking:
-    """Questions to one database, as one model sees it."""
+# People and names
 
-    database: Database
-    model_version: str
 
-    def size(self) -> int:
-        """How many listeners can be found."""
-        with self.database.read() as connection:
-            count = sa.select(sa.func.count()).select_from(_joined())
-            return connection.execute(count.where(*self._in_crowd())).scalar_one()
+def findable_ids(community: "Community", ids: Sequence[str]) -> set[str]:
+    """Return those of the ids whose owners agreed to be found."""
+    found: set[str] = set()
+    query = sa.select(listeners.c.id).where(listeners.c.findable)
+    with community.database.read() as connection:
+        for part in batched(ids, ROWS_PER_STATEMENT):
+            found.update(connection.scalars(query.where(listeners.c.id.in_(part))))
+    return found
 
-    def get(self, ids: Sequence[str]) -> list[Listener]:
-        """The listeners with these ids, in this order, without those that can't be found."""
-        names = ("id", "name", "origin", "artists", "genres")
-        columns = [*(listeners.c[name] for name in names), vectors.c.x, vectors.c.y]
-        query = sa.select(*columns).select_from(_joined()).where(*self._in_crowd())
-        found: dict[str, Listener] = {}
-        with self.database.read() as connection:
-            for part in batched(ids, AT_ONCE):
-                for row in connection.execute(query.where(listeners.c.id.in_(part))):
-                    found[row.id] = listener_of(row)
-        return [found[id] for id in ids if id in found]
 
-    def findable(self, ids: Sequence[str]) -> set[str]:
-        """Those of them who can be found, by whichever model."""
-        found: set[str] = set()
-        query = sa.select(listeners.c.id).where(listeners.c.findable)
-        with self.database.read() as connection:
-            for part in batched(ids, AT_ONCE):
-                found.update(connection.scalars(query.where(listeners.c.id.in_(part))))
-        return found
+def is_name_taken(community: "Community", skeleton: str, *, but: str | None = None) -> bool:
+    """Return True if a findable listener other than `but` has a name with this skeleton."""
+    query = sa.select(listeners.c.id).where(listeners.c.look == skeleton, listeners.c.findable)
+    if but is not None:
+        query = query.where(listeners.c.id != but)
+    with community.database.read() as connection:
+        return connection.scalar(query.limit(1)) is not None
 
-    def is_named(self, seen: str, *, but: str | None = None) -> bool:
-        """Whether one who can be found, other than `but`, has a name that looks so."""
-        same = sa.select(listeners.c.id).where(listeners.c.look == seen, listeners.c.findable)
-        if but is not None:
-            same = same.where(listeners.c.id != but)
-        with self.database.read() as connection:
-            return connection.scalar(same.limit(1)) is not None
 
-    def named_like(self, seen: str, count: int) -> list[Listener]:
-        """Some of those who can be found whose names have this look in them, in its order."""
-        query = sa.select(listeners.c.id).where(
-            listeners.c.look.contains(seen, autoescape=True), listeners.c.findable
-        )
-        with self.database.read() as connection:
-            ids = connection.scalars(query.order_by(listeners.c.look).limit(count)).all()
-        return self.get(ids) if seen else []
+def search_names(community: "Community", skeleton: str, count: int) -> list[Listener]:
+    """Return up to `count` findable listeners whose name's skeleton contains this one."""
+    if not skeleton:
+        return []
+    query = sa.select(listeners.c.id).where(
+        listeners.c.look.contains(skeleton, autoescape=True), listeners.c.findable
+    )
+    with community.database.read() as connection:
+        ids = connection.scalars(query.order_by(listeners.c.look).limit(count)).all()
+    return community.get(ids)
 
-    def seq(self) -> int:
-        """The number of the last change; it never falls."""
-        with self.database.read() as connection:
-            return now_seq(connection)
 
-    def changed_since(self, seq: int) -> bool:
-        return self.seq() > seq
+# Counts and versions
 
-    def revision(self) -> tuple[int, str | None]:
-        """(seq, the generation that is served) in one reading; None is the model that ships."""
-        active = sa.select(meta.c.value).where(meta.c.key == "active").scalar_subquery()
-        with self.database.read() as connection:
-            seq, generation = connection.execute(sa.select(clock.c.seq, active)).one()
-        return int(seq), generation
 
-    def stats(self) -> Mapping[str, Any]:
-        """Counts of what is stored, of nobody in particular."""
-        counts = {
-            "listeners": sa.true(),
-            "findable": listeners.c.findable,
-            "training": listeners.c.training,
-            "invented": listeners.c.origin == SYNTHETIC,
-            "kept profiles": listeners.c.profile.is_not(None),
-        }
-        with self.database.read() as connection:
-            told: dict[str, Any] = {
-                name: connection.scalar(
-                    sa.select(sa.func.count()).select_from(listeners).where(which)
-                )
-                for name, which in counts.items()
-            }
-            by_model = sa.select(vectors.c.model_version, sa.func.count())
-            pairs = connection.execute(by_model.group_by(vectors.c.model_version)).all()
-            left = sa.select(sa.func.count()).select_from(removals)
-            return {
-                **told,
-                "left": connection.scalar(left),
-                "vectors by model": {str(version): int(count) for version, count in pairs},
-                "seq": now_seq(connection),
-                "schema": int(read_meta(connection, "schema") or 0),
-                "community": read_meta(connection, "community"),
-                "active": read_meta(connection, "active"),
-            }
+def last_change(community: "Community") -> int:
+    """Return the number of the last change; it never falls."""
+    with community.database.read() as connection:
+        return last_seq(connection)
 
-    # What owners ask
 
-    def owned(self, code_hash: str) -> MemberRecord | None:
-        """The row whose owner has this return code."""
-        with self.database.read() as connection:
-            query = sa.select(listeners, vectors.c.x, vectors.c.y).select_from(
-                listeners.outerjoin(
-                    vectors,
-                    (vectors.c.id == listeners.c.id)
-                    & (vectors.c.model_version == self.model_version),
-                )
+def active_model(community: "Community") -> str | None:
+    """Return the name of the current model in the registry; None for the shipped model."""
+    with community.database.read() as connection:
+        return read_meta(connection, "active")
+
+
+def previous_model(community: "Community") -> str | None:
+    """Return the name of the previous model; None for the shipped model, or if there was none."""
+    with community.database.read() as connection:
+        return read_meta(connection, "previous")
+
+
+def stats(community: "Community") -> Mapping[str, Any]:
+    """Return counts of the rows and the versions of tables and models; nothing about a person."""
+    conditions = {
+        "listeners": sa.true(),
+        "findable": listeners.c.findable,
+        "training": listeners.c.training,
+        "invented": listeners.c.origin == SYNTHETIC,
+        "kept profiles": listeners.c.profile.is_not(None),
+    }
+    with community.database.read() as connection:
+        counts: dict[str, Any] = {
+            name: connection.scalar(
+                sa.select(sa.func.count()).select_from(listeners).where(condition)
             )
-            row = connection.execute(query.where(listeners.c.code_hash == code_hash)).first()
-        if row is None or not code_hash:
-            return None
-        return MemberRecord(
-            row.id,
-            listener_of(row),
-            row.findable,
-            row.training,
-            row.profile is not None,
-            row.created,
-            row.updated,
-        )
-
-    def held(self, id: str) -> Mapping[str, Any] | None:
-        """All that is stored of one listener, as plain values; None where there is none."""
-        with self.database.read() as connection:
-            row = connection.execute(sa.select(listeners).where(listeners.c.id == id)).mappings()
-            listener = row.first()
-            query = sa.select(vectors).where(vectors.c.id == id).order_by(vectors.c.model_version)
-            embedded = connection.execute(query).mappings().all()
-        if listener is None:
-            return None
-        return {**told_of(dict(listener)), "vectors": [told_of(dict(each)) for each in embedded]}
-
-    def removal(self, id: str) -> Mapping[str, Any] | None:
-        """What is kept of one who left: seq, id, at, digest; None where nobody of that id did."""
-        query = sa.select(removals).where(removals.c.id == id).order_by(removals.c.seq.desc())
-        with self.database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return None if row is None else dict(row)
-
-    def traces(self, id: str) -> Mapping[str, int]:
-        """How many rows of each table are of this listener, those of who left aside."""
-        with self.database.read() as connection:
-            return {
-                table.name: int(
-                    connection.execute(
-                        sa.select(sa.func.count()).select_from(table).where(table.c.id == id)
-                    ).scalar_one()
-                )
-                for table in (listeners, vectors)
-            }
-
-    @property
-    def id(self) -> str:
-        """The community's own random id, by which a receipt says where it is from."""
-        with self.database.read() as connection:
-            return read_meta(connection, "community") or ""
-
-    def _in_crowd(self) -> tuple[sa.ColumnElement[bool], ...]:
-        return vectors.c.model_version == self.model_version, vectors.c.findable
+            for name, condition in conditions.items()
+        }
+        by_model = sa.select(vectors.c.model_version, sa.func.count())
+        pairs = connection.execute(by_model.group_by(vectors.c.model_version)).all()
+        return {
+            **counts,
+            "left": connection.scalar(sa.select(sa.func.count()).select_from(removals)),
+            "vectors by model": {str(version): int(count) for version, count in pairs},
+            "seq": last_seq(connection),
+            "schema": int(read_meta(connection, "schema") or 0),
+            "community": read_meta(connection, "community"),
+            "active": read_meta(connection, "active"),
+        }
 
 
-def _joined() -> sa.Join:
-    return listeners.join(vectors, vectors.c.id == listeners.c.id)
+# Owners
 
 
-def batched(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """Lists of `size` items; the last may have fewer."""
-    rest = iter(items)
-    while part := list(islice(rest, size)):
-        yield part
+def find_by_code(community: "Community", code_hash: str) -> MemberRecord | None:
+    """Return the member whose access code has this hash; None if there is none."""
+    if not code_hash:
+        return None
+    same_model = vectors.c.model_version == community.model_version
+    joined = listeners.outerjoin(vectors, (vectors.c.id == listeners.c.id) & same_model)
+    query = sa.select(listeners, vectors.c.x, vectors.c.y).select_from(joined)
+    with community.database.read() as connection:
+        row = connection.execute(query.where(listeners.c.code_hash == code_hash)).first()
+    if row is None:
+        return None
+    return MemberRecord(
+        row.id,
+        listener_of(row),
+        row.findable,
+        row.training,
+        row.profile is not None,
+        row.created,
+        row.updated,
+    )
+
+
+def export(community: "Community", id: str) -> Mapping[str, Any] | None:
+    """Return everything stored about one listener as plain values; None if there is nothing.
+
+    Keys are the columns of `listeners`, and "vectors" for a list of rows of `vectors`.
+    """
+    of_models = sa.select(vectors).where(vectors.c.id == id).order_by(vectors.c.model_version)
+    with community.database.read() as connection:
+        query = sa.select(listeners).where(listeners.c.id == id)
+        listener = connection.execute(query).mappings().first()
+        rows = connection.execute(of_models).mappings().all()
+    if listener is None:
+        return None
+    return {**plain_values(dict(listener)), "vectors": [plain_values(dict(row)) for row in rows]}
+
+
+def find_deletion(community: "Community", id: str) -> Mapping[str, Any] | None:
+    """Return the row (seq, id, at, digest) of a member who left; None if there is none."""
+    query = sa.select(removals).where(removals.c.id == id).order_by(removals.c.seq.desc())
+    with community.database.read() as connection:
+        row = connection.execute(query).mappings().first()
+    return None if row is None else dict(row)
+
+
+def count_rows(community: "Community", id: str) -> Mapping[str, int]:
+    """Return table -> number of this listener's rows, in `listeners` and `vectors`."""
+    with community.database.read() as connection:
+        return {
+            table.name: int(
+                connection.execute(
+                    sa.select(sa.func.count()).select_from(table).where(table.c.id == id)
+                ).scalar_one()
+            )
+            for table in (listeners, vectors)
+        }
+
+
+# Profiles for training and embedding
+
+
+def training_profiles(community: "Community") -> Iterator[tuple[str, Profile]]:
+    """Yield (id, profile) of all who consent to training, by id.
+
+    Members who leave in the meantime are left out.
+    """
+    consented = listeners.c.training, listeners.c.profile.is_not(None)
+    yield from _profiles(community, stored_profile, *consented)
+
+
+def profiles_without_vectors(
+    community: "Community", model_version: str
+) -> Iterator[tuple[str, Profile]]:
+    """Yield (id, profile) of all listeners without vectors of that model, by id.
+
+    The profile has only the artists that others see: a hidden artist leaves no trace in a vector.
+    For a listener who shows none it is the profile stored for training.
+    """
+    yield from _profiles(community, visible_profile, lacks_vectors(model_version))
+
+
+def lacks_vectors(model_version: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `listeners` has no vectors of this model."""
+    there = sa.select(vectors.c.id).where(
+        vectors.c.id == listeners.c.id, vectors.c.model_version == model_version
+    )
+    return ~there.exists()
+
+
+def _profiles(
+    community: "Community", read: Callable[[Any], Profile], *conditions: sa.ColumnElement[bool]
+) -> Iterator[tuple[str, Profile]]:
+    """Yield (id, profile) page by page, so that no transaction stays open meanwhile."""
+    names = ("id", "name", "origin", "artists", "profile")
+    query = sa.select(*(listeners.c[name] for name in names)).where(*conditions)
+    last = ""
+    while True:
+        page = query.where(listeners.c.id > last).order_by(listeners.c.id)
+        with community.database.read() as connection:
+            rows = connection.execute(page.limit(ROWS_PER_STATEMENT)).all()
+        for row in rows:
+            yield row.id, read(row)
+        if len(rows) < ROWS_PER_STATEMENT:
+            return
+        last = rows[-1].id

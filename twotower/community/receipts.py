@@ -7,6 +7,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
+from twotower.community import queries
 from twotower.community.records import Deletion
 from twotower.community.store import Community
 from twotower.core.errors import BadReceipt
@@ -102,13 +103,15 @@ def verify(removal: Deletion, digest: str, community: Community) -> Check:
     if removal.community != community.id:
         return Check(False, (*said, "the receipt is of another community, not of this one"))
     said.append("it is of this community")
-    kept = community.removal(removal.id)
+    kept = queries.find_deletion(community, removal.id)
     if kept is None:
         return Check(False, (*said, "this community never removed anybody of that id"))
     if (kept["digest"], kept["seq"]) != (digest, removal.seq):
         return Check(False, (*said, "another removal of that id is recorded, not this one"))
     said.append(f"the removal is recorded with this digest, as change {removal.seq:,}")
-    found = {table: count for table, count in community.traces(removal.id).items() if count}
+    found = {
+        table: count for table, count in queries.count_rows(community, removal.id).items() if count
+    }
     if found:
         where = ", ".join(f"{count} in {table}" for table, count in found.items())
         return Check(False, (*said, f"rows of that id are still there: {where}"))

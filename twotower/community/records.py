@@ -1,4 +1,4 @@
-"""What goes into a community and what comes out of it."""
+"""Records that go into a community and come out of it."""
 
 import hashlib
 import json
@@ -12,27 +12,27 @@ from twotower.core.domain import Listener, Profile
 
 
 def new_id() -> str:
-    """A random id that tells nothing, 16 hexadecimal digits."""
+    """Return a random id of 16 hexadecimal digits, which says nothing about its owner."""
     return secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """One listener with what only the program sees: vectors and what the owner said yes to."""
+    """One listener with everything that is stored: vectors, consent and access code."""
 
     listener: Listener
     user_vector: np.ndarray  # (D,) float32, unit
     candidate_vector: np.ndarray  # (D,) float32, unit
-    findable: bool = True  # may be found by others
-    training: bool = False  # may be learned from
+    findable: bool = True  # consent: others may find this listener
+    training: bool = False  # consent: models may be trained on the profile
     map_version: str = ""  # of the map that listener.place is on
-    profile: Profile | None = None  # to learn from; only of one who said yes to that
-    code_hash: str = ""  # by which the owner is known again
+    profile: Profile | None = None  # for training; only with consent to it
+    code_hash: str = ""  # of the owner's access code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelVectors:
-    """The vectors that one model gives a listener, and the place on its map."""
+    """A listener's vectors under one model, and the place on that model's map."""
 
     id: str
     user: np.ndarray  # (D,) float32, unit
@@ -43,7 +43,7 @@ class ModelVectors:
 
 @dataclass(frozen=True, slots=True)
 class MemberRecord:
-    """What the owner of a row is told of it."""
+    """A stored member as its owner sees it, found by the access code."""
 
     id: str
     listener: Listener  # as others see it
@@ -56,18 +56,18 @@ class MemberRecord:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What was removed when one left."""
+    """Record of a member who left: what was removed, and when. The digest covers every field."""
 
     id: str
     seq: int
     at: str  # UTC, ISO
-    removed: Mapping[str, int]  # of what, how many
-    content: str  # digest of all that was removed, which is kept nowhere
+    removed: Mapping[str, int]  # kind -> count
+    content: str  # digest of all removed rows, which are stored nowhere
     was_training: bool
-    community: str  # the community's own id
+    community: str  # id of the community
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all the rest, as the community keeps it."""
-        told = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(told.encode()).hexdigest()
+        """SHA-256 of all fields, 64 hex digits; the community stores it."""
+        fields = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(fields.encode()).hexdigest()

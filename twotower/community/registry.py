@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from twotower.community import Community, ModelVectors
-from twotower.community.queries import batched
+from twotower.community import Community, ModelVectors, queries
+from twotower.community.rows import batched
 from twotower.core.errors import CommunityError, IncompatibleModel
 from twotower.core.settings import Settings
 from twotower.model.embedder import Embedder
@@ -158,14 +158,14 @@ def embed_missing(
 
     If `placed`, those who can be found get a place on the current map, too.
     """
-    snapshot, since = community.snapshot(), community.seq()
+    snapshot, since = community.snapshot(), queries.last_change(community)
     done = 0
-    for batch in batched(community.to_embed(embedder.version), BATCH):
+    for batch in batched(queries.profiles_without_vectors(community, embedder.version), BATCH):
         profiles = [profile for _, profile in batch]
         users, candidates = embedder.embed(profiles, "user"), embedder.embed(profiles, "candidate")
         places = place_all(users, snapshot.candidate, snapshot.places) if len(snapshot) else None
         rows = []
-        findable = community.findable([id for id, _ in batch]) if placed else ()
+        findable = queries.findable_ids(community, [id for id, _ in batch]) if placed else ()
         for at, (id, _) in enumerate(batch):
             place = None
             if places is not None and id in findable and np.isfinite(places[at]).all():
@@ -181,7 +181,7 @@ def catch_up(community: Community, embedder: Embedder, mark: str) -> int:
 
     Those of them who can be found get a place on the map `mark`.
     """
-    if next(iter(community.to_embed(embedder.version)), None) is None:
+    if next(iter(queries.profiles_without_vectors(community, embedder.version)), None) is None:
         return 0
-    now = community.of_model(embedder.version)  # of its own: its snapshot lacks them
+    now = community.with_model(embedder.version)  # of its own: its snapshot lacks them
     return embed_missing(now, embedder, placed=True, map_version=mark)

@@ -1,93 +1,112 @@
-"""Members as rows of the tables, and rows as what they tell."""
+"""Conversion between members and rows of the tables."""
 
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 
 from twotower.community.records import Member, ModelVectors
-from twotower.community.schema import lot_of
+from twotower.community.schema import sample_key
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile
 from twotower.core.errors import CommunityError
 from twotower.core.names import artist_key, confusable_skeleton
 from twotower.sources.profile_jsonl import profile_to_json, read_profiles
 
 Row = dict[str, Any]
+_Item = TypeVar("_Item")
+ROWS_PER_STATEMENT = 500  # a statement may have 999 values
+
+
+def batched(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Yield lists of `size` items; the last may be shorter."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def now() -> str:
-    """UTC, ISO, to the millisecond."""
+    """Return the time in UTC, ISO format, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def rows_of(member: Member, model_version: str) -> tuple[Row, Row]:
-    """Columns of listeners, without seq, and of vectors; a ValueError where they make no sense.
+    """Return a member's row of `listeners`, without seq, and its row of `vectors`.
 
-    A CommunityError where the listening came through Spotify's Web API.
+    Raises CommunityError if the profile came through Spotify's Web API, ValueError if the member
+    has no id, if it has a profile without consent to training, or if its vectors are not unit.
     """
-    who, profile = member.listener, member.profile
-    origins = (who.origin, *(() if profile is None else (profile.origin,)))
+    listener, profile = member.listener, member.profile
+    origins = (listener.origin, *(() if profile is None else (profile.origin,)))
     if any(SPOTIFY_WEB_API in each.strip().casefold().split("+") for each in origins):
-        raise CommunityError("what came through Spotify's Web API is never stored")
-    if not who.id:
+        raise CommunityError("a profile that came through Spotify's Web API is never stored")
+    if not listener.id:
         raise ValueError("a listener needs an id")
     if profile is not None and not member.training:
-        raise ValueError(f"{who.id}: a profile is kept only of who helps to train")
-    kept = None
+        raise ValueError(f"{listener.id}: a profile is stored only with consent to training")
+    stored_profile = None
     if profile is not None:
-        bare = replace(profile, id=who.id, name="")
-        kept = json.dumps(profile_to_json(bare), ensure_ascii=False, allow_nan=False)
-    when = now()
-    listener = {
-        "id": who.id,
-        "name": who.name,
-        "look": confusable_skeleton(who.name),
-        "lot": lot_of(who.id),
-        "origin": who.origin,
-        "artists": json.dumps(who.artists, allow_nan=False),
-        "genres": json.dumps(who.genres),
+        nameless = replace(profile, id=listener.id, name="")
+        stored_profile = json.dumps(profile_to_json(nameless), ensure_ascii=False, allow_nan=False)
+    created = now()
+    row = {
+        "id": listener.id,
+        "name": listener.name,
+        "look": confusable_skeleton(listener.name),
+        "lot": sample_key(listener.id),
+        "origin": listener.origin,
+        "artists": json.dumps(listener.artists, allow_nan=False),
+        "genres": json.dumps(listener.genres),
         "findable": member.findable,
         "training": member.training,
         "code_hash": member.code_hash or None,
-        "profile": kept,
-        "created": when,
-        "updated": when,
+        "profile": stored_profile,
+        "created": created,
+        "updated": created,
     }
-    placed = ModelVectors(
-        who.id, member.user_vector, member.candidate_vector, who.place, member.map_version
+    vectors = ModelVectors(
+        listener.id,
+        member.user_vector,
+        member.candidate_vector,
+        listener.place,
+        member.map_version,
     )
-    return listener, vectors_of(placed, model_version, findable=member.findable)
+    return row, vector_row(vectors, model_version, findable=member.findable)
 
 
-def vectors_of(placed: ModelVectors, model_version: str, *, findable: bool) -> Row:
-    """Columns of vectors; a ValueError unless both are finite unit vectors of one length."""
-    user, candidate = (_unit(vector, placed.id) for vector in (placed.user, placed.candidate))
+def vector_row(vectors: ModelVectors, model_version: str, *, findable: bool) -> Row:
+    """Return a row of `vectors`.
+
+    Raises ValueError unless both are finite unit vectors of one length and the place is finite.
+    """
+    id, place = vectors.id, vectors.place
+    user, candidate = (_checked_unit(vector, id) for vector in (vectors.user, vectors.candidate))
     if len(user) != len(candidate):
         raise ValueError(
-            f"{placed.id}: user vector of {len(user)} and candidate vector of {len(candidate)}"
+            f"{id}: user vector of {len(user)} and candidate vector of {len(candidate)}"
         )
-    if placed.place is not None and not np.isfinite(placed.place).all():
-        raise ValueError(f"{placed.id}: the place {placed.place} is not on a map")
-    x, y = placed.place if placed.place is not None else (None, None)
+    if place is not None and not np.isfinite(place).all():
+        raise ValueError(f"{id}: the place {place} is not finite")
+    x, y = (None, None) if place is None else (float(place[0]), float(place[1]))
     return {
-        "id": placed.id,
+        "id": id,
         "model_version": model_version,
         "user_vector": user.tobytes(),
         "candidate_vector": candidate.tobytes(),
-        "x": None if x is None else float(x),
-        "y": None if y is None else float(y),
-        "map_version": placed.map_version,
+        "x": x,
+        "y": y,
+        "map_version": vectors.map_version,
         "findable": findable,
     }
 
 
 def listener_of(row: Any) -> Listener:
-    """As others see it, of a row of listeners with x and y."""
+    """Return the listener, as others see it, of a row of `listeners` joined with x and y."""
     return Listener(
         id=row.id,
         name=row.name,
@@ -98,24 +117,24 @@ def listener_of(row: Any) -> Listener:
     )
 
 
-def kept_in(row: Any) -> Profile:
-    """The kept profile of a row of listeners."""
+def stored_profile(row: Any) -> Profile:
+    """Return the profile that a row of `listeners` stores for training."""
     (profile,) = read_profiles(io.BytesIO(row.profile.encode()), where=row.id)
     return profile
 
 
-def shown_in(row: Any) -> Profile:
-    """A profile of the artists that others see; the kept one of whom nobody sees anything."""
+def visible_profile(row: Any) -> Profile:
+    """Return a profile of the artists that others see; the stored one if others see nothing."""
     if row.profile is not None and not json.loads(row.artists):
-        return kept_in(row)
+        return stored_profile(row)
     artists = {
         artist_key(name): Artist(name, plays=plays) for name, plays in json.loads(row.artists)
     }
     return Profile(row.id, artists=artists, origin=row.origin, name=row.name)
 
 
-def told_of(row: Mapping[str, Any]) -> Row:
-    """A row as plain values for its owner: vectors as numbers."""
+def plain_values(row: Mapping[str, Any]) -> Row:
+    """Return a row with its vectors as lists of numbers."""
     return {
         name: np.frombuffer(value, "<f4").tolist() if isinstance(value, bytes) else value
         for name, value in row.items()
@@ -123,7 +142,7 @@ def told_of(row: Mapping[str, Any]) -> Row:
 
 
 def digest_of(rows: Sequence[Mapping[str, Any]], *, without: Sequence[str] = ()) -> str:
-    """The same for the same rows, whenever it is taken."""
+    """Return a SHA-256 over all columns of the rows, except those in `without`."""
     digest = hashlib.sha256()
     for row in rows:
         for key, value in row.items():
@@ -133,15 +152,15 @@ def digest_of(rows: Sequence[Mapping[str, Any]], *, without: Sequence[str] = ())
 
 
 def matrix_of(blobs: Sequence[bytes], dim: int) -> np.ndarray:
-    """(N, dim) float32 of N stored vectors."""
+    """Return N stored vectors as one matrix (N, dim) float32."""
     return np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), dim)
 
 
-def _unit(vector: np.ndarray, id: str) -> np.ndarray:
+def _checked_unit(vector: np.ndarray, id: str) -> np.ndarray:
     stored = np.asarray(vector, "<f4")
     length = float(np.linalg.norm(stored))
     if stored.ndim != 1 or not abs(length - 1) < 1e-3:
         raise ValueError(
-            f"{id}: vector of shape {stored.shape} and length {length:.3g}, not (D,), 1"
+            f"{id}: vector of shape {stored.shape} and length {length:.3g}, not (D,) and 1"
         )
     return stored

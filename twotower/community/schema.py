@@ -1,7 +1,7 @@
-"""The tables of a community, and the way from each older form of them to today's.
+"""Tables of a community, and the upgrade of older ones.
 
-No foreign keys: the rows of one listener may lie in partitions on several servers. What belongs
-together is written and removed in one transaction.
+No foreign keys: the rows of one listener may lie in partitions on several servers. Rows that
+belong together are written and removed in one transaction.
 """
 
 import zlib
@@ -15,18 +15,18 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from twotower.core.names import confusable_skeleton
 
 SCHEMA = 3
-LOTS = 1 << 32
+SAMPLE_KEYS = 1 << 32
 
 
 class Vector(TypeDecorator[bytes]):
-    """float32 numbers: little-endian bytes here, pgvector's `vector` in PostgreSQL."""
+    """float32 vector: little-endian bytes in SQLite, pgvector's `vector` in PostgreSQL."""
 
     impl = sa.LargeBinary
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(_sent())
+            return dialect.type_descriptor(_binary_vector())
         return dialect.type_descriptor(sa.LargeBinary())
 
     def process_bind_param(self, value: bytes | None, dialect: sa.Dialect) -> Any:
@@ -40,51 +40,53 @@ class Vector(TypeDecorator[bytes]):
         return np.frombuffer(value, ">f4", offset=4).astype("<f4").tobytes()
 
 
-def _sent() -> TypeEngine[Any]:
-    """pgvector's `vector`, given as the bytes in which it is sent: as text it takes ten times as
-    long to read."""
+def _binary_vector() -> TypeEngine[Any]:
+    """Return pgvector's `vector`, read in binary: as text it takes ten times as long."""
     from pgvector.sqlalchemy import VECTOR
 
-    class Sent(VECTOR):
+    class BinaryVector(VECTOR):
         def column_expression(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
             return sa.func.vector_send(column, type_=column.type)
 
         def result_processor(self, dialect: sa.Dialect, coltype: Any) -> None:
             return None
 
-    return Sent()
+    return BinaryVector()
 
 
 tables = sa.MetaData()
 meta = sa.Table(
     "meta",
     tables,
-    # "schema": its version; "community": its own id; "shipped": which invented listeners are in;
-    # "active", "previous": the generation that is served, and the one before; "index": of how
-    # many numbers the vectors are that PostgreSQL has an index of; "epoch ..." see `epoch_key`
+    # "schema": version of the tables; "community": the community's id
+    # "shipped": model version and digest of the synthetic listeners that are in
+    # "active", "previous": current and previous retrained model; absent: the shipped one
+    # "active version": version of the current model
+    # "index": length of the vectors that PostgreSQL has an index of
+    # "epoch ...": see `vectors_version_key`
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
-clock = sa.Table(  # one row; its update is what makes writers wait for each other
+clock = sa.Table(  # one row; writers update it first, and so wait for each other
     "clock",
     tables,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("seq", sa.BigInteger, nullable=False),  # of the last change
+    sa.Column("seq", sa.BigInteger, nullable=False),  # number of the last change
 )
 listeners = sa.Table(
     "listeners",
     tables,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("look", sa.Text, nullable=False, server_default=""),  # of the name, at a glance
-    sa.Column("lot", sa.BigInteger, nullable=False, server_default="0"),  # 0..LOTS - 1, of the id
+    sa.Column("look", sa.Text, nullable=False, server_default=""),  # confusable_skeleton(name)
+    sa.Column("lot", sa.BigInteger, nullable=False, server_default="0"),  # sample_key(id)
     sa.Column("origin", sa.Text, nullable=False),
-    sa.Column("artists", sa.Text, nullable=False),  # JSON [[name, plays], ...] that others see
-    sa.Column("genres", sa.Text, nullable=False),  # JSON [tag, ...] that others see
+    sa.Column("artists", sa.Text, nullable=False),  # JSON [[name, plays], ...], public
+    sa.Column("genres", sa.Text, nullable=False),  # JSON [tag, ...], public
     sa.Column("findable", sa.Boolean, nullable=False),
     sa.Column("training", sa.Boolean, nullable=False),
-    sa.Column("code_hash", sa.Text),  # of the owner's return code
-    sa.Column("profile", sa.Text),  # JSON, only of who helps to train
+    sa.Column("code_hash", sa.Text),  # of the owner's access code
+    sa.Column("profile", sa.Text),  # JSON, only with consent to training
     sa.Column("created", sa.Text, nullable=False),  # UTC, ISO
     sa.Column("updated", sa.Text, nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),
@@ -93,7 +95,7 @@ listeners = sa.Table(
     sa.Index("listeners_look", "look"),
     sa.Index("listeners_lot", "lot"),
 )
-vectors = sa.Table(  # those of a new model stand beside those of the one before
+vectors = sa.Table(  # one row per listener and model version
     "vectors",
     tables,
     sa.Column("id", sa.Text, primary_key=True),
@@ -103,10 +105,10 @@ vectors = sa.Table(  # those of a new model stand beside those of the one before
     sa.Column("x", sa.Float),
     sa.Column("y", sa.Float),
     sa.Column("map_version", sa.Text, nullable=False),
-    # as in listeners, so that an index of vectors can leave the others out
+    # copied from listeners, so that an index of vectors can leave the others out
     sa.Column("findable", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-removals = sa.Table(  # so that other processes learn of those who left, and receipts hold
+removals = sa.Table(  # tells other processes who left, and proves receipts
     "removals",
     tables,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -117,29 +119,33 @@ removals = sa.Table(  # so that other processes learn of those who left, and rec
 )
 
 
-def lot_of(id: str) -> int:
-    """By which a sample of the listeners is drawn that stays the same."""
+def sample_key(id: str) -> int:
+    """Return a hash of the id, 0..2**32 - 1, by which a stable sample of listeners is drawn."""
     return zlib.crc32(id.encode("utf-8", "surrogatepass"))
 
 
 def read_meta(connection: sa.Connection, key: str) -> str | None:
+    """Return the value of a key in `meta`, None if it is absent."""
     return connection.scalar(sa.select(meta.c.value).where(meta.c.key == key))
 
 
-def epoch_key(model_version: str) -> str:
-    """The key of what changes with vectors of a model whose listeners have not changed."""
+def vectors_version_key(model_version: str) -> str:
+    """Return the `meta` key whose value changes when a model's vectors are written or dropped.
+
+    Such a write doesn't change `seq` unless the model is the current one.
+    """
     return f"epoch {model_version}"
 
 
 def write_meta(connection: sa.Connection, key: str, value: str | None) -> None:
-    """None takes the key away."""
+    """Set a key in `meta`; None removes it."""
     connection.execute(sa.delete(meta).where(meta.c.key == key))
     if value is not None:
         connection.execute(sa.insert(meta), {"key": key, "value": value})
 
 
 def create(connection: sa.Connection, community: str) -> None:
-    """Today's tables, empty, where there are none."""
+    """Create the tables that don't exist yet."""
     tables.create_all(connection)
     if read_meta(connection, "schema") is None:
         write_meta(connection, "schema", str(SCHEMA))
@@ -148,15 +154,15 @@ def create(connection: sa.Connection, community: str) -> None:
 
 
 def upgrade(connection: sa.Connection, community: str) -> None:
-    """Every step from the schema that is there to today's, in the caller's one transaction."""
+    """Upgrade the tables to the current schema, in the caller's transaction."""
     version = int(read_meta(connection, "schema") or 0)
     for step in _STEPS[version - 1 :]:
         step(connection, community)
     write_meta(connection, "schema", str(SCHEMA))
 
 
-def _vectors_of_their_own(connection: sa.Connection, community: str) -> None:
-    """1 to 2: vectors leave the listeners' rows, which take in a code and a profile."""
+def _separate_vectors(connection: sa.Connection, community: str) -> None:
+    """1 to 2: move vectors to a table of their own; add access code, profile and receipt."""
     vectors.create(connection)
     moved = ("user_vector", "candidate_vector", "model_version", "x", "y", "map_version")
     names = ", ".join(moved)
@@ -174,29 +180,29 @@ def _vectors_of_their_own(connection: sa.Connection, community: str) -> None:
     write_meta(connection, "community", community)
 
 
-def _looks_and_lots(connection: sa.Connection, community: str) -> None:
-    """2 to 3: listeners know what their names look like, and vectors who may be found."""
+def _add_skeletons_and_sample_keys(connection: sa.Connection, community: str) -> None:
+    """2 to 3: add name skeletons and sample keys to listeners, `findable` to vectors."""
     columns = {column["name"] for column in sa.inspect(connection).get_columns("vectors")}
     statements = [
         "ALTER TABLE listeners ADD COLUMN look TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE listeners ADD COLUMN lot BIGINT NOT NULL DEFAULT 0",
     ]
-    if "findable" not in columns:  # made by the step before as it is today
+    if "findable" not in columns:  # absent unless the step before has just created the table
         no = "false" if connection.dialect.name == "postgresql" else "0"
         statements.append(f"ALTER TABLE vectors ADD COLUMN findable BOOLEAN NOT NULL DEFAULT {no}")
     for statement in statements:
         connection.exec_driver_sql(statement)
-    of_them = sa.select(listeners.c.findable).where(listeners.c.id == vectors.c.id)
-    found = sa.func.coalesce(of_them.scalar_subquery(), sa.false())
-    connection.execute(sa.update(vectors).values(findable=found))
-    told = connection.execute(sa.select(listeners.c.id, listeners.c.name)).all()
-    mine = sa.update(listeners).where(listeners.c.id == sa.bindparam("whose"))
-    if told:
+    consent = sa.select(listeners.c.findable).where(listeners.c.id == vectors.c.id)
+    findable = sa.func.coalesce(consent.scalar_subquery(), sa.false())
+    connection.execute(sa.update(vectors).values(findable=findable))
+    names = connection.execute(sa.select(listeners.c.id, listeners.c.name)).all()
+    row = sa.update(listeners).where(listeners.c.id == sa.bindparam("of_id"))
+    if names:
         connection.execute(
-            mine.values(look=sa.bindparam("seen"), lot=sa.bindparam("drawn")),
+            row.values(look=sa.bindparam("skeleton"), lot=sa.bindparam("key")),
             [
-                {"whose": id, "seen": confusable_skeleton(name), "drawn": lot_of(id)}
-                for id, name in told
+                {"of_id": id, "skeleton": confusable_skeleton(name), "key": sample_key(id)}
+                for id, name in names
             ],
         )
     _index(connection, "listeners_look", "listeners_lot")
@@ -209,6 +215,6 @@ def _index(connection: sa.Connection, *names: str) -> None:
 
 
 _STEPS: tuple[Callable[[sa.Connection, str], None], ...] = (
-    _vectors_of_their_own,
-    _looks_and_lots,
+    _separate_vectors,
+    _add_skeletons_and_sample_keys,
 )

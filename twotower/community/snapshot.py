@@ -15,8 +15,8 @@ import numpy as np
 
 from twotower.retrieval.topk import Stacked, top_k
 
-SEGMENT = 1 << 16  # listeners of a full segment
-LEAST_ROOM = 256  # rows of the smallest array that can take in more
+SEGMENT_SIZE = 1 << 16  # listeners of a full segment
+MIN_CAPACITY = 256  # rows of the smallest append buffer
 COLUMNS = ("seqs", "ids", "user", "candidate", "places", "synthetic")
 
 
@@ -24,11 +24,11 @@ COLUMNS = ("seqs", "ids", "user", "candidate", "places", "synthetic")
 class Segment:
     """Part of a snapshot by rising seq; row i of each array is one listener. Read-only arrays."""
 
-    seqs: np.ndarray  # (n,) int64, the last change of each
+    seqs: np.ndarray  # (n,) int64, each one's last change
     ids: np.ndarray  # (n,) bytes, UTF-8
     user: np.ndarray  # (n, D) float32, unit
     candidate: np.ndarray  # (n, D) float32, unit
-    places: np.ndarray  # (n, 2) float32, NaN for one without a place
+    places: np.ndarray  # (n, 2) float32, NaN for a listener without a place
     synthetic: np.ndarray  # (n,) bool
 
     def __post_init__(self) -> None:
@@ -43,61 +43,66 @@ class Segment:
         return np.argsort(self.ids, kind="stable").astype(np.int32)
 
     def rows_of(self, keys: np.ndarray) -> np.ndarray:
-        """The row of each id (m,) bytes, -1 where it isn't here."""
+        """Return the row of each encoded id (m,), -1 for an id that is not here."""
         if not len(self):
             return np.full(len(keys), -1)
         at = np.searchsorted(self.ids, keys, sorter=self._by_id)
         rows = self._by_id[np.minimum(at, len(self) - 1)]
         return np.where(self.ids[rows] == keys, rows, -1)
 
-    def kept(self, rows: np.ndarray) -> "Segment":
-        """Only these rows (n,) bool, as a copy."""
-        return Segment(**{name: getattr(self, name)[rows] for name in COLUMNS})
+    def take(self, mask: np.ndarray) -> "Segment":
+        """Return a copy of the rows where mask (n,) is True."""
+        return Segment(**{name: getattr(self, name)[mask] for name in COLUMNS})
 
 
 class AppendBuffer:
-    """The last segment of a snapshot, with room behind it for who joins next.
+    """Append buffer of the newest segment; earlier snapshots stay valid.
 
-    What is written behind a segment is no part of it, so that segments which were given before
-    stay as they are. Used by one thread at a time.
+    The arrays have room behind the segment. Rows written there are no part of a segment that was
+    returned before. Not safe for several threads.
     """
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
-        self._room: dict[str, np.ndarray] | None = None
+        self._arrays: dict[str, np.ndarray] | None = None
 
-    def take_in(self, more: Segment) -> Segment:
-        """The segment followed by `more`."""
+    def append(self, more: Segment) -> Segment:
+        """Return the segment followed by `more`."""
         first, last = len(self.segment), len(self.segment) + len(more)
-        room = self._room
-        if room is None or last > len(room["seqs"]) or more.ids.itemsize > room["ids"].itemsize:
-            room = {name: self._wider(name, more, max(2 * first, last)) for name in COLUMNS}
-        for name, array in room.items():
+        arrays = self._arrays
+        if (
+            arrays is None
+            or last > len(arrays["seqs"])
+            or more.ids.itemsize > arrays["ids"].itemsize
+        ):
+            arrays = {name: self._enlarged(name, more, max(2 * first, last)) for name in COLUMNS}
+        for name, array in arrays.items():
             array[first:last] = getattr(more, name)
-        self._room = room
-        self.segment = Segment(**{name: array[:last] for name, array in room.items()})
+        self._arrays = arrays
+        self.segment = Segment(**{name: array[:last] for name, array in arrays.items()})
         return self.segment
 
-    def _wider(self, name: str, more: Segment, rows: int) -> np.ndarray:
+    def _enlarged(self, name: str, more: Segment, rows: int) -> np.ndarray:
         old, new = getattr(self.segment, name), getattr(more, name)
-        kind = np.promote_types(old.dtype, new.dtype)
-        size = min(max(rows, LEAST_ROOM), max(SEGMENT, len(old) + len(new)))
-        room = np.zeros((size, *new.shape[1:]), kind)
-        if len(old):  # of an empty one the width of vectors isn't known
-            room[: len(old)] = old
-        return room
+        dtype = np.promote_types(old.dtype, new.dtype)
+        size = min(max(rows, MIN_CAPACITY), max(SEGMENT_SIZE, len(old) + len(new)))
+        array = np.zeros((size, *new.shape[1:]), dtype)
+        if len(old):  # an empty segment doesn't know the width of vectors
+            array[: len(old)] = old
+        return array
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """The nearest to a vector, nearest first; row i of all is one listener."""
+    """Listeners nearest to a vector, nearest first; row i of all arrays is one listener."""
 
     ids: tuple[str, ...]
     user: np.ndarray  # (K, D) float32, unit
     candidate: np.ndarray  # (K, D) float32, unit
-    places: np.ndarray  # (K, 2) float32, NaN for one without a place
+    places: np.ndarray  # (K, 2) float32, NaN for a listener without a place
 
     def without(self, id: str | None) -> "Candidates":
+        """Return the same without one listener."""
         if id not in self.ids:
             return self
         rows = np.array([at for at, each in enumerate(self.ids) if each != id], np.int64)
@@ -111,16 +116,13 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False)
 class MemberSnapshot:
-    """Everyone who can be found, or a sample of them where those are too many to hold.
+    """Everyone who can be found, or a sample of them, in the order of their last change."""
 
-    In the order in which they last changed.
-    """
-
-    seq: int  # the last change that is in it
+    seq: int  # the last change that is included
     segments: tuple[Segment, ...]
-    total: int  # listeners who can be found; in a sample as of a short time ago
+    total: int  # listeners who can be found; in a sample, as of a short time ago
     total_synthetic: int  # of them
-    is_whole: bool = True  # else a sample
+    is_whole: bool = True  # False for a sample
 
     @classmethod
     def of(
@@ -132,9 +134,9 @@ class MemberSnapshot:
         places: np.ndarray,
         synthetic: np.ndarray,
     ) -> "MemberSnapshot":
-        """A snapshot of arrays whose row i is ids[i]."""
+        """Return a snapshot of one segment; row i of each array belongs to ids[i]."""
         seqs = np.arange(seq - len(ids) + 1, seq + 1)
-        one = Segment(seqs, encoded(ids), user, candidate, places, synthetic)
+        one = Segment(seqs, encode_ids(ids), user, candidate, places, synthetic)
         return cls(seq, (one,), len(ids), int(synthetic.sum()))
 
     def __len__(self) -> int:
@@ -165,30 +167,32 @@ class MemberSnapshot:
 
     @cached_property
     def seqs(self) -> np.ndarray:
-        """(N,) the last change of each, rising"""
+        """(N,) each one's last change, rising"""
         return self._joined([segment.seqs for segment in self.segments], (0,), np.int64)
 
     @cached_property
     def synthetic(self) -> np.ndarray:
-        """(N,)"""
+        """(N,) bool"""
         return self._joined([segment.synthetic for segment in self.segments], (0,), np.bool_)
 
     def row_of(self, id: str) -> int | None:
+        """Return the row of an id, None if it is not here."""
         (row,) = self.rows_of([id])
         return int(row) if row >= 0 else None
 
     def rows_of(self, ids: Sequence[str]) -> np.ndarray:
-        """(m,) rows of these ids, -1 where one isn't here."""
-        keys, rows = encoded(ids), np.full(len(ids), -1, np.int64)
+        """Return rows (m,) of these ids, -1 for an id that is not here."""
+        keys, rows = encode_ids(ids), np.full(len(ids), -1, np.int64)
         for segment, start in zip(self.segments, self._ends, strict=False):
             here = segment.rows_of(keys)
             rows = np.where(here >= 0, here + start, rows)
         return rows
 
     def nearest(self, vector: np.ndarray, count: int, *, placed: bool = False) -> Candidates:
-        """Those whose candidate vectors are nearest to one unit vector (D,), of these rows.
+        """Return the listeners whose candidate vectors are nearest to a unit vector (D,).
 
-        Of equally near ones who changed first; `placed` leaves out who has no place.
+        Equally near ones are ordered by their last change. `placed` leaves out listeners without
+        a map place.
         """
         mask = np.isfinite(self.places).all(axis=1) if placed else None
         rows = np.zeros(0, np.int64)
@@ -198,20 +202,20 @@ class MemberSnapshot:
         ids = tuple(self.ids[row] for row in rows)
         return Candidates(ids, self.user[rows], self.candidate[rows], places[rows])
 
-    def _stacked(self, of: Callable[[Segment], np.ndarray]) -> Stacked:
-        return Stacked([of(each) for each in self.segments] or [np.zeros((0, 0), np.float32)])
+    def _stacked(self, column: Callable[[Segment], np.ndarray]) -> Stacked:
+        return Stacked([column(each) for each in self.segments] or [np.zeros((0, 0), np.float32)])
 
     @staticmethod
-    def _joined(parts: list[np.ndarray], empty: tuple[int, ...], kind: type) -> np.ndarray:
+    def _joined(parts: list[np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
         if len(parts) == 1:
             return parts[0]
-        whole = np.concatenate(parts) if parts else np.zeros(empty, kind)
+        whole = np.concatenate(parts) if parts else np.zeros(empty, dtype)
         whole.flags.writeable = False
         return whole
 
 
 class Ids(Sequence[str]):
-    """The ids of a snapshot; kept as bytes, each a text again when it is asked for."""
+    """Ids of a snapshot, stored as bytes and decoded on access."""
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -231,69 +235,69 @@ class Ids(Sequence[str]):
             return tuple(self[each] for each in range(*row.indices(len(self))))
         at = range(len(self))[int(row)]
         part = int(np.searchsorted(self._ends, at, side="right")) - 1
-        return _decoded(self._parts[part][at - self._ends[part]])
+        return _decode(self._parts[part][at - self._ends[part]])
 
     def __iter__(self) -> Iterator[str]:
-        return (_decoded(id) for part in self._parts for id in part.tolist())
+        return (_decode(id) for part in self._parts for id in part.tolist())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
 
 
-def _decoded(id: bytes) -> str:
+def _decode(id: bytes) -> str:
     return id.decode("utf-8", "surrogatepass")
 
 
-def encoded(ids: Sequence[str]) -> np.ndarray:
-    """(n,) bytes, by which segments know listeners."""
+def encode_ids(ids: Sequence[str]) -> np.ndarray:
+    """Return the ids as an array (n,) of UTF-8 bytes."""
     return np.array([id.encode("utf-8", "surrogatepass") for id in ids], np.bytes_)
 
 
 class MemberCounts(NamedTuple):
-    """How many can be found."""
+    """Number of listeners who can be found."""
 
     listeners: int
-    synthetic: int
+    synthetic: int  # of them
 
 
 class SnapshotBuilder:
-    """The snapshot of one reader, made anew or brought up to date. Used by one thread at a time."""
+    """Segments of the next snapshot. Not safe for several threads."""
 
     def __init__(self) -> None:
         self._segments: list[Segment] = []
-        self._tail: AppendBuffer | None = None
+        self._buffer: AppendBuffer | None = None
 
     def add(self, segment: Segment) -> None:
-        """A segment behind the others."""
+        """Add a segment behind the others."""
         if len(segment):
             self._segments.append(segment)
-            self._tail = None
+            self._buffer = None
 
-    def change(self, gone: Collection[str], new: Segment) -> None:
-        """Leave out who is gone or has changed, and take in those who came or come again."""
-        keys = encoded(tuple(gone))
+    def change(self, changed_ids: Collection[str], new: Segment) -> None:
+        """Remove everyone who left or changed, then append the new rows."""
+        keys = encode_ids(tuple(changed_ids))
         for number, segment in enumerate(self._segments):
             rows = segment.rows_of(keys)
             if (rows >= 0).any():
                 stays = np.ones(len(segment), bool)
                 stays[rows[rows >= 0]] = False
-                self._segments[number] = segment.kept(stays)
+                self._segments[number] = segment.take(stays)
         self._segments = [segment for segment in self._segments if len(segment)]
         if not len(new):
             return
         last = self._segments[-1] if self._segments else None
-        if last is None or len(last) + len(new) > SEGMENT:
+        if last is None or len(last) + len(new) > SEGMENT_SIZE:
             self._segments.append(new)
             return
-        if self._tail is None or self._tail.segment is not last:
-            self._tail = AppendBuffer(last)
-        self._segments[-1] = self._tail.take_in(new)
+        if self._buffer is None or self._buffer.segment is not last:
+            self._buffer = AppendBuffer(last)
+        self._segments[-1] = self._buffer.append(new)
 
-    def snapshot(self, seq: int, of: "MemberCounts | None" = None) -> MemberSnapshot:
-        """What is held now, and of how many where that is a sample."""
+    def build(self, seq: int, total: "MemberCounts | None" = None) -> MemberSnapshot:
+        """Return the snapshot as of a change; `total` counts everyone if this is a sample."""
         segments = tuple(self._segments)
-        mine = MemberCounts(
+        here = MemberCounts(
             sum(map(len, segments)), sum(int(each.synthetic.sum()) for each in segments)
         )
-        total = mine if of is None or of.listeners < mine.listeners else of
-        return MemberSnapshot(seq, segments, *total, is_whole=of is None)
+        counts = here if total is None or total.listeners < here.listeners else total
+        return MemberSnapshot(seq, segments, *counts, is_whole=total is None)

@@ -1,259 +1,126 @@
-"""The one class that a program asks about a community's listeners."""
+"""Community: the database of all listeners, as one model version sees it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from twotower.community.database import Database, next_seq
-from twotower.community.queries import Asking, batched
-from twotower.community.records import Deletion, Member, new_id
-from twotower.community.relearning import Relearning
-from twotower.community.rows import Row, digest_of, now, rows_of
+from twotower.community import seeding
+from twotower.community.connection import Database, next_seq
+from twotower.community.queries import lacks_vectors
+from twotower.community.records import Deletion, Member, ModelVectors, new_id
+from twotower.community.rows import (
+    ROWS_PER_STATEMENT,
+    Row,
+    batched,
+    digest_of,
+    listener_of,
+    now,
+    rows_of,
+    vector_row,
+)
 from twotower.community.scale import hnsw
-from twotower.community.schema import listeners, read_meta, removals, vectors, write_meta
+from twotower.community.schema import (
+    clock,
+    listeners,
+    meta,
+    read_meta,
+    removals,
+    vectors,
+    vectors_version_key,
+    write_meta,
+)
 from twotower.community.snapshot import Candidates, MemberSnapshot
 from twotower.community.sync import SnapshotLoader
-from twotower.core.domain import SYNTHETIC
+from twotower.core.domain import SYNTHETIC, Listener
 from twotower.core.errors import BadName, CommunityError
-from twotower.core.names import TAKEN, confusable_skeleton
+from twotower.core.names import TAKEN
+from twotower.retrieval import projection
 
-SAMPLE = 30_000  # listeners of a snapshot that is too many to hold, about
-SEEDED = 5000  # invented listeners written at a time
+SAMPLE = 30_000  # listeners in the snapshot of an indexed community, about
 
 
-class Community(Asking, Relearning):
-    """A database of listeners, and the arrays of those that this model can compare.
+class Community:
+    """All listeners, and the arrays of those that one model version can compare.
 
-    May be shared by threads. Whatever the database can't do is a CommunityError that says what
-    to do about it.
+    Safe to share between threads. Database failures are raised as CommunityErrors that say what
+    to do. Questions that need no arrays are functions in `queries`.
     """
 
     def __init__(
         self, database: Database, *, model_version: str, sample: int | None = SAMPLE
     ) -> None:
-        """Where PostgreSQL has an index of the vectors, its snapshot is a `sample` of so many."""
+        """If PostgreSQL has a vector index, snapshots hold a `sample` of about this many."""
         self.model_version = model_version
         self.database = database
         self._sample = sample
-        self._reader = SnapshotLoader(database, model_version, sample if self.is_indexed else None)
+        self._loader = SnapshotLoader(database, model_version, sample if self.is_indexed else None)
 
     @classmethod
     def open(
         cls, url: str, *, model_version: str, wait_s: float = 5.0, sample: int | None = SAMPLE
     ) -> "Community":
-        """The community at a database URL, made empty where there is none.
+        """Open the community at a database URL; create an empty one if there is none.
 
-        Vectors of another `model_version` stay in the database and are never in the snapshot. A
-        writer waits `wait_s` seconds for another one. A damaged SQLite file is renamed, never
-        written over, and the CommunityError says to what.
+        Vectors of other model versions stay in the database but in no snapshot. A writer waits up
+        to `wait_s` seconds for another. A damaged SQLite file is renamed, never overwritten, and
+        the CommunityError names the new file.
         """
-        opened = Database.open(url, community=new_id(), wait_s=wait_s)
-        return cls(opened, model_version=model_version, sample=sample)
+        database = Database.open(url, community=new_id(), wait_s=wait_s)
+        return cls(database, model_version=model_version, sample=sample)
 
-    def of_model(self, model_version: str) -> "Community":
-        """The same listeners as another model sees them, over the same connections."""
+    def with_model(self, model_version: str) -> "Community":
+        """Return the same community under another model version, on the same connections."""
         return Community(self.database, model_version=model_version, sample=self._sample)
 
     @property
+    def id(self) -> str:
+        """Random id of the community, which its receipts carry."""
+        with self.database.read() as connection:
+            return read_meta(connection, "community") or ""
+
+    @property
     def is_indexed(self) -> bool:
-        """Whether the nearest are found by an index, and the snapshot may be a sample."""
+        """True if an index finds the nearest, so that the snapshot may be a sample."""
         return self.database.is_indexed and self._sample is not None
 
     @property
     def where(self) -> str:
+        """Database URL without the password."""
         return self.database.where
 
     def close(self) -> None:
-        """Let go of the database's connections."""
+        """Close the connections to the database."""
         self.database.close()
 
-    def join(self, member: Member) -> int:
-        """Add one listener, and give the seq of that change once it is safely stored.
+    # Reading
 
-        BadName where another who can be found has that name, or one that looks like it.
-        """
-        listener, placed = rows_of(member, self.model_version)
-        if listener["origin"] == SYNTHETIC:
-            raise ValueError(f"{listener['id']} is invented: those come through seed")
-        with self.database.write() as connection:
-            seq = next_seq(connection)
-            self._check_length(connection, placed)
-            code = listener["code_hash"]
-            taken = sa.select(listeners.c.id).where(listeners.c.code_hash == code)
-            if code is not None and connection.scalar(taken) is not None:
-                raise CommunityError("that return code is taken: join again with a new one")
-            _check_name(connection, listener)
-            try:
-                connection.execute(sa.insert(listeners), listener | {"seq": seq})
-                connection.execute(sa.insert(vectors), placed)
-            except IntegrityError as error:
-                raise CommunityError(
-                    f"{listener['id']} is in the community already: update or leave instead"
-                ) from error
-        return seq
-
-    def update(self, member: Member) -> int:
-        """Put `member` in the place of the row with the same id, whole; gives the change's seq.
-
-        Its return code and when it was made stay; its vectors of other models go, for they tell of
-        another profile.
-        """
-        listener, placed = rows_of(member, self.model_version)
-        del listener["created"], listener["code_hash"]
-        mine = listeners.c.id == listener["id"]
-        with self.database.write() as connection:
-            seq = next_seq(connection)
-            self._check_length(connection, placed)
-            _check_name(connection, listener)
-            before = connection.scalar(sa.select(listeners.c.seq).where(mine))
-            changed = connection.execute(
-                sa.update(listeners)
-                .where(mine, listeners.c.origin != SYNTHETIC)
-                .values(listener | {"seq": seq})
-            )
-            if changed.rowcount == 0:
-                raise CommunityError(
-                    f"nobody in the community has the id {listener['id']}: join first"
-                )
-            connection.execute(sa.delete(vectors).where(vectors.c.id == listener["id"]))
-            connection.execute(sa.insert(vectors), placed)
-            self.database.forget(before)
-        self.database.forget(before)
-        self.database.sweep()
-        return seq
-
-    def leave(self, id: str) -> Deletion | None:
-        """Remove one listener with all that is stored of them; None where there was none.
-
-        What it gives holds against what the community keeps: the id, when, and a digest.
-        """
-        theirs, placed = listeners.c.id == id, vectors.c.id == id
-        with self.database.write() as connection:
-            next_seq(connection, 0)  # wait for who is writing
-            row = connection.execute(sa.select(listeners).where(theirs)).mappings().first()
-            if row is None:
-                return None
-            of_models = sa.select(vectors).where(placed).order_by(vectors.c.model_version)
-            embedded = connection.execute(of_models).mappings().all()
-            seq = next_seq(connection)
-            connection.execute(sa.delete(vectors).where(placed))
-            connection.execute(sa.delete(listeners).where(theirs))
-            removal = Deletion(
-                id=id,
-                seq=seq,
-                at=now(),
-                removed={
-                    "listeners": 1,
-                    "vectors": 2 * len(embedded),
-                    "places on a map": sum(each["x"] is not None for each in embedded),
-                    "kept profiles": int(row["profile"] is not None),
-                    "return codes": int(row["code_hash"] is not None),
-                },
-                content=digest_of([dict(row), *(dict(each) for each in embedded)]),
-                was_training=row["training"],
-                community=read_meta(connection, "community") or "",
-            )
-            connection.execute(
-                sa.insert(removals),
-                {"seq": seq, "id": id, "at": removal.at, "digest": removal.digest},
-            )
-            self.database.forget(row["seq"])
-        self.database.forget(row["seq"])
-        self.database.sweep()
-        return removal
-
-    def seed(self, members: Iterable[Member], *, digest: str | None = None) -> int:
-        """Make `members` the invented listeners; gives how many rows that wrote, 0 where it is so.
-
-        Which set is in is told by `digest`, for which a caller may give a digest of the file that
-        ships (then `members` is only read where it is needed); else it is taken from the members.
-        A set that is in already changes nothing; another one takes the place of all invented
-        rows. No row of a person is touched.
-        """
+    def revision(self) -> tuple[int, str | None]:
+        """Return (last change, current model) in one query; None is the shipped model."""
+        active = sa.select(meta.c.value).where(meta.c.key == "active").scalar_subquery()
         with self.database.read() as connection:
-            inside = read_meta(connection, "shipped")
-        if digest is None:
-            members = list(members)
-            both = [row for member in members for row in rows_of(member, self.model_version)]
-            digest = digest_of(both, without=("created", "updated"))
-        mark = f"{self.model_version} {digest}"
-        if inside == mark:
-            return 0
-        with self.database.write() as connection:
-            before = next_seq(connection, 0)  # wait for another process that does the same
-            if read_meta(connection, "shipped") == mark:  # another process was quicker
-                return 0
-            old = sa.select(listeners.c.id).where(listeners.c.origin == SYNTHETIC)
-            gone = connection.scalars(old).all()
-            seq = before
-            if gone:
-                connection.execute(sa.delete(vectors).where(vectors.c.id.in_(old)))
-                connection.execute(sa.delete(listeners).where(listeners.c.origin == SYNTHETIC))
-                connection.execute(
-                    sa.insert(removals),
-                    [{"seq": seq, "id": id} for seq, id in enumerate(gone, before + 1)],
-                )
-                seq += len(gone)
-            people = sa.select(listeners.c.look).where(listeners.c.origin != SYNTHETIC)
-            taken = set(connection.scalars(people.where(listeners.c.look != "")))
-            for part in batched(members, SEEDED):
-                rows = [rows_of(member, self.model_version) for member in part]
-                self._insert_invented(connection, rows, seq + 1, taken)
-                seq += len(rows)
-            next_seq(connection, seq - before)
-            write_meta(connection, "shipped", mark)
-        if gone and self.database.snapshots is not None:
-            self.database.snapshots.forget_all()
-        return seq - before - len(gone)
+            seq, model_name = connection.execute(sa.select(clock.c.seq, active)).one()
+        return int(seq), model_name
 
-    @staticmethod
-    def _insert_invented(
-        connection: sa.Connection, rows: Sequence[tuple[Row, Row]], first: int, taken: set[str]
-    ) -> None:
-        """`taken` are looks of people's names: an invented listener of such a name gets another."""
-        people = sum(listener["origin"] != SYNTHETIC for listener, _ in rows)
-        if people:
-            raise ValueError(f"{people} of {len(rows)} listeners are not invented")
-        for listener, _ in rows:
-            number, name = 2, listener["name"]
-            while listener["look"] in taken:
-                listener["name"] = f"{name} {number}"
-                listener["look"] = confusable_skeleton(listener["name"])
-                number += 1
-        try:
-            connection.execute(
-                sa.insert(listeners),
-                [one | {"seq": seq} for seq, (one, _) in enumerate(rows, first)],
-            )
-            connection.execute(sa.insert(vectors), [placed for _, placed in rows])
-        except IntegrityError as error:
-            raise CommunityError(
-                "two of the listeners that ship have one id, or one has a person's id; "
-                "none of them was added"
-            ) from error
+    def snapshot(self) -> MemberSnapshot:
+        """Return everyone who can be found, as of now; the same object until something changes."""
+        return self._loader.snapshot()
 
-    def index(self, shards: Sequence[str] = ()) -> int:
-        """Make PostgreSQL's index of the vectors, on the servers of the `shards` where rows lie.
-
-        Gives how many numbers the vectors have that it is for. Programs that are started after it
-        hold only a sample of the listeners.
-        """
+    def get(self, ids: Sequence[str]) -> list[Listener]:
+        """Return the findable listeners with these ids, in this order; others are left out."""
+        names = ("id", "name", "origin", "artists", "genres")
+        columns = [*(listeners.c[name] for name in names), vectors.c.x, vectors.c.y]
+        joined = listeners.join(vectors, vectors.c.id == listeners.c.id)
+        query = sa.select(*columns).select_from(joined)
+        query = query.where(vectors.c.model_version == self.model_version, vectors.c.findable)
+        found: dict[str, Listener] = {}
         with self.database.read() as connection:
-            stored = connection.scalar(
-                sa.select(vectors.c.candidate_vector)
-                .where(vectors.c.model_version == self.model_version)
-                .limit(1)
-            )
-        if stored is None:
-            raise CommunityError("nobody is there yet: an index needs vectors to be made of")
-        dim = len(stored) // 4
-        url = self.database.engine.url.render_as_string(hide_password=False)
-        hnsw.make(shards or [url], dim)
-        with self.database.write() as connection:
-            write_meta(connection, "index", str(dim))
-        return dim
+            for part in batched(ids, ROWS_PER_STATEMENT):
+                for row in connection.execute(query.where(listeners.c.id.in_(part))):
+                    found[row.id] = listener_of(row)
+        return [found[id] for id in ids if id in found]
 
     def nearest(
         self,
@@ -263,10 +130,10 @@ class Community(Asking, Relearning):
         placed: bool = False,
         snapshot: MemberSnapshot | None = None,
     ) -> Candidates:
-        """Those who can be found whose candidate vectors are nearest to a unit vector (D,).
+        """Return the findable listeners whose candidate vectors are nearest to a unit vector (D,).
 
-        Of the `snapshot` that one has, else as of now; where that is a sample, by the index of all,
-        which may miss one now and then. `placed` leaves out who has no place on the map.
+        Exact within `snapshot`, by default the current one. If that is a sample, an approximate
+        index over everyone answers instead. `placed` leaves out listeners without a map place.
         """
         among = self.snapshot() if snapshot is None else snapshot
         if self.is_indexed and not among.is_whole:
@@ -274,25 +141,215 @@ class Community(Asking, Relearning):
                 return hnsw.nearest(connection, self.model_version, vector, count, placed)
         return among.nearest(vector, count, placed=placed)
 
-    def snapshot(self) -> MemberSnapshot:
-        """Everyone who can be found, as of now; the same object until something changes."""
-        return self._reader.snapshot()
+    def place(self, vector: np.ndarray, *, own: str | None = None) -> tuple[float, float]:
+        """Return the map place for a user vector (D,), without `own`; NaN if nobody has one."""
+        count = projection.NEIGHBOURS + (own is not None)
+        near = self.nearest(vector, count, placed=True).without(own)
+        x, y = projection.place(near.places[: projection.NEIGHBOURS])
+        return float(x), float(y)
 
-    def _check_length(self, connection: sa.Connection, placed: Row) -> None:
+    # Changes of one member
+
+    def join(self, member: Member) -> int:
+        """Add one listener; return the number of the change once it is safely stored.
+
+        Raises BadName if a findable listener has that name or one that looks like it.
+        """
+        listener, vector = rows_of(member, self.model_version)
+        if listener["origin"] == SYNTHETIC:
+            raise ValueError(f"{listener['id']} is synthetic: add it with seed()")
+        code = listener["code_hash"]
+        with self.database.write() as connection:
+            seq = next_seq(connection)
+            self._check_length(connection, vector)
+            taken = sa.select(listeners.c.id).where(listeners.c.code_hash == code)
+            if code is not None and connection.scalar(taken) is not None:
+                raise CommunityError("that access code is taken: join again with a new one")
+            _check_name(connection, listener)
+            try:
+                connection.execute(sa.insert(listeners), listener | {"seq": seq})
+                connection.execute(sa.insert(vectors), vector)
+            except IntegrityError as error:
+                raise CommunityError(
+                    f"{listener['id']} is in the community already: update or leave instead"
+                ) from error
+        return seq
+
+    def update(self, member: Member) -> int:
+        """Replace the whole row with the member's id; return the number of the change.
+
+        Its access code and creation time stay. Its vectors of other models are removed, since they
+        come from another profile.
+        """
+        listener, vector = rows_of(member, self.model_version)
+        del listener["created"], listener["code_hash"]
+        this_row = listeners.c.id == listener["id"]
+        with self.database.write() as connection:
+            seq = next_seq(connection)
+            self._check_length(connection, vector)
+            _check_name(connection, listener)
+            before = connection.scalar(sa.select(listeners.c.seq).where(this_row))
+            changed = connection.execute(
+                sa.update(listeners)
+                .where(this_row, listeners.c.origin != SYNTHETIC)
+                .values(listener | {"seq": seq})
+            )
+            if changed.rowcount == 0:
+                raise CommunityError(
+                    f"nobody in the community has the id {listener['id']}: join first"
+                )
+            connection.execute(sa.delete(vectors).where(vectors.c.id == listener["id"]))
+            connection.execute(sa.insert(vectors), vector)
+            self.database.invalidate_segments(before)
+        self.database.invalidate_segments(before)
+        self.database.purge_deleted()
+        return seq
+
+    def leave(self, id: str) -> Deletion | None:
+        """Remove everything stored about one listener; None if there is nothing.
+
+        Of the returned record the community keeps number, id, time and digest, as proof.
+        """
+        with self.database.write() as connection:
+            next_seq(connection, 0)  # wait for other writers
+            row = connection.execute(sa.select(listeners).where(listeners.c.id == id)).mappings()
+            listener = row.first()
+            if listener is None:
+                return None
+            of_models = sa.select(vectors).where(vectors.c.id == id)
+            of_models = of_models.order_by(vectors.c.model_version)
+            vector_rows = connection.execute(of_models).mappings().all()
+            deletion = Deletion(
+                id=id,
+                seq=next_seq(connection),
+                at=now(),
+                removed=_removed(dict(listener), [dict(each) for each in vector_rows]),
+                content=digest_of([dict(listener), *(dict(each) for each in vector_rows)]),
+                was_training=listener["training"],
+                community=read_meta(connection, "community") or "",
+            )
+            connection.execute(sa.delete(vectors).where(vectors.c.id == id))
+            connection.execute(sa.delete(listeners).where(listeners.c.id == id))
+            record = {"seq": deletion.seq, "id": id, "at": deletion.at, "digest": deletion.digest}
+            connection.execute(sa.insert(removals), record)
+            self.database.invalidate_segments(listener["seq"])
+        self.database.invalidate_segments(listener["seq"])
+        self.database.purge_deleted()
+        return deletion
+
+    # Changes of many
+
+    def seed(self, members: Iterable[Member], *, digest: str | None = None) -> int:
+        """Replace all synthetic listeners by `members`; return how many were written.
+
+        Writes nothing and returns 0 if the same set is in already. `digest` identifies the set; if
+        it is that of the set in the database, `members` is not read. By default it is computed
+        from the members. Rows of people are never touched.
+        """
+        return seeding.seed(self.database, members, model_version=self.model_version, digest=digest)
+
+    def put_vectors(
+        self, model_version: str, rows: Iterable[ModelVectors], *, since: int | None = None
+    ) -> int:
+        """Store a model's vectors beside those of other models; return how many were stored.
+
+        Each batch is a transaction. Listeners who left, or changed after the change `since`, are
+        skipped.
+        """
+        return sum(
+            self._put_batch(model_version, batch, since)
+            for batch in batched(rows, ROWS_PER_STATEMENT)
+        )
+
+    def _put_batch(
+        self, model_version: str, batch: Sequence[ModelVectors], since: int | None
+    ) -> int:
+        ids = [each.id for each in batch]
+        with self.database.write() as connection:
+            next_seq(connection, 0)  # wait for other writers
+            current = sa.select(listeners.c.id, listeners.c.findable, listeners.c.seq)
+            current = current.where(listeners.c.id.in_(ids))
+            if since is not None:
+                current = current.where(listeners.c.seq <= since)
+            here = {row.id: row for row in connection.execute(current)}
+            rows = [
+                vector_row(each, model_version, findable=here[each.id].findable)
+                for each in batch
+                if each.id in here
+            ]
+            if not rows:
+                return 0
+            old = vectors.c.id.in_([row["id"] for row in rows])
+            same_model = vectors.c.model_version == model_version
+            connection.execute(sa.delete(vectors).where(old, same_model))
+            connection.execute(sa.insert(vectors), rows)
+            outdated: list[int] = []
+            if model_version == _current_version(connection):
+                for row in rows:  # a new seq tells running servers to read exactly these again
+                    outdated.append(here[row["id"]].seq)
+                    this_row = sa.update(listeners).where(listeners.c.id == row["id"])
+                    connection.execute(this_row.values(seq=next_seq(connection)))
+            else:
+                write_meta(connection, vectors_version_key(model_version), new_id())
+            self.database.invalidate_segments(*outdated)
+        self.database.invalidate_segments(*outdated)
+        return len(rows)
+
+    def drop_vectors(self, model_version: str) -> int:
+        """Remove a model's vectors; return how many listeners had some.
+
+        Raises CommunityError if the community uses that model.
+        """
+        with self.database.write() as connection:
+            next_seq(connection, 0)  # wait for a switch of models
+            current = read_meta(connection, "active version") or self.model_version
+            if model_version == current:
+                raise CommunityError(
+                    f"model {model_version} is in use: switch to another model first"
+                )
+            same_model = vectors.c.model_version == model_version
+            count = connection.execute(sa.delete(vectors).where(same_model)).rowcount
+            write_meta(connection, vectors_version_key(model_version), new_id())
+        if self.database.segment_cache is not None:
+            self.database.segment_cache.clear(model_version)
+        self.database.purge_deleted()
+        return count
+
+    def activate(self, name: str | None, *, model_version: str) -> int:
+        """Make a model the current one in one transaction; return the number of the change.
+
+        `name` is its name in the registry, None for the shipped model. Raises CommunityError if a
+        listener has no vectors of it.
+        """
+        with self.database.write() as connection:
+            seq = next_seq(connection)
+            lacking = sa.select(sa.func.count()).select_from(listeners)
+            lacking = lacking.where(lacks_vectors(model_version))
+            count = connection.execute(lacking).scalar_one()
+            if count:
+                raise CommunityError(
+                    f"{count} listeners have no vectors of model {model_version}: embed them first"
+                )
+            write_meta(connection, "previous", read_meta(connection, "active"))
+            write_meta(connection, "active", name)
+            write_meta(connection, "active version", model_version)
+        return seq
+
+    def _check_length(self, connection: sa.Connection, row: Row) -> None:
         stored = connection.scalar(
             sa.select(vectors.c.user_vector)
             .where(vectors.c.model_version == self.model_version)
             .limit(1)
         )
-        if stored is not None and len(stored) != len(placed["user_vector"]):
+        if stored is not None and len(stored) != len(row["user_vector"]):
             raise ValueError(
-                f"{placed['id']}: vector of {len(placed['user_vector']) // 4} among vectors of "
+                f"{row['id']}: vector of {len(row['user_vector']) // 4} among vectors of "
                 f"{len(stored) // 4} from model {self.model_version}"
             )
 
 
 def _check_name(connection: sa.Connection, listener: Row) -> None:
-    """BadName where another who can be found has a name that looks like it."""
+    """Raise BadName if another findable listener's name looks like this one."""
     if not listener["findable"] or not listener["look"]:
         return
     same = sa.select(listeners.c.id).where(
@@ -300,3 +357,20 @@ def _check_name(connection: sa.Connection, listener: Row) -> None:
     )
     if connection.scalar(same.limit(1)) is not None:
         raise BadName(TAKEN)
+
+
+def _removed(listener: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return kind -> count of the removed data; the keys are part of the receipt's format."""
+    return {
+        "listeners": 1,
+        "vectors": 2 * len(rows),
+        "places on a map": sum(row["x"] is not None for row in rows),
+        "kept profiles": int(listener["profile"] is not None),
+        "return codes": int(listener["code_hash"] is not None),
+    }
+
+
+def _current_version(connection: sa.Connection) -> str:
+    """Return the version of the current model: before any switch, that of the synthetic ones."""
+    shipped = (read_meta(connection, "shipped") or "").partition(" ")[0]
+    return read_meta(connection, "active version") or shipped

@@ -1,4 +1,4 @@
-"""The snapshot of one model, read from the database once and then kept up to date."""
+"""Loading of a model's member snapshot, and its updates after each change."""
 
 import threading
 import time
@@ -9,163 +9,171 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from twotower.community.database import Database
+from twotower.community.connection import Database
 from twotower.community.rows import matrix_of
 from twotower.community.scale.segment_cache import CachedSegment, SegmentKey
 from twotower.community.schema import (
-    LOTS,
+    SAMPLE_KEYS,
     clock,
-    epoch_key,
     listeners,
     meta,
     read_meta,
     removals,
     vectors,
+    vectors_version_key,
 )
 from twotower.community.snapshot import (
-    SEGMENT,
+    SEGMENT_SIZE,
     MemberCounts,
     MemberSnapshot,
     Segment,
     SnapshotBuilder,
-    encoded,
+    encode_ids,
 )
 from twotower.core.domain import SYNTHETIC
 from twotower.core.errors import CommunityError
 
-STREAMED = 8192  # rows read at a time
-COUNTED_S = 30  # for so long a count of too many to hold may stand
+ROWS_AT_ONCE = 8192  # read from the database in one chunk
+COUNT_MAX_AGE_S = 30  # in a sample, the total is counted again after this time
 
 
 class SnapshotLoader:
-    """Gives the snapshot as of now; the same object until something changes. For many threads."""
+    """Keeps the snapshot of one model up to date. Safe to share between threads."""
 
     def __init__(self, database: Database, model_version: str, sample: int | None) -> None:
-        """`sample` is how many are held at most, about; everyone without one."""
+        """`sample` is about how many listeners a snapshot holds at most; None is everyone."""
         self._database, self._model, self._sample = database, model_version, sample
-        self._snapshots = database.snapshots
+        self._cache = database.segment_cache
         self._lock = threading.Lock()
         self._snapshot: MemberSnapshot | None = None
-        self._growing = SnapshotBuilder()
-        self._share = 1.0  # of all listeners who are in the sample
-        self._epoch = ""
-        self._counted: tuple[float, MemberCounts | None] = 0.0, None
+        self._builder = SnapshotBuilder()
+        self._share = 1.0  # of all listeners, the share in the sample
+        self._vectors_version = ""
+        self._counts: tuple[float, MemberCounts | None] = 0.0, None  # (when, counts)
 
     def snapshot(self) -> MemberSnapshot:
+        """Return the snapshot as of now; the same object until something changes."""
         with self._database.read() as connection:
-            now = self._now(connection)
+            current = self._versions(connection)
         known = self._snapshot
-        if known is not None and (known.seq, self._epoch) == now:
+        if known is not None and (known.seq, self._vectors_version) == current:
             return known
         with self._lock:
             with self._database.read() as connection:
-                seq, epoch = self._now(connection)
+                seq, version = self._versions(connection)
                 known = self._snapshot
-                if known is not None and (known.seq, self._epoch) == (seq, epoch):
+                if known is not None and (known.seq, self._vectors_version) == (seq, version):
                     return known
-                # a seq that fell is another database in the same place: a backup put back
                 snapshot = None
-                if known is not None and known.seq < seq and epoch == self._epoch:
-                    snapshot = self._brought_up(connection, known, seq)
+                # A seq that fell means another database in this place: a restored backup.
+                if known is not None and known.seq < seq and version == self._vectors_version:
+                    snapshot = self._updated(connection, known, seq)
                 new: list[CachedSegment] = []
                 if snapshot is None:
-                    snapshot, new = self._read_anew(connection, seq, epoch)
-            self._snapshot, self._epoch = snapshot, epoch
-            self._keep(new, len(snapshot))
+                    snapshot, new = self._load(connection, seq, version)
+            self._snapshot, self._vectors_version = snapshot, version
+            self._cache_segments(new, len(snapshot))
             return snapshot
 
-    def _now(self, connection: sa.Connection) -> tuple[int, str]:
-        """The last change, and the epoch of this model's vectors."""
-        epoch = sa.select(meta.c.value).where(meta.c.key == epoch_key(self._model))
-        told = sa.select(clock.c.seq, epoch.scalar_subquery())
-        seq, found = connection.execute(told).one()
+    def _versions(self, connection: sa.Connection) -> tuple[int, str]:
+        """Return the last change, and the version of this model's vectors."""
+        key = vectors_version_key(self._model)
+        version = sa.select(meta.c.value).where(meta.c.key == key).scalar_subquery()
+        seq, found = connection.execute(sa.select(clock.c.seq, version)).one()
         return int(seq), found or ""
 
-    def _brought_up(
+    def _updated(
         self, connection: sa.Connection, known: MemberSnapshot, seq: int
     ) -> MemberSnapshot | None:
-        """What was known with what changed since; None where that is so much that all is read."""
-        touched: set[str] = set()
+        """Return `known` with the changes since; None if there are too many: load all again."""
+        changed_ids: set[str] = set()
         for table in (listeners, removals):
-            changed = sa.select(table.c.id).where(table.c.seq > known.seq).limit(SEGMENT + 1)
-            touched.update(connection.scalars(changed))
-        if len(touched) > SEGMENT:
+            changed = sa.select(table.c.id).where(table.c.seq > known.seq).limit(SEGMENT_SIZE + 1)
+            changed_ids.update(connection.scalars(changed))
+        if len(changed_ids) > SEGMENT_SIZE:
             return None
         rows = connection.execute(self._rows(known.seq, seq)).all()
         width = next((each.user.shape[1] for each in known.segments), None)
-        totals = self._totals(connection) if self._share < 1 else None
-        self._growing.change(touched, self._segment([rows], width))
-        snapshot = self._growing.snapshot(seq, totals)
-        grown = self._sample is not None and len(snapshot) > 2 * self._sample
-        return None if grown else snapshot
+        counts = self._member_counts(connection) if self._share < 1 else None
+        self._builder.change(changed_ids, self._segment([rows], width))
+        snapshot = self._builder.build(seq, counts)
+        outgrown = self._sample is not None and len(snapshot) > 2 * self._sample
+        return None if outgrown else snapshot
 
-    def _read_anew(
-        self, connection: sa.Connection, seq: int, epoch: str
+    def _load(
+        self, connection: sa.Connection, seq: int, version: str
     ) -> tuple[MemberSnapshot, list[CachedSegment]]:
-        """Everyone, and the segments that are in no file yet."""
-        self._share, self._counted, totals = 1.0, (0.0, None), None
-        if self._sample is not None:
-            totals = self._totals(connection)
-            if totals.listeners > self._sample:
-                self._share = self._sample / totals.listeners
-            else:
-                totals = None
+        """Return a snapshot from cached segments and rows, and the segments to cache."""
+        counts = self._choose_sample(connection)
         builder, new, low = SnapshotBuilder(), [], 0
-        for kept in self._kept(connection):
-            between = list(self._spans(connection, low, kept.label.low, epoch))
-            for span in (*between, kept):
-                builder.add(span.segment)
+        for cached in self._cached_segments(connection):
+            between = list(self._read_segments(connection, low, cached.key.low, version))
+            for each in (*between, cached):
+                builder.add(each.segment)
             new += between
-            low = kept.label.high
-        last = list(self._spans(connection, low, seq, epoch))
-        for span in last:
-            builder.add(span.segment)
-        new += [span for span in last if len(span.segment) == SEGMENT]
-        widths = {each.user.shape[1] for each in builder.snapshot(seq).segments}
+            low = cached.key.high
+        last = list(self._read_segments(connection, low, seq, version))
+        for each in last:
+            builder.add(each.segment)
+        new += [each for each in last if len(each.segment) == SEGMENT_SIZE]
+        snapshot = builder.build(seq, counts)
+        widths = {each.user.shape[1] for each in snapshot.segments}
         if len(widths) > 1:
             raise self._uneven(widths)
-        self._growing = builder
-        return builder.snapshot(seq, totals), new
+        self._builder = builder
+        return snapshot, new
 
-    def _kept(self, connection: sa.Connection) -> Iterator[CachedSegment]:
-        """The segments in files that are as the database has them."""
-        if self._snapshots is not None and self._share == 1:
-            yield from self._snapshots.load(self._model, lambda label: _holds(connection, label))
+    def _choose_sample(self, connection: sa.Connection) -> MemberCounts | None:
+        """Set the share of listeners to load; return the counts of all if it is below 1."""
+        self._share, self._counts = 1.0, (0.0, None)
+        if self._sample is None:
+            return None
+        counts = self._member_counts(connection)
+        if counts.listeners <= self._sample:
+            return None
+        self._share = self._sample / counts.listeners
+        return counts
 
-    def _keep(self, spans: Iterable[CachedSegment], size: int) -> None:
-        kept = self._snapshots
-        if kept is None or self._share < 1 or size < kept.least:
+    def _cached_segments(self, connection: sa.Connection) -> Iterator[CachedSegment]:
+        """Yield the cached segments that still agree with the database."""
+        if self._cache is not None and self._share == 1:
+            yield from self._cache.load(self._model, lambda key: _is_current(connection, key))
+
+    def _cache_segments(self, segments: Iterable[CachedSegment], size: int) -> None:
+        cache = self._cache
+        if cache is None or self._share < 1 or size < cache.min_members:
             return
 
-        def holds(label: SegmentKey) -> bool:
+        def is_current(key: SegmentKey) -> bool:
             with self._database.read() as connection:
-                return _holds(connection, label)
+                return _is_current(connection, key)
 
-        for span in spans:
-            kept.save(span, holds)
+        for segment in segments:
+            cache.save(segment, is_current)
 
-    def _spans(
-        self, connection: sa.Connection, low: int, high: int, epoch: str
+    def _read_segments(
+        self, connection: sa.Connection, low: int, high: int, version: str
     ) -> Iterator[CachedSegment]:
-        """The segments of the changes after `low` and not after `high`."""
+        """Yield the segments of the changes after `low` up to `high`."""
         if low >= high:
             return
-        streamed = connection.execution_options(yield_per=STREAMED)
+        streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
         parts: list[Any] = []
         segments: list[Segment] = []
         for rows in streamed.execute(self._rows(low, high)).partitions():
             parts.append(rows)
-            if sum(map(len, parts)) >= SEGMENT:
+            if sum(map(len, parts)) >= SEGMENT_SIZE:
                 segments.append(self._segment(parts))
                 parts = []
         if parts:
             segments.append(self._segment(parts))
         bounds = [low, *(int(segment.seqs[-1]) for segment in segments)]
         for segment, (first, end) in zip(segments, pairwise(bounds), strict=True):
-            count, last = _told(connection, first, end)
-            yield CachedSegment(SegmentKey(self._model, first, end, count, last, epoch), segment)
+            count, last = _rows_between(connection, first, end)
+            yield CachedSegment(SegmentKey(self._model, first, end, count, last, version), segment)
 
     def _rows(self, low: int, high: int) -> sa.Select[Any]:
+        """Return the query for the rows changed after `low` up to `high`, by rising seq."""
         joined = listeners.join(vectors, vectors.c.id == listeners.c.id)
         query = sa.select(
             *(listeners.c[name] for name in ("seq", "id")),
@@ -175,7 +183,7 @@ class SnapshotLoader:
         query = query.where(vectors.c.model_version == self._model, vectors.c.findable)
         query = query.where(listeners.c.seq > low, listeners.c.seq <= high)
         if self._share < 1:
-            query = query.where(listeners.c.lot < round(self._share * LOTS))
+            query = query.where(listeners.c.lot < round(self._share * SAMPLE_KEYS))
         return query.order_by(listeners.c.seq)
 
     def _segment(self, parts: list[Any], width: int | None = None) -> Segment:
@@ -188,7 +196,7 @@ class SnapshotLoader:
         dim = sizes.pop() // 4 if sizes else 0
         return Segment(
             np.array([row.seq for row in rows], np.int64),
-            encoded([row.id for row in rows]),
+            encode_ids([row.id for row in rows]),
             matrix_of([row.user_vector for row in rows], dim),
             matrix_of([row.candidate_vector for row in rows], dim),
             np.array([(row.x, row.y) for row in rows], np.float32).reshape(-1, 2),
@@ -196,35 +204,36 @@ class SnapshotLoader:
         )
 
     def _uneven(self, widths: Iterable[float]) -> CommunityError:
-        told = " and ".join(f"{width:g}" for width in sorted(widths))
+        lengths = " and ".join(f"{width:g}" for width in sorted(widths))
         return CommunityError(
-            f"vectors of model {self._model} have {told} numbers: put a backup of the community "
-            "in its place",
+            f"vectors of model {self._model} have different lengths ({lengths}): restore a backup "
+            "of the community",
             where=self._database.where,
         )
 
-    def _totals(self, connection: sa.Connection) -> MemberCounts:
-        """How many can be found; counted anew from time to time."""
-        when, known = self._counted
-        if known is None or time.monotonic() - when > COUNTED_S:
+    def _member_counts(self, connection: sa.Connection) -> MemberCounts:
+        """Return how many listeners can be found, counted at most every 30 seconds."""
+        when, known = self._counts
+        if known is None or time.monotonic() - when > COUNT_MAX_AGE_S:
             synthetic = sa.func.count().filter(listeners.c.origin == SYNTHETIC)
             counted = sa.select(sa.func.count(), synthetic).where(listeners.c.findable)
             known = MemberCounts(*connection.execute(counted).one())
-            self._counted = time.monotonic(), known
+            self._counts = time.monotonic(), known
         return known
 
 
-def _holds(connection: sa.Connection, label: SegmentKey) -> bool:
-    """Whether nobody of a segment has left or changed, nor a vector: no row takes an old change."""
-    key = epoch_key(label.model)
-    return (
-        _told(connection, label.low, label.high) == (label.count, label.last)
-        and (read_meta(connection, key) or "") == label.epoch
+def _is_current(connection: sa.Connection, key: SegmentKey) -> bool:
+    """Return True if no listener of a segment has left or changed, nor any vector."""
+    version = read_meta(connection, vectors_version_key(key.model)) or ""
+    return (*_rows_between(connection, key.low, key.high), version) == (
+        key.count,
+        key.last,
+        key.vectors_version,
     )
 
 
-def _told(connection: sa.Connection, low: int, high: int) -> tuple[int, str]:
-    """Of the changes after `low` and not after `high`: how many are there, and the last."""
+def _rows_between(connection: sa.Connection, low: int, high: int) -> tuple[int, str]:
+    """Return how many rows last changed after `low` up to `high`, and id and time of the last."""
     between = listeners.c.seq > low, listeners.c.seq <= high
     count = connection.scalar(sa.select(sa.func.count()).select_from(listeners).where(*between))
     last = sa.select(listeners.c.id, listeners.c.updated).where(*between)

@@ -8,7 +8,7 @@ import torch
 
 from twotower.bundle.demos import DEMOS
 from twotower.bundle.shipped import Shipped
-from twotower.community import Community, MemberSnapshot
+from twotower.community import Community, MemberSnapshot, queries
 from twotower.community.registry import ModelRegistry, catch_up
 from twotower.core.domain import Area, Listener, Neighbour, Profile
 from twotower.core.errors import CommunityError
@@ -20,7 +20,6 @@ from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.play_matrix import artist_plays
 from twotower.model.portrait import Portrait, portrait
-from twotower.retrieval import projection
 from twotower.retrieval.similarity import ListenerBatch, PlayRowReader, candidates_needed, rank_csls
 
 
@@ -52,11 +51,11 @@ class Matcher:
         torch.set_num_threads(1)
         opened = Community.open(settings.community, model_version="")
         try:
-            model_name = opened.active()
+            model_name = queries.active_model(opened)
             folder = ModelRegistry.of(settings).at(model_name)
             embedder = Embedder.load(folder / "model")
             shipped = Shipped.load(folder, model_version=embedder.version)
-            community = opened.of_model(embedder.version)
+            community = opened.with_model(embedder.version)
             if model_name is None:
                 community.seed(shipped.members(), digest=shipped.digest)
             else:
@@ -112,7 +111,7 @@ class Matcher:
 
     def named_like(self, text: str, count: int) -> list[Listener]:
         """Return up to `count` listeners whose pseudonym contains a text that looks like this."""
-        return self.community.named_like(confusable_skeleton(text), count)
+        return queries.search_names(self.community, confusable_skeleton(text), count)
 
     def person(self, listener_id: str) -> Listener | None:
         listeners = self.community.get([listener_id])
@@ -189,7 +188,4 @@ class Matcher:
 
         The member with the id `own` doesn't count.
         """
-        count = projection.NEIGHBOURS + (own is not None)
-        near = self.community.nearest(portrait.user_vector, count, placed=True).without(own)
-        x, y = projection.place(near.places[: projection.NEIGHBOURS])
-        return float(x), float(y)
+        return self.community.place(portrait.user_vector, own=own)

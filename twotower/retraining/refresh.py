@@ -12,9 +12,9 @@ import numpy as np
 
 from twotower.bundle import shipped
 from twotower.bundle.shipped import Shipped
-from twotower.community import Community, ModelVectors
-from twotower.community.queries import batched
+from twotower.community import Community, ModelVectors, queries
 from twotower.community.registry import BATCH, REFUSED, ModelRegistry, embed_missing
+from twotower.community.rows import batched
 from twotower.core.domain import Profile
 from twotower.core.errors import CommunityError, IncompatibleModel, MissingData
 from twotower.core.names import hashed_id
@@ -94,14 +94,14 @@ class Now:
         registry = ModelRegistry.of(settings)
         opened = Community.open(settings.community, model_version="", sample=None)
         try:
-            name = opened.active()
+            name = queries.active_model(opened)
             folder = registry.at(name)
             embedder = Embedder.load(folder / "model")
             together = Shipped.load(folder, model_version=embedder.version)
         except BaseException:
             opened.close()
             raise
-        return cls(registry, name, embedder, together, opened.of_model(embedder.version))
+        return cls(registry, name, embedder, together, opened.with_model(embedder.version))
 
     def complete(self) -> None:
         """Everyone is in the community with vectors of this model, and nobody with older ones."""
@@ -156,7 +156,7 @@ def _refresh(
     tell(0.0, "reading the community and the data")
     with clock.of("reading"):
         ships = Catalogue.load(now.registry.assets / "model")
-        said_yes = consented(now.community.kept_profiles(), ships.row_of, share=share)
+        said_yes = consented(queries.training_profiles(now.community), ships.row_of, share=share)
         if len(said_yes.training) < FEWEST:
             raise CommunityError(
                 f"{len(said_yes.training)} listeners who help to train have enough artists: a "
@@ -280,7 +280,7 @@ def _switch(
             "community": now.community.id,
         }
         now.registry.finish(learned.version, about)
-        after = now.community.of_model(learned.version)
+        after = now.community.with_model(learned.version)
         mark = together.digest[:12]
         after.put_vectors(
             learned.version,
@@ -303,7 +303,9 @@ def activate(after: Community, embedder: Embedder, name: str | None, mark: str) 
             after.activate(name, model_version=embedder.version)
             return
         except CommunityError:
-            if not left or not any(True for _ in after.to_embed(embedder.version)):
+            if not left or not any(
+                True for _ in queries.profiles_without_vectors(after, embedder.version)
+            ):
                 raise
 
 
@@ -317,7 +319,7 @@ def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, 
     with registry.alone():
         opened = Community.open(settings.community, model_version="", sample=None)
         try:
-            name = opened.active()
+            name = queries.active_model(opened)
             if name is None:
                 raise CommunityError("the model that ships is served: there is none before it")
             target = _before(registry, opened, name)
@@ -326,7 +328,7 @@ def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, 
             embedder = Embedder.load(folder / "model")
             together = Shipped.load(folder, model_version=embedder.version)
             tell(0.3, "embedding who joined since")
-            then = opened.of_model(embedder.version)
+            then = opened.with_model(embedder.version)
             activate(then, embedder, target, together.digest[:12])
             return name, embedder.version
         finally:
@@ -338,7 +340,7 @@ def _before(registry: ModelRegistry, opened: Community, name: str) -> str | None
     try:
         return registry.before(name)
     except IncompatibleModel:
-        return opened.previous()
+        return queries.previous_model(opened)
 
 
 def _clear(now: Now, *, served: str | None = None, before: str | None = None) -> None:
@@ -356,7 +358,7 @@ def _clear(now: Now, *, served: str | None = None, before: str | None = None) ->
     needed = {*kept, now.embedder.version}
     if served is None or before is None:
         needed.add(now.registry.version(None))
-    for version in now.community.stats()["vectors by model"]:
+    for version in queries.stats(now.community)["vectors by model"]:
         if version not in needed:
             now.community.drop_vectors(version)
 
@@ -390,7 +392,11 @@ def _described(learned: Embedder, now: Now, said_yes: Consented) -> Embedder:
 
 
 def _people(now: Now, learned: Embedder, invented: set[str]) -> Iterable[tuple[str, Profile]]:
-    return (pair for pair in now.community.to_embed(learned.version) if pair[0] not in invented)
+    return (
+        pair
+        for pair in queries.profiles_without_vectors(now.community, learned.version)
+        if pair[0] not in invented
+    )
 
 
 def _embedded(

@@ -1,1 +1,1 @@
-"""For communities of more than 300,000 members."""
+"""Search and storage for communities of more than 300,000 members."""

@@ -1,7 +1,7 @@
-"""The nearest by an index in PostgreSQL, for communities with more listeners than one can hold.
+"""Approximate nearest neighbours by a pgvector index, for communities larger than memory.
 
-The index (HNSW, Malkov and Yashunin, 2016, by pgvector) has half floats and is not exact; what it
-gives is put in order by the stored vectors.
+The index is HNSW (Malkov and Yashunin, 2016) over half-precision vectors, so it is not exact. Its
+results are ordered by the stored full-precision vectors.
 """
 
 from collections.abc import Sequence
@@ -10,64 +10,86 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from twotower.community.connection import engine_for, told
+from twotower.community.connection import Database, create_engine, translate_errors
 from twotower.community.rows import matrix_of
-from twotower.community.schema import Vector, vectors
+from twotower.community.schema import Vector, vectors, write_meta
 from twotower.community.snapshot import Candidates
 from twotower.core.errors import CommunityError
 
 INDEX = "vectors_near"
-BUILT = "m = 24, ef_construction = 128"  # a fifth of what m = 16 misses, in thrice the time
-LOOKED = 1000  # hnsw.ef_search; no more is possible
-MEMORY = "1GB"  # for making it, where the server lets one
-# How much of the index is looked at, and that a condition which drops rows makes it go on.
-SETTINGS = {"hnsw.ef_search": str(LOOKED), "hnsw.iterative_scan": "relaxed_order"}
-WIDER = 1.1  # so many more are asked for than wanted, since half floats are put in a wrong order
+BUILD_OPTIONS = "m = 24, ef_construction = 128"  # a fifth of the misses of m = 16, in 3x the time
+EF_SEARCH = 1000  # pgvector's maximum
+BUILD_MEMORY = "1GB"
+# relaxed_order: the search goes on if a condition drops rows.
+SETTINGS = {"hnsw.ef_search": str(EF_SEARCH), "hnsw.iterative_scan": "relaxed_order"}
+OVERFETCH = 1.1  # half precision swaps close ranks, so ask for this many times as many
 
 
-def statement(dim: int) -> str:
-    """The SQL that makes the index of vectors of so many numbers, on each server that has rows."""
+def build_index(database: Database, model_version: str, shards: Sequence[str] = ()) -> int:
+    """Build PostgreSQL's vector index, on the servers at the `shards` URLs if rows lie there.
+
+    Takes minutes per million vectors, and joining waits meanwhile. Returns the vectors' length.
+    Programs started afterwards hold only a sample of the listeners. Raises CommunityError for
+    SQLite, and if no vectors are stored.
+    """
+    with database.read() as connection:
+        stored = connection.scalar(
+            sa.select(vectors.c.candidate_vector)
+            .where(vectors.c.model_version == model_version)
+            .limit(1)
+        )
+    if stored is None:
+        raise CommunityError("the community is empty: an index needs stored vectors")
+    dim = len(stored) // 4
+    for url in shards or [database.engine.url.render_as_string(hide_password=False)]:
+        _build_on(url, dim)
+    with database.write() as connection:
+        write_meta(connection, "index", str(dim))
+    return dim
+
+
+def index_statement(dim: int) -> str:
+    """Return the SQL that creates the index for vectors of this length."""
     return (
         f"CREATE INDEX IF NOT EXISTS {INDEX} ON {vectors.name} USING hnsw "
-        f"((candidate_vector::halfvec({dim})) halfvec_ip_ops) WITH ({BUILT}) "
+        f"((candidate_vector::halfvec({dim})) halfvec_ip_ops) WITH ({BUILD_OPTIONS}) "
         f"WHERE findable AND vector_dims(candidate_vector) = {dim}"
     )
 
 
-def make(urls: Sequence[str], dim: int) -> None:
-    """Make the index on these servers; takes minutes for each million, and joining waits."""
-    for url in urls:
-        engine = engine_for(url, wait_s=60.0)
-        if engine.name != "postgresql":
-            raise CommunityError(
-                "only PostgreSQL has such an index: an SQLite community is searched in memory"
-            )
-        with told(engine.url.render_as_string(hide_password=True)), engine.begin() as connection:
-            connection.exec_driver_sql("SELECT '[1]'::vector")  # or the settings aren't known yet
-            # found by whoever asks, and on other servers than the one that is asked too
-            name = connection.dialect.identifier_preparer.quote(engine.url.database or "")
-            for setting, value in SETTINGS.items():
-                connection.exec_driver_sql(f"ALTER DATABASE {name} SET {setting} = '{value}'")
-            connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{MEMORY}'")
-            connection.exec_driver_sql(statement(dim))
-        engine.dispose()
+def _build_on(url: str, dim: int) -> None:
+    engine = create_engine(url, wait_s=60.0)
+    if engine.name != "postgresql":
+        raise CommunityError(
+            "only PostgreSQL has a vector index: an SQLite community is searched in memory"
+        )
+    where = engine.url.render_as_string(hide_password=True)
+    with translate_errors(where), engine.begin() as connection:
+        connection.exec_driver_sql("SELECT '[1]'::vector")  # loads pgvector, which has the settings
+        # For all sessions: a foreign table's server plans with its own settings.
+        name = connection.dialect.identifier_preparer.quote(engine.url.database or "")
+        for setting, value in SETTINGS.items():
+            connection.exec_driver_sql(f"ALTER DATABASE {name} SET {setting} = '{value}'")
+        connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{BUILD_MEMORY}'")
+        connection.exec_driver_sql(index_statement(dim))
+    engine.dispose()
 
 
 def nearest(
     connection: sa.Connection, model_version: str, vector: np.ndarray, count: int, placed: bool
 ) -> Candidates:
-    """The nearest (count) to a unit vector (D,) of those who can be found; equal ones by id."""
-    dim, wider = len(vector), int(np.ceil(WIDER * count))
+    """Return the `count` findable listeners nearest to a unit vector (D,); ties ordered by id."""
+    dim, limit = len(vector), int(np.ceil(OVERFETCH * count))
     for setting, value in SETTINGS.items():
         connection.exec_driver_sql(f"SET LOCAL {setting} = '{value}'")
-    # The condition must be that of the index, letter for letter, for the planner to use it.
+    # The planner uses the index only if the condition is the same, letter for letter.
     query = sa.text(
         "SELECT id, vector_send(user_vector) AS user_vector, "
         "vector_send(candidate_vector) AS candidate_vector, x, y FROM vectors "
         f"WHERE findable AND vector_dims(candidate_vector) = {dim} AND model_version = :model "
         f"{'AND x IS NOT NULL ' if placed else ''}"
         f"ORDER BY candidate_vector::halfvec({dim}) <#> "
-        f"CAST(CAST(:vector AS text) AS halfvec({dim})) LIMIT {wider}"
+        f"CAST(CAST(:vector AS text) AS halfvec({dim})) LIMIT {limit}"
     ).columns(
         sa.column("id", sa.Text),
         sa.column("user_vector", Vector),
@@ -75,8 +97,8 @@ def nearest(
         sa.column("x", sa.Float),
         sa.column("y", sa.Float),
     )
-    asked = {"model": model_version, "vector": f"[{','.join(map(repr, map(float, vector)))}]"}
-    rows: Sequence[Any] = connection.execute(query, asked).all()
+    values = {"model": model_version, "vector": f"[{','.join(map(repr, map(float, vector)))}]"}
+    rows: Sequence[Any] = connection.execute(query, values).all()
     user = matrix_of([row.user_vector for row in rows], dim)
     candidate = matrix_of([row.candidate_vector for row in rows], dim)
     ids = np.array([row.id for row in rows], np.str_)

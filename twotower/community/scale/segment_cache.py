@@ -1,7 +1,7 @@
 """Segments of a large snapshot cached in files, so that a start needn't read the rows.
 
-They are derived and may be lost at any time. Who leaves or changes is in no file afterwards: the
-file with them goes, and is made again when somebody next starts.
+The files are derived and may be lost at any time. A file that contains a listener who leaves or
+changes is deleted with the change, and written again at a later start.
 """
 
 import hashlib
@@ -16,103 +16,110 @@ from twotower.community.snapshot import COLUMNS, Segment
 from twotower.core.errors import CommunityError
 from twotower.core.files import atomic_write
 
-LARGE = 300_000  # listeners from which on it is worth it
-_END = ".npz"
+MIN_MEMBERS = 300_000  # smaller communities start quickly enough without
+_SUFFIX = ".npz"
+IsCurrent = Callable[["SegmentKey"], bool]  # True if the database still has exactly these rows
 
 
 @dataclass(frozen=True)
 class SegmentKey:
-    """What a file says of the rows that it was made of, to hold against those that are there."""
+    """The rows that a file was made of, to compare with those in the database."""
 
     model: str  # version
     low: int
-    high: int  # everyone whose last change is after `low` and not after `high`
-    count: int  # listeners of these changes, those who can't be found too
-    last: str  # the last of them, and since when: tells a database that was put back from this one
-    epoch: str  # of the model's vectors
+    high: int  # covers the last changes after `low` up to `high`
+    count: int  # listeners in that range, findable or not
+    last: str  # id and time of the last of them: differs in a restored backup
+    vectors_version: str
 
 
 @dataclass(frozen=True, eq=False)
 class CachedSegment:
-    """A segment, and what it was made of."""
+    """A segment with the key of its rows."""
 
-    label: SegmentKey
+    key: SegmentKey
     segment: Segment
 
 
 class SegmentCache:
-    """The files of one SQLite community."""
+    """Files of one SQLite community, in one folder."""
 
-    def __init__(self, folder: Path, *, least: int = LARGE) -> None:
-        self.folder, self.least = folder, least
+    def __init__(self, folder: Path, *, min_members: int = MIN_MEMBERS) -> None:
+        self.folder, self.min_members = folder, min_members
 
-    def load(self, model: str, holds: Callable[[SegmentKey], bool]) -> Iterator[CachedSegment]:
-        """What is kept for a model, by rising changes.
+    def load(self, model: str, is_current: IsCurrent) -> Iterator[CachedSegment]:
+        """Yield the cached segments of a model, by rising changes.
 
-        Files of any model that no longer hold, can't be read, or were never finished are removed.
+        Deletes the files of any model that are outdated, unreadable or unfinished.
         """
-        found: list[SegmentKey] = []
-        for path in self._files():
-            try:
-                with np.load(path, allow_pickle=False) as arrays:
-                    label = SegmentKey(**json.loads(str(arrays["label"])))
-                if path != self._path(label) or not holds(label):
-                    raise ValueError("the rows have changed since")
-            except CommunityError:
-                raise
-            except Exception:  # whatever a damaged file makes of numpy
-                self._remove(path)
-                continue
-            if label.model == model:
-                found.append(label)
+        keys = [key for path in self._files() if (key := self._checked_key(path, is_current))]
         last = -1
-        for label in sorted(found, key=lambda each: (each.low, each.high)):
-            path = self._path(label)
+        for key in sorted(keys, key=lambda each: (each.low, each.high)):
+            if key.model != model:
+                continue
+            path = self._path(key)
             try:
-                if label.low < last:
-                    raise ValueError("two files have the same changes")
+                if key.low < last:
+                    raise ValueError("two files cover the same changes")
                 with np.load(path, allow_pickle=False) as arrays:
                     segment = Segment(**{name: arrays[name] for name in COLUMNS})
-            except Exception:
+            except Exception:  # numpy raises many kinds of error for a damaged file
                 self._remove(path)
                 continue
-            yield CachedSegment(label, segment)
-            last = label.high
+            yield CachedSegment(key, segment)
+            last = key.high
 
-    def save(self, span: CachedSegment, holds: Callable[[SegmentKey], bool]) -> bool:
-        """Keep a segment; False where it no longer holds, or there is no room or no right to.
+    def save(self, cached: CachedSegment, is_current: IsCurrent) -> bool:
+        """Write a segment; return False if it is outdated or the file can't be written.
 
-        Looked at after the file is there and before anything is in it: who leaves before that
-        look is seen by it, and who leaves later removes the file, finished or not.
+        The check runs when the temporary file exists but is still empty. A member who left before
+        makes the check fail; one who leaves later deletes the file, finished or not.
         """
-        arrays = {name: getattr(span.segment, name) for name in COLUMNS}
+        arrays = {name: getattr(cached.segment, name) for name in COLUMNS}
         try:
-            with atomic_write(self._path(span.label)) as file:
-                if not holds(span.label):
-                    raise FileNotFoundError("somebody left meanwhile")
-                np.savez(file, label=json.dumps(asdict(span.label)), **arrays)
+            with atomic_write(self._path(cached.key)) as file:
+                if not is_current(cached.key):
+                    raise FileNotFoundError("a member left meanwhile")
+                np.savez(file, key=json.dumps(asdict(cached.key)), **arrays)
         except OSError:
             return False
         return True
 
-    def forget(self, seqs: Collection[int]) -> None:
-        """Remove every file with a listener whose last change was one of `seqs`."""
+    def invalidate(self, seqs: Collection[int]) -> None:
+        """Delete every file with a listener whose last change is one of `seqs`."""
         if seqs:
             self._remove_all(lambda low, high: any(low < seq <= high for seq in seqs))
 
-    def forget_all(self, model: str | None = None) -> None:
-        """Remove all files, or those of one model."""
-        beginning = "" if model is None else _hashed(model)
-        self._remove_all(lambda low, high: True, beginning)
+    def clear(self, model: str | None = None) -> None:
+        """Delete all files, or those of one model."""
+        prefix = "" if model is None else _hashed(model)
+        self._remove_all(lambda low, high: True, prefix)
 
-    def _remove_all(self, which: Callable[[int, int], bool], beginning: str = "") -> None:
-        """Also files that aren't finished, until there are none: one may just get its name."""
+    def _checked_key(self, path: Path, is_current: IsCurrent) -> SegmentKey | None:
+        """Return the key in a file; delete the file and return None if it is of no use."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                key = SegmentKey(**json.loads(str(arrays["key"])))
+            if path != self._path(key) or not is_current(key):
+                raise ValueError("the rows have changed since")
+        except CommunityError:
+            raise
+        except Exception:  # numpy raises many kinds of error for a damaged file
+            self._remove(path)
+            return None
+        return key
+
+    def _remove_all(self, covers: Callable[[int, int], bool], prefix: str = "") -> None:
+        """Delete matching and unfinished files, until none is left.
+
+        An unfinished file may get its final name between the listing and the deletion.
+        """
         while True:
             found = [
                 path
                 for path in self._files()
                 if (bounds := _bounds(path)) is None
-                or (which(*bounds) and path.name.startswith(beginning))
+                or (covers(*bounds) and path.name.startswith(prefix))
             ]
             if not found:
                 return
@@ -124,16 +131,15 @@ class SegmentCache:
             return []
         return [path for path in self.folder.iterdir() if path.is_file()]
 
-    def _path(self, label: SegmentKey) -> Path:
-        return self.folder / f"{_hashed(label.model)}-{label.low}-{label.high}{_END}"
+    def _path(self, key: SegmentKey) -> Path:
+        return self.folder / f"{_hashed(key.model)}-{key.low}-{key.high}{_SUFFIX}"
 
     def _remove(self, path: Path) -> None:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise CommunityError(
-                f"a copy made for a quick start can't be removed ({error.strerror}): remove it by "
-                "hand",
+                f"a cache file can't be deleted ({error.strerror}): delete it by hand",
                 where=str(path),
             ) from error
 
@@ -143,8 +149,8 @@ def _hashed(model: str) -> str:
 
 
 def _bounds(path: Path) -> tuple[int, int] | None:
-    """(low, high) that a file's name tells; None of one that isn't finished."""
-    parts = path.name.removesuffix(_END).split("-")
+    """Return (low, high) from a file's name; None if the file is unfinished."""
+    parts = path.name.removesuffix(_SUFFIX).split("-")
     if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
         return None
     return int(parts[1]), int(parts[2])
