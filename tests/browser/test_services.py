@@ -20,7 +20,7 @@ def test_a_user_name_and_the_enter_key_lead_to_neighbours(visit, site, look, nam
     settled(page)
     field.fill("nobody")
     field.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("knows no user named 'nobody'")
+    expect(page.get_by_role("alert")).to_contain_text("has no user named 'nobody'")
     is_good(page)
     field.fill(USER)
     field.press("Enter")

@@ -183,7 +183,7 @@ def test_with_music_that_nobody_knows_the_report_is_still_there(app, assets):
     app.switch_page("lab.py").run()
     assert not app.exception
     assert app.header[0].value == "Beside the best of the others"
-    assert app.header[-1].value == "Too little to tell yet"
+    assert app.header[-1].value == "We don't know these artists yet"
 
 
 @pytest.mark.parametrize("text", [None, '{"header": {}'])

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from world import state_of
 
 from twotower.evaluation.quick import check_again
 from twotower.ui.lab import quick
@@ -41,7 +42,7 @@ def pressed(page):
     while [b for b in page.button if b.key == "quick-cancel"]:
         assert time.monotonic() < until
         assert not page.exception
-        page.session_state["quick-run"].join(1.0)
+        state_of(page).quick_check.job.join(1.0)
         page.run()
     return page
 
@@ -114,7 +115,7 @@ def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
 
     monkeypatch.setattr(quick, "check_again", slow)
     page.button(key="go-quick-check").click().run()
-    job = page.session_state["quick-run"]
+    job = state_of(page).quick_check.job
     until = time.monotonic() + PATIENCE_S
     while job.share < 0.5:
         assert time.monotonic() < until

@@ -82,7 +82,7 @@ def test_a_wrong_name_is_an_error_and_the_profile_stays(app, monkeypatch, id, na
     with enabled(monkeypatch, standin()):
         app.button(key="add-amara jazz").click().run()
         ask(app, id, "<b>nobody</b>")
-    assert escape(f"{name} knows no user named '<b>nobody</b>'") in app.error[0].value
+    assert escape(f"{name} has no user named '<b>nobody</b>'") in app.error[0].value
     assert "Your earlier music is still here" in app.error[0].value
     assert list(state_of(app).profile.artists) == ["amara jazz"]
 

@@ -12,6 +12,7 @@ from twotower.ui.state import (
     Member,
     MembershipState,
     NeighbourList,
+    QuickCheckState,
     RefreshState,
     ServiceState,
     SpotifyState,
@@ -50,6 +51,7 @@ def full(job: Job) -> VisitorState:
         membership=MembershipState(Member("id", "MN-CODE")),
         map=MapState(person="p1", portrait=portrait),
         refresh=RefreshState(neighbours=(object(),)),
+        quick_check=QuickCheckState(report=object()),
     )
 
 
@@ -57,13 +59,14 @@ def test_clearing_resets_every_field_but_the_membership_and_the_sign_in(job):
     state, new = full(job), VisitorState()
     unchanged = [f.name for f in fields(state) if getattr(state, f.name) == getattr(new, f.name)]
     assert unchanged == [], "the test fills every field, also new ones"
-    membership = state.membership
+    membership, quick_check = state.membership, state.quick_check
     state.clear()
     assert state == VisitorState(
         is_restored=True,
         upload=UploadState(field_number=4),
         spotify=SpotifyState("label"),
         membership=membership,
+        quick_check=quick_check,
     )
     assert job.is_cancelled
 

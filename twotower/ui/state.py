@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from twotower.core.domain import Neighbour, Profile
     from twotower.core.errors import TwoTowerError
     from twotower.core.jobs import Job
+    from twotower.evaluation.report import Report
+    from twotower.evaluation.verdicts import Outcome
     from twotower.model.portrait import Portrait
     from twotower.sources.collector import FileReport, Reading
     from twotower.sources.services.audio_features import AudioResult, AudioService
@@ -165,6 +167,15 @@ class RefreshState:
 
 
 @dataclass
+class QuickCheckState:
+    """Quick check of the quality report."""
+
+    job: "Job[Outcome] | None" = None
+    shown_job: "Job[Outcome] | None" = None  # whose end the page has shown
+    report: "Report | None" = None  # that the job checks
+
+
+@dataclass
 class VisitorState:
     """Everything that a session knows about its visitor."""
 
@@ -183,6 +194,7 @@ class VisitorState:
     membership: MembershipState = field(default_factory=MembershipState)
     map: MapState = field(default_factory=MapState)
     refresh: RefreshState = field(default_factory=RefreshState)
+    quick_check: QuickCheckState = field(default_factory=QuickCheckState)
 
     def forget(self, is_gone: "Callable[[Profile], bool]") -> bool:
         """Drop each profile that `is_gone`, also from the steps; return whether there was one."""
@@ -211,6 +223,7 @@ class VisitorState:
             upload=UploadState(field_number=self.upload.field_number + 1),
             spotify=SpotifyState(session_label=self.spotify.session_label),
             membership=self.membership,
+            quick_check=self.quick_check,  # has nothing of the visitor
         )
         for each in fields(self):
             setattr(self, each.name, getattr(empty, each.name))

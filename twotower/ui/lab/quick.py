@@ -12,10 +12,9 @@ from twotower.evaluation.verdicts import Gap, Line, Outcome, Verdict, Way
 from twotower.ui import components, text
 from twotower.ui.lab.tables import table
 from twotower.ui.lab.words import title
+from twotower.ui.state import visitor_state
 from twotower.ui.text import escape
 
-# In the session: what is waited for, what has been seen to end, and the report it is about.
-RUN, ENDED, ABOUT = "quick-run", "quick-ended", "quick-about"
 NAMED = 10  # figures that differ, by name
 TALL = 12  # rows of a table that stand without scrolling
 WAYS: dict[Way, tuple[str, str]] = {
@@ -55,10 +54,10 @@ def check_now(report: Report) -> None:
         )
         return
     st.markdown(_offer(raw=raw, vectors=vectors))
-    if st.session_state.get(ABOUT) is not report:
-        st.session_state.pop(RUN, None)  # what it said was of another report
-    job: Job[Outcome] | None = st.session_state.get(RUN)
-    going = job is not None and job.is_running
+    state = visitor_state().quick_check
+    if state.report is not report:
+        state.job = None  # it checked another report
+    going = state.job is not None and state.job.is_running
     st.fragment(_live, run_every=components.REFRESH_S if going else None)(settings, report)
 
 
@@ -81,16 +80,17 @@ def _offer(*, raw: bool, vectors: bool) -> str:
 
 def _live(settings: Settings, report: Report) -> None:
     """The button, the work while it goes on, and what came of it."""
-    job: Job[Outcome] | None = st.session_state.get(RUN)
+    state = visitor_state().quick_check
+    job = state.job
     if job is not None and job.is_running:
         st.progress(job.share, text=f"{job.share:.0%} · {escape(job.message or 'starting')}")
         if st.button("Cancel", key="quick-cancel", icon=":material/close:"):
             job.leave()
-            del st.session_state[RUN]
+            state.job = None
             st.rerun()
         return
-    if st.session_state.get(ENDED) is not job:
-        st.session_state[ENDED] = job
+    if state.shown_job is not job:
+        state.shown_job = job
         st.rerun()  # as a whole, so that nothing is asked for any more
 
     def work(job: Job[Outcome]) -> Outcome:
@@ -98,7 +98,7 @@ def _live(settings: Settings, report: Report) -> None:
 
     label = "Run the quick check" if job is None else "Run it again"
     if st.button(label, key="go-quick-check", icon=":material/fact_check:", type="primary"):
-        st.session_state[RUN], st.session_state[ABOUT] = _desk().start(work), report
+        state.job, state.report = _desk().start(work), report
         st.rerun()
     if job is None:
         return
