@@ -6,8 +6,8 @@ from pathlib import Path
 
 from spotify_standin import StandIn
 
-from twotower.sources.spotify.api import TO_READ, TO_SAVE, Registration, Web
-from twotower.sources.spotify.playlist import Saved, save_playlist
+from twotower.sources.spotify.api import READ_SCOPES, SAVE_SCOPES, Registration, SpotifyClient
+from twotower.sources.spotify.playlist import SavedPlaylist, save_playlist
 from twotower.sources.spotify.profile import SpotifyReading, read_spotify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,18 +25,20 @@ class Reading:
 
     def __init__(self, spotify: StandIn, address: str, who: str = "ada") -> None:
         self.spotify = spotify
-        self.token = spotify.token_for(who, TO_READ)
+        self.token = spotify.token_for(who, READ_SCOPES)
         self.pauses: list[tuple[float, str]] = []
         self.told: list[tuple[float, str]] = []
         self.renewals = 0
         self.no_audio = threading.Event()
         registration = Registration("c", "http://127.0.0.1/callback", address, f"{address}/v1")
-        self.web = Web(registration, self.access, pause=lambda *how: self.pauses.append(how))
+        self.web = SpotifyClient(
+            registration, self.access, pause=lambda *how: self.pauses.append(how)
+        )
 
     def access(self, *, renew: bool) -> str:
         if renew:
             self.renewals += 1
-            self.token = self.spotify.token_for("ada", TO_READ)
+            self.token = self.spotify.token_for("ada", READ_SCOPES)
         return self.token
 
     def read(self) -> SpotifyReading:
@@ -46,11 +48,11 @@ class Reading:
 class Saving:
     def __init__(self, spotify: StandIn, address: str) -> None:
         self.spotify = spotify
-        token = spotify.token_for("ada", TO_SAVE)
+        token = spotify.token_for("ada", SAVE_SCOPES)
         registration = Registration("c", "r", address, f"{address}/v1")
-        self.web = Web(registration, lambda *, renew: token, pause=lambda *how: None)
+        self.web = SpotifyClient(registration, lambda *, renew: token, pause=lambda *how: None)
 
-    def save(self, *artists: str) -> Saved:
+    def save(self, *artists: str) -> SavedPlaylist:
         return save_playlist(
             self.web, lambda *how: None, title="T", description="D", artists=artists
         )

@@ -7,7 +7,7 @@ from spotify_standin import CLIENT_ID, StandIn
 from streamlit.testing.v1 import AppTest
 from world import INDEX
 
-from twotower.sources.spotify.api import TO_READ, Registration, Token
+from twotower.sources.spotify.api import READ_SCOPES, Registration, Token
 from twotower.ui import spotify_session
 from twotower.web import oauth
 from twotower.web.oauth_sessions import Session, SessionStore
@@ -38,7 +38,7 @@ class Visit:
         """The cookie that the browser sends."""
         return self.cookie if name == self.store.session_cookie else self.browser
 
-    def sign_in(self, who: str = "ada", scopes: Sequence[str] = TO_READ) -> Session:
+    def sign_in(self, who: str = "ada", scopes: Sequence[str] = READ_SCOPES) -> Session:
         token = Token(self.spotify.token_for(who, scopes), "", 4e9, frozenset(scopes))
         self.cookie, session = self.store.open_session(token)
         return session

@@ -19,7 +19,7 @@ from twotower.core.errors import BadProfile, CommunityError
 from twotower.model.pipeline import fit
 from twotower.sources.profile_jsonl import profile_to_json
 from twotower.sources.profile_parser import profile_from_json
-from twotower.sources.spotify.api import TO_SAVE, Registration
+from twotower.sources.spotify.api import SAVE_SCOPES, Registration
 from twotower.sources.values import clean
 from twotower.ui import spotify_session
 from twotower.web.oauth_sessions import SessionStore
@@ -168,7 +168,7 @@ def test_a_pause_is_counted_down_on_the_page_and_can_be_cancelled(visit):
         job.join(0.02)
     app.run()
     assert re.search(r"Resuming in (10|[1-9]) s", words(app))
-    assert "Spotify is asked too much at the moment" in app.get("progress")[0].proto.text
+    assert "Spotify gets too many requests at the moment" in app.get("progress")[0].proto.text
     app.button(key="spotify-cancel").click().run()
     assert "was cancelled" in words(app)
     job.join(PATIENCE_S)
@@ -237,7 +237,7 @@ REFUSALS = {
     ),
     "owner without Premium": (
         problem(403, "Active premium subscription required for the owner of the app."),
-        "no Premium subscription",
+        "Premium subscription has ended",
     ),
     "sign-in older than six months": (problem(401, "The access token expired"), "six months"),
     "quota refused for 13 hours": (
@@ -318,7 +318,7 @@ def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
 
 
 def test_permission_for_playlists_alone_reads_nothing(visit):
-    visit.sign_in(scopes=TO_SAVE)
+    visit.sign_in(scopes=SAVE_SCOPES)
     app = visit.tab(signin="done")
     assert visit.spotify.asked == []
     assert "You allowed playlists" in words(app)
@@ -352,7 +352,7 @@ def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(vis
     assert query["for"] == ["save"]
     _, begun = visit.store.begin_sign_in(visit.browser, "save", query["left"][0])
     back = visit.store.issue_ticket(begun)
-    visit.sign_in(scopes=TO_SAVE)
+    visit.sign_in(scopes=SAVE_SCOPES)
     again = visit.tab(signin="may-save", left=back)
     assert "left" not in again.query_params
     assert list(state_of(again).profile.artists) == ["amara jazz"]
@@ -375,7 +375,7 @@ def test_a_parked_profile_comes_back_once_and_to_its_browser_only(visit):
 
 
 def test_one_click_makes_the_playlist_and_leads_to_it(visit):
-    visit.sign_in(scopes=TO_SAVE)
+    visit.sign_in(scopes=SAVE_SCOPES)
     visit.spotify.gate.clear()
     app = picked(visit)
     app.button(key="spotify-make").click().run()
@@ -391,7 +391,7 @@ def test_one_click_makes_the_playlist_and_leads_to_it(visit):
 
 
 def test_a_playlist_that_was_cancelled_is_not_made(visit):
-    visit.sign_in(scopes=TO_SAVE)
+    visit.sign_in(scopes=SAVE_SCOPES)
     visit.spotify.gate.clear()
     app = picked(visit)
     app.button(key="spotify-make").click().run()
@@ -403,7 +403,7 @@ def test_a_playlist_that_was_cancelled_is_not_made(visit):
 
 
 def test_a_refusal_says_that_no_playlist_was_made(visit):
-    visit.sign_in(scopes=TO_SAVE)
+    visit.sign_in(scopes=SAVE_SCOPES)
     visit.spotify.always["search"] = problem(429, "slow", retry_after=600)
     app = picked(visit)
     app.button(key="spotify-make").click().run()
@@ -413,7 +413,7 @@ def test_a_refusal_says_that_no_playlist_was_made(visit):
 
 
 def test_a_playlist_that_stayed_empty_is_a_warning(visit):
-    visit.sign_in(scopes=TO_SAVE)
+    visit.sign_in(scopes=SAVE_SCOPES)
     app = picked(visit)
     visit.spotify.answers["me/playlists"] = [JSONResponse({"id": "A" * 22}, 201)]
     app.button(key="spotify-make").click().run()

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from twotower.core.errors import NotAllowed, RateLimited
 from twotower.sources.profiles import build_profile
-from twotower.sources.spotify.api import Registration, Web
+from twotower.sources.spotify.api import Registration, SpotifyClient
 from twotower.sources.spotify.playlist import save_playlist
 from twotower.sources.spotify.profile import read_spotify
 
@@ -111,11 +111,11 @@ def likely(value: object, stripped: Container[str]) -> object:
 
 
 @pytest.fixture(params=["development", "extended"])
-def front(prism, request) -> Iterator[tuple[Front, Web]]:
+def front(prism, request) -> Iterator[tuple[Front, SpotifyClient]]:
     front = Front(prism, extended=request.param == "extended")
     with serving(front.app) as address:
         registration = Registration("c", "r", address, address)
-        yield front, Web(registration, lambda *, renew: "token", pause=lambda *how: None)
+        yield front, SpotifyClient(registration, lambda *, renew: "token", pause=lambda *how: None)
 
 
 def call(path: str) -> str:

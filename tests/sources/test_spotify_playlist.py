@@ -72,7 +72,7 @@ def test_a_playlist_that_could_not_be_filled_is_told(saving):
     saving.spotify.answers["me/playlists"] = [JSONResponse({"id": "A" * 22}, 201)]
     saved = saving.save("Low")
     assert saved.tracks == 0
-    assert "Spotify refuses" in saved.problem
+    assert "Spotify refused" in saved.problem
     assert saved.link.endswith("A" * 22)
 
 

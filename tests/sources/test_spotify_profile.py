@@ -24,7 +24,7 @@ from twotower.core.errors import (
 )
 from twotower.core.names import artist_key
 from twotower.sources.profiles import build_profile
-from twotower.sources.spotify.api import MOST_CALLS, Registration, Web
+from twotower.sources.spotify.api import MOST_CALLS, Registration, SpotifyClient
 from twotower.sources.spotify.profile import SpotifyReading, read_spotify
 
 
@@ -106,7 +106,7 @@ def test_questions_asked_twice_count_and_end_at_25(reading, spotify):
         spotify.answers[path] = [problem(429, "slow", retry_after=1)]
     found = reading.read()
     assert found.calls == len(spotify.asked) == 25
-    assert "25 questions" in found.stopped
+    assert "25 requests" in found.stopped
     assert len(reading.pauses) == 3
 
 
@@ -133,7 +133,7 @@ def test_in_extended_quota_genres_and_audio_come_along(spotify):
 
 def test_audio_features_are_asked_for_once_in_a_process(reading, spotify):
     found = reading.read()
-    assert step(found, "audio attributes").problem == "Spotify doesn't give these to this app"
+    assert step(found, "audio attributes").problem == "Spotify doesn't allow this app to read these"
     assert reading.no_audio.is_set()
     reading.web.calls = 0
     again = reading.read()
@@ -164,7 +164,7 @@ def test_a_short_wait_is_waited_for_and_seen(reading, spotify):
     spotify.answers["me/tracks"] = [problem(429, "slow down", retry_after=7)]
     found = reading.read()
     assert found.stopped == ""
-    assert reading.pauses == [(7.0, "Spotify is asked too much at the moment")]
+    assert reading.pauses == [(7.0, "Spotify gets too many requests at the moment")]
     assert sum(play.kind == "saved" for play in found.plays) == 120
 
 
@@ -211,9 +211,9 @@ def test_a_quota_that_is_used_up_at_the_start_says_when_to_come_back(reading, sp
         (PlainTextResponse("User not registered in the Developer Dashboard", 403), "five people"),
         (
             problem(403, "Active premium subscription required for the owner of the app."),
-            "no Premium",
+            "Premium subscription has ended",
         ),
-        (problem(403, "Forbidden"), "refuses"),
+        (problem(403, "Forbidden"), "refused"),
     ],
 )
 def test_a_person_or_server_that_spotify_refuses_is_told_why(reading, spotify, answer, words):
@@ -294,7 +294,7 @@ def test_login_is_over_when_the_session_says_so(spotify):
     def signed_out(*, renew: bool) -> str:
         raise LoginExpired("you are signed out: sign in again")
 
-    web = Web(Registration("c", "r"), signed_out, pause=lambda *how: None)
+    web = SpotifyClient(Registration("c", "r"), signed_out, pause=lambda *how: None)
     with pytest.raises(LoginExpired):
         read_spotify(web, lambda *how: None, no_audio=threading.Event())
 

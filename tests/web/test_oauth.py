@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from twotower.core.errors import LoginExpired
-from twotower.sources.spotify.api import TO_READ, Registration
+from twotower.sources.spotify.api import READ_SCOPES, Registration
 from twotower.web import oauth, oauth_sessions
 from twotower.web.oauth import routes
 from twotower.web.oauth_sessions import ParkedProfile, SessionStore
@@ -80,7 +80,7 @@ def test_signing_in_sends_only_opaque_cookies_to_the_browser(world):
     assert world.agree(browser) == "/?signin=done"
     session = world.session(browser)
     assert session.access().startswith("access-")
-    assert session.scopes == {*TO_READ}
+    assert session.scopes == {*READ_SCOPES}
     assert not {cookie.value for cookie in browser.cookies} & world.spotify.secrets
     for cookie in browser.cookies:
         assert cookie.has_nonstandard_attr("HttpOnly")
@@ -398,7 +398,7 @@ def test_cookies_on_https_are_secure_and_bound_to_the_host():
     ],
 )
 def test_redirect_uris_are_checked_by_spotifys_rules(uri, right):
-    assert (Registration("c", uri).problem() == "") is right
+    assert (Registration("c", uri).redirect_uri_problem() == "") is right
 
 
 def test_only_saving_a_playlist_asks_for_write_access(world):

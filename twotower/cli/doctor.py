@@ -85,7 +85,7 @@ def redirect_problem(uri: str) -> str:
     """Return why signing in can't work with this redirect URI; "" if it can."""
     from twotower.sources.spotify.api import Registration
 
-    if problem := Registration("", uri).problem():
+    if problem := Registration("", uri).redirect_uri_problem():
         return problem
     parts = urlsplit(uri)
     if parts.scheme == "http" and (parts.port or 80) != (port := _port()):

@@ -56,7 +56,7 @@ def show_sign_in() -> None:
 def _not_set_up(store: SessionStore) -> None:
     st.markdown("Sign-in isn't set up on this server. Your Spotify data file works as well.")
     st.markdown(EXPORT_HELP)
-    problem = store.registration.problem() if store.registration else ""
+    problem = store.registration.redirect_uri_problem() if store.registration else ""
     with st.expander("If you run this server", key="spotify-operator"):
         if store.registration is None:
             st.markdown(

@@ -8,7 +8,7 @@ from twotower.core.domain import Neighbour, Profile
 from twotower.core.errors import LoginExpired
 from twotower.core.jobs import Job
 from twotower.matching.discoveries import rank_discoveries
-from twotower.sources.spotify.playlist import MOST_ARTISTS, TRACKS_EACH, Saved
+from twotower.sources.spotify.playlist import MOST_ARTISTS, TRACKS_EACH, SavedPlaylist
 from twotower.ui import components, spotify, spotify_session
 from twotower.ui.text import escape, list_names, pluralise
 from twotower.web import oauth
@@ -67,7 +67,7 @@ def _progress() -> None:
     )
 
 
-def _result(job: Job[Saved]) -> None:
+def _result(job: Job[SavedPlaylist]) -> None:
     saved = job.result
     if job.is_cancelled:
         st.info("Cancelled. No playlist was made.")

@@ -12,8 +12,8 @@ from twotower.core.domain import SPOTIFY_WEB_API, Profile
 from twotower.core.errors import LoginExpired, TwoTowerError
 from twotower.core.jobs import Job
 from twotower.sources.profiles import build_profile
-from twotower.sources.spotify.api import TO_READ, TO_SAVE, Web
-from twotower.sources.spotify.playlist import Saved, save_playlist
+from twotower.sources.spotify.api import READ_SCOPES, SAVE_SCOPES, SpotifyClient
+from twotower.sources.spotify.playlist import SavedPlaylist, save_playlist
 from twotower.sources.spotify.profile import SpotifyReading, read_spotify
 from twotower.ui import visitor
 from twotower.ui.state import visitor_state
@@ -137,12 +137,12 @@ def came_by_signing_in(profile: Profile) -> bool:
 
 def may_read(session: Session) -> bool:
     """Return whether the visitor allowed to read their music."""
-    return TO_READ[0] in session.scopes
+    return READ_SCOPES[0] in session.scopes
 
 
 def may_save(session: Session) -> bool:
     """Return whether the visitor allowed to make private playlists."""
-    return TO_SAVE[0] in session.scopes
+    return SAVE_SCOPES[0] in session.scopes
 
 
 def show_notice() -> None:
@@ -233,10 +233,10 @@ def forget_everything() -> None:
 # Saving a playlist
 
 
-def saving() -> Job[Saved] | None:
+def saving() -> Job[SavedPlaylist] | None:
     """Return the job that makes a playlist: running, done, failed or cancelled."""
     session = current()
-    job: Job[Saved] | None = None if session is None else session.get(SAVING)
+    job: Job[SavedPlaylist] | None = None if session is None else session.get(SAVING)
     return job
 
 
@@ -257,7 +257,7 @@ def cancel_saving() -> None:
         job.cancel()
 
 
-def _save(session: Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
+def _save(session: Session, job: Job[SavedPlaylist], artists: Sequence[str]) -> SavedPlaylist:
     return save_playlist(
         _web(session, job),
         job.report,
@@ -267,8 +267,8 @@ def _save(session: Session, job: Job[Saved], artists: Sequence[str]) -> Saved:
     )
 
 
-def _web(session: Session, job: Job[Any]) -> Web:
+def _web(session: Session, job: Job[Any]) -> SpotifyClient:
     registration = oauth.session_store().registration
     if registration is None:
         raise LoginExpired("Spotify sign-in isn't set up on this server any more")
-    return Web(registration, session.access, pause=job.pause)
+    return SpotifyClient(registration, session.access, pause=job.pause)

@@ -20,7 +20,7 @@ from twotower.web.oauth_sessions import SIGN_IN_S, Session, SessionStore, SignIn
 from twotower.web.security_headers import SecurityHeaders
 
 READ, SAVE = "read", "save"  # purposes of a sign-in
-SCOPES = {READ: api.TO_READ, SAVE: api.TO_SAVE}
+SCOPES = {READ: api.READ_SCOPES, SAVE: api.SAVE_SCOPES}
 RETURN_PAGES = {READ: "/", SAVE: "/neighbours"}  # by purpose
 # Query parameters.
 OUTCOME = "signin"  # on the way back: one of the outcomes below
@@ -103,7 +103,7 @@ def _to_registered_host(
     """Redirect to /login on the registered host: cookies set on another host would be lost."""
     if REDIRECTED in request.query_params:  # a proxy rewrites the host: stop the endless loop
         return _redirect("/", WRONG_HOST)
-    scheme = "https" if registration.secure else "http"
+    scheme = "https" if registration.is_secure else "http"
     query = {"for": purpose, REDIRECTED: "1", **({TICKET: ticket} if ticket else {})}
     url = f"{scheme}://{registration.host}/login?{urlencode(query)}"
     return RedirectResponse(url, 303, headers=_HEADERS)
@@ -159,7 +159,7 @@ def _replace_session(
 
 def _same_account(registration: Registration, token: Token, previous: Session) -> bool:
     """Return True if the new token belongs to the account of the previous session."""
-    return previous.account != "" and api.account_of(registration, token) == previous.account
+    return previous.account != "" and api.fetch_account_id(registration, token) == previous.account
 
 
 def _logout(store: SessionStore, request: Request) -> Response:
@@ -179,7 +179,7 @@ def _sign_out(store: SessionStore, request: Request, outcome: str) -> Response:
     if session is not None and outcome == DISCONNECTED:
         store.end_sessions_of(session.account)
     response = _redirect("/", outcome)
-    secure = store.registration is not None and store.registration.secure
+    secure = store.registration is not None and store.registration.is_secure
     response.delete_cookie(store.session_cookie, httponly=True, samesite="lax", secure=secure)
     return response
 
@@ -203,5 +203,11 @@ def _set_cookie(
 ) -> None:
     """Set a cookie that scripts can't read and requests of other sites don't carry."""
     response.set_cookie(
-        name, value, path="/", httponly=True, samesite="lax", secure=registration.secure, **options
+        name,
+        value,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=registration.is_secure,
+        **options,
     )

@@ -61,7 +61,7 @@ class Session:
             # Threads that waited here for another one's renewal use its token.
             if token.is_stale() or (renew and token is before):
                 try:
-                    token = api.renew(self._registration, token)
+                    token = api.renew_token(self._registration, token)
                 except LoginExpired:
                     self._token = None
                     raise
@@ -153,14 +153,14 @@ class SessionStore:
         self._sessions: dict[str, tuple[Session, float]] = {}  # by cookie hash -> with last use
         self._parked: WeakValueDictionary[str, ParkedProfile] = WeakValueDictionary()  # by ticket
         self._returned: dict[str, SignIn] = {}  # by ticket, until the tab claims it
-        prefix = "__Host-" if registration and registration.secure else ""
+        prefix = "__Host-" if registration and registration.is_secure else ""
         self.session_cookie = f"{prefix}neighbours-session"
         self.browser_cookie = f"{prefix}neighbours-browser"
 
     @property
     def is_open(self) -> bool:
         """True if people can sign in: there is a registration that Spotify accepts."""
-        return self.registration is not None and not self.registration.problem()
+        return self.registration is not None and not self.registration.redirect_uri_problem()
 
     def park(self, parked: ParkedProfile) -> str:
         """Return the ticket with which a sign-in takes a parked profile along."""

@@ -1,7 +1,7 @@
-"""Spotify's sign-in and Web API, as they are asked: the one file with spotipy.
+"""Spotify's sign-in (OAuth) and Web API; the only file that uses spotipy.
 
-spotipy is given a plain session of requests, so it neither repeats a call nor sleeps; its token
-stays in memory; and it writes nothing to the log, where it would put tokens.
+spotipy gets a plain session of requests, so it neither retries nor sleeps. Its tokens stay in
+memory, and its logging is off, because it logs tokens.
 """
 
 import base64
@@ -32,48 +32,47 @@ from twotower.core.settings import SPOTIFY_ACCOUNTS, SPOTIFY_API
 
 logging.getLogger("spotipy").setLevel(logging.CRITICAL)
 
-TO_READ = (
+READ_SCOPES = (
     "user-top-read",
     "user-library-read",
     "playlist-read-private",
     "playlist-read-collaborative",
     "user-read-recently-played",
 )
-TO_SAVE = ("playlist-modify-private",)  # asked for when a person wants a playlist saved
+SAVE_SCOPES = ("playlist-modify-private",)  # requested when a person saves a playlist
 TIMEOUT_S = 10
-MOST_CALLS = 25  # a profile, or a playlist
-LONGEST_WAIT_S = 10  # of Retry-After; a longer one ends the reading
-RENEW_BEFORE_S = 60  # of a token's end
+MOST_CALLS = 25  # for a profile, or for a playlist
+LONGEST_WAIT_S = 10  # if Retry-After is longer, the reading ends
+RENEW_BEFORE_S = 60  # before a token expires
 
 SIGN_IN_AGAIN = (
-    "Spotify no longer accepts this sign-in: it was taken back, or is older than the six months "
-    "that Spotify lets one last. Sign in again"
+    "Spotify no longer accepts this sign-in: it was revoked, or is older than six months. "
+    "Sign in again"
 )
 NOT_ON_THE_LIST = (
-    "Spotify lets only five people use this server's connection, named in advance, and you are "
-    "not one of them: ask whoever runs this server to add you in Spotify's developer dashboard, "
-    "or bring your data export instead"
+    "Spotify lets only five people use this server's connection, and you are not on the list. "
+    "Ask the operator to add you in Spotify's developer dashboard, or bring your data export"
 )
 OWNER_WITHOUT_PREMIUM = (
-    "Spotify has closed this server's connection, because its owner has no Premium subscription "
-    "at the moment: only whoever runs this server can change that. Your data export works without"
+    "Spotify has closed this server's connection: the operator's Premium subscription has ended. "
+    "Bring your data export instead"
 )
-REFUSED = "Spotify refuses what was asked for: sign in again, or bring your data export instead"
+REFUSED = "Spotify refused the request: sign in again, or bring your data export instead"
 UNKNOWN_APP = (
-    "Spotify doesn't accept this server's registration: whoever runs it should check "
-    "SPOTIPY_CLIENT_ID and SPOTIPY_REDIRECT_URI against Spotify's developer dashboard"
+    "Spotify doesn't accept this server's registration: ask the operator to compare "
+    "SPOTIPY_CLIENT_ID and SPOTIPY_REDIRECT_URI with Spotify's developer dashboard"
 )
 NO_ANSWER = "Spotify doesn't answer at the moment"
 DOWN = f"{NO_ANSWER}: try again in a few minutes"
-UNREADABLE = "Spotify answered in a form that isn't known here: try again later"
-SLOW_DOWN = "Spotify is asked too much at the moment"
-QUOTA = "The connection of this server has used up what Spotify allows it in a day"
-OUT_OF_CALLS = f"the {MOST_CALLS} questions that this app allows itself are used up"
+UNREADABLE = "Spotify answered in an unknown form: try again later"
+SLOW_DOWN = "Spotify gets too many requests at the moment"
+QUOTA = "This server has used up what Spotify allows in a day"
+OUT_OF_CALLS = f"this app's limit of {MOST_CALLS} requests is used up"
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The operator's app in Spotify's dashboard, and where Spotify is."""
+    """The operator's app as registered at Spotify, and Spotify's addresses."""
 
     client_id: str
     redirect_uri: str
@@ -81,24 +80,24 @@ class Registration:
     api: str = SPOTIFY_API
 
     @property
-    def secure(self) -> bool:
+    def is_secure(self) -> bool:
         return self.redirect_uri.startswith("https://")
 
     @property
     def host(self) -> str:
-        """The host and port under which people must open the app, as a browser names them."""
-        usual = ":443" if self.secure else ":80"
-        return urlsplit(self.redirect_uri).netloc.lower().removesuffix(usual)
+        """Host and port under which people must open the app, as browsers write them."""
+        default_port = ":443" if self.is_secure else ":80"
+        return urlsplit(self.redirect_uri).netloc.lower().removesuffix(default_port)
 
-    def problem(self) -> str:
-        """Why Spotify won't take the redirect URI; "" where it will."""
+    def redirect_uri_problem(self) -> str:
+        """Say why Spotify won't accept the redirect URI; "" if it will."""
         try:
             parts = urlsplit(self.redirect_uri)
             host = parts.hostname or ""
         except ValueError:
             return f"{self.redirect_uri!r} is no address"
-        more = parts.query or parts.fragment or "@" in parts.netloc
-        if parts.path != "/callback" or more or not host:
+        has_more = parts.query or parts.fragment or "@" in parts.netloc
+        if parts.path != "/callback" or has_more or not host:
             return "it must be the address of this app, ending in /callback"
         if parts.scheme == "https":
             return ""
@@ -108,12 +107,12 @@ class Registration:
             loopback = False
         if parts.scheme == "http" and loopback:
             return ""
-        return "Spotify takes https, or http with 127.0.0.1 (localhost is refused)"
+        return "Spotify accepts https, or http with 127.0.0.1 (not localhost)"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What opens a person's account; it is never shown, logged or written."""
+    """Access to a person's account; never shown, logged or written to disk."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -125,13 +124,14 @@ class Token:
 
 
 def new_verifier() -> str:
+    """Return a random PKCE code verifier."""
     return secrets.token_urlsafe(64)
 
 
 def authorize_url(
     registration: Registration, *, state: str, verifier: str, scopes: Iterable[str]
 ) -> str:
-    """Where a person says yes or no to `scopes`."""
+    """Return the address at Spotify where a person grants `scopes` or not."""
     manager = _manager(registration, scopes)
     manager.code_verifier = verifier
     digest = hashlib.sha256(verifier.encode()).digest()
@@ -140,19 +140,19 @@ def authorize_url(
 
 
 def exchange_code(registration: Registration, code: str, verifier: str) -> Token:
-    """The token for a code that Spotify gave; a code works once."""
+    """Exchange a code from Spotify for a token; a code works once."""
     manager = _manager(registration)
-    manager.code_verifier, manager.code_challenge = verifier, "not asked for here"
-    _asked(lambda: manager.get_access_token(code, check_cache=False))
+    manager.code_verifier, manager.code_challenge = verifier, "unused here"
+    _call_sign_in(lambda: manager.get_access_token(code, check_cache=False))
     return _token(manager.cache_handler.get_cached_token(), refresh="")
 
 
-def renew(registration: Registration, token: Token) -> Token:
-    """A fresh token; Spotify may give a new refresh token with it, and the old one ends."""
+def renew_token(registration: Registration, token: Token) -> Token:
+    """Return a new token. If it has a new refresh token, the old one is no longer valid."""
     if not token.refresh:
         raise LoginExpired(SIGN_IN_AGAIN)
     manager = _manager(registration)
-    info = _asked(lambda: manager.refresh_access_token(token.refresh))
+    info = _call_sign_in(lambda: manager.refresh_access_token(token.refresh))
     fresh = _token(info, refresh=token.refresh)
     return fresh if fresh.scopes else replace(fresh, scopes=token.scopes)
 
@@ -171,18 +171,19 @@ def _manager(registration: Registration, scopes: Iterable[str] = ()) -> SpotifyP
     return manager
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
+def _call_sign_in(call: Callable[[], Any]) -> Any:
+    """Call Spotify's sign-in, and translate its errors."""
     try:
-        return ask()
+        return call()
     except SpotifyOauthError as refused:
-        raise _refused_sign_in(refused) from refused
+        raise _sign_in_error(refused) from refused
     except requests.RequestException as fault:
         raise Unreachable(DOWN) from fault
     except (AttributeError, KeyError, TypeError, ValueError) as fault:
         raise Unreachable(UNREADABLE) from fault
 
 
-def _refused_sign_in(refused: SpotifyOauthError) -> TwoTowerError:
+def _sign_in_error(refused: SpotifyOauthError) -> TwoTowerError:
     response = getattr(refused.__context__, "response", None)
     if refused.error == "invalid_grant":
         return LoginExpired(SIGN_IN_AGAIN)
@@ -208,11 +209,11 @@ def _token(info: Any, *, refresh: str) -> Token:
         raise Unreachable(UNREADABLE) from fault
 
 
-class Web:
-    """Questions to the Web API for one person, counted: never more than `most`.
+class SpotifyClient:
+    """Client of the Web API for one person, for at most `most` calls.
 
-    `access(renew=...)` gives the person's access token; `pause(seconds, why)` waits where a
-    question is worth asking again. Refusals are of our error tree.
+    `access(renew=...)` returns the person's access token. `pause(seconds, why)` waits before a
+    call is repeated. Raises errors of our own tree, RateLimited when the calls are used up.
     """
 
     def __init__(
@@ -233,79 +234,81 @@ class Web:
         self._client.prefix = registration.api.rstrip("/") + "/"
 
     def get_access_token(self, as_dict: bool = False) -> str:
-        """What spotipy asks an auth manager before each call."""
+        """Return the access token; spotipy calls this before each request."""
         return self._access(renew=False)
 
     @property
     def left(self) -> int:
+        """Number of calls left."""
         return self._most - self.calls
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
-        return self._answer(lambda: self._client._get(path, **params), repeatable=True)
+        return self._call(lambda: self._client._get(path, **params), repeatable=True)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Not asked again where it is unknown whether Spotify did it."""
-        return self._answer(lambda: self._client._post(path, payload=body), repeatable=False)
+        """Send a POST request; never repeated if Spotify may have executed it."""
+        return self._call(lambda: self._client._post(path, payload=body), repeatable=False)
 
-    def _answer(self, ask: Callable[[], Any], *, repeatable: bool) -> dict[str, Any]:
-        renewed = waited = False
+    def _call(self, send: Callable[[], Any], *, repeatable: bool) -> dict[str, Any]:
+        """Send a request: once more with a renewed token, once more after a pause."""
+        has_renewed = has_waited = False
         while True:
             if self.left <= 0:
                 raise RateLimited(OUT_OF_CALLS)
             self.calls += 1
             try:
-                answer = ask()
+                answer = send()
             except spotipy.SpotifyException as refused:
-                if refused.http_status == 401 and not renewed:
-                    renewed = True
+                if refused.http_status == 401 and not has_renewed:
+                    has_renewed = True
                     self._access(renew=True)
                     continue
-                refusal = _refusal(refused)
-                again = repeatable or refused.http_status == 429
+                error = _translated(refused)
+                may_repeat = repeatable or refused.http_status == 429
             except requests.RequestException as fault:
-                refusal, again = Unreachable(DOWN), repeatable
-                refusal.__cause__ = fault
-            except (AttributeError, TypeError) as fault:  # spotipy met an error of unknown form
-                refusal, again = Unreachable(UNREADABLE), False
-                refusal.__cause__ = fault
+                error, may_repeat = Unreachable(DOWN), repeatable
+                error.__cause__ = fault
+            except (AttributeError, TypeError) as fault:  # spotipy fails on errors of unknown form
+                error, may_repeat = Unreachable(UNREADABLE), False
+                error.__cause__ = fault
             else:
                 if isinstance(answer, dict):
                     return answer
                 raise Unreachable(UNREADABLE)
-            delay = _worth_waiting(refusal)
-            if delay is None or waited or not again or self.left <= 0:
-                raise refusal
-            waited = True
-            self._pause(delay, SLOW_DOWN if isinstance(refusal, RateLimited) else NO_ANSWER)
+            delay_s = _retry_delay_s(error)
+            if delay_s is None or has_waited or not may_repeat or self.left <= 0:
+                raise error
+            has_waited = True
+            self._pause(delay_s, SLOW_DOWN if isinstance(error, RateLimited) else NO_ANSWER)
 
 
 def account_id(me: Mapping[str, Any]) -> str:
-    """Spotify's id of a person, of its answer to "me"; "" where there is none."""
+    """Return the person's id from the answer to GET /me; "" if it has none."""
     for name in ("account_id", "id"):
         if isinstance(me.get(name), str) and me[name]:
             return str(me[name])
     return ""
 
 
-def account_of(registration: Registration, token: Token) -> str:
-    """Whose account a token opens; "" where Spotify doesn't say."""
-    web = Web(registration, lambda *, renew: token.access, pause=lambda *_: None, most=1)
+def fetch_account_id(registration: Registration, token: Token) -> str:
+    """Return the id of the account that a token belongs to; "" if Spotify doesn't say."""
+    web = SpotifyClient(registration, lambda *, renew: token.access, pause=lambda *_: None, most=1)
     try:
         return account_id(web.get("me"))
     except TwoTowerError:
         return ""
 
 
-def _worth_waiting(refusal: TwoTowerError) -> float | None:
-    """Seconds after which to ask once more; None where that would be of no use."""
-    if isinstance(refusal, RateLimited) and not isinstance(refusal, _QuotaUsed):
-        delay = refusal.retry_after_s
-        return delay if delay is not None and delay <= LONGEST_WAIT_S else None
-    return 1.0 if isinstance(refusal, Unreachable) else None
+def _retry_delay_s(error: TwoTowerError) -> float | None:
+    """Return the seconds until a retry; None if a retry is no use."""
+    if isinstance(error, RateLimited) and not isinstance(error, _QuotaUsed):
+        delay_s = error.retry_after_s
+        return delay_s if delay_s is not None and delay_s <= LONGEST_WAIT_S else None
+    return 1.0 if isinstance(error, Unreachable) else None
 
 
-def _refusal(refused: spotipy.SpotifyException) -> TwoTowerError:
-    status, said = refused.http_status, str(refused.msg).casefold()
+def _translated(refused: spotipy.SpotifyException) -> TwoTowerError:
+    status, message = refused.http_status, str(refused.msg).casefold()
     if status == 401:
         return LoginExpired(SIGN_IN_AGAIN)
     if status == 429:
@@ -314,25 +317,25 @@ def _refusal(refused: spotipy.SpotifyException) -> TwoTowerError:
         )
     if status >= 500:
         return Unreachable(DOWN)
-    if "not registered" in said:
+    if "not registered" in message:
         return NotAllowed(NOT_ON_THE_LIST)
-    if "premium subscription required" in said:
+    if "premium subscription required" in message:
         return NotAllowed(OWNER_WITHOUT_PREMIUM)
     return NotAllowed(REFUSED)
 
 
 def _rate_limited(retry_after: str | None, *, quota: bool) -> RateLimited:
     try:
-        delay = float(retry_after) if retry_after is not None else None
+        delay_s = float(retry_after) if retry_after is not None else None
     except ValueError:
-        delay = None
-    if delay is not None and not 0 <= delay < 1e7:
-        delay = None
-    when = "try again later" if delay is None else f"try again in {duration_in_words(delay)}"
+        delay_s = None
+    if delay_s is not None and not 0 <= delay_s < 1e7:
+        delay_s = None
+    when = "try again later" if delay_s is None else f"try again in {duration_in_words(delay_s)}"
     if quota:
-        return _QuotaUsed(f"{QUOTA}: {when}", retry_after_s=delay)
-    return RateLimited(f"{SLOW_DOWN}: {when}", retry_after_s=delay)
+        return _QuotaUsed(f"{QUOTA}: {when}", retry_after_s=delay_s)
+    return RateLimited(f"{SLOW_DOWN}: {when}", retry_after_s=delay_s)
 
 
 class _QuotaUsed(RateLimited):
-    """Of a day, not of half a minute: asking again soon is of no use, whatever Retry-After says."""
+    """The daily quota is used up, so a retry soon is no use, whatever Retry-After says."""

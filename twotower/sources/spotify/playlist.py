@@ -1,63 +1,57 @@
-"""A private playlist in a person's Spotify account: tracks of artists that they asked for."""
+"""Saves a private playlist in a person's Spotify account: tracks of given artists."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from twotower.core.errors import NoMusic, TwoTowerError
+from twotower.core.jobs import Progress
 from twotower.core.names import artist_key
+from twotower.sources.spotify.api import SpotifyClient
 from twotower.sources.spotify.rows import ID, Row, list_of, name_of, rows_of, text_of
 
-MOST_ARTISTS = 20  # with one question each, and two to make the playlist
+MOST_ARTISTS = 20  # one call each, and two calls to make the playlist
 TRACKS_EACH = 2
-FOUND = 10  # tracks in an answer, the most that Spotify gives
-
-
-class Asks(Protocol):
-    """What `spotify.Web` is to this file."""
-
-    def get(self, path: str, **params: Any) -> Mapping[str, Any]: ...
-    def post(self, path: str, body: dict[str, Any]) -> Mapping[str, Any]: ...
+SEARCH_RESULTS = 10  # tracks in one answer, the most that Spotify allows
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedPlaylist:
     """A playlist that was made."""
 
     link: str  # its page at Spotify
     tracks: int
-    artists: tuple[str, ...]  # whose tracks are in it
-    missed: tuple[str, ...]  # artists of whom Spotify found no track
-    problem: str = ""  # why it is still empty; "" where it isn't
+    artists: tuple[str, ...]  # artists with tracks in it
+    missed: tuple[str, ...]  # artists without a track at Spotify
+    problem: str = ""  # why it is empty; "" if it isn't
 
 
 def save_playlist(
-    web: Asks,
-    tell: Callable[[float, str], None],
+    web: SpotifyClient,
+    progress: Progress,
     *,
     title: str,
     description: str,
     artists: Sequence[str],
-) -> Saved:
-    """Make a private playlist of two tracks each of the first 20 `artists`.
+) -> SavedPlaylist:
+    """Make a private playlist of TRACKS_EACH tracks each of the first MOST_ARTISTS `artists`.
 
-    NoMusic where Spotify finds no track of any of them; then, and at any other error before it is
-    made, there is no playlist.
+    Raises NoMusic if Spotify has no track of any of them. After this and any other error, no
+    playlist was made.
     """
     wanted = artists[:MOST_ARTISTS]
-    uris: dict[str, None] = {}
-    found: list[str] = []
+    uris: dict[str, None] = {}  # a set that keeps its order
+    included: list[str] = []
     missed: list[str] = []
     for number, name in enumerate(wanted):
-        tell(number / (len(wanted) + 1), f"tracks of {name}")
-        tracks = _tracks_of(web, name)
+        progress(number / (len(wanted) + 1), f"tracks of {name}")
+        tracks = _search_tracks(web, name)
         uris.update(dict.fromkeys(tracks))
-        (found if tracks else missed).append(name)
+        (included if tracks else missed).append(name)
     if not uris:
-        raise NoMusic("Spotify finds no track of these artists, so no playlist was made")
-    tell(len(wanted) / (len(wanted) + 1), "the playlist")
-    made = web.post("me/playlists", {"name": title, "description": description, "public": False})
-    id = text_of(made.get("id"))
+        raise NoMusic("Spotify has no track of these artists, so no playlist was made")
+    progress(len(wanted) / (len(wanted) + 1), "the playlist")
+    answer = web.post("me/playlists", {"name": title, "description": description, "public": False})
+    id = text_of(answer.get("id"))
     if not ID.fullmatch(id):
         raise NoMusic("Spotify doesn't say which playlist it made: look for it in your library")
     problem = ""
@@ -66,13 +60,14 @@ def save_playlist(
     except TwoTowerError as error:
         problem = str(error)
     link = f"https://open.spotify.com/playlist/{id}"
-    return Saved(link, 0 if problem else len(uris), tuple(found), tuple(missed), problem)
+    tracks_added = 0 if problem else len(uris)
+    return SavedPlaylist(link, tracks_added, tuple(included), tuple(missed), problem)
 
 
-def _tracks_of(web: Asks, name: str) -> list[str]:
-    """URIs of the first tracks that are really by this artist."""
-    plain = name.replace('"', " ")
-    answer = web.get("search", q=f'artist:"{plain}"', type="track", limit=FOUND)
+def _search_tracks(web: SpotifyClient, name: str) -> list[str]:
+    """Return the URIs of the first tracks that are by this very artist."""
+    unquoted = name.replace('"', " ")
+    answer = web.get("search", q=f'artist:"{unquoted}"', type="track", limit=SEARCH_RESULTS)
     tracks = answer.get("tracks")
     ids = [
         text_of(row.get("id"))

@@ -1,4 +1,4 @@
-"""What stands in the rows of Spotify's answers; anything may be missing, or something else."""
+"""Fields of Spotify's answers, read leniently: anything may be missing or of another type."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 from twotower.core.domain import AUDIO_RANGE
-from twotower.core.names import artist_key
+from twotower.core.names import is_artist_name
 from twotower.sources.values import clean
 
-PAGE = 50  # rows of an answer, the most that Spotify gives
+PAGE = 50  # rows in one answer, the most that Spotify allows
 MOST_GENRES = 20  # of one artist
 ID = re.compile(r"[0-9A-Za-z]{22}")
 _PART_OF_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
@@ -29,23 +29,20 @@ def text_of(value: object) -> str:
 
 
 def name_of(row: object) -> str:
-    """The name in a row of an artist; "" where it has none."""
+    """Return the name of an artist; "" if it has none."""
     name = clean(row.get("name")) if isinstance(row, Mapping) else ""
-    try:
-        artist_key(name)
-    except ValueError:
-        return ""
-    return name
+    return name if is_artist_name(name) else ""
 
 
 def has_more(answer: Row) -> bool:
+    """Return True if there is a next page."""
     if "next" in answer:
         return bool(answer["next"])
     return len(list_of(answer.get("items"))) >= PAGE
 
 
 def inside(row: object, *names: str) -> object:
-    """What the first of `names` holds, that holds anything."""
+    """Return the first of these fields that isn't null."""
     if isinstance(row, Mapping):
         for name in names:
             if row.get(name) is not None:
@@ -54,8 +51,8 @@ def inside(row: object, *names: str) -> object:
 
 
 def genres_of(row: Row) -> tuple[str, ...]:
-    found = (clean(one).casefold() for one in list_of(row.get("genres")))
-    return tuple(dict.fromkeys(one for one in found if one))[:MOST_GENRES]
+    genres = (clean(genre).casefold() for genre in list_of(row.get("genres")))
+    return tuple(dict.fromkeys(genre for genre in genres if genre))[:MOST_GENRES]
 
 
 def number_of(value: object) -> float | None:
@@ -65,11 +62,13 @@ def number_of(value: object) -> float | None:
 
 
 def duration_of(ms: object) -> float | None:
+    """Return a duration in seconds."""
     number = number_of(ms)
     return number / 1000 if number is not None and 0 < number < 1e9 else None
 
 
 def released_of(value: object) -> str | None:
+    """Return an ISO year, year-month or date."""
     text = text_of(value)
     if not _PART_OF_DATE.fullmatch(text):
         return None
@@ -81,12 +80,12 @@ def released_of(value: object) -> str | None:
 
 
 def audio_of(row: object) -> Mapping[str, float]:
-    """The attributes in their ranges; none where the tempo is 0, for no analysis."""
+    """Return the audio attributes within their ranges; none if the tempo is 0 (not analysed)."""
     if not isinstance(row, Mapping) or row.get("tempo") == 0:
         return {}
-    found = {}
+    audio = {}
     for name, (low, high) in AUDIO_RANGE.items():
         value = number_of(row.get(name))
         if value is not None and low <= value <= high:
-            found[name] = value
-    return found
+            audio[name] = value
+    return audio
