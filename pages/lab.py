@@ -1,4 +1,4 @@
-"""How good the model is beside plain methods, and what it comes from."""
+"""Lab: how good the model is beside simple methods, and how it was trained."""
 
 import streamlit as st
 

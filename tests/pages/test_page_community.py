@@ -234,13 +234,13 @@ def test_a_membership_that_was_left_elsewhere_has_ended_here_too(visit, matcher)
 
 
 @pytest.mark.parametrize(
-    ("origin", "said"), [("demo", "no person"), (SPOTIFY_WEB_API, "Ask Spotify for your own")]
+    ("origin", "reason"), [("demo", "no person"), (SPOTIFY_WEB_API, "Ask Spotify for your own")]
 )
-def test_a_profile_that_may_not_join_gets_the_reason_and_a_way_on(visit, origin, said):
+def test_a_profile_that_may_not_join_gets_the_reason_and_a_way_on(visit, origin, reason):
     from dataclasses import replace
 
     app = visit(replace(ME, origin=origin))
-    assert said in words(app) and not app.checkbox
+    assert reason in words(app) and not app.checkbox
     assert "Already a member?" in headings(app)
 
 

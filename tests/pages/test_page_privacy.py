@@ -26,7 +26,7 @@ def test_each_source_says_what_is_read_and_for_how_long(app):
 def test_it_names_every_service_that_the_server_may_ask(app):
     app.switch_page("privacy.py").run()
     (text,) = (each.value for each in app.markdown if "The log holds" in each.value)
-    for service in ("ListenBrainz or Last.fm", "Spotify while you are", "an audio service"):
+    for service in ("ListenBrainz or Last.fm", "Spotify: while you are", "An audio service"):
         assert service in text
     assert "are made up, and marked" in text
 

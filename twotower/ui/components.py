@@ -14,7 +14,7 @@ from twotower.ui.text import capitalise, describe_move, escape, pluralise
 from twotower.web.security_headers import SCROLL_INTO_VIEW
 
 PICTURE = ROOT / "assets" / "hint.svg"
-START, YOU, NEIGHBOURS, MAP = "start.py", "you.py", "neighbours.py", "map.py"
+START, NEIGHBOURS, MAP = "start.py", "neighbours.py", "map.py"
 PRIVACY, COMMUNITY = "privacy.py", "community.py"
 REFRESH_S = 0.5  # between two updates of a progress bar
 

@@ -61,8 +61,8 @@ def show_summary() -> None:
     """Show the promise in a few sentences."""
     st.markdown(
         "**We read your music to find your neighbours. We forget it when you close the page. We "
-        "store it only if you join, and nobody else sees it unless you join.** This server keeps "
-        "it in memory while you are here. No accounts, no tracking, nothing from other companies "
+        "store it only if you join, and nobody else sees it unless you join.** While you are here, "
+        "this server keeps it in memory. No accounts, no tracking, nothing from other companies "
         "in these pages."
     )
 
@@ -94,11 +94,11 @@ def show_members() -> None:
     st.markdown(
         "You answer two questions. Both are no until you say yes, and you can change either "
         "later.\n"
-        "- **To be found:** your made-up name, the artists you chose with each one's share of "
-        "your plays of them (in thousandths), their genres, where your music came from, two "
-        "vectors and a place on the map. The vectors are made only of the artists you show: a "
-        "hidden artist leaves no trace in them. Vectors reveal much of what they are made of; "
-        "here everyone sees that anyway.\n"
+        "- **To be found:** your made-up name, the artists you chose and their genres. Each "
+        "artist's share of these plays, in thousandths. Where your music came from, two vectors "
+        "and a place on the map. The vectors are made only of the artists you show: a hidden "
+        "artist leaves no trace in them. Vectors reveal much of what they are made of; here "
+        "everyone sees that anyway.\n"
         "- **To help train the model:** all your artists with their plays, genres, and how your "
         "music sounds. No tracks, playlists, dates or names. Nobody sees it.\n"
         "- **In both cases:** your two answers, when you joined and last changed something, and a "
@@ -135,8 +135,8 @@ def show_server() -> None:
     st.header("What the server logs, and whom it asks", anchor=False)
     st.markdown(
         "The log holds errors of the program, without music, names or keys. The server asks "
-        "others only when you do: ListenBrainz or Last.fm when you type a user name, Spotify "
-        "while you are signed in, and an audio service when you look up your tracks. The people "
+        "others only when you do. ListenBrainz or Last.fm: when you type a user name. Spotify: "
+        "while you are signed in. An audio service: when you look up your tracks. The people "
         "that come with this app are made up, and marked. Members are marked, too."
     )
 
