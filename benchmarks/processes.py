@@ -19,9 +19,9 @@ import numpy as np
 from results import write
 
 from twotower.core.settings import Settings
+from twotower.evaluation.data import split_half, split_listeners
 from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.metrics import bootstrap, ranks_of_positives
-from twotower.evaluation.splits import halves, split_listeners
 from twotower.model.embedder import Embedder
 from twotower.sources.datasets.readers import read_dataset
 from twotower.sources.datasets.tables import FOLDERS
@@ -46,7 +46,7 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=800)
     asked = options.parse_args()
     split = split_listeners(read_dataset("hetrec", asked.data / FOLDERS["hetrec"]), 0)
-    queries, candidates = halves(split.test, 0)
+    queries, candidates = split_half(split.test, 0)
     ranks, seconds = {}, {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -26,7 +26,7 @@ from twotower.community import Member
 from twotower.community.public_view import listed_artists
 from twotower.core.domain import Listener, Profile
 from twotower.core.settings import Settings
-from twotower.evaluation.splits import split_listeners
+from twotower.evaluation.data import split_listeners
 from twotower.matching.matcher import Matcher
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit

@@ -114,12 +114,13 @@ def evaluate(
 
     Raises MissingData if the folder lacks the data sets, ValueError for an unknown task.
     """
+    from twotower.core.jobs import silent
     from twotower.core.settings import Settings
-    from twotower.evaluation.checks import ALL_CHECKS, CHECKS
     from twotower.evaluation.runner import evaluate_embedder
+    from twotower.evaluation.trials import ALL_TASKS, DEFAULT_TASKS
 
-    names = tuple(tasks or CHECKS)
-    if unknown := sorted(set(names) - set(ALL_CHECKS)):
-        raise ValueError(f"no task {', '.join(unknown)}; there are {', '.join(ALL_CHECKS)}")
+    names = tuple(tasks or DEFAULT_TASKS)
+    if unknown := sorted(set(names) - set(ALL_TASKS)):
+        raise ValueError(f"no task {', '.join(unknown)}; there are {', '.join(ALL_TASKS)}")
     folder = Path(data) if data is not None else Settings.from_env().data
-    return evaluate_embedder(embedder, folder, checks=names, seed=seed, on_progress=progress)
+    return evaluate_embedder(embedder, folder, kinds=names, seed=seed, progress=progress or silent)

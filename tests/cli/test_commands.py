@@ -25,9 +25,8 @@ from twotower.cli.main import app
 from twotower.core.domain import Artist, Profile
 from twotower.core.names import hashed_id
 from twotower.core.settings import ROOT, Settings
-from twotower.evaluation.methods.base import SCALED
 from twotower.evaluation.methods.baselines import BASELINES
-from twotower.evaluation.runner import ALONE, REFERENCE
+from twotower.evaluation.runner import REFERENCE, SECOND_REFERENCE
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
 from twotower.model.training import TrainConfig
@@ -462,8 +461,9 @@ def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
 def test_a_written_report_passes_evaluate_quick(
     tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    fits = {name: FITS[name] for name in (TOWERS, ALONE, REFERENCE)} | BASELINES  # no training
-    monkeypatch.setattr(twotower.evaluation.runner, "compared", lambda towers: fits)
+    untrained = (TOWERS, SECOND_REFERENCE.label, REFERENCE.label)
+    fits = {name: FITS[name] for name in untrained} | BASELINES
+    monkeypatch.setattr(twotower.evaluation.runner, "compared_methods", lambda towers: fits)
     data, assets = tmp_path / "data", tmp_path / "assets"
     hetrec_files(data / FOLDERS["hetrec"], people(LISTENERS, 12))
     args = ["evaluate", "--data", data, "--check", "halves", "--split", 0]
@@ -474,8 +474,8 @@ def test_a_written_report_passes_evaluate_quick(
     found = values(["evaluate", "--quick"], env | {"TWOTOWER_ASSETS": str(assets)})
     assert found["same"]
     ranked = {figure["method"] for figure in found["figures"] if figure["way"] == "ranked"}
-    assert ranked > {TOWERS, ALONE}
-    assert len({name.removesuffix(SCALED) for name in ranked}) == 3
+    assert ranked > {TOWERS, SECOND_REFERENCE.label}
+    assert len({name.removesuffix(" + LS") for name in ranked}) == 3
 
 
 def test_evaluate_quick_finds_a_changed_figure(

@@ -19,7 +19,7 @@ def test_each_variant_is_asked_the_same_beside_the_default(sources):
         "one tower": Variant(model={"shared": True}),
         "without content": Variant(content=False),
     }
-    report = ablate(sources, variants=chosen, checks=("halves", "sides", "friends"), steps=3)
+    report = ablate(sources, variants=chosen, kinds=("halves", "sides", "friends"), steps=3)
     assert report.header["part"] == "validation" and report.header["training"]["steps"] == 3
     asked = {}
     for row in report.rows:
@@ -39,7 +39,7 @@ def test_every_variant_changes_something_that_there_is():
 def test_more_listeners_are_a_larger_part_of_the_same(sources):
     told = []
     report = learning_curve(
-        sources, shares=(50, 100), steps=3, on_progress=lambda share, text: told.append(text)
+        sources, shares=(50, 100), steps=3, progress=lambda share, text: told.append(text)
     )
     assert told[:2] == ["50 % of the listeners", "100 % of the listeners"]
     methods = {row.method for row in report.rows}

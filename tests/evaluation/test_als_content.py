@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from planted import group_of, make_profile, people
 
-from twotower.evaluation.methods.als_content import fit_hybrid
+from twotower.evaluation.methods.als_content import fit_als_content
 from twotower.sources.datasets.artist_content import ArtistContent
 from twotower.sources.datasets.public import Training
 
@@ -20,7 +20,7 @@ def training():
 
 
 def test_listeners_of_artists_nobody_plays_are_found_by_content(training):
-    method = fit_hybrid(training)
+    method = fit_als_content(training)
     pool = people(40, 12, seed=9)
     queries = [make_profile("q", {f"g{group_of(p)} new": 1.0}) for p in pool]
     first = method.scores(queries, pool).argmax(axis=1)
@@ -35,12 +35,12 @@ def test_playlists_make_their_artists_known_only_where_they_weigh(training):
     )
     given = Training(training.listeners, lists, (), training.content)
     stranger, pool = [make_profile("s", {"only here": 1.0})], people(20, 12, seed=9)
-    assert not fit_hybrid(given).scores(stranger, pool).any()
-    assert fit_hybrid(given, playlists=1.0).scores(stranger, pool)[0].argmax() == 3
+    assert not fit_als_content(given).scores(stranger, pool).any()
+    assert fit_als_content(given, playlists=1.0).scores(stranger, pool)[0].argmax() == 3
 
 
 def test_vectors_are_unit_and_the_scores_are_their_cosines(training):
-    method = fit_hybrid(training)
+    method = fit_als_content(training)
     pool = people(5, 12, seed=9)
     vectors = method.vectors(pool, asking=True)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
@@ -49,4 +49,4 @@ def test_vectors_are_unit_and_the_scores_are_their_cosines(training):
 
 def test_what_is_unknown_is_near_to_nobody_in_particular(training):
     stranger = make_profile("s", {"never heard": 1.0})
-    assert not fit_hybrid(training).scores([stranger], people(3, 12)).any()
+    assert not fit_als_content(training).scores([stranger], people(3, 12)).any()

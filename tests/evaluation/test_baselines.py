@@ -7,6 +7,7 @@ import pytest
 from planted import group_of, make_profile, people
 
 from twotower.core.errors import MissingData
+from twotower.evaluation.data import split_half
 from twotower.evaluation.methods.base import summed
 from twotower.evaluation.methods.baselines import (
     BASELINES,
@@ -16,7 +17,6 @@ from twotower.evaluation.methods.baselines import (
     fit_svd,
 )
 from twotower.evaluation.metrics import mrr, ranks_of_positives
-from twotower.evaluation.splits import halves
 from twotower.model.play_matrix import log_play_matrix
 from twotower.sources.datasets.public import Training
 
@@ -82,7 +82,7 @@ def test_every_baseline_gives_finite_scores_of_the_right_shape(fit, training, un
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_learned_baselines_put_halves_of_one_group_together(name, training, unseen):
-    queries, candidates = halves(unseen, 0)
+    queries, candidates = split_half(unseen, 0)
     scores = BASELINES[name](training).scores(queries, candidates)
     groups = np.array([group_of(profile) for profile in unseen])
     first = groups[scores.argmax(axis=1)]

@@ -11,10 +11,12 @@ from vectors import BASELINES, FITS, TOWERS, WITHOUT, write
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.evaluation import halfvectors
-from twotower.evaluation.checks import Retrieval, hold_out, make_tasks
-from twotower.evaluation.methods.base import SCALED
+from twotower.evaluation.data import hold_out
 from twotower.evaluation.metrics import ranks_of_positives
 from twotower.evaluation.report import QUALITY, Difference, Mean, Report, load_report
+from twotower.evaluation.specs import scaled_label
+from twotower.evaluation.tasks import Retrieval
+from twotower.evaluation.trials import make_tasks
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +29,14 @@ def path(judged_assets):
     return judged_assets / halfvectors.FILE
 
 
-def test_rows_of_both_sides_are_of_the_same_listener_in_an_order_that_was_drawn(path, report):
+def test_rows_of_standard_scores_are_of_the_same_listener_in_an_order_that_was_drawn(path, report):
     sources, found = make_sources(), halfvectors.read(path, report)
     held = hold_out(sources, 1, seed=3)
     method = FITS[TOWERS](held.training)
     for task in make_tasks(sources, held, ("halves", "halves-head", "halves-playlists", "cold")):
-        if (1, task.check, TOWERS) not in found or not isinstance(task, Retrieval):
+        if (1, task.spec.label, TOWERS) not in found or not isinstance(task, Retrieval):
             continue
-        kept = found[1, task.check, TOWERS]
+        kept = found[1, task.spec.label, TOWERS]
         queries = method.vectors(task.queries, asking=True)
         candidates = method.vectors(task.candidates, asking=False)
         rows = [(kept.queries @ queries.T).argmax(1), (kept.candidates @ candidates.T).argmax(1)]
@@ -49,7 +51,7 @@ def test_the_towers_and_the_best_baselines_with_vectors_are_there_and_nothing_el
     assert TOWERS in methods and not methods & set(WITHOUT)
     for check in {check for _, check, _ in found}:
         highest = {
-            name: max(report.mean(check, each) for each in (name, name + SCALED))
+            name: max(report.mean(check, each) for each in (name, scaled_label(name)))
             for name in BASELINES
         }
         best = sorted(BASELINES, key=lambda name: -highest[name])[:2]
@@ -61,11 +63,11 @@ def test_the_towers_and_the_best_baselines_with_vectors_are_there_and_nothing_el
 
 
 def test_a_baseline_that_is_best_after_local_scaling_is_there(tmp_path):
-    values = {TOWERS: 0.9, "low": 0.2, f"low{SCALED}": 0.8, "high": 0.6, "middle": 0.5}
+    values = {TOWERS: 0.9, "low": 0.2, "low + LS": 0.8, "high": 0.6, "middle": 0.5}
     means = tuple(Mean("halves", name, "MRR", value) for name, value in values.items())
     gap = Difference("halves", TOWERS, "high", "MRR", 0.3, 0.2, 0.4)
     keeper, whole = halfvectors.Keeper(), np.eye(3, dtype=np.float16)
-    keeper._kept = {(0, "halves", name): (whole, whole) for name in values if SCALED not in name}
+    keeper._kept = {(0, "halves", name): (whole, whole) for name in values if "LS" not in name}
     tied = keeper.write(tmp_path / "kept.npz", Report({}, (), means, (gap,)))
     found = halfvectors.read(tmp_path / "kept.npz", tied)
     assert {name for _, _, name in found} == {TOWERS, "low", "high"}

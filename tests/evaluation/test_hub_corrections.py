@@ -5,7 +5,7 @@ import pytest
 from planted import make_profile, people
 from scipy.stats import norm
 
-from twotower.evaluation.methods.base import remembered
+from twotower.evaluation.methods.base import memoised
 from twotower.evaluation.methods.hub_corrections import (
     LocalScaling,
     MutualProximity,
@@ -140,7 +140,7 @@ def test_what_is_built_on_a_fit_fits_it_once():
         calls.append(training)
         return Cosines({})
 
-    fit = remembered(fit)
+    fit = memoised(fit)
     one, other = Training(people(2, 4)), Training(people(3, 4))
     assert corrected(fit)(one).name == "cosines + MP"
     assert scaled(fit)(one).name == "cosines + LS"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from planted import group_of, make_profile, people
 
-from twotower.evaluation.methods.item_item import ArtistToArtist, fit_ease, fit_item_knn
+from twotower.evaluation.methods.item_item import ItemItemScorer, fit_ease, fit_item_knn
 from twotower.model.play_matrix import log_play_matrix
 from twotower.sources.datasets.public import Training
 
@@ -78,7 +78,7 @@ def test_playlists_count_only_where_they_weigh(fit, training):
 
 def test_both_ways_are_meant_where_the_own_share_is_left_out():
     weights = np.array([[0.0, 2.0], [0.0, 0.0]], np.float32)  # b goes with a
-    method = ArtistToArtist("m", {"a": 0, "b": 1}, weights, np.ones(2, np.float32), None)
+    method = ItemItemScorer("m", {"a": 0, "b": 1}, weights, np.ones(2, np.float32), None)
     one, other = make_profile("1", {"a": 1.0}), make_profile("2", {"b": 1.0})
     # what goes with a is b, which the other plays: 1; nothing goes with b: 0
     assert method.scores([one], [other])[0, 0] == pytest.approx(0.5)

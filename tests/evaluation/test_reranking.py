@@ -7,12 +7,14 @@ import pytest
 
 from twotower.evaluation import halfvectors
 from twotower.evaluation.halfvectors import Halves
-from twotower.evaluation.methods.base import SCALED
 from twotower.evaluation.metrics import ranks_of_positives
 from twotower.evaluation.report import QUALITY, Difference, Mean, Report, Row, load_report
 from twotower.evaluation.reranking import rank_again
-from twotower.evaluation.runner import ALONE
+from twotower.evaluation.runner import SECOND_REFERENCE
+from twotower.evaluation.specs import scaled_label
 from twotower.model.play_matrix import unit_rows
+
+ALONE = SECOND_REFERENCE.label
 
 
 def told(report, halves):
@@ -49,7 +51,7 @@ def test_local_scaling_of_ranks_by_hand():
     near = (among.sum(axis=1) - 1) / 3  # to the three others
     scaled = ranks_of_positives(queries @ people.T - 0.4 * near, np.arange(4))
     assert (plain != scaled).any()
-    values = {"m": (1 / plain).mean(), f"m{SCALED}": (1 / scaled).mean()}
+    values = {"m": (1 / plain).mean(), "m + LS": (1 / scaled).mean()}
     rows = tuple(Row("halves", name, 0, "MRR", float(v), 4) for name, v in values.items())
     means = tuple(Mean("halves", name, "MRR", float(v)) for name, v in values.items())
     figures, _ = told(Report({}, rows, means, ()), {(0, "halves", "m"): Halves(queries, people)})
@@ -61,7 +63,7 @@ def test_local_scaling_of_ranks_by_hand():
 def test_what_is_scaled_is_as_local_scaling_before_rounding_had_it(judged_assets):
     report = load_report(judged_assets / QUALITY)
     halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
-    scaled = [each for each in told(report, halves)[0] if each.method.endswith(SCALED)]
+    scaled = [each for each in told(report, halves)[0] if each.method.endswith(" + LS")]
     assert {each.method for each in scaled} > {ALONE}
     for each in scaled:
         assert each.verdict == "same" and each.again == pytest.approx(each.stored, abs=0.01)
@@ -107,7 +109,7 @@ def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
     halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
     _, gaps = told(report, halves)
     kept = {(check, name) for _, check, name in halves}
-    kept |= {(check, name + SCALED) for check, name in kept}
+    kept |= {(check, scaled_label(name)) for check, name in kept}
     assert {(gap.check, gap.method) for gap in gaps} == {
         (check, name) for check, name in kept if name != ALONE
     }

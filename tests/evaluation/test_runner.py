@@ -8,10 +8,10 @@ from planted import group_of, make_sources
 from twotower.core.errors import MissingData
 from twotower.core.names import hashed_id
 from twotower.core.settings import Settings
-from twotower.evaluation.checks import CHECKS
 from twotower.evaluation.methods.baselines import BASELINES, fit_popularity
 from twotower.evaluation.methods.towers import TwoTowers
-from twotower.evaluation.runner import compared, evaluate, evaluate_model
+from twotower.evaluation.runner import compared_methods, evaluate, evaluate_model
+from twotower.evaluation.trials import DEFAULT_TASKS
 from twotower.model.catalogue import Catalogue
 from twotower.model.ease import ItemItemWeights
 from twotower.sources.datasets.public import Sources
@@ -80,7 +80,7 @@ def test_who_knows_the_groups_is_clearly_above_who_knows_nothing(sources):
 
 def test_friends_of_one_group_are_found_by_who_knows_the_groups(sources):
     report = evaluate(
-        sources, fits=KNOWS, checks=["friends"], splits=(0, 1), reference="knows groups"
+        sources, fits=KNOWS, kinds=["friends"], splits=(0, 1), reference="knows groups"
     )
     assert report.mean("friends", "knows groups", "AUC") > 0.95
     assert report.mean("friends", "knows nothing", "AUC") == pytest.approx(0.5, abs=0.05)
@@ -96,7 +96,7 @@ def test_each_check_that_needs_less_training_gets_its_own_fit(sources):
         return Noise("noise")
 
     checks = ["halves", "unseen", "discover"]
-    report = evaluate(sources, fits={"noise": fit}, checks=checks, splits=(0,))
+    report = evaluate(sources, fits={"noise": fit}, kinds=checks, splits=(0,))
     assert len(given) == 4
     assert {row.check for row in report.rows} == {
         "halves",
@@ -114,8 +114,8 @@ def test_what_is_built_on_the_towers_trains_them_once_and_is_asked_what_it_is_fo
         trained.append(training)
         return TwoTowers(GroupEmbedder())
 
-    fits = {name: fit for name, fit in compared(towers).items() if name not in BASELINES}
-    report = evaluate(sources, fits=fits, checks=["halves", "friends"], splits=(0, 1))
+    fits = {name: fit for name, fit in compared_methods(towers).items() if name not in BASELINES}
+    report = evaluate(sources, fits=fits, kinds=["halves", "friends"], splits=(0, 1))
     assert len(trained) == 2
     asked = {check: set() for check in ("halves", "friends")}
     for row in report.rows:
@@ -128,7 +128,7 @@ def test_what_is_built_on_the_towers_trains_them_once_and_is_asked_what_it_is_fo
 
 
 def test_guessing_has_the_mrr_of_chance(sources):
-    report = evaluate(sources, fits=KNOWS, checks=["halves"])
+    report = evaluate(sources, fits=KNOWS, kinds=["halves"])
     chance = np.mean(1 / np.arange(1, 379))
     assert report.mean("halves", "knows nothing") == pytest.approx(chance, abs=0.008)
 
@@ -148,7 +148,7 @@ def test_every_method_is_fitted_on_the_same_and_never_on_those_asked_about(sourc
 
         return Spy()
 
-    evaluate(sources, fits={"one": spy, "other": spy}, checks=["halves", "cold"], splits=(0, 1))
+    evaluate(sources, fits={"one": spy, "other": spy}, kinds=["halves", "cold"], splits=(0, 1))
     assert len(given) == 4 and given[0] == given[1] and given[2] == given[3]
     for number, ids in asked:
         training = given[number - 1]
@@ -160,7 +160,7 @@ def test_every_method_is_fitted_on_the_same_and_never_on_those_asked_about(sourc
 def test_the_same_run_gives_the_same_report(sources):
     one, other = (
         evaluate(
-            sources, fits=BASELINES, checks=["halves"], splits=(0,), reference="ALS-64"
+            sources, fits=BASELINES, kinds=["halves"], splits=(0,), reference="ALS-64"
         ).to_dict()
         for _ in range(2)
     )
@@ -172,7 +172,7 @@ def test_the_same_run_gives_the_same_report(sources):
 
 def test_the_header_says_what_was_run_on_what(sources):
     report = evaluate(
-        sources, fits=KNOWS, checks=["halves"], splits=(1,), seed=7, command="evaluate --seed 7"
+        sources, fits=KNOWS, kinds=["halves"], splits=(1,), seed=7, command="evaluate --seed 7"
     )
     assert report.header["command"] == "evaluate --seed 7"
     assert (report.header["seed"], report.header["splits"]) == (7, [1])
@@ -182,7 +182,7 @@ def test_the_header_says_what_was_run_on_what(sources):
 
 def test_progress_rises_from_nothing_to_all(sources):
     told = []
-    evaluate(sources, fits=KNOWS, checks=["halves"], on_progress=lambda *step: told.append(step))
+    evaluate(sources, fits=KNOWS, kinds=["halves"], progress=lambda *step: told.append(step))
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == 1
     assert told[1] == (pytest.approx(1 / 6), "split 0: knows nothing")
@@ -195,7 +195,7 @@ def test_a_stored_model_is_compared_on_those_it_has_not_seen(sources):
     assert {r.listeners for r in report.rows if r.check == "halves"} == {60}
     assert report.difference("halves", "popularity").value > 0
     assert report.header["left out"] == []
-    refitted = evaluate_model(model, seen, sources, fits={}, checks=["halves", "discover"])
+    refitted = evaluate_model(model, seen, sources, fits={}, kinds=["halves", "discover"])
     assert refitted.header["left out"] == ["discover"]
 
 
@@ -204,13 +204,13 @@ def test_a_model_trained_on_all_is_asked_about_other_sources_only(sources):
     report = evaluate_model(Noise("stored"), seen, sources, fits={})
     left = {"halves-other", "friends", "geometry"}  # where nothing is hidden, all may be asked
     assert {row.check.split(",")[0] for row in report.rows} == left
-    assert report.header["left out"] == [check for check in CHECKS if check not in left]
+    assert report.header["left out"] == [check for check in DEFAULT_TASKS if check not in left]
 
 
 def test_a_model_trained_on_other_people_is_asked_without_baselines(sources):
     known = {key for p in sources.listeners for key in p.artists}
     report = evaluate_model(
-        Noise("stored"), [], sources, checks=["halves", "halves-other"], known=known
+        Noise("stored"), [], sources, kinds=["halves", "halves-other"], known=known
     )
     assert {row.method for row in report.rows} == {"stored"}
     assert {r.listeners for r in report.rows if r.check == "halves"} == {800}
@@ -223,7 +223,7 @@ def test_baselines_on_real_listeners_are_as_strong_as_known():
     except MissingData:
         pytest.skip("the HetRec data set is not there; docs/data.md says where to get it")
     fits = {name: BASELINES[name] for name in ("SVD-32", "ALS-64")}
-    report = evaluate(Sources(listeners), fits=fits, checks=["halves"], splits=(0,))
+    report = evaluate(Sources(listeners), fits=fits, kinds=["halves"], splits=(0,))
     assert {row.listeners for row in report.rows} == {378}
     assert report.mean("halves", "SVD-32") > 0.59
     assert report.mean("halves", "ALS-64") > 0.72

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from planted import make_profile, people
 
+from twotower.evaluation.specs import TaskKind, TaskSpec
 from twotower.evaluation.tasks import (
     Discovery,
     Friends,
@@ -12,6 +13,8 @@ from twotower.evaluation.tasks import (
     Stability,
     symmetric_scores,
 )
+
+SPEC = TaskSpec(TaskKind.HALVES)
 
 
 class Table:
@@ -27,7 +30,7 @@ class Table:
 
 
 def test_retrieval_by_hand():
-    task = Retrieval("c", ("a", "b"), people(2, 4), people(3, 4))
+    task = Retrieval(SPEC, ("a", "b"), people(2, 4), people(3, 4))
     values = task.measure(Table([[0.9, 0.1, 0.2], [0.5, 0.3, 0.4]]))
     assert values["MRR"].tolist() == [1.0, 1 / 3]
     assert values["recall@1"].tolist() == [1.0, 0.0]
@@ -38,13 +41,13 @@ def test_stability_by_hand_leaves_the_listener_out():
     twelve = people(12, 4)
     whole = np.tile(np.arange(12.0), (12, 1))  # lists hold all but self and the lowest other
     cut = -whole  # and here all but self and the highest other
-    values = Stability("c", tuple("abcdefghijkl"), twelve, twelve).measure(Table(cut, whole))
+    values = Stability(SPEC, tuple("abcdefghijkl"), twelve, twelve).measure(Table(cut, whole))
     # of the eleven others each list leaves one out, not the same one
     assert values["overlap@10"].tolist() == pytest.approx([0.9] * 12)
 
 
 def test_scores_of_a_wrong_shape_are_named():
-    task = Retrieval("c", ("a", "b"), people(2, 4), people(3, 4))
+    task = Retrieval(SPEC, ("a", "b"), people(2, 4), people(3, 4))
     with pytest.raises(ValueError, match=r"table: scores of shape \(1, 3\) for 2 queries and 3"):
         task.measure(Table([[1, 2, 3]]))
 
@@ -57,7 +60,7 @@ def test_what_is_shown_is_the_same_both_ways():
 def test_friends_by_hand():
     friends = np.zeros((4, 4), bool)
     friends[0, 1] = friends[1, 0] = friends[0, 3] = friends[3, 0] = True
-    task = Friends("friends", ("0", "1"), np.array([0, 1]), people(4, 4), friends)
+    task = Friends(SPEC, ("0", "1"), np.array([0, 1]), people(4, 4), friends)
     scores = [[0, 3, 2, 1], [3, 0, 5, 4], [2, 5, 0, 0], [1, 4, 0, 0]]
     values = task.measure(Table(scores))
     # 0 has its friends first and last, around the other one; 1 has its friend after both others
@@ -70,7 +73,7 @@ def test_geometry_by_hand():
     twelve = people(12, 4)
     # all have the first ten on their lists, or the tenth and eleventh for want of themselves
     scores = np.tile(-np.arange(12.0), (12, 1))
-    values = Geometry("geometry", tuple("abcdefghijkl"), twelve, ([], [])).measure(Table(scores))
+    values = Geometry(SPEC, tuple("abcdefghijkl"), twelve, ([], [])).measure(Table(scores))
     # symmetric scores fall with the sum of places; 0 to 9 list all of 0 to 10 but themselves
     found = np.array([11.0] * 10 + [10.0, 0.0])
     assert values["never listed"].mean() == pytest.approx(1 / 12)
@@ -90,7 +93,7 @@ class Vectors(Table):
 
 def test_alignment_and_uniformity_are_told_where_there_are_vectors():
     two = people(2, 4)
-    task = Geometry("geometry", ("a", "b"), two, (two, two))
+    task = Geometry(SPEC, ("a", "b"), two, (two, two))
     values = task.measure(Vectors([[0, 1], [1, 0]]))
     assert values["alignment"].mean() == pytest.approx(4)  # opposite points of the circle
     assert values["uniformity"].mean() == pytest.approx(-4)  # exp(-2 * squared sqrt 2)
@@ -106,7 +109,7 @@ HIDDEN = (frozenset({"c", "elsewhere"}), frozenset({"d"}), frozenset({"a"}))
 
 
 def test_discovery_by_hand_from_the_artists_of_neighbours():
-    task = Discovery("discover", ("0", "1", "2"), KNOWN, HIDDEN)
+    task = Discovery(SPEC, ("0", "1", "2"), KNOWN, HIDDEN)
     values = task.measure(Table([[0, 2, 1], [2, 0, 1], [1, 1, 0]]))
     # 0 is told b (played most by the nearest), c, and d of the other; 1 is told d alone
     assert values["recall@10"].tolist() == [0.5, 1.0, 1.0]
@@ -120,7 +123,7 @@ def test_a_method_that_recommends_is_asked_for_artists_itself():
         def recommend(self, profiles, keys):
             return np.array([[key == "d" for key in keys] for _ in profiles], float)
 
-    task = Discovery("discover", ("0", "1", "2"), KNOWN, HIDDEN)
+    task = Discovery(SPEC, ("0", "1", "2"), KNOWN, HIDDEN)
     values = task.measure(Likes())
     assert values["NDCG@10"].tolist()[1] == 1.0
     assert values["NDCG@10"][0] < 1

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from twotower.evaluation import halfvectors
-from twotower.evaluation.methods.base import SCALED, Fit, Summed
+from twotower.evaluation import halfvectors, runner
+from twotower.evaluation.methods.base import Fit, Summed
 from twotower.evaluation.methods.baselines import fit_popularity
 from twotower.evaluation.methods.hub_corrections import scaled
 from twotower.evaluation.report import QUALITY, Report
-from twotower.evaluation.runner import COMPANIONS, REFERENCE, TOWERS, evaluate
+from twotower.evaluation.specs import scaled_label
 from twotower.model.play_matrix import unit_rows
 from twotower.sources.datasets.public import Sources
 
+TOWERS, REFERENCE = runner.TOWERS.label, runner.REFERENCE.label
+WITH_ITEM_ITEM = runner.WITH_ITEM_ITEM.label
 CHECKS = ("halves", "halves-head", "halves-playlists", "halves-other", "cold")
 WITHOUT = {"popularity": fit_popularity}
 
@@ -61,11 +63,11 @@ BASELINES: dict[str, Fit] = {
     name: knowing(name, noise) for name, noise in zip("ABCD", (0.9, 0.8, 0.7, 1.0), strict=True)
 }
 _PLAIN = {TOWERS: lambda training: Knows(TOWERS, 0.75, towers=True), **BASELINES}
-_SCALED = {name + SCALED: scaled(fit) for name, fit in _PLAIN.items()}
+_SCALED = {scaled_label(name): scaled(fit) for name, fit in _PLAIN.items()}
 # what stands for the towers has no vectors, for it adds to their scores
 _WITH_MORE = {
     REFERENCE: scaled(
-        lambda training: Summed(_PLAIN[TOWERS](training), Knows("more", 0.9), 0.3, COMPANIONS)
+        lambda training: Summed(_PLAIN[TOWERS](training), Knows("more", 0.9), 0.3, WITH_ITEM_ITEM)
     )
 }
 FITS = _PLAIN | _SCALED | _WITH_MORE | WITHOUT
@@ -80,7 +82,9 @@ def write(
 ) -> Report:
     """`quality.json` and `halves.npz` in a folder, as `evaluate --out` writes them."""
     keeper = halfvectors.Keeper(seed=3)
-    report = evaluate(sources, fits=fits, checks=CHECKS, splits=splits, seed=3, on_asked=keeper)
+    report = runner.evaluate(
+        sources, fits=fits, kinds=CHECKS, splits=splits, seed=3, on_measured=keeper
+    )
     report = keeper.write(folder / halfvectors.FILE, report)
     (folder / QUALITY).write_text(report.to_json(), encoding="utf-8")
     return report

@@ -21,8 +21,8 @@ from planted import ring, ring_content, ring_tags
 from twotower.core.errors import BadProfile, LostProcess
 from twotower.core.settings import ROOT
 from twotower.evaluation.ablation import VARIANTS
+from twotower.evaluation.data import split_half
 from twotower.evaluation.metrics import bootstrap
-from twotower.evaluation.splits import halves
 from twotower.model import training
 from twotower.model.artist_features import build_world
 from twotower.model.batches import collate
@@ -269,7 +269,7 @@ def test_without_torchrun_there_is_one_process(monkeypatch):
 
 def reciprocal_ranks(embedder: Embedder) -> np.ndarray:
     """Of 200 listeners never seen in training, each among the 200."""
-    queries, candidates = halves(ring(200, artists=16, hits=16, seed=1), 0)
+    queries, candidates = split_half(ring(200, artists=16, hits=16, seed=1), 0)
     scores = embedder.embed(queries, "user") @ embedder.embed(candidates, "candidate").T
     return 1 / (scores >= scores.diagonal()[:, None]).sum(1)
 

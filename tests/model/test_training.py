@@ -10,7 +10,7 @@ from planted import make_profile, ring, ring_content, ring_tags
 from safetensors import safe_open
 
 from twotower.core.domain import Playlist, Profile
-from twotower.evaluation.splits import halves
+from twotower.evaluation.data import split_half
 from twotower.model import training
 from twotower.model.artist_features import World, build_tables, build_world, folds_of
 from twotower.model.pipeline import fit
@@ -55,7 +55,7 @@ def weights(model: TwoTower) -> np.ndarray:
 
 def reciprocal_rank(embedder) -> float:
     """Mean over 80 listeners never seen in training, each among the 80."""
-    queries, candidates = halves(ring(80, artists=16, hits=16, seed=1), 0)
+    queries, candidates = split_half(ring(80, artists=16, hits=16, seed=1), 0)
     scores = embedder.embed(queries, "user") @ embedder.embed(candidates, "candidate").T
     return float((1 / (scores >= scores.diagonal()[:, None]).sum(1)).mean())
 

@@ -30,9 +30,9 @@ from twotower.community.registry import REFUSED, ModelRegistry
 from twotower.community.scale.partitions import create_partitioned
 from twotower.core.errors import CommunityError, IncompatibleModel
 from twotower.core.settings import Settings
+from twotower.evaluation.data import split_half
 from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.metrics import ranks_of_positives
-from twotower.evaluation.splits import halves
 from twotower.matching.matcher import Matcher
 from twotower.model.artist_features import RIDGE_CAP
 from twotower.model.embedder import Embedder
@@ -65,7 +65,7 @@ def said_yes(embedder):
 
 
 def mrr(embedder: Embedder, people) -> float:
-    queries, candidates = halves(people, 0)
+    queries, candidates = split_half(people, 0)
     scores = TwoTowers(embedder).scores(queries, candidates)
     return float((1 / ranks_of_positives(scores, np.arange(len(scores)))).mean())
 

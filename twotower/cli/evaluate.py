@@ -82,10 +82,10 @@ def evaluate(
 
 def _known_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the tasks to run, by default the standard ones."""
-    from twotower.evaluation.checks import ALL_CHECKS, CHECKS
+    from twotower.evaluation.trials import ALL_TASKS, DEFAULT_TASKS
 
-    tasks = tuple(names or CHECKS)
-    _check_known("check", tasks, ALL_CHECKS)
+    tasks = tuple(names or DEFAULT_TASKS)
+    _check_known("check", tasks, ALL_TASKS)
     return tasks
 
 
@@ -96,7 +96,7 @@ def _evaluate_model(
     from twotower.evaluation.runner import evaluate_embedder
 
     return evaluate_embedder(
-        load_model(model), data, checks=tasks, seed=seed, command=command, on_progress=progress
+        load_model(model), data, kinds=tasks, seed=seed, command=command, progress=progress
     )
 
 
@@ -124,13 +124,13 @@ def _compare_methods(
     vectors = halfvectors.Keeper(seed=seed)
     report = runner.evaluate(
         data,
-        fits=runner.compared(two_towers()),
-        checks=tasks,
+        fits=runner.compared_methods(two_towers()),
+        kinds=tasks,
         splits=splits,
         seed=seed,
         command=command,
-        on_progress=progress,
-        on_asked=vectors,
+        progress=progress,
+        on_measured=vectors,
     )
     if stored is not None:
         return _merge(stored, report)
@@ -189,7 +189,7 @@ def ablate(
             steps=steps,
             seed=seed,
             command=command,
-            on_progress=progress,
+            progress=progress,
         )
 
     _report(make, out, json=json)
@@ -208,7 +208,7 @@ def learning_curve(
     folder = data_folder(data)
 
     def make(command: str, progress: Progress) -> "Report":
-        return measure(folder, steps=steps, seed=seed, command=command, on_progress=progress)
+        return measure(folder, steps=steps, seed=seed, command=command, progress=progress)
 
     _report(make, out, json=json)
 

@@ -1,42 +1,51 @@
-"""What each part of the towers and of their training is worth, and what more listeners are.
+"""Ablation of the towers and their training, and the learning curve over fewer listeners.
 
-Asked of validation listeners, so that the test stays out of every choice.
+Both use validation listeners, so that the test is untouched by every choice.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from twotower.evaluation.checks import hold_out, make_tasks
+from twotower.core.jobs import Progress, silent
+from twotower.evaluation.data import EvaluationSplit, hold_out
 from twotower.evaluation.methods.baselines import fit_als
 from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.report import Report
-from twotower.evaluation.runner import ask, header
+from twotower.evaluation.runner import TOWERS, make_header, measure_tasks
+from twotower.evaluation.specs import MethodSpec, TaskKind
 from twotower.evaluation.tally import Tally
+from twotower.evaluation.trials import make_tasks
 from twotower.model.pipeline import Prepared, fit_prepared, prepare
 from twotower.model.towers import ModelConfig
 from twotower.model.training import TrainConfig
 from twotower.sources.datasets.public import Sources, Training, read_sources
 
-Progress = Callable[[float, str], None]  # share done 0..1, what is being done
-
 DEFAULT = "as it ships"
-CHECKS = (
-    "halves", "halves-head", "halves-other", "halves-playlists", "cold", "sides", "friends",
-    "geometry",
-)  # fmt: skip
-SHARES = (25, 50, 75, 100)  # per cent of the listeners
+ABLATION_TASKS = (
+    TaskKind.HALVES,
+    TaskKind.HEAD,
+    TaskKind.OTHER_DATA,
+    TaskKind.PLAYLISTS,
+    TaskKind.COLD,
+    TaskKind.ONE_SIDED_PLAYS,
+    TaskKind.FRIENDS,
+    TaskKind.GEOMETRY,
+)
+LEARNING_TASKS = (TaskKind.HALVES, TaskKind.HEAD, TaskKind.COLD)
+SHARES = (25, 50, 75, 100)  # per cent of the training listeners
+ALS = MethodSpec("ALS-64")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the towers as they ship."""
+    """What differs from the shipped towers."""
 
-    training: Mapping[str, Any] = field(default_factory=dict)
-    model: Mapping[str, Any] = field(default_factory=dict)
-    content: bool = True  # whether tags, genres, audio and names are known
+    training: Mapping[str, Any] = field(default_factory=dict)  # fields of TrainConfig
+    model: Mapping[str, Any] = field(default_factory=dict)  # fields of ModelConfig
+    content: bool = True  # False: without tags, genres, audio and names
 
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
@@ -62,40 +71,41 @@ def ablate(
     data: Path | Sources,
     *,
     variants: Mapping[str, Variant] = VARIANTS,
-    checks: Collection[str] = CHECKS,
+    kinds: Collection[str] = ABLATION_TASKS,
     split: int = 0,
     steps: int | None = None,
     seed: int = 0,
     command: str = "",
-    on_progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Report:
-    """Train each variant on one split and ask all the same; differences are those of the default.
+    """Train each variant on one split, and compare it with the default by the same tasks.
 
-    Variants that know the same share tables, so that they differ by what is named alone.
+    Variants with the same content share the prepared data, so they differ in nothing else.
     """
     sources = data if isinstance(data, Sources) else read_sources(data)
-    held = hold_out(sources, split, part="validation", seed=seed)
-    tasks = make_tasks(sources, held, checks)
-    tell = on_progress or (lambda share, text: None)
-    usual = _config(steps, seed)
-    tally, ready = Tally(), dict[bool, Prepared]()
+    held_out = hold_out(sources, split, part="validation", seed=seed)
+    tasks = make_tasks(sources, held_out, kinds)
+    default = _config(steps, seed)
+    tally, prepared = Tally(), dict[bool, Prepared]()
     for done, (name, variant) in enumerate(variants.items()):
-        tell(done / len(variants), name)
-        if variant.content not in ready:
-            ready[variant.content] = _prepared(held.training, usual, content=variant.content)
+        progress(done / len(variants), name)
+        if variant.content not in prepared:
+            prepared[variant.content] = _prepare(
+                held_out.training, default, content=variant.content
+            )
         embedder = fit_prepared(
-            ready[variant.content],
-            config=replace(usual, **variant.training),
+            prepared[variant.content],
+            config=replace(default, **variant.training),
             model_config=ModelConfig(**variant.model),
         )
-        ask(TwoTowers(embedder, name), name, split, tasks, tally)
-    tell(1.0, "done")
-    about = header(sources, checks, seed, command)
-    return tally.report(
-        {"part": held.part, "splits": [split], "training": asdict(usual), **about},
-        reference=DEFAULT,
-        seed=seed,
-    )
+        measure_tasks(TwoTowers(embedder, name), name, split, tasks, tally)
+    progress(1.0, "done")
+    header = {
+        **_split_header(held_out),
+        "training": asdict(default),
+        **make_header(sources, kinds, seed, command),
+    }
+    return tally.report(header, reference=DEFAULT, seed=seed)
 
 
 def learning_curve(
@@ -106,49 +116,54 @@ def learning_curve(
     steps: int | None = None,
     seed: int = 0,
     command: str = "",
-    on_progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Report:
-    """The towers and ALS on a part of the listeners and playlists, per cent of each.
+    """Train the towers and ALS on a share of the listeners and playlists, in per cent.
 
-    A smaller part is in a larger one; differences are those of the towers on the largest.
+    A smaller share is part of a larger one. The reference is the towers with the largest share.
     """
     sources = data if isinstance(data, Sources) else read_sources(data)
-    held = hold_out(sources, split, part="validation", seed=seed)
-    checks = ("halves", "halves-head", "cold")
-    tasks = [task for task in make_tasks(sources, held, checks) if "full pool" not in task.check]
-    tell = on_progress or (lambda share, text: None)
-    usual, tally = _config(steps, seed), Tally()
+    held_out = hold_out(sources, split, part="validation", seed=seed)
+    tasks = [
+        task
+        for task in make_tasks(sources, held_out, LEARNING_TASKS)
+        if task.spec.condition != "full pool"
+    ]
+    config, tally = _config(steps, seed), Tally()
     for done, share in enumerate(shares):
-        tell(done / len(shares), f"{share} % of the listeners")
-        part = _part(held.training, share)
-        named = f", {share} % of the listeners"
-        towers = TwoTowers(fit_prepared(_prepared(part, usual), config=usual), f"two towers{named}")
-        ask(towers, towers.name, split, tasks, tally)
-        als = replace(fit_als(part), name=f"ALS-64{named}")
-        ask(als, als.name, split, tasks, tally)
-    tell(1.0, "done")
-    about = header(sources, checks, seed, command)
+        progress(done / len(shares), f"{share} % of the listeners")
+        part = _first_share(held_out.training, share)
+        embedder = fit_prepared(_prepare(part, config), config=config)
+        towers = TwoTowers(embedder, TOWERS.trained_on(share).label)
+        als = replace(fit_als(part), name=ALS.trained_on(share).label)
+        for method in (towers, als):
+            measure_tasks(method, method.name, split, tasks, tally)
+    progress(1.0, "done")
     return tally.report(
-        {"part": held.part, "splits": [split], **about},
-        reference=f"two towers, {max(shares)} % of the listeners",
+        {**_split_header(held_out), **make_header(sources, LEARNING_TASKS, seed, command)},
+        reference=TOWERS.trained_on(max(shares)).label,
         seed=seed,
     )
 
 
+def _split_header(split: EvaluationSplit) -> dict[str, Any]:
+    return {"part": split.part, "splits": [split.number]}
+
+
 def _config(steps: int | None, seed: int) -> TrainConfig:
-    usual = TrainConfig(seed=seed)
-    return usual if steps is None else replace(usual, steps=steps)
+    default = TrainConfig(seed=seed)
+    return default if steps is None else replace(default, steps=steps)
 
 
-def _prepared(training: Training, config: TrainConfig, *, content: bool = True) -> Prepared:
+def _prepare(training: Training, config: TrainConfig, *, content: bool = True) -> Prepared:
     profiles = [*training.listeners, *training.playlists]
     if not content:
         return prepare(profiles, config=config)
     return prepare(profiles, training.content, training.tags, config=config)
 
 
-def _part(training: Training, share: int) -> Training:
-    """The first of the listeners, who stand in an order drawn by hash, and of the playlists."""
+def _first_share(training: Training, share: int) -> Training:
+    """Return the first `share` per cent of listeners and playlists; their order is by hash."""
     listeners = training.listeners[: round(len(training.listeners) * share / 100)]
     playlists = training.playlists[: round(len(training.playlists) * share / 100)]
     ids = {listener.id for listener in listeners}

@@ -16,8 +16,9 @@ import numpy as np
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import atomic_write
-from twotower.evaluation.methods.base import SCALED, HasVectors, Method
+from twotower.evaluation.methods.base import HasVectors, Scorer
 from twotower.evaluation.report import QUALITY, Report, how_to_make
+from twotower.evaluation.specs import scaled_label
 from twotower.evaluation.summary import is_towers, means_by_method, plain_towers
 from twotower.evaluation.tasks import Retrieval, Task
 from twotower.model.play_matrix import unit_rows
@@ -56,16 +57,16 @@ class Keeper:
         self._seed = seed
         self._kept: dict[Key, tuple[np.ndarray, np.ndarray]] = {}
 
-    def __call__(self, name: str, number: int, task: Task, method: Method) -> None:
+    def __call__(self, name: str, number: int, task: Task, method: Scorer) -> None:
         """Those of method `name` in split `number`, where the check ships and it has vectors."""
         if (
-            task.check not in CHECKS
+            task.spec.label not in CHECKS
             or not isinstance(task, Retrieval)
             or not isinstance(method, HasVectors)
         ):
             return
         order = np.random.default_rng(self._seed).permutation(len(task.ids))
-        self._kept[number, task.check, name] = (
+        self._kept[number, task.spec.label, name] = (
             method.vectors(task.queries, asking=True)[order].astype(np.float16),
             method.vectors(task.candidates, asking=False)[order].astype(np.float16),
         )
@@ -101,7 +102,9 @@ class Keeper:
                 and name in found
                 and (name == towers or not is_towers(report, name))
             }
-            highest = {name: max(found[name], found.get(name + SCALED, 0.0)) for name in having}
+            highest = {
+                name: max(found[name], found.get(scaled_label(name), 0.0)) for name in having
+            }
             best = sorted(having, key=lambda name: (name != towers, -highest[name], name))
             for number, told, name in self._kept:
                 if told == check and name in best[: beside + (towers in having)]:

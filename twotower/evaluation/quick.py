@@ -112,7 +112,7 @@ def _fresh(
     """Baselines fitted on split 0, and the shipped model on those it has never seen."""
     from twotower.evaluation.methods.baselines import BASELINES
     from twotower.evaluation.methods.hub_corrections import LocalScaling
-    from twotower.evaluation.methods.towers import TwoTowers, WithCompanions
+    from twotower.evaluation.methods.towers import TwoTowers, WithItemItem
     from twotower.evaluation.runner import REFERENCE, evaluate, evaluate_model
     from twotower.model.embedder import Embedder
     from twotower.sources.datasets.public import read_sources
@@ -123,10 +123,10 @@ def _fresh(
     found = evaluate(
         sources,
         fits={name: BASELINES[name] for name in FITTED},
-        checks=FITTED_CHECKS,
+        kinds=FITTED_CHECKS,
         splits=(0,),
         seed=seed if isinstance(seed, int) else 0,
-        on_progress=lambda part, text: tell(0.3 + 0.5 * part, f"fitting anew, {text}"),
+        progress=lambda part, text: tell(0.3 + 0.5 * part, f"fitting anew, {text}"),
     )
     stored = {(r.check, r.method, r.split, r.metric): r.value for r in report.rows}
     other = _other_data(report, sources.hashes)
@@ -147,13 +147,13 @@ def _fresh(
     except MissingData as error:
         return figures, [*notes, f"The shipped model was not asked: {error}."]
     asked = evaluate_model(
-        LocalScaling(WithCompanions(TwoTowers(embedder)), REFERENCE),
+        LocalScaling(WithItemItem(TwoTowers(embedder)), REFERENCE.label),
         embedder.trained_on,
         sources,
         fits={},
-        checks=ASKED_CHECKS,
+        kinds=ASKED_CHECKS,
     )
-    means = {(m.check, m.metric): m.value for m in report.means if m.method == REFERENCE}
+    means = {(m.check, m.metric): m.value for m in report.means if m.method == REFERENCE.label}
     for m in asked.means:
         value = means.get((m.check, m.metric))
         figures.append(

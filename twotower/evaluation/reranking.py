@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotower.evaluation.halfvectors import ALIKE, Halves, Key
-from twotower.evaluation.methods.base import SCALED
 from twotower.evaluation.methods.hub_corrections import LOCAL_SHARE
 from twotower.evaluation.metrics import bootstrap, ranks_of_positives
 from twotower.evaluation.report import Report
+from twotower.evaluation.specs import scaled_label
 from twotower.evaluation.tally import RESAMPLES
 from twotower.evaluation.verdicts import Figure, Gap
 from twotower.retrieval.similarity import local_density
@@ -36,7 +36,7 @@ def rank_again(
     wanted = [
         (split, check, name, each, name != method)
         for (split, check, method), each in halves.items()
-        for name in (method, method + SCALED)
+        for name in (method, scaled_label(method))
         if name == method or name in asked
     ]
     ranks: dict[tuple[str, str], dict[int, _Ranks]] = {}

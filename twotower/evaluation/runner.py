@@ -1,72 +1,66 @@
-"""How well a method finds people of the same taste: one path for the towers and every baseline.
+"""Evaluate the towers and all baselines by the same tasks.
 
-`evaluate` fits each method on each split and asks all the same; `evaluate_model` asks a stored
-model about those that it was not trained on.
+`evaluate` fits each method on each split; `evaluate_model` takes a stored model and evaluates it on
+listeners that it was not trained on.
 """
 
 import contextlib
 import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from twotower.evaluation.checks import (
-    CHECKS,
-    Part,
-    Retrieval,
-    Task,
-    hold_out,
-    hold_out_unseen,
-    make_tasks,
-    make_trials,
-)
-from twotower.evaluation.methods.base import SCALED, Fit, Method, remembered
+from twotower.core.jobs import Progress, silent
+from twotower.evaluation.data import Part, hold_out, hold_out_unseen
+from twotower.evaluation.methods.base import Fit, Scorer, memoised
 from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.methods.hub_corrections import LocalScaling, scaled
-from twotower.evaluation.methods.towers import OneWay, Similarity, TwoTowers, WithCompanions
+from twotower.evaluation.methods.towers import AppSimilarity, OneWay, TwoTowers, WithItemItem
 from twotower.evaluation.report import Report
+from twotower.evaluation.specs import MethodSpec, TaskKind
 from twotower.evaluation.tally import Tally
+from twotower.evaluation.tasks import Retrieval, Task
+from twotower.evaluation.trials import DEFAULT_TASKS, make_tasks, make_trials
 from twotower.model.embedder import Embedder
 from twotower.retrieval.similarity import HUB_SHARE
 from twotower.sources.datasets.public import Sources, Training, read_sources
 
-TOWERS = "two towers"
-COMPANIONS = f"{TOWERS} + companions"
-REFERENCE = COMPANIONS + SCALED  # what stands for us, for a baseline may be scaled too
-ALONE = TOWERS + SCALED  # compared with every baseline beside it
-FINAL = f"{TOWERS} + same artists"  # what the app ranks by
-COMPARED_BY = {"friends": FINAL, "discover": FINAL}  # ask whole profiles, as a person is ranked
+TOWERS = MethodSpec("two towers")
+ONE_WAY = replace(TOWERS, one_way=True)
+WITH_ITEM_ITEM = replace(TOWERS, item_item="companions")
+APP = replace(TOWERS, overlap=True)  # the similarity that the app ranks by
+REFERENCE = WITH_ITEM_ITEM.scaled  # compared with every other method
+SECOND_REFERENCE = TOWERS.scaled  # compared, too, by MRR
+# Tasks with whole profiles, as in the app, have a reference of their own.
+REFERENCE_BY_CHECK = {kind.value: APP.label for kind in (TaskKind.FRIENDS, TaskKind.DISCOVER)}
 
-Progress = Callable[[float, str], None]  # share done 0..1, what is being done
-Asked = Callable[[str, int, Task, Method], None]  # of which name and split, what, and whom
+OnMeasured = Callable[[str, int, Task, Scorer], None]  # method name, split, task, method
 
 
-def compared(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
-    """The towers in all their ways, and the baselines, by name; the towers are trained once.
+def compared_methods(towers: Callable[[Training], TwoTowers]) -> dict[str, Fit]:
+    """Return label -> fit for all variants of the towers and all baselines.
 
-    The headline is the mean of both ways and a share for artists that go together, after local
-    scaling. Beside it stand the towers without the one or the other, the cosine of one way, and
-    what the app ranks by, which adds a share for the very same artists.
+    The variants share one training of the towers.
     """
-    towers = remembered(towers)
+    towers = memoised(towers)
 
-    @remembered
-    def companions(training: Training) -> WithCompanions:
-        return WithCompanions(towers(training))
+    @memoised
+    def with_item_item(training: Training) -> WithItemItem:
+        return WithItemItem(towers(training))
 
-    def final(training: Training) -> Method:
-        similar = Similarity(towers(training).embedder)
-        return LocalScaling(similar, FINAL, share=HUB_SHARE, of_whole=True)
+    def app(training: Training) -> Scorer:
+        similarity = AppSimilarity(towers(training).embedder)
+        return LocalScaling(similarity, APP.label, share=HUB_SHARE, whole_profiles_only=True)
 
-    one_way = f"{TOWERS}, one way"
     return {
-        TOWERS: towers,
-        one_way: lambda training: OneWay(towers(training).embedder, one_way),
-        ALONE: scaled(towers),
-        COMPANIONS: companions,
-        REFERENCE: scaled(companions),
-        FINAL: final,
+        TOWERS.label: towers,
+        ONE_WAY.label: lambda training: OneWay(towers(training).embedder),
+        TOWERS.scaled.label: scaled(towers),
+        WITH_ITEM_ITEM.label: with_item_item,
+        WITH_ITEM_ITEM.scaled.label: scaled(with_item_item),
+        APP.label: app,
         **BASELINES,
     }
 
@@ -75,125 +69,137 @@ def evaluate(
     data: Path | Sources,
     *,
     fits: Mapping[str, Fit] = BASELINES,
-    checks: Collection[str] = CHECKS,
+    kinds: Collection[str] = DEFAULT_TASKS,
     splits: Sequence[int] = (0, 1, 2),
     part: Part = "test",
     seed: int = 0,
-    reference: str = REFERENCE,
+    reference: str = REFERENCE.label,
     command: str = "",
-    on_progress: Progress | None = None,
-    on_asked: Asked | None = None,
+    progress: Progress = silent,
+    on_measured: OnMeasured | None = None,
 ) -> Report:
-    """Fit every method on every split, ask all the same, and report with paired intervals.
+    """Fit every method on every split, measure all tasks, and report paired intervals.
 
-    Differences are those of the `reference` method minus each other, where it is among `fits`.
-    `part="validation"` asks the validation listeners and leaves the test alone: for choosing.
-    `on_asked` is called with every question after it was asked, to keep more of it than figures.
+    fits         label -> fit; the differences are those of `reference` to each other method
+    part         "validation" evaluates on validation listeners and leaves the test untouched
+    on_measured  called after each task of each method
     """
     sources = data if isinstance(data, Sources) else read_sources(data)
     tally = Tally()
     for turn, number in enumerate(splits):
-        trials = make_trials(sources, hold_out(sources, number, part=part, seed=seed), checks)
-        for at, trial in enumerate(trials):
-            for place, (name, fit) in enumerate(fits.items()):
-                if on_progress is not None:
-                    done = (turn + (at + place / len(fits)) / len(trials)) / len(splits)
-                    on_progress(done, f"split {number}: {name}")
-                ask(fit(trial.training), name, number, trial.tasks, tally, on_asked)
-    if on_progress is not None:
-        on_progress(1.0, "done")
-    about = {"part": part, "splits": list(splits), **header(sources, checks, seed, command)}
-    by_check, beside = (COMPARED_BY, ALONE) if reference == REFERENCE else ({}, "")
-    return tally.report(about, reference=reference, by_check=by_check, beside=beside, seed=seed)
-
-
-def ask(
-    method: Method,
-    name: str,
-    number: int,
-    tasks: Sequence[Task],
-    tally: Tally,
-    on_asked: Asked | None = None,
-) -> None:
-    for task in tasks:
-        if isinstance(method, LocalScaling) and method.of_whole and isinstance(task, Retrieval):
-            continue  # of two halves that share no artist by construction it says nothing
-        for metric, values in task.measure(method).items():
-            tally.add(task.check, metric, name, number, task.ids, values)
-        if on_asked is not None:
-            on_asked(name, number, task, method)
+        trials = make_trials(sources, hold_out(sources, number, part=part, seed=seed), kinds)
+        for row, trial in enumerate(trials):
+            for column, (name, fit) in enumerate(fits.items()):
+                done = (turn + (row + column / len(fits)) / len(trials)) / len(splits)
+                progress(done, f"split {number}: {name}")
+                measure_tasks(fit(trial.training), name, number, trial.tasks, tally, on_measured)
+    progress(1.0, "done")
+    header = {"part": part, "splits": list(splits), **make_header(sources, kinds, seed, command)}
+    if reference != REFERENCE.label:
+        return tally.report(header, reference=reference, seed=seed)
+    return tally.report(
+        header,
+        reference=reference,
+        by_check=REFERENCE_BY_CHECK,
+        beside=SECOND_REFERENCE.label,
+        seed=seed,
+    )
 
 
 def evaluate_model(
-    method: Method,
+    method: Scorer,
     trained_on: Collection[str],
     data: Path | Sources,
     *,
     fits: Mapping[str, Fit] = BASELINES,
-    checks: Collection[str] = CHECKS,
+    kinds: Collection[str] = DEFAULT_TASKS,
     known: Collection[str] | None = None,
     seed: int = 0,
     command: str = "",
-    on_progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Report:
-    """Ask a stored model about those whose `hashed_id` is not in `trained_on`, and baselines too.
+    """Evaluate a stored model on listeners it was not trained on, and baselines too.
 
-    The baselines are fitted on just the listeners and playlists that the model saw; there are none
-    where it saw no listener of HetRec. `known` are the model's artist keys, for halves-other;
-    without them the artists of those listeners count. A check in which fewer than two are left to
-    ask is not in the report; its header names it.
+    trained_on  `hashed_id` of each profile the model was trained on; the baselines are fitted on
+                the same listeners and playlists, if there are listeners of HetRec among them
+    known       artist keys of the model; without it, those of its training listeners
+
+    A kind of task with fewer than two listeners is left out, and named in the report's header.
     """
     sources = data if isinstance(data, Sources) else read_sources(data)
-    sources, held = hold_out_unseen(sources, trained_on, known=known, seed=seed)
-    tasks = make_tasks(sources, held, checks)
+    sources, split = hold_out_unseen(sources, trained_on, known=known, seed=seed)
+    tasks = make_tasks(sources, split, kinds)
     methods: dict[str, Fit] = {method.name: lambda _: method}
-    if held.training.listeners:
+    if split.training.listeners:
         methods.update(fits)
     tally = Tally()
-    for place, (name, fit) in enumerate(methods.items()):
-        if on_progress is not None:
-            on_progress(place / len(methods), name)
-        ask(fit(held.training), name, 0, tasks, tally)
-    if on_progress is not None:
-        on_progress(1.0, "done")
-    about = {
+    for done, (name, fit) in enumerate(methods.items()):
+        progress(done / len(methods), name)
+        measure_tasks(fit(split.training), name, 0, tasks, tally)
+    progress(1.0, "done")
+    header = {
         "part": "unseen by the model",
-        "left out": [check for check in checks if not make_tasks(sources, held, (check,))],
-        **header(sources, checks, seed, command),
+        "left out": [str(kind) for kind in kinds if not make_tasks(sources, split, (kind,))],
+        **make_header(sources, kinds, seed, command),
     }
-    return tally.report(about, reference=method.name, by_check=COMPARED_BY, seed=seed)
+    return tally.report(header, reference=method.name, by_check=REFERENCE_BY_CHECK, seed=seed)
 
 
 def evaluate_embedder(
     embedder: Embedder,
     data: Path | Sources,
     *,
-    checks: Collection[str] = CHECKS,
+    kinds: Collection[str] = DEFAULT_TASKS,
     seed: int = 0,
     command: str = "",
-    on_progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Report:
-    """Evaluate a trained model, with hub correction, beside all baselines of `compared`.
+    """Evaluate a trained model, with hub correction, beside all methods of `compared_methods`.
 
     Only listeners that it was not trained on are used. Raises MissingData without the data sets.
     """
     towers = TwoTowers(embedder)
     return evaluate_model(
-        LocalScaling(WithCompanions(towers), REFERENCE),
+        LocalScaling(WithItemItem(towers), REFERENCE.label),
         embedder.trained_on,
         data,
-        fits=compared(lambda _: towers),
-        checks=checks,
+        fits=compared_methods(lambda _: towers),
+        kinds=kinds,
         known=embedder.catalogue.keys,
         seed=seed,
         command=command,
-        on_progress=on_progress,
+        progress=progress,
     )
 
 
-def header(sources: Sources, checks: Collection[str], seed: int, command: str) -> dict[str, Any]:
+def measure_tasks(
+    method: Scorer,
+    name: str,
+    number: int,
+    tasks: Sequence[Task],
+    tally: Tally,
+    on_measured: OnMeasured | None = None,
+) -> None:
+    """Add the metrics of a fitted method to the tally, under this name and split number."""
+    for task in tasks:
+        if _needs_whole_profiles(method) and isinstance(task, Retrieval):
+            continue  # two halves share no artist, so artist overlap is always zero
+        for metric, values in task.measure(method).items():
+            tally.add(task.spec.label, metric, name, number, task.ids, values)
+        if on_measured is not None:
+            on_measured(name, number, task, method)
+
+
+def _needs_whole_profiles(method: Scorer) -> bool:
+    return isinstance(method, LocalScaling) and method.whole_profiles_only
+
+
+def make_header(
+    sources: Sources, kinds: Collection[str], seed: int, command: str
+) -> dict[str, Any]:
+    """Return the part of a report's header that makes a run repeatable."""
     return {
-        "checks": list(checks),
+        "checks": [str(kind) for kind in kinds],
         "seed": seed,
         "command": command,
         "data": dict(sources.hashes),
@@ -203,8 +209,8 @@ def header(sources: Sources, checks: Collection[str], seed: int, command: str) -
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in ("numpy", "scipy", "scikit-learn", "torch", "implicit"):
         with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+            versions[package] = version(package)
+    return versions

@@ -200,3 +200,8 @@ def parse_method(label: str) -> MethodSpec:
         correction=found.get("correction", ""),  # type: ignore[arg-type]
         share=share,
     )
+
+
+def scaled_label(label: str) -> str:
+    """Return the label of a method after local scaling."""
+    return parse_method(label).scaled.label

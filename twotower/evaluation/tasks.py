@@ -1,13 +1,13 @@
-"""What a method is asked: each task has its listeners, and gives a value a listener and metric."""
+"""Evaluation tasks. Each returns one value per listener and metric."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Artist, Profile
-from twotower.evaluation.methods.base import HasVectors, Method, Recommends
+from twotower.evaluation.methods.base import HasVectors, Recommends, Scorer
 from twotower.evaluation.metrics import (
     aucs,
     listed_by,
@@ -19,24 +19,28 @@ from twotower.evaluation.metrics import (
     top_columns,
     uniformity,
 )
+from twotower.evaluation.specs import TaskSpec
 from twotower.model.play_matrix import log_play_matrix
 
-LISTED = 10  # length of the lists that are compared
-NEIGHBOURS = 25  # whose artists are suggested
+LIST_LENGTH = 10  # of the lists that are compared
+NEIGHBOURS = 25  # that vote for artists to discover
 BATCH = 256  # listeners for whom all artists are ranked at once
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Row i of the queries should find row i of the candidates; the rest of these are pool."""
+    """Rank the candidates for each query; row i of the candidates belongs to query i.
 
-    check: str
-    ids: tuple[str, ...]  # of the listeners asked about
+    Candidates beyond the last query are a pool that no query belongs to.
+    """
+
+    spec: TaskSpec
+    ids: tuple[str, ...]  # of the listeners
     queries: Sequence[Profile]
     candidates: Sequence[Profile]
 
-    def measure(self, method: Method) -> dict[str, np.ndarray]:
-        """metric -> (Q,) a value a listener."""
+    def measure(self, method: Scorer) -> dict[str, np.ndarray]:
+        """Return metric -> (Q,) one value per query."""
         scores = _scores(method, self.queries, self.candidates)
         ranks = ranks_of_positives(scores, np.arange(len(self.queries)))
         return {
@@ -48,40 +52,41 @@ class Retrieval:
 
 @dataclass(frozen=True)
 class Stability:
-    """How much of the list of a whole profile is on the list of the same profile, cut."""
+    """Compare the list of neighbours of a whole profile with that of the same profile, cut."""
 
-    check: str
+    spec: TaskSpec
     ids: tuple[str, ...]
     cut: Sequence[Profile]
-    whole: Sequence[Profile]  # row i whole is row i cut, and all are the pool
+    whole: Sequence[Profile]  # row i is the same listener as row i of `cut`; all are the pool
 
-    def measure(self, method: Method) -> dict[str, np.ndarray]:
+    def measure(self, method: Scorer) -> dict[str, np.ndarray]:
+        """Return the shares (n,) of the list that stay."""
         lists = []
         for queries in (self.cut, self.whole):
             scores = np.array(_scores(method, queries, self.whole), dtype=float)
             np.fill_diagonal(scores, -np.inf)
-            lists.append(top_columns(scores, min(LISTED, len(self.whole) - 1)))
-        return {f"overlap@{LISTED}": overlaps(*lists)}
+            lists.append(top_columns(scores, min(LIST_LENGTH, len(self.whole) - 1)))
+        return {f"overlap@{LIST_LENGTH}": overlaps(*lists)}
 
 
 @dataclass(frozen=True)
 class Friends:
-    """Declared friends should be nearer than others, in the ranking that a person is shown."""
+    """Rank declared friends among all listeners, by the symmetric score that the app shows."""
 
-    check: str
-    ids: tuple[str, ...]  # of the listeners asked about
-    asked: np.ndarray  # (ids,) their rows in the pool
+    spec: TaskSpec
+    ids: tuple[str, ...]  # of the queries
+    rows: np.ndarray  # (ids,) rows of the queries in the pool
     pool: Sequence[Profile]
     friends: np.ndarray  # (pool, pool) bool, symmetric
 
-    def measure(self, method: Method) -> dict[str, np.ndarray]:
-        """AUC against all who are no friends; rank of the nearest friend among all others."""
-        scores = symmetric_scores(method, self.pool)[self.asked]
-        friends = self.friends[self.asked]
+    def measure(self, method: Scorer) -> dict[str, np.ndarray]:
+        """Return AUC against all who are no friends, and Hit and MRR of the nearest friend."""
+        scores = symmetric_scores(method, self.pool)[self.rows]
+        friends = self.friends[self.rows]
         nearest = np.where(friends, scores, -np.inf).argmax(axis=1)
         ranks = ranks_of_positives(scores, nearest)
         return {
-            f"Hit@{LISTED}": (ranks <= LISTED).astype(float),
+            f"Hit@{LIST_LENGTH}": (ranks <= LIST_LENGTH).astype(float),
             "AUC": aucs(scores, friends),
             "MRR": 1.0 / ranks,
         }
@@ -89,75 +94,93 @@ class Friends:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Whether everyone is found by someone, and nobody by all."""
+    """Measure hubs: listeners on very many lists of neighbours, and listeners on none."""
 
-    check: str
+    spec: TaskSpec
     ids: tuple[str, ...]
     pool: Sequence[Profile]
     halves: tuple[Sequence[Profile], Sequence[Profile]]  # of listeners no method was fitted on
 
-    def measure(self, method: Method) -> dict[str, np.ndarray]:
-        """Each figure is the mean of its values; skew and uniformity are of the whole pool.
+    def measure(self, method: Scorer) -> dict[str, np.ndarray]:
+        """Return metric -> (pool,) values whose mean is the metric.
 
-        Alignment (mean squared distance of two halves of a listener) and uniformity (of those who
-        are found) are those of Wang and Isola (2020), where a method has vectors.
+        Skew and uniformity describe the whole pool. Alignment (mean squared distance of two halves
+        of a listener) and uniformity are those of Wang and Isola (2020), for methods with vectors.
         """
-        lists = top_columns(symmetric_scores(method, self.pool), min(LISTED, len(self.pool) - 1))
-        found = listed_by(lists)
-        figures = {
-            f"skew of N_{LISTED}": standard_cubes(found),
-            "never listed": (found == 0).astype(float),
-            f"most listed / {LISTED}": np.full(len(found), found.max() / LISTED),
-            f"mutual share of top {LISTED}": mutual(lists),
+        length = min(LIST_LENGTH, len(self.pool) - 1)
+        lists = top_columns(symmetric_scores(method, self.pool), length)
+        counts = listed_by(lists)
+        values = {
+            f"skew of N_{LIST_LENGTH}": standard_cubes(counts),
+            "never listed": (counts == 0).astype(float),
+            f"most listed / {LIST_LENGTH}": np.full(len(counts), counts.max() / LIST_LENGTH),
+            f"mutual share of top {LIST_LENGTH}": mutual(lists),
         }
         if isinstance(method, HasVectors):
             vectors = method.vectors(self.pool, asking=False)
-            figures["uniformity"] = np.full(len(found), uniformity(vectors))
+            values["uniformity"] = np.full(len(counts), uniformity(vectors))
             if self.halves[0]:
                 one = method.vectors(self.halves[0], asking=True)
                 other = method.vectors(self.halves[1], asking=False)
-                figures["alignment"] = np.full(len(found), np.square(one - other).sum(1).mean())
-        return figures
+                values["alignment"] = np.full(len(counts), np.square(one - other).sum(1).mean())
+        return values
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """Artists that were taken out of a profile should be among those suggested for the rest."""
+    """Rank artists for a listener, to find those that were taken out of the profile."""
 
-    check: str
+    spec: TaskSpec
     ids: tuple[str, ...]
-    known: Sequence[Profile]  # all of them, each the rest of a listener; also the neighbours
+    known: Sequence[Profile]  # profiles without the hidden artists; also the neighbours
     hidden: Sequence[frozenset[str]]  # artist keys taken out, at least one each
 
-    def measure(self, method: Method) -> dict[str, np.ndarray]:
-        """The nearest vote for what they play; what fits the listener by itself counts for more,
-        where a method has vectors to tell that by."""
+    def measure(self, method: Scorer) -> dict[str, np.ndarray]:
+        """Return NDCG and recall (n,) of the hidden artists among the first ten.
+
+        A method that recommends artists ranks them by itself. For any other, the nearest listeners
+        vote for what they play, and a vote counts more if the artist's own vector is near.
+        """
         keys = sorted({key for profile in self.known for key in profile.artists})
         own = log_play_matrix(self.known, {key: column for column, key in enumerate(keys)})
-        votes, singles = self._votes(method), self._singles(method, keys)
-        relevant, number = [], np.array([len(hidden) for hidden in self.hidden])
-        for at in range(0, len(self.known), BATCH):
-            rows = slice(at, at + BATCH)
-            if isinstance(method, Recommends):
-                fits = np.array(method.recommend(self.known[rows], keys), float)
-            else:
-                fits = np.asarray((votes[rows] @ own).toarray(), float)
-                if singles is not None:
-                    fits *= np.exp(singles[0][rows] @ singles[1].T)
-            fits[own[rows].nonzero()] = -np.inf
-            for list_, hidden in zip(top_columns(fits, LISTED), self.hidden[rows], strict=True):
-                relevant.append([keys[column] in hidden for column in list_])
-        right = np.array(relevant)
+        is_hit = []
+        for start, scores in self._artist_scores(method, keys, own):
+            rows = slice(start, start + BATCH)
+            scores[own[rows].nonzero()] = -np.inf  # what the listener has is no discovery
+            for columns, hidden in zip(
+                top_columns(scores, LIST_LENGTH), self.hidden[rows], strict=True
+            ):
+                is_hit.append([keys[column] in hidden for column in columns])
+        hits, sought = np.array(is_hit), np.array([len(hidden) for hidden in self.hidden])
         return {
-            f"NDCG@{LISTED}": ndcgs_at(right, number, LISTED),
-            f"recall@{LISTED}": right.sum(axis=1) / number,
+            f"NDCG@{LIST_LENGTH}": ndcgs_at(hits, sought, LIST_LENGTH),
+            f"recall@{LIST_LENGTH}": hits.sum(axis=1) / sought,
         }
 
-    def _votes(self, method: Method) -> sp.csr_matrix:
-        """(N, N) weights of each one's nearest, e^-1 for each standard deviation of scores behind
-        the first; none where they aren't asked."""
+    def _artist_scores(
+        self, method: Scorer, keys: Sequence[str], own: sp.csr_matrix
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, scores (batch, artists)) for a batch of listeners at a time."""
+        starts = range(0, len(self.known), BATCH)
         if isinstance(method, Recommends):
-            return sp.csr_matrix((len(self.known), len(self.known)))
+            for start in starts:
+                batch = self.known[start : start + BATCH]
+                yield start, np.array(method.recommend(batch, keys), float)
+            return
+        votes, vectors = self._votes(method), self._vectors(method, keys)
+        for start in starts:
+            rows = slice(start, start + BATCH)
+            scores = np.asarray((votes[rows] @ own).toarray(), float)
+            if vectors is not None:
+                listeners, artists = vectors
+                scores *= np.exp(listeners[rows] @ artists.T)
+            yield start, scores
+
+    def _votes(self, method: Scorer) -> sp.csr_matrix:
+        """Return weights (N, N) of the nearest neighbours.
+
+        The first has weight 1, the others e^-1 for each standard deviation of scores behind it.
+        """
         scores = symmetric_scores(method, self.known)
         lists = top_columns(scores, min(NEIGHBOURS, len(self.known) - 1))
         best = np.take_along_axis(scores, lists, axis=1)
@@ -166,20 +189,20 @@ class Discovery:
         shape = (len(lists), len(lists))
         return sp.csr_matrix((weights.ravel(), (rows, lists.ravel())), shape=shape)
 
-    def _singles(self, method: Method, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Vectors of the listeners, and of listeners who play one artist alone, one a key."""
-        within = getattr(method, "method", method)  # of a correction
-        if isinstance(method, Recommends) or not isinstance(within, HasVectors):
+    def _vectors(self, method: Scorer, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return vectors of the listeners, and of profiles with one artist only, one per key."""
+        base = getattr(method, "method", method)  # under a hub correction
+        if not isinstance(base, HasVectors):
             return None
-        alone = [Profile(key, {key: Artist(key, 1.0)}) for key in keys]
-        return within.vectors(self.known, asking=True), within.vectors(alone, asking=False)
+        singles = [Profile(key, {key: Artist(key, 1.0)}) for key in keys]
+        return base.vectors(self.known, asking=True), base.vectors(singles, asking=False)
 
 
 Task = Retrieval | Stability | Friends | Geometry | Discovery
 
 
-def symmetric_scores(method: Method, pool: Sequence[Profile]) -> np.ndarray:
-    """(N, N) mean of what each is to the other, as a person is shown; oneself minus infinity."""
+def symmetric_scores(method: Scorer, pool: Sequence[Profile]) -> np.ndarray:
+    """Return (N, N) mean scores of both directions, as the app ranks; self is minus infinity."""
     one_way = np.asarray(_scores(method, pool, pool), float)
     scores = np.asarray((one_way + one_way.T) / 2)
     np.fill_diagonal(scores, -np.inf)
@@ -187,7 +210,7 @@ def symmetric_scores(method: Method, pool: Sequence[Profile]) -> np.ndarray:
 
 
 def _scores(
-    method: Method, queries: Sequence[Profile], candidates: Sequence[Profile]
+    method: Scorer, queries: Sequence[Profile], candidates: Sequence[Profile]
 ) -> np.ndarray:
     scores = np.asarray(method.scores(queries, candidates))
     if scores.shape != (len(queries), len(candidates)):

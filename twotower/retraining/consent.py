@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from twotower.core.domain import Artist, Profile
-from twotower.evaluation.splits import LEAST_ARTISTS
+from twotower.evaluation.data import MIN_ARTISTS
 from twotower.sources.datasets.artist_content import ArtistContent
 
 SHARE_OF = 5  # consenting listeners that an artist unknown so far needs
@@ -56,7 +56,7 @@ def is_held(id: str) -> bool:
 def _only(profile: Profile, allowed: Collection[str]) -> Profile | None:
     """The profile of these artists; None where that are too few to be split in two."""
     artists = {key: artist for key, artist in profile.artists.items() if key in allowed}
-    if len(artists) < LEAST_ARTISTS:
+    if len(artists) < MIN_ARTISTS:
         return None
     return replace(profile, artists=artists, tracks=(), playlists=())
 

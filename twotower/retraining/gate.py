@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from twotower.core.domain import Profile
-from twotower.evaluation.checks import Retrieval, hold_out_unseen, make_tasks
+from twotower.evaluation.data import MIN_ARTISTS, cut_random, hold_out_unseen, split_half
 from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.metrics import bootstrap
-from twotower.evaluation.splits import LEAST_ARTISTS, cut_random, halves
+from twotower.evaluation.specs import TaskKind, TaskSpec
+from twotower.evaluation.tasks import Retrieval
+from twotower.evaluation.trials import make_tasks
 from twotower.model.embedder import Embedder
 from twotower.sources.datasets.public import Sources
 
@@ -67,14 +69,14 @@ def judged(
         known=before.catalogue.row_of, seed=seed,
     )  # fmt: skip
     found = []
-    for at, task in enumerate(tasks):
+    for at, (name, task) in enumerate(tasks.items()):
         if progress is not None:
-            progress(at / len(tasks), f"asking both models: {task.check}")
+            progress(at / len(tasks), f"asking both models: {name}")
         one, other = (task.measure(TwoTowers(model))[METRIC] for model in (before, after))
         gap = bootstrap((other - one)[:, None], seed=seed)
         means = float(one.mean()), float(other.mean())
-        allowed = ALLOWED * means[0] if task.check.startswith(INVENTED) else 0.0
-        found.append(Check(task.check, len(task.ids), *means, gap.low, gap.high, allowed))
+        allowed = ALLOWED * means[0] if name.startswith(INVENTED) else 0.0
+        found.append(Check(name, len(task.ids), *means, gap.low, gap.high, allowed))
     return tuple(found)
 
 
@@ -86,31 +88,36 @@ def questions(
     trained_on: Collection[str],
     known: Mapping[str, int],
     seed: int,
-) -> list[Retrieval]:
-    pool = [p for p in invented if len(p.artists) >= LEAST_ARTISTS]
+) -> dict[str, Retrieval]:
+    """Return name -> task, for tasks with enough listeners."""
+    pool = [p for p in invented if len(p.artists) >= MIN_ARTISTS]
     chosen = np.random.default_rng([seed, 7]).permutation(len(pool))[:POOL]
     strangers = [pool[at] for at in sorted(chosen.tolist())]
-    among = halves(strangers, seed)[1]
-    tasks = [
-        *_pair("held-out members", held, among, seed),
-        *_pair(INVENTED, strangers, [], seed),
-    ]
+    among = split_half(strangers, seed)[1]
+    tasks = {
+        f"{name}, {task.spec.label}": task
+        for name, profiles, others in (
+            ("held-out members", held, among),
+            (INVENTED, strangers, []),
+        )
+        for task in _whole_and_cold(profiles, others, seed)
+    }
     if sources is not None:
         left, unseen = hold_out_unseen(sources, trained_on, known=known, seed=seed)
-        asked = make_tasks(left, unseen, ("halves", "halves-other"))
-        tasks += [task for task in asked if isinstance(task, Retrieval)]
-    return [task for task in tasks if len(task.ids) >= FEWEST_ASKED]
+        for task in make_tasks(left, unseen, (TaskKind.HALVES, TaskKind.OTHER_DATA)):
+            if isinstance(task, Retrieval):
+                tasks[task.spec.label] = task
+    return {name: task for name, task in tasks.items() if len(task.ids) >= FEWEST_ASKED}
 
 
-def _pair(
-    name: str, profiles: Sequence[Profile], among: Sequence[Profile], seed: int
+def _whole_and_cold(
+    profiles: Sequence[Profile], others: Sequence[Profile], seed: int
 ) -> list[Retrieval]:
-    """The other half of each, by a half and by five artists, among others too."""
-    queries, candidates = halves(profiles, seed)
+    """Return split-half retrieval by the whole half, and by five artists of it."""
+    queries, candidates = split_half(profiles, seed)
     ids = tuple(p.id for p in profiles)
+    pool = [*candidates, *others]
     return [
-        Retrieval(f"{name}, halves", ids, queries, [*candidates, *among]),
-        Retrieval(
-            f"{name}, cold-{COLD}", ids, cut_random(queries, COLD, seed), [*candidates, *among]
-        ),
+        Retrieval(TaskSpec(TaskKind.HALVES), ids, queries, pool),
+        Retrieval(TaskSpec(TaskKind.COLD, cut=COLD), ids, cut_random(queries, COLD, seed), pool),
     ]

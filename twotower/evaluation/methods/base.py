@@ -1,6 +1,6 @@
-"""What a method is: fitted on a `Training`, it says how near people are.
+"""The interface of evaluated methods, and tools that several methods share.
 
-The towers and every baseline are such, and some of them can do more (`Recommends`, `HasVectors`).
+The towers and every baseline are `Scorer`s. Some also recommend artists, or have vectors.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,26 +14,24 @@ from twotower.core.domain import Profile
 from twotower.model.play_matrix import log_play_matrix
 from twotower.sources.datasets.public import Training
 
-SCALED = " + LS"  # ends the name of a method after local scaling
 
-
-class Method(Protocol):
-    """Something fitted that says how near people are."""
+class Scorer(Protocol):
+    """A fitted method that scores pairs of listeners."""
 
     @property
     def name(self) -> str: ...
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N), larger is nearer."""
+        """Return scores (Q, N); larger is more similar."""
         ...
 
 
 @runtime_checkable
 class Recommends(Protocol):
-    """A method that fits artists to people by itself, without neighbours."""
+    """A method that recommends artists by itself, without neighbours."""
 
     def recommend(self, profiles: Sequence[Profile], keys: Sequence[str]) -> np.ndarray:
-        """(profiles, keys), larger fits better; what a profile has already is not left out."""
+        """Return scores (profiles, keys), for artists in the profile too; larger fits better."""
         ...
 
 
@@ -42,19 +40,19 @@ class HasVectors(Protocol):
     """A method whose scores are cosines of vectors."""
 
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
-        """(n, k) unit vectors of people who ask, or of people who are found."""
+        """Return unit vectors (n, k), of queries if `asking`, else of candidates."""
         ...
 
 
-Fit = Callable[[Training], Method]
-_Kind = TypeVar("_Kind", bound=Method)
+Fit = Callable[[Training], Scorer]
+_Scorer = TypeVar("_Scorer", bound=Scorer)
 
 
-def remembered(fit: Callable[[Training], _Kind]) -> Callable[[Training], _Kind]:
-    """The same fit, kept until another training comes: what is built on it costs nothing more."""
-    last: list[tuple[Training, _Kind]] = []
+def memoised(fit: Callable[[Training], _Scorer]) -> Callable[[Training], _Scorer]:
+    """Memoise `fit` for the most recent training set."""
+    last: list[tuple[Training, _Scorer]] = []
 
-    def fitted(training: Training) -> _Kind:
+    def fitted(training: Training) -> _Scorer:
         if not last or last[0][0] is not training:
             last[:] = [(training, fit(training))]
         return last[0][1]
@@ -64,35 +62,39 @@ def remembered(fit: Callable[[Training], _Kind]) -> Callable[[Training], _Kind]:
 
 @dataclass(frozen=True)
 class Summed:
-    """Two methods as one: the scores of the first, and a share of the second's."""
+    """The weighted sum of two methods' scores."""
 
-    first: Method
-    second: Method
-    share: float
+    first: Scorer
+    second: Scorer
+    share: float  # weight of the second; the first has weight 1
     name: str
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """Return scores (Q, N)."""
         first = np.asarray(self.first.scores(queries, candidates))
         return first + self.share * np.asarray(self.second.scores(queries, candidates))
 
 
 def summed(first: Fit, second: Fit, share: float, name: str) -> Fit:
-    """Both fits as one; `share` of the second's scores is added."""
+    """Return a fit of both methods, whose scores are the first's plus `share` of the second's."""
 
-    def fitted(training: Training) -> Method:
+    def fitted(training: Training) -> Scorer:
         return Summed(first(training), second(training), share, name)
 
     return fitted
 
 
 def columns_of(profiles: Sequence[Profile]) -> dict[str, int]:
-    """A column for each artist that someone has, in the order of their keys."""
+    """Return artist key -> column for every artist of the profiles, in the order of the keys."""
     keys = sorted({key for profile in profiles for key in profile.artists})
     return {key: column for column, key in enumerate(keys)}
 
 
 def weighted_plays(training: Training, playlists: float) -> tuple[dict[str, int], sp.csr_matrix]:
-    """Return columns and play weights: of listeners, then of playlists times `playlists`."""
+    """Return columns and the log-play matrix of all listeners, then of playlists times a weight.
+
+    Playlists are left out if their weight is 0.
+    """
     added = training.playlists if playlists else ()
     columns = columns_of([*training.listeners, *added])
     both = [

@@ -1,6 +1,6 @@
-"""Plain ways to say who is near: what the two towers have to beat.
+"""Baselines that the two towers have to beat.
 
-Each `fit_*` takes a `Training` and gives a `Method`; so does whatever is compared with them.
+Each `fit_*` takes a `Training` and returns a `Scorer`. `BASELINES` lists them by label.
 """
 
 import warnings
@@ -16,38 +16,40 @@ from sklearn.utils.extmath import randomized_svd
 
 from twotower.core.domain import Profile
 from twotower.core.errors import MissingData
-from twotower.evaluation.methods.als_content import fit_hybrid
-from twotower.evaluation.methods.base import Fit, columns_of, remembered, summed, weighted_plays
+from twotower.evaluation.methods.als_content import fit_als_content
+from twotower.evaluation.methods.base import Fit, columns_of, memoised, summed, weighted_plays
 from twotower.evaluation.methods.hub_corrections import corrected, scaled
 from twotower.evaluation.methods.item_item import fit_ease, fit_item_knn
+from twotower.evaluation.specs import MethodSpec
 from twotower.model.play_matrix import log_play_matrix, unit_rows, unit_sparse_rows
 from twotower.sources.datasets.public import Training
 
 ALS_ALPHA, ALS_REGULARIZATION, ALS_ITERATIONS = 10.0, 200.0, 15
-PLAYLIST_WEIGHT = 0.6  # of a playlist beside a listener
-HYBRID_PLAYLIST_WEIGHT = 1.0  # the best at finding playlists; without any is the best at home
+PLAYLIST_WEIGHT = 0.6  # of a playlist's row; a listener's has 1
+CONTENT_PLAYLIST_WEIGHT = 1.0  # best for playlists; for listeners, no playlists are best
 
 
-def _counts(profiles: Sequence[Profile]) -> Counter[str]:
+def _document_frequencies(profiles: Sequence[Profile]) -> Counter[str]:
     return Counter(key for profile in profiles for key in profile.artists)
 
 
-def _idf(listeners: int, having: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log((1 + listeners) / (1 + having)), np.float32)
+def _idf(listeners: int, df: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log((1 + listeners) / (1 + df)), np.float32)
 
 
 @dataclass(frozen=True)
 class IdfCosine:
-    """Cosine of log plays x idf: near are those who have the very same, rare artists."""
+    """Cosine of log plays x idf: artist overlap, in which rare artists count more."""
 
     name: str
     listeners: int
-    counts: Mapping[str, int]  # artist key -> training listeners who have it
+    counts: Mapping[str, int]  # artist key -> training listeners
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """Return cosines (Q, N)."""
         columns = columns_of([*queries, *candidates])
-        having = np.array([self.counts.get(key, 0) for key in columns], np.float32)
-        idf = sp.diags(_idf(self.listeners, having))
+        df = np.array([self.counts.get(key, 0) for key in columns], np.float32)
+        idf = sp.diags(_idf(self.listeners, df))
         one, other = (
             unit_sparse_rows(log_play_matrix(side, columns) @ idf) for side in (queries, candidates)
         )
@@ -55,18 +57,21 @@ class IdfCosine:
 
 
 def fit_idf_cosine(training: Training) -> IdfCosine:
-    """Shares of listeners are counted on training listeners; an artist of none is the rarest."""
-    return IdfCosine("idf cosine", len(training.listeners), _counts(training.listeners))
+    """Count listeners per artist in the training listeners; an unknown artist is the rarest."""
+    return IdfCosine(
+        "idf cosine", len(training.listeners), _document_frequencies(training.listeners)
+    )
 
 
 @dataclass(frozen=True)
 class Popularity:
-    """Near are those whose artists are equally well known on average: what size of name tells."""
+    """Minus the difference of the mean log popularity of two listeners' artists."""
 
     name: str
     counts: Mapping[str, int]
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """Return scores (Q, N)."""
         one, other = (np.array([self._mean(p) for p in side]) for side in (queries, candidates))
         return np.asarray(-np.abs(one[:, None] - other[None, :]))
 
@@ -76,11 +81,12 @@ class Popularity:
 
 
 def fit_popularity(training: Training) -> Popularity:
-    return Popularity("popularity", _counts(training.listeners))
+    """Count listeners per artist in the training listeners."""
+    return Popularity("popularity", _document_frequencies(training.listeners))
 
 
 @dataclass(frozen=True)
-class Factored:
+class MatrixFactors:
     """Cosine of dense vectors made from a sparse row of log plays."""
 
     name: str
@@ -88,38 +94,42 @@ class Factored:
     embed: Callable[[sp.csr_matrix], np.ndarray]  # (n, artists) -> (n, k)
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+        """Return cosines (Q, N)."""
         one, other = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
         return np.asarray(one @ other.T)
 
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
-        """(n, k) unit vectors, the same for both sides."""
+        """Return unit vectors (n, k), the same for queries and candidates."""
         return unit_rows(self.embed(log_play_matrix(profiles, self.columns)))
 
 
-def _named(name: str, playlists: float) -> str:
-    return f"{name} + playlists" if playlists else name
+def fit_svd(training: Training, *, k: int = 32, playlists: float = 0.0) -> MatrixFactors:
+    """Fit a truncated SVD of log plays x idf.
 
-
-def fit_svd(training: Training, *, k: int = 32, playlists: float = 0.0) -> Factored:
-    """Truncated SVD of log plays x idf; `playlists` scales a playlist's row, 0 leaves them out."""
+    `playlists` is the weight of a playlist's row; 0 leaves playlists out.
+    """
     columns, matrix = weighted_plays(training, playlists)
     idf = sp.diags(_idf(matrix.shape[0], np.asarray((matrix > 0).sum(axis=0)).ravel()))
     rank = min(k, *matrix.shape)
     _, _, axes = randomized_svd(matrix @ idf, rank, random_state=training.seed)
     basis = np.asarray(idf @ axes.T, np.float32)  # (artists, rank)
-    return Factored(_named(f"SVD-{k}", playlists), columns, lambda rows: np.asarray(rows @ basis))
+    name = MethodSpec(f"SVD-{k}", playlists=playlists > 0).label
+    return MatrixFactors(name, columns, lambda rows: np.asarray(rows @ basis))
 
 
-def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Factored:
-    """ALS on log plays by the library `implicit`; a profile is folded in exactly.
+def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> MatrixFactors:
+    """Fit ALS on log plays with the library `implicit`; profiles are folded in exactly.
 
-    `playlists` scales the confidence of a playlist's artists, 0 leaves playlists out.
+    `playlists` is the weight of a playlist's row; 0 leaves playlists out. Raises MissingData if
+    `implicit` is not installed.
     """
     try:
         from implicit.cpu.als import AlternatingLeastSquares
         from threadpoolctl import threadpool_limits
     except ImportError as missing:
-        raise MissingData("the ALS baseline needs `pip install -e .[dev]`") from missing
+        raise MissingData(
+            "the ALS baseline needs the library implicit: pip install -e .[dev]"
+        ) from missing
 
     columns, matrix = weighted_plays(training, playlists)
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
@@ -137,18 +147,19 @@ def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Facto
     def fold_in(rows: sp.csr_matrix) -> np.ndarray:
         return np.asarray(model.recalculate_user(np.arange(rows.shape[0]), rows))
 
-    return Factored(_named(f"ALS-{k}", playlists), columns, fold_in)
+    name = MethodSpec(f"ALS-{k}", playlists=playlists > 0).label
+    return MatrixFactors(name, columns, fold_in)
 
 
-_svd = remembered(partial(fit_svd, k=64))
-_ease, _als = remembered(fit_ease), remembered(fit_als)
-_als_playlists = remembered(partial(fit_als, playlists=PLAYLIST_WEIGHT))
-_hybrid = remembered(fit_hybrid)
-_hybrid_playlists = remembered(partial(fit_hybrid, playlists=HYBRID_PLAYLIST_WEIGHT))
-_hybrid_ease = summed(_hybrid, _ease, 0.25, "ALS + content + EASE")
-_hybrid_ease_playlists = summed(
-    _hybrid_playlists,
-    remembered(partial(fit_ease, playlists=PLAYLIST_WEIGHT)),
+_svd = memoised(partial(fit_svd, k=64))
+_ease, _als = memoised(fit_ease), memoised(fit_als)
+_als_playlists = memoised(partial(fit_als, playlists=PLAYLIST_WEIGHT))
+_als_content = memoised(fit_als_content)
+_als_content_playlists = memoised(partial(fit_als_content, playlists=CONTENT_PLAYLIST_WEIGHT))
+_als_content_ease = summed(_als_content, _ease, 0.25, "ALS + content + EASE")
+_als_content_ease_playlists = summed(
+    _als_content_playlists,
+    memoised(partial(fit_ease, playlists=PLAYLIST_WEIGHT)),
     0.5,
     "ALS + content + EASE + playlists",
 )
@@ -169,11 +180,11 @@ BASELINES: Mapping[str, Fit] = MappingProxyType(
         "ALS-64 + LS": scaled(_als),
         "ALS-64 + playlists": _als_playlists,
         "ALS-64 + playlists + LS": scaled(_als_playlists),
-        "ALS + content": _hybrid,
-        "ALS + content + LS": scaled(_hybrid),
-        "ALS + content + EASE + LS": scaled(_hybrid_ease),
-        "ALS + content + playlists": _hybrid_playlists,
-        "ALS + content + playlists + LS": scaled(_hybrid_playlists),
-        "ALS + content + EASE + playlists + LS": scaled(_hybrid_ease_playlists),
+        "ALS + content": _als_content,
+        "ALS + content + LS": scaled(_als_content),
+        "ALS + content + EASE + LS": scaled(_als_content_ease),
+        "ALS + content + playlists": _als_content_playlists,
+        "ALS + content + playlists + LS": scaled(_als_content_playlists),
+        "ALS + content + EASE + playlists + LS": scaled(_als_content_ease_playlists),
     }
 )

@@ -1,103 +1,115 @@
-"""What can be put on any method: corrections for hubs."""
+"""Hub corrections, which lower the scores of listeners who are near to everyone.
+
+Either works with the scores of any method.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from twotower.core.domain import Profile
-from twotower.evaluation.methods.base import SCALED, Fit, Method
+from twotower.evaluation.methods.base import Fit, Scorer
+from twotower.evaluation.specs import Correction, parse_method
 from twotower.retrieval.similarity import hub_corrected, local_density
 from twotower.sources.datasets.public import Training
 
-LOCAL_SHARE = 0.4  # of that local_density, of both, that is taken from a score
+LOCAL_SHARE = 0.4  # of the local density of both listeners, subtracted from a score
 
 
 @dataclass(frozen=True)
 class MutualProximity:
-    """A method's scores as how unusual they are for both people, so that nobody is near to all.
+    """Mutual proximity: score by how unusual a similarity is for both listeners.
 
     Schnitzer and others (2012), "Local and global scaling reduce hubs in space", with a normal
-    distribution a person. A query's is that of its scores with the candidates; a candidate's that
-    of the other candidates' scores with it, which are known before anyone asks.
+    distribution for each listener: for a query over its scores with the candidates, for a
+    candidate over its scores with the other candidates, which are known beforehand.
     """
 
-    method: Method
+    method: Scorer
     name: str
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N) chance that both would be less near to another, as a standard score of it."""
-        own, others = both_sides(self.method, queries, candidates)
-        return _standard_score(log_ndtr(own) + log_ndtr(others))
+        """Return (Q, N) the chance that both have a lower score with others, as a z-score."""
+        own, others = standard_scores(self.method, queries, candidates)
+        return _z_score(log_ndtr(own) + log_ndtr(others))
 
 
-def both_sides(
-    method: Method, queries: Sequence[Profile], candidates: Sequence[Profile]
+def standard_scores(
+    method: Scorer, queries: Sequence[Profile], candidates: Sequence[Profile]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(Q, N) twice: scores in standard deviations of the query's, and of the candidate's."""
-    asked = np.array(method.scores(queries, candidates), float)
-    among = asked
-    if queries is not candidates:
-        among = np.array(method.scores(candidates, candidates), float)
-    own, own_spread = _mean_and_spread(asked, _others(queries, candidates), axis=1)
-    others, spread = _mean_and_spread(among, _others(candidates, candidates), axis=0)
-    return (asked - own) / own_spread, (asked - others) / spread
+    """Return scores (Q, N) in standard deviations of the query, and those of the candidate."""
+    scores, among = _scores_and_among(method, queries, candidates)
+    own, own_spread = _mean_and_spread(scores, _is_other(queries, candidates), axis=1)
+    others, spread = _mean_and_spread(among, _is_other(candidates, candidates), axis=0)
+    return (scores - own) / own_spread, (scores - others) / spread
 
 
-def _standard_score(log_chance: np.ndarray) -> np.ndarray:
-    """Log of a chance below one -> the standard score that has it, exact near both ends."""
+def _z_score(log_chance: np.ndarray) -> np.ndarray:
+    """Convert the log of a chance below one to its z-score, exact near both ends."""
     low = np.minimum(log_chance, np.log(0.5))
     rest = np.log(-np.expm1(np.clip(log_chance, np.log(0.5), -1e-300)))
     return np.asarray(np.where(log_chance < np.log(0.5), ndtri_exp(low), -ndtri_exp(rest)))
 
 
-def corrected(fit: Fit, *, suffix: str = " + MP") -> Fit:
-    """The same method after mutual proximity."""
-
-    def fitted(training: Training) -> Method:
-        method = fit(training)
-        return MutualProximity(method, method.name + suffix)
-
-    return fitted
-
-
 @dataclass(frozen=True)
 class LocalScaling:
-    """A method's scores less how near both are to their own nearest, so that nobody is near to all.
+    """Local scaling (CSLS): subtract a share of the local density of both listeners.
 
-    Conneau and others (2018), "Word translation without parallel data" (CSLS), where `share` is a
-    half. A candidate's local_density is that among the other candidates, known before anyone asks.
+    Conneau and others (2018), "Word translation without parallel data", where `share` is a half. A
+    candidate's density is that among the other candidates, which is known beforehand.
     """
 
-    method: Method
+    method: Scorer
     name: str
     share: float = LOCAL_SHARE
-    of_whole: bool = False  # whether it has a say on whole profiles only
+    whole_profiles_only: bool = False  # True: no use for halves, which share no artist
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N), symmetric where the method's are."""
-        asked = np.asarray(self.method.scores(queries, candidates), float)
-        among = asked
-        if queries is not candidates:
-            among = np.asarray(self.method.scores(candidates, candidates), float)
-        own = local_density(asked, _others(queries, candidates))
-        others = local_density(among, _others(candidates, candidates))
-        return hub_corrected(asked, own, others, self.share)
+        """Return scores (Q, N), symmetric if the method's are."""
+        scores, among = _scores_and_among(self.method, queries, candidates)
+        own = local_density(scores, _is_other(queries, candidates))
+        others = local_density(among, _is_other(candidates, candidates))
+        return hub_corrected(scores, own, others, self.share)
 
 
-def scaled(fit: Fit, *, suffix: str = SCALED) -> Fit:
-    """The same method after local scaling."""
+def corrected(fit: Fit) -> Fit:
+    """Return a fit of the same method after mutual proximity."""
 
-    def fitted(training: Training) -> Method:
+    def fitted(training: Training) -> Scorer:
         method = fit(training)
-        return LocalScaling(method, method.name + suffix)
+        return MutualProximity(method, _corrected_label(method, "MP"))
 
     return fitted
 
 
-def _others(queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-    """(Q, N) whether a candidate is someone else than the query."""
+def scaled(fit: Fit) -> Fit:
+    """Return a fit of the same method after local scaling."""
+
+    def fitted(training: Training) -> Scorer:
+        method = fit(training)
+        return LocalScaling(method, _corrected_label(method, "LS"))
+
+    return fitted
+
+
+def _corrected_label(method: Scorer, correction: Correction) -> str:
+    return replace(parse_method(method.name), correction=correction).label
+
+
+def _scores_and_among(
+    method: Scorer, queries: Sequence[Profile], candidates: Sequence[Profile]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the method's scores (Q, N), and those of the candidates among each other (N, N)."""
+    scores = np.asarray(method.scores(queries, candidates), float)
+    if queries is candidates:
+        return scores, scores
+    return scores, np.asarray(method.scores(candidates, candidates), float)
+
+
+def _is_other(queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
+    """Return (Q, N) True if the candidate is another listener than the query."""
     ids = [np.array([f"{p.origin}:{p.id}" for p in side]) for side in (queries, candidates)]
     return np.asarray(ids[0][:, None] != ids[1][None, :])
 
@@ -105,7 +117,7 @@ def _others(queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.nda
 def _mean_and_spread(
     scores: np.ndarray, counted: np.ndarray, *, axis: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation along an axis, which stays, of the scores that count."""
+    """Return mean and standard deviation of the counted scores, along an axis that stays."""
     number = np.maximum(counted.sum(axis=axis, keepdims=True), 1)
     mean = (scores * counted).sum(axis=axis, keepdims=True) / number
     variance = (np.square(scores - mean) * counted).sum(axis=axis, keepdims=True) / number

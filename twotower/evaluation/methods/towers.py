@@ -24,48 +24,57 @@ from twotower.sources.datasets.public import Training
 
 @dataclass(frozen=True)
 class TwoTowers:
-    """The towers as one of the methods that `evaluate` compares: what each is to the other."""
+    """The mean of both directions: the query as user and the candidate as user."""
 
     embedder: Embedder
     name: str = "two towers"
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N) means of both ways: the user tower's query beside the candidate tower's candidate,
-        and the user tower's candidate beside the candidate tower's query."""
-        users, found = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
-        return np.asarray(users @ found.T)
+        """Return mean cosines (Q, N) of both directions."""
+        one, other = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
+        return np.asarray(one @ other.T)
 
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
-        """(n, 2 dim) unit vectors: both towers', in the order that makes the mean of a product."""
+        """Return unit vectors (n, 2 dim) of both towers.
+
+        Queries and candidates have them in opposite order, so that a product is the mean of the
+        two directions.
+        """
         sides = [self.embedder.embed(profiles, side) for side in ("user", "candidate")]
         return np.concatenate(sides if asking else sides[::-1], axis=1) / np.float32(2**0.5)
 
 
 @dataclass(frozen=True)
-class WithCompanions:
-    """Taste and artists that go item_item_similarity, in the shares that the app gives them."""
+class WithItemItem:
+    """The towers plus item-item similarity, weighted as in the app.
+
+    It works for two halves of a listener, which share no artist.
+    """
 
     towers: TwoTowers
     name: str = "two towers + companions"
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N), symmetric, and of use for two halves of a person, who share no artist."""
+        """Return scores (Q, N), symmetric."""
         read = PlayRowReader.of(self.towers.embedder).read
         sides = (read([artist_plays(p) for p in side]) for side in (queries, candidates))
-        goes = item_item_similarity(*sides)
-        taste = self.towers.scores(queries, candidates)
-        return np.asarray((W_VECTOR * taste + W_ITEM_ITEM * goes) / (W_VECTOR + W_ITEM_ITEM))
+        item_item = item_item_similarity(*sides)
+        towers = self.towers.scores(queries, candidates)
+        return np.asarray((W_VECTOR * towers + W_ITEM_ITEM * item_item) / (W_VECTOR + W_ITEM_ITEM))
 
 
 @dataclass(frozen=True)
-class Similarity:
-    """What the app ranks by before it looks at hubs: taste, companions, the very same artists."""
+class AppSimilarity:
+    """The similarity that the app shows: towers, item-item similarity and artist overlap.
+
+    It is for whole profiles: two halves of a listener share no artist.
+    """
 
     embedder: Embedder
     name: str = "two towers + same artists"
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N), symmetric; for whole profiles, for two halves of a person share no artist."""
+        """Return similarities (Q, N), symmetric."""
         return similarity(
             ListenerBatch.of(self.embedder, queries), ListenerBatch.of(self.embedder, candidates)
         )
@@ -73,18 +82,18 @@ class Similarity:
 
 @dataclass(frozen=True)
 class OneWay:
-    """The plain cosine of the two towers: who asks by the one, who is found by the other."""
+    """One direction only: the query in the user tower, the candidate in the candidate tower."""
 
     embedder: Embedder
     name: str = "two towers, one way"
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
-        """(Q, N) cosines of the user tower's queries and the candidate tower's candidates."""
-        users, found = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
-        return np.asarray(users @ found.T)
+        """Return cosines (Q, N)."""
+        one, other = self.vectors(queries, asking=True), self.vectors(candidates, asking=False)
+        return np.asarray(one @ other.T)
 
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
-        """(n, dim) unit vectors by the user tower for who asks, else by the candidate tower."""
+        """Return unit vectors (n, dim) of the user tower for queries, else of the candidate's."""
         return self.embedder.embed(profiles, "user" if asking else "candidate")
 
 
@@ -95,7 +104,7 @@ def two_towers(
     playlists: bool = True,
     on_record: Callable[[Record], None] | None = None,
 ) -> Callable[[Training], TwoTowers]:
-    """What `evaluate` needs to train and ask the towers."""
+    """Return a fit that trains the towers on listeners and, unless told otherwise, playlists."""
 
     def fitted(training: Training) -> TwoTowers:
         profiles = [*training.listeners, *(training.playlists if playlists else ())]

@@ -1,11 +1,11 @@
-"""What else is told of a listener, and that it tells nothing of the half to be found."""
+"""Side features of a query reveal nothing of the half to be found."""
 
 from datetime import date
 
 import pytest
 
 from twotower.core.domain import Artist, Playlist, Profile, Track
-from twotower.evaluation.groups import WITH_AUDIO, WITH_TAGS, group_tasks
+from twotower.evaluation.side_features import AUDIO_FEATURES, TAG_FEATURES, side_feature_tasks
 
 KEYS = [f"a{n}" for n in range(8)]
 LISTENER = Profile(
@@ -20,12 +20,12 @@ TAGS = [("1", key, f"tag of {key}", date(2010, 1, 1)) for key in KEYS]
 
 @pytest.fixture(scope="module")
 def tasks():
-    made = group_tasks("tidytuesday", [LISTENER], WITH_AUDIO, 0)
-    return {task.check.removeprefix("groups, tidytuesday, "): task for task in made}
+    made = side_feature_tasks("tidytuesday", [LISTENER], AUDIO_FEATURES, 0)
+    return {task.spec.shown_label: task for task in made}
 
 
-def test_each_row_shows_its_groups_and_no_others(tasks):
-    assert list(tasks) == [name for name, _ in WITH_AUDIO]
+def test_each_task_shows_its_features_and_no_others(tasks):
+    assert len(tasks) == len(AUDIO_FEATURES)
     for name, task in tasks.items():
         (query,) = task.queries
         assert bool(query.artists) == bool(query.tracks) == ("alone" not in name)
@@ -34,7 +34,7 @@ def test_each_row_shows_its_groups_and_no_others(tasks):
         assert not query.genres
 
 
-def test_groups_tell_of_the_own_half_alone(tasks):
+def test_features_are_those_of_the_own_half(tasks):
     own = tasks["artists only"].queries[0].artists.keys()
     other = tasks["artists only"].candidates[0].artists.keys()
     assert own | other == set(KEYS) and not own & other
@@ -44,7 +44,7 @@ def test_groups_tell_of_the_own_half_alone(tasks):
     assert playlist.name == "doom" and {artist for _, artist in playlist.tracks} == own
 
 
-def test_the_other_half_is_artists_alone_in_every_row(tasks):
+def test_the_other_half_has_artists_only_in_every_task(tasks):
     first = tasks["artists only"].candidates
     for task in tasks.values():
         assert task.candidates == first
@@ -52,14 +52,14 @@ def test_the_other_half_is_artists_alone_in_every_row(tasks):
 
 
 def test_tags_are_those_the_listener_gave_to_the_own_half():
-    only, _, alone = group_tasks(
-        "hetrec", [LISTENER], WITH_TAGS, 0, [*TAGS, ("2", "a0", "x", None)]
+    only, _, alone = side_feature_tasks(
+        "hetrec", [LISTENER], TAG_FEATURES, 0, [*TAGS, ("2", "a0", "x", None)]
     )
-    assert alone.check == "groups, hetrec, tags alone" and not alone.queries[0].artists
+    assert alone.spec.label == "groups, hetrec, tags alone" and not alone.queries[0].artists
     assert alone.queries[0].genres == {f"tag of {key}": 1.0 for key in only.queries[0].artists}
 
 
-def test_who_lacks_a_group_is_asked_in_no_row():
+def test_a_listener_without_one_of_the_features_is_in_no_task():
     bare = Profile("2", LISTENER.artists, origin="tidytuesday")
-    made = group_tasks("tidytuesday", [bare, LISTENER], WITH_AUDIO, 0)
+    made = side_feature_tasks("tidytuesday", [bare, LISTENER], AUDIO_FEATURES, 0)
     assert {task.ids for task in made} == {("1",)}

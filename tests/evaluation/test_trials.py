@@ -1,19 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from planted import make_profile, make_sources, people
+from planted import make_profile, make_sources
 
-from twotower.core.errors import MissingData
-from twotower.core.names import hashed_id, in_part
-from twotower.evaluation.checks import (
-    ALL_CHECKS,
-    hold_out,
-    hold_out_unseen,
-    make_tasks,
-    make_trials,
-)
-from twotower.evaluation.splits import most_common_artists
-from twotower.sources.datasets.public import read_sources
+from twotower.evaluation.data import hold_out, most_common_artists
+from twotower.evaluation.trials import ALL_TASKS, make_tasks, make_trials
 
 
 @pytest.fixture(scope="module")
@@ -21,62 +12,10 @@ def sources():
     return make_sources()
 
 
-@pytest.mark.parametrize("part", ["test", "validation"])
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_no_one_asked_about_is_in_what_a_method_gets(sources, part, number):
-    held = hold_out(sources, number, part=part)
-    asked = {p.id for p in held.test}
-    assert len(asked) == (378 if part == "test" else 303)
-    assert not asked & {p.id for p in held.training.listeners}
-    assert not asked & {listener for listener, *_ in held.training.tags}
-    playlists = {p.id for p in held.test_playlists}
-    assert playlists and not playlists & {p.id for p in held.training.playlists}
-
-
-def test_tags_of_training_listeners_are_all_there(sources):
-    held = hold_out(sources, 0)
-    assert {t[0] for t in held.training.tags} == {p.id for p in held.training.listeners}
-
-
-def test_choosing_on_validation_leaves_the_test_alone(sources):
-    test, choosing = hold_out(sources, 0), hold_out(sources, 0, part="validation")
-    seen = {p.id for p in (*choosing.training.listeners, *choosing.test)}
-    assert not seen & {p.id for p in test.test}
-    lists = {p.id for p in (*choosing.training.playlists, *choosing.test_playlists)}
-    assert not lists & {p.id for p in test.test_playlists}
-
-
-def test_the_reported_run_trains_on_all_who_are_not_asked(sources):
-    held = hold_out(sources, 0)
-    assert len(held.test) + len(held.training.listeners) == len(sources.listeners)
-
-
-def test_playlists_of_the_test_are_large_enough_and_never_withheld(sources):
-    small = make_profile("5", {"a": 1.0}, origin="mpd")
-    own_id = next(str(n) for n in range(1000, 2000) if in_part(str(n), "012"))
-    withheld = replace(people(1, 12, origin="mpd-withheld")[0], id=own_id)
-    held = hold_out(replace(sources, playlists=(*sources.playlists, small, withheld)), 0)
-    assert all(p.origin == "mpd" and in_part(p.id, "012") for p in held.test_playlists)
-    assert all(len(p.artists) >= 10 for p in held.test_playlists)
-    assert {small.id, withheld.id} <= {p.id for p in held.training.playlists}
-
-
-def test_a_stored_model_is_asked_only_about_those_it_has_not_seen(sources):
-    seen_listeners, unseen_listeners = sources.listeners[:700], sources.listeners[700:]
-    seen = [*seen_listeners, *sources.playlists[:250], *sources.others["germany"][:20]]
-    left, held = hold_out_unseen(sources, [hashed_id(p) for p in seen])
-    assert held.test == unseen_listeners
-    assert held.training.listeners == seen_listeners
-    assert held.training.playlists == sources.playlists[:250]
-    assert {t[0] for t in held.training.tags} == {p.id for p in seen_listeners}
-    assert left.others["germany"] == sources.others["germany"][20:]
-    assert all(p in sources.playlists[250:] for p in held.test_playlists)
-
-
 def test_a_task_pairs_halves_of_the_same_listener(sources):
     held = hold_out(sources, 0)
     halves, full = make_tasks(sources, held, ["halves"])
-    assert (halves.check, full.check) == ("halves", "halves, full pool")
+    assert (halves.spec.label, full.spec.label) == ("halves", "halves, full pool")
     assert len(halves.candidates) == 378 and len(full.candidates) == len(sources.listeners)
     for listener, one, other in zip(held.test, halves.queries, halves.candidates, strict=True):
         assert one.artists.keys() | other.artists.keys() == listener.artists.keys()
@@ -104,8 +43,8 @@ def test_listeners_of_other_sources_need_eight_known_artists(sources):
     others = {"germany": (*sources.others["germany"], stranger)}
     mixed = replace(sources, others=others)
     whole, cut = make_tasks(mixed, hold_out(mixed, 0), ["halves-other"])
-    assert whole.check == "halves-other, germany"
-    assert cut.check == "halves-other, germany, cut to 50"
+    assert whole.spec.label == "halves-other, germany"
+    assert cut.spec.label == "halves-other, germany, cut to 50"
     assert len(whole.ids) == len(cut.ids) == 60 and "s" not in whole.ids
 
 
@@ -124,7 +63,7 @@ def test_cold_queries_are_cut_and_their_candidates_are_not(sources):
     held = hold_out(sources, 0)
     (halves, _), tasks = (make_tasks(sources, held, [check]) for check in ("halves", "cold"))
     found, stable = tasks[:2]
-    assert found.check == stable.check == "cold-3"
+    assert found.spec.label == stable.spec.label == "cold-3"
     assert all(len(p.artists) == 3 for p in (*found.queries, *stable.cut))
     assert found.candidates == halves.candidates
     assert [p.artists for p in stable.whole] == [p.artists for p in held.test]
@@ -139,13 +78,8 @@ def test_checks_with_no_one_to_ask_are_left_out(sources):
 
 
 def test_an_unknown_check_is_a_callers_mistake(sources):
-    with pytest.raises(ValueError, match=r"no check nonsense; there are halves"):
+    with pytest.raises(ValueError, match=r"no task nonsense; there are halves"):
         make_tasks(sources, hold_out(sources, 0), ["nonsense"])
-
-
-def test_a_folder_without_the_data_says_so(tmp_path):
-    with pytest.raises(MissingData, match=r"docs/data\.md"):
-        read_sources(tmp_path)
 
 
 def test_each_half_of_those_with_friends_is_asked_once(sources):
@@ -169,7 +103,7 @@ def test_friendships_are_told_both_ways_and_never_to_a_method(sources):
     ids = [p.id for p in task.pool]
     pairs = {(ids[a], ids[b]) for a, b in zip(*task.friends.nonzero(), strict=True)}
     assert pairs == set(sources.friends) | {(b, a) for a, b in sources.friends}
-    assert [ids[row] for row in task.asked] == list(task.ids)
+    assert [ids[row] for row in task.rows] == list(task.ids)
     alone = hold_out(replace(sources, friends=()), 0)
     assert alone.training == held.training
 
@@ -179,7 +113,7 @@ def test_no_training_listens_to_an_artist_whose_identity_is_hidden(sources):
     with_content, without = make_trials(sources, held, ["unseen"])
     (task,) = with_content.tasks
     hidden = {key for query in task.queries for key in query.artists}
-    assert task.check == "unseen" and without.tasks[0].check == "unseen, no content"
+    assert task.spec.label == "unseen" and without.tasks[0].spec.label == "unseen, no content"
     assert 0.2 < len(hidden) / len(held.known) < 0.4
     for trial in (with_content, without):
         for profile in (*trial.training.listeners, *trial.training.playlists):
@@ -217,6 +151,6 @@ def test_choosing_leaves_the_artists_of_the_test_out_of_training(sources):
 
 
 def test_checks_that_ask_the_same_fit_share_one(sources):
-    trials = make_trials(sources, hold_out(sources, 0), ALL_CHECKS)
+    trials = make_trials(sources, hold_out(sources, 0), ALL_TASKS)
     assert [len(trial.tasks) > 1 for trial in trials] == [True, False, False, False]
     assert len({id(trial.training) for trial in trials}) == 4

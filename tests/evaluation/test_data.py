@@ -1,18 +1,29 @@
 import hashlib
+from dataclasses import replace
 
 import pytest
-from planted import make_profile, people
+from planted import make_profile, make_sources, people
 
 from twotower.core.domain import Artist, Playlist, Profile, Spread, Track
-from twotower.evaluation.splits import (
+from twotower.core.errors import MissingData
+from twotower.core.names import hashed_id, in_part
+from twotower.evaluation.data import (
     cut_random,
     cut_to_most_played,
-    halves,
+    hold_out,
+    hold_out_unseen,
     keep_artists,
     most_common_artists,
     restrict,
+    split_half,
     split_listeners,
 )
+from twotower.sources.datasets.public import read_sources
+
+
+@pytest.fixture(scope="module")
+def sources():
+    return make_sources()
 
 
 @pytest.fixture
@@ -41,29 +52,29 @@ def test_who_has_fewer_than_four_artists_is_in_no_part(listeners):
 
 
 def test_halves_are_disjoint_and_hold_all_artists_with_their_plays(listeners):
-    for whole, one, other in zip(listeners, *halves(listeners, 0), strict=True):
+    for whole, one, other in zip(listeners, *split_half(listeners, 0), strict=True):
         assert not one.artists.keys() & other.artists.keys()
         assert {**one.artists, **other.artists} == whole.artists
         assert (len(one.artists), len(other.artists)) == (5, 6)
 
 
 def test_halves_depend_on_seed_and_listener_and_not_on_the_order(listeners):
-    forwards, backwards = halves(listeners, 0), halves(listeners[::-1], 0)
+    forwards, backwards = split_half(listeners, 0), split_half(listeners[::-1], 0)
     assert forwards[0] == backwards[0][::-1] and forwards[1] == backwards[1][::-1]
-    assert forwards != halves(listeners, 1)
+    assert forwards != split_half(listeners, 1)
 
 
 def test_halves_do_not_depend_on_the_order_of_a_profiles_artists(listeners):
     turned = [
         make_profile(p.id, {k: p.artists[k].plays for k in reversed(p.artists)}) for p in listeners
     ]
-    assert [set(p.artists) for p in halves(turned, 0)[0]] == [
-        set(p.artists) for p in halves(listeners, 0)[0]
+    assert [set(p.artists) for p in split_half(turned, 0)[0]] == [
+        set(p.artists) for p in split_half(listeners, 0)[0]
     ]
 
 
 def test_no_id_tells_which_halves_belong_together(listeners):
-    queries, candidates = halves(listeners, 0)
+    queries, candidates = split_half(listeners, 0)
     assert not {p.id for p in queries} & {p.id for p in candidates}
 
 
@@ -112,3 +123,60 @@ def test_who_has_too_few_of_the_kept_artists_is_left_out():
 def test_common_artists_are_those_of_most_listeners_whatever_the_plays():
     one, other = make_profile("1", {"a": 1, "b": 900}), make_profile("2", {"a": 1, "c": 5})
     assert most_common_artists([one, other], 2) == ("a", "b")
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_no_one_asked_about_is_in_what_a_method_gets(sources, part, number):
+    held = hold_out(sources, number, part=part)
+    asked = {p.id for p in held.test}
+    assert len(asked) == (378 if part == "test" else 303)
+    assert not asked & {p.id for p in held.training.listeners}
+    assert not asked & {listener for listener, *_ in held.training.tags}
+    playlists = {p.id for p in held.test_playlists}
+    assert playlists and not playlists & {p.id for p in held.training.playlists}
+
+
+def test_tags_of_training_listeners_are_all_there(sources):
+    held = hold_out(sources, 0)
+    assert {t[0] for t in held.training.tags} == {p.id for p in held.training.listeners}
+
+
+def test_choosing_on_validation_leaves_the_test_alone(sources):
+    test, choosing = hold_out(sources, 0), hold_out(sources, 0, part="validation")
+    seen = {p.id for p in (*choosing.training.listeners, *choosing.test)}
+    assert not seen & {p.id for p in test.test}
+    lists = {p.id for p in (*choosing.training.playlists, *choosing.test_playlists)}
+    assert not lists & {p.id for p in test.test_playlists}
+
+
+def test_the_reported_run_trains_on_all_who_are_not_asked(sources):
+    held = hold_out(sources, 0)
+    assert len(held.test) + len(held.training.listeners) == len(sources.listeners)
+
+
+def test_playlists_of_the_test_are_large_enough_and_never_withheld(sources):
+    small = make_profile("5", {"a": 1.0}, origin="mpd")
+    own_id = next(str(n) for n in range(1000, 2000) if in_part(str(n), "012"))
+    withheld = replace(people(1, 12, origin="mpd-withheld")[0], id=own_id)
+    held = hold_out(replace(sources, playlists=(*sources.playlists, small, withheld)), 0)
+    assert all(p.origin == "mpd" and in_part(p.id, "012") for p in held.test_playlists)
+    assert all(len(p.artists) >= 10 for p in held.test_playlists)
+    assert {small.id, withheld.id} <= {p.id for p in held.training.playlists}
+
+
+def test_a_stored_model_is_asked_only_about_those_it_has_not_seen(sources):
+    seen_listeners, unseen_listeners = sources.listeners[:700], sources.listeners[700:]
+    seen = [*seen_listeners, *sources.playlists[:250], *sources.others["germany"][:20]]
+    left, held = hold_out_unseen(sources, [hashed_id(p) for p in seen])
+    assert held.test == unseen_listeners
+    assert held.training.listeners == seen_listeners
+    assert held.training.playlists == sources.playlists[:250]
+    assert {t[0] for t in held.training.tags} == {p.id for p in seen_listeners}
+    assert left.others["germany"] == sources.others["germany"][20:]
+    assert all(p in sources.playlists[250:] for p in held.test_playlists)
+
+
+def test_a_folder_without_the_data_says_so(tmp_path):
+    with pytest.raises(MissingData, match=r"docs/data\.md"):
+        read_sources(tmp_path)
