@@ -23,7 +23,7 @@ from twotower.bundle.demos import DEMOS
 from twotower.bundle.shipped import Shipped
 from twotower.bundle.synthetic import pseudonyms
 from twotower.community import Community, Member
-from twotower.community.membership import JoinRequest, join, leave, showable, suggest_name
+from twotower.community.membership import JoinRequest
 from twotower.core.domain import Profile
 from twotower.core.names import artist_key
 from twotower.core.settings import ROOT, Settings
@@ -99,16 +99,20 @@ def changed(matcher: Matcher) -> dict[str, dict[str, float]]:
     """One joins and leaves again, and the neighbours are asked for after each."""
     me: Profile = replace(DEMOS[0], origin="file")
     portrait = matcher.portrait(me)
-    shown = tuple(artist_key(artist.name) for artist in showable(matcher, portrait)[:5])
+    shown = tuple(
+        artist_key(artist.name) for artist in matcher.membership.showable_artists(portrait)[:5]
+    )
     names = ("joining", "ten neighbours, after one joined", "leaving", "… after one left")
     times: dict[str, list[float]] = {name: [] for name in names}
     for number in range(CHANGES):
-        request = JoinRequest(suggest_name(number, matcher.community), shown, findable=True)
+        request = JoinRequest(matcher.membership.suggest_name(number), shown, findable=True)
         made: list[Any] = []
         acts = (
-            lambda request=request, made=made: made.append(join(matcher, portrait, request)),
+            lambda request=request, made=made: made.append(
+                matcher.membership.join(portrait, request)
+            ),
             lambda: matcher.neighbours(portrait),
-            lambda made=made: leave(matcher, made[0].code),
+            lambda made=made: matcher.membership.leave(made[0].code),
             lambda: matcher.neighbours(portrait),
         )
         for name, act in zip(names, acts, strict=True):

@@ -1,7 +1,6 @@
 """Imports go one way between the rooms, and each library is imported in few places only."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,11 +37,6 @@ HOMES = {
     "plotly": ("twotower/ui/charts",),
     "typer": ("twotower/cli",),
     "implicit": ("twotower/evaluation/methods",),
-}
-# Imports against the order that are still to be untied: "file -> room".
-STILL_TIED = {
-    "twotower/community/bulk_import.py -> matching",
-    "twotower/community/membership.py -> matching",
 }
 
 
@@ -96,11 +90,7 @@ def violations(root: Path) -> list[str]:
 
 
 def test_imports_follow_the_order_of_the_rooms_and_libraries_stay_at_home():
-    found = violations(ROOT)
-    late = [line for line in found if "which comes later" in line]
-    tied = {re.sub(r":\d+: imports (\w+), .*", r" -> \1", line) for line in late}
-    assert [line for line in found if line not in late] == []
-    assert tied == STILL_TIED
+    assert violations(ROOT) == []
 
 
 @pytest.mark.parametrize(

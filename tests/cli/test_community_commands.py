@@ -149,7 +149,7 @@ def test_update_with_new_files_shows_no_new_artist_without_show(call):
     [
         ([], "nothing to change"),
         (["--show", "8"], "others see 5 of your artists"),
-        (["--no-findable", "--no-training"], "leave, and all is removed"),
+        (["--no-findable", "--no-training"], "leave instead"),
         (["--no-findable", "--name", "Cobalt Waltz"], "can't find you now"),
         (["--name", ""], "need a pseudonym"),
         (["--name", "Listener 7"], "name"),

@@ -18,7 +18,7 @@ from planted import ring
 from rounds import rounds
 
 from twotower.community import queries
-from twotower.community.membership import code_hash, find
+from twotower.community.codes import hash_code
 from twotower.community.queries import count_rows, export, last_change
 from twotower.core.errors import CommunityError
 from twotower.matching.matcher import Matcher
@@ -83,11 +83,11 @@ def stored(matcher: Matcher, folder: Path) -> dict[str, dict]:
     """
     found = {}
     for id, code in codes_in(folder).items():
-        owned = find(matcher, code)
+        owned = matcher.membership.find(code)
         if owned is not None:
             assert count_rows(matcher.community, owned.id) == {"listeners": 1, "vectors": 1}
             found[id] = dict(export(matcher.community, owned.id))
-            assert found[id]["code_hash"] == code_hash(code)
+            assert found[id]["code_hash"] == hash_code(code)
     counts = queries.stats(matcher.community)
     assert counts["listeners"] - counts["invented"] == len(found)
     return found
@@ -140,7 +140,7 @@ def test_the_code_is_in_its_file_before_the_row_is_stored(matcher, tmp_path, mon
     store, seen = matcher.community.join, []
 
     def join(member) -> int:
-        assert member.code_hash in map(code_hash, codes_in(tmp_path).values())
+        assert member.code_hash in map(hash_code, codes_in(tmp_path).values())
         seen.append(member)
         return store(member)
 
@@ -155,14 +155,14 @@ def test_who_finds_the_suggested_name_taken_meanwhile_gets_another(matcher, tmp_
     def join(member) -> int:
         if not names:  # somebody else is quicker
             who = replace(member.listener, id="f" * 16)
-            store(replace(member, listener=who, code_hash=code_hash("another")))
+            store(replace(member, listener=who, code_hash=hash_code("another")))
         names.append(member.listener.name)
         return store(member)
 
     monkeypatch.setattr(matcher.community, "join", join)
     assert bring(matcher, tmp_path).joined == 1
     (code,) = codes_in(tmp_path).values()
-    assert find(matcher, code).listener.name == names[-1] != names[0]
+    assert matcher.membership.find(code).listener.name == names[-1] != names[0]
 
 
 @pytest.mark.parametrize("half", ["{", '{"id": "p', '{"id": "p1", "code": "MN-2345', None])
@@ -184,7 +184,7 @@ def test_what_is_no_line_of_codes_is_left_as_it_is(matcher, tmp_path):
     write_people(tmp_path, 1)
     bring(matcher, tmp_path)
     notes, code = codes.read_text().splitlines()
-    assert notes == "my notes" and find(matcher, json.loads(code)["code"]) is not None
+    assert notes == "my notes" and matcher.membership.find(json.loads(code)["code"]) is not None
 
 
 def test_no_two_imports_add_to_one_file_of_codes(matcher, tmp_path):
@@ -192,7 +192,7 @@ def test_no_two_imports_add_to_one_file_of_codes(matcher, tmp_path):
     said = []
 
     def meanwhile(_, text: str) -> None:
-        with pytest.raises(CommunityError, match="another import adds to these codes") as error:
+        with pytest.raises(CommunityError, match="another import is writing") as error:
             bring(matcher, tmp_path)
         said.append(error)
 
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_no_half_code_and_the_same_call_goes_on(matcher, tmp_
 
     before = last_change(matcher.community)
     try:
-        with pytest.raises(CommunityError, match="make room, and the same call goes on"):
+        with pytest.raises(CommunityError, match="repeat the command to continue"):
             bring(matcher, tmp_path, fill)
     finally:
         limit_files(None)

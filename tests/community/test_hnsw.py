@@ -11,7 +11,7 @@ from planted import ring
 from servers import fresh, postgres
 
 from twotower.community import Community, Member, new_id
-from twotower.community.membership import JoinRequest, join, leave
+from twotower.community.membership import JoinRequest
 from twotower.community.queries import last_change
 from twotower.community.scale.hnsw import build_index
 from twotower.community.scale.partitions import create_partitioned
@@ -197,10 +197,10 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
         assert few.place(portrait) == pytest.approx(whole.place(portrait), abs=0.5)
     assert np.mean(same) > 0.6  # who is near to everyone is told by fewer
     join_request = JoinRequest("Amber Otter", tuple(list(profile.artists)[:5]), findable=True)
-    joined = join(whole, few.portrait(profile), join_request)
+    joined = whole.membership.join(few.portrait(profile), join_request)
     assert joined.id in [n.listener.id for n in few.neighbours(few.portrait(profile), 20)]
     assert few.named_like("amber o", 4)[0].id == joined.id
-    leave(whole, joined.code)
+    whole.membership.leave(joined.code)
     assert joined.id not in [n.listener.id for n in few.neighbours(few.portrait(profile), 20)]
     for each in (whole.community, sampled):
         each.close()

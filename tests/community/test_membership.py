@@ -9,26 +9,8 @@ import numpy as np
 import pytest
 from changes import ME, OTHER, opened
 
-from twotower.community.membership import (
-    GROUPS,
-    LEAST_SHOWN,
-    LETTERS,
-    OF_GROUP,
-    PARTS,
-    Joined,
-    JoinRequest,
-    check_name,
-    code_hash,
-    find,
-    held,
-    join,
-    leave,
-    new_code,
-    preview,
-    showable,
-    suggest_name,
-    update,
-)
+from twotower.community.codes import ALPHABET, GROUP_LENGTH, GROUPS, hash_code, new_code
+from twotower.community.membership import MIN_VISIBLE, SHARES, Joined, JoinRequest
 from twotower.community.queries import last_change, profiles_without_vectors, training_profiles
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Playlist, Track
 from twotower.core.errors import BadName, EmptyProfile, MayNotJoin, UnknownCode
@@ -48,7 +30,7 @@ def portrait(matcher) -> Portrait:
 
 
 def keys(matcher: Matcher, portrait: Portrait, count: int = 10) -> tuple[str, ...]:
-    return tuple(artist_key(a.name) for a in showable(matcher, portrait)[:count])
+    return tuple(artist_key(a.name) for a in matcher.membership.showable_artists(portrait)[:count])
 
 
 @pytest.fixture
@@ -58,11 +40,11 @@ def join_request(matcher, portrait) -> JoinRequest:
 
 @pytest.fixture
 def joined(matcher, portrait, join_request) -> Joined:
-    return join(matcher, portrait, join_request)
+    return matcher.membership.join(portrait, join_request)
 
 
 def stored(matcher: Matcher, joined: Joined) -> dict:
-    return json.loads(json.dumps(held(matcher, joined.code), default=str))
+    return json.loads(json.dumps(matcher.membership.export(joined.code), default=str))
 
 
 def test_a_wish_says_yes_to_nothing_by_itself():
@@ -74,9 +56,9 @@ def test_a_wish_says_yes_to_nothing_by_itself():
 
 
 def test_others_see_exactly_what_the_preview_showed(matcher, portrait, join_request):
-    before = preview(matcher, portrait, join_request)
+    before = matcher.membership.preview(portrait, join_request)
     assert before.id == ""
-    made = join(matcher, portrait, join_request)
+    made = matcher.membership.join(portrait, join_request)
     assert matcher.person(made.id) == made.listener
     seen = replace(made.listener, id="", place=None)
     assert seen == replace(before, place=None)
@@ -94,11 +76,13 @@ def test_who_has_joined_is_found_by_somebody_alike_and_not_by_themselves(matcher
 
 def test_how_much_is_heard_is_told_in_shares_only(matcher, join_request):
     loud = replace(ME, artists={k: replace(a, plays=a.plays * 37) for k, a in ME.artists.items()})
-    listeners = [preview(matcher, matcher.portrait(who), join_request) for who in (ME, loud)]
+    listeners = [
+        matcher.membership.preview(matcher.portrait(who), join_request) for who in (ME, loud)
+    ]
     assert listeners[0] == listeners[1]
     plays = [plays for _, plays in listeners[0].artists]
     assert plays == sorted(plays, reverse=True) and min(plays) >= 1
-    assert sum(plays) == pytest.approx(PARTS, abs=len(plays))
+    assert sum(plays) == pytest.approx(SHARES, abs=len(plays))
 
 
 def test_an_artist_that_stays_hidden_leaves_no_trace(matcher, portrait, join_request):
@@ -108,7 +92,7 @@ def test_an_artist_that_stays_hidden_leaves_no_trace(matcher, portrait, join_req
         genres={},
         audio={},
     )
-    made = [join(matcher, p, replace(join_request, name=name)) for p, name in
+    made = [matcher.membership.join(p, replace(join_request, name=name)) for p, name in
             ((portrait, "Amber Cadence"), (matcher.portrait(less), "Cobalt Waltz"))]  # fmt: skip
     snapshot = matcher.snapshot()
     one, two = (snapshot.row_of(each.id) for each in made)
@@ -123,8 +107,7 @@ def test_what_only_a_file_says_of_a_name_is_never_shown(matcher, join_request):
     odd = replace(ME, artists={**ME.artists, "call me": Artist("Call Me 555", 900.0)})
     key = next(iter(ME.artists))
     odd = replace(odd, artists={**odd.artists, key: Artist(key.upper(), 5.0)})
-    shown = preview(
-        matcher,
+    shown = matcher.membership.preview(
         matcher.portrait(odd),
         replace(join_request, visible_artists=(*join_request.visible_artists, "call me", key)),
     )
@@ -134,7 +117,7 @@ def test_what_only_a_file_says_of_a_name_is_never_shown(matcher, join_request):
 
 def test_who_says_no_to_training_keeps_no_whole_profile_in_the_store(matcher, joined):
     assert stored(matcher, joined)["profile"] is None
-    assert not find(matcher, joined.code).has_profile
+    assert not matcher.membership.find(joined.code).has_profile
 
 
 def test_who_says_yes_keeps_what_is_trained_with_and_no_more(matcher, join_request):
@@ -144,24 +127,24 @@ def test_who_says_yes_keeps_what_is_trained_with_and_no_more(matcher, join_reque
         tracks=(Track("Secret song", "artist 1"),),
         playlists=(Playlist("For Anna", (("Secret song", "artist 1"),)),),
     )
-    made = join(matcher, matcher.portrait(private), replace(join_request, training=True))
-    owned, text = find(matcher, made.code), json.dumps(stored(matcher, made))
+    made = matcher.membership.join(matcher.portrait(private), replace(join_request, training=True))
+    owned, text = matcher.membership.find(made.code), json.dumps(stored(matcher, made))
     assert owned.training and owned.has_profile
     assert all(artist.name in text for artist in ME.artists.values())
     assert not [word for word in ("Secret song", "For Anna", '"rj"') if word in text]
 
 
 def test_who_only_helps_to_train_is_not_found_and_has_no_name(matcher, portrait, join_request):
-    made = join(matcher, portrait, replace(join_request, findable=False, training=True))
+    made = matcher.membership.join(portrait, replace(join_request, findable=False, training=True))
     assert made.listener.name == "" and made.listener.artists == ()
     assert matcher.snapshot().row_of(made.id) is None and matcher.person(made.id) is None
-    assert find(matcher, made.code).training
+    assert matcher.membership.find(made.code).training
 
 
 def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, join_request):
     before = last_change(matcher.community)
-    with pytest.raises(MayNotJoin, match="nothing to store"):
-        join(matcher, portrait, replace(join_request, findable=False))
+    with pytest.raises(MayNotJoin, match="agreed to nothing"):
+        matcher.membership.join(portrait, replace(join_request, findable=False))
     assert last_change(matcher.community) == before
 
 
@@ -173,16 +156,15 @@ def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, joi
 def test_what_is_no_persons_or_may_not_be_stored_can_not_join(matcher, join_request, origin, said):
     before = last_change(matcher.community)
     portrait = matcher.portrait(replace(ME, origin=origin))
-    for act in (preview, join):
+    for act in (matcher.membership.preview, matcher.membership.join):
         with pytest.raises(MayNotJoin, match=said):
-            act(matcher, portrait, join_request)
+            act(portrait, join_request)
     assert last_change(matcher.community) == before
 
 
 def test_too_few_artists_to_show_are_refused(matcher, portrait, join_request):
-    with pytest.raises(MayNotJoin, match=f"choose at least {LEAST_SHOWN}"):
-        join(
-            matcher,
+    with pytest.raises(MayNotJoin, match=f"choose at least {MIN_VISIBLE}"):
+        matcher.membership.join(
             portrait,
             replace(join_request, visible_artists=join_request.visible_artists[:2]),
         )
@@ -192,10 +174,13 @@ def test_a_name_that_is_there_is_refused_and_ones_own_is_not(
     matcher, portrait, join_request, joined
 ):
     with pytest.raises(BadName):
-        join(matcher, portrait, replace(join_request, name="AMBER CADENCE"))
+        matcher.membership.join(portrait, replace(join_request, name="AMBER CADENCE"))
     with pytest.raises(BadName):
-        check_name(matcher.person(matcher.snapshot().ids[0]).name, matcher.community)
-    assert update(matcher, joined.code, portrait, join_request).listener.name == join_request.name
+        matcher.membership.check_name(matcher.person(matcher.snapshot().ids[0]).name)
+    assert (
+        matcher.membership.update(joined.code, portrait, join_request).listener.name
+        == join_request.name
+    )
 
 
 def test_of_two_who_take_one_name_at_once_one_is_told(matcher, portrait, join_request):
@@ -204,7 +189,7 @@ def test_of_two_who_take_one_name_at_once_one_is_told(matcher, portrait, join_re
     def act() -> None:
         ready.wait(20)
         try:
-            outcomes.append(join(matcher, portrait, join_request))
+            outcomes.append(matcher.membership.join(portrait, join_request))
         except BadName as error:
             outcomes.append(error)
 
@@ -217,23 +202,23 @@ def test_of_two_who_take_one_name_at_once_one_is_told(matcher, portrait, join_re
 
 
 def test_a_suggested_name_is_nobodys(matcher, portrait, join_request):
-    first = suggest_name(5, matcher.community)
-    join(matcher, portrait, replace(join_request, name=first))
-    assert suggest_name(5, matcher.community) != first
+    first = matcher.membership.suggest_name(5)
+    matcher.membership.join(portrait, replace(join_request, name=first))
+    assert matcher.membership.suggest_name(5) != first
 
 
 def test_a_code_has_more_than_110_bits_and_no_letter_that_is_taken_for_another():
     codes = {new_code() for _ in range(200)}
-    assert len(codes) == 200 and not set("01ILOU") & set(LETTERS)
-    assert len(LETTERS) ** (GROUPS * OF_GROUP) > 2**110
+    assert len(codes) == 200 and not set("01ILOU") & set(ALPHABET)
+    assert len(ALPHABET) ** (GROUPS * GROUP_LENGTH) > 2**110
     assert all(re.fullmatch(r"MN(-[2-9A-Z]{5}){5}", code) for code in codes)
 
 
 def test_a_code_is_known_however_it_is_typed(matcher, joined):
     code = joined.code
     for typed in (code.lower(), code.replace("-", ""), f"  {code.replace('-', ' ')}\n", code[3:]):
-        assert find(matcher, typed).id == joined.id
-    assert code_hash("MN-" + "MN234-" * 5) != code_hash("MN234-" * 4 + "34MN2")
+        assert matcher.membership.find(typed).id == joined.id
+    assert hash_code("MN-" + "MN234-" * 5) != hash_code("MN234-" * 4 + "34MN2")
 
 
 def test_the_code_is_stored_nowhere(matcher, joined, tmp_path):
@@ -248,12 +233,12 @@ def test_the_code_is_stored_nowhere(matcher, joined, tmp_path):
 def test_a_wrong_code_and_one_that_is_none_get_the_same_answer(
     matcher, joined, portrait, join_request, code
 ):
-    assert find(matcher, code) is None
+    assert matcher.membership.find(code) is None
     said = set()
     for act in (
-        lambda: held(matcher, code),
-        lambda: update(matcher, code, portrait, join_request),
-        lambda: leave(matcher, code),
+        lambda: matcher.membership.export(code),
+        lambda: matcher.membership.update(code, portrait, join_request),
+        lambda: matcher.membership.leave(code),
     ):
         with pytest.raises(UnknownCode) as error:
             act()
@@ -265,43 +250,43 @@ def test_an_update_puts_both_vectors_and_the_list_in_step(matcher, portrait, joi
     other = matcher.portrait(OTHER)
     new = replace(join_request, visible_artists=keys(matcher, other), name="Cobalt Waltz")
     before = matcher.snapshot()
-    owned = update(matcher, joined.code, other, new)
+    owned = matcher.membership.update(joined.code, other, new)
     after, row = matcher.snapshot(), before.row_of(joined.id)
     now = after.row_of(joined.id)
     assert owned.id == joined.id and owned.listener == matcher.person(joined.id)
     assert not np.allclose(before.user[row], after.user[now])
     assert not np.allclose(before.candidate[row], after.candidate[now])
     assert owned.listener.name == "Cobalt Waltz"
-    assert find(matcher, joined.code).created == owned.created
+    assert matcher.membership.find(joined.code).created == owned.created
 
 
 def test_choices_are_changed_without_bringing_music(matcher, portrait, join_request):
-    made = join(matcher, portrait, replace(join_request, training=True))
+    made = matcher.membership.join(portrait, replace(join_request, training=True))
     fewer = replace(
         join_request,
         visible_artists=join_request.visible_artists[:5],
         name="Cobalt Waltz",
         training=True,
     )
-    owned = update(matcher, made.code, None, fewer)
+    owned = matcher.membership.update(made.code, None, fewer)
     assert len(owned.listener.artists) == 5 and owned.has_profile
-    owned = update(matcher, made.code, None, replace(fewer, training=False))
+    owned = matcher.membership.update(made.code, None, replace(fewer, training=False))
     assert not owned.has_profile and stored(matcher, made)["profile"] is None
     with pytest.raises(MayNotJoin, match="bring your music first"):
-        update(matcher, made.code, None, fewer)
-    with pytest.raises(MayNotJoin, match="leave, and all is removed"):
-        update(matcher, made.code, None, replace(fewer, findable=False, training=False))
+        matcher.membership.update(made.code, None, fewer)
+    with pytest.raises(MayNotJoin, match="leave instead"):
+        matcher.membership.update(made.code, None, replace(fewer, findable=False, training=False))
 
 
 def test_who_leaves_is_gone_and_gets_a_receipt(matcher, portrait, joined):
-    receipt = leave(matcher, joined.code)
+    receipt = matcher.membership.leave(joined.code)
     assert receipt.id == joined.id and receipt.digest and receipt.removed
     assert matcher.person(joined.id) is None and matcher.snapshot().row_of(joined.id) is None
-    assert find(matcher, joined.code) is None
+    assert matcher.membership.find(joined.code) is None
     found = matcher.neighbours(portrait, 50)
     assert joined.id not in {each.listener.id for each in found}
     with pytest.raises(UnknownCode):
-        leave(matcher, joined.code)
+        matcher.membership.leave(joined.code)
 
 
 def test_another_process_sees_who_joined_and_who_left(
@@ -309,10 +294,10 @@ def test_another_process_sees_who_joined_and_who_left(
 ):
     here, there = (opened(planted_assets, tmp_path) for _ in range(2))
     seen = there.community.revision()
-    made = join(here, portrait, join_request)
+    made = here.membership.join(portrait, join_request)
     assert there.community.revision() != seen
     assert there.neighbours(portrait, 1)[0].listener.id == made.id
-    leave(here, made.code)
+    here.membership.leave(made.code)
     assert made.id not in {each.listener.id for each in there.neighbours(portrait, 50)}
 
 
@@ -322,8 +307,8 @@ def test_a_profile_of_which_nothing_is_known_is_told_so(matcher, join_request):
 
 
 def test_another_model_embeds_of_a_member_what_others_see_too(matcher, portrait, join_request):
-    made = join(matcher, portrait, replace(join_request, training=True))
-    hidden = join(matcher, portrait, replace(join_request, findable=False, training=True))
+    made = matcher.membership.join(portrait, replace(join_request, training=True))
+    hidden = matcher.membership.join(portrait, replace(join_request, findable=False, training=True))
     other = dict(profiles_without_vectors(matcher.community, "another"))
     assert set(other[made.id].artists) == set(join_request.visible_artists)
     assert set(other[hidden.id].artists) == set(ME.artists)

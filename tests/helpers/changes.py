@@ -22,14 +22,14 @@ def opened(assets: Path, folder: Path) -> Matcher:
     return Matcher.load(Settings(folder / "data", assets, f"sqlite:///{folder / 'c.sqlite'}"))
 
 
-def bring(matcher: Matcher, folder: Path, tell=lambda _, text: None) -> ImportResult:
+def bring(matcher: Matcher, folder: Path, progress=lambda share, message: None) -> ImportResult:
     return import_members(
-        matcher,
+        matcher.membership,
         folder / "many.jsonl",
         codes=folder / "codes.jsonl",
         findable=True,
         training=True,
-        tell=tell,
+        progress=progress,
     )
 
 

@@ -5,7 +5,7 @@ from changes import ME, OTHER, opened
 from streamlit.testing.v1 import AppTest
 from world import INDEX, state_of
 
-from twotower.community import membership, receipts
+from twotower.community import receipts
 from twotower.community.queries import last_change
 from twotower.core.domain import SPOTIFY_WEB_API, Artist
 from twotower.core.names import artist_key
@@ -208,7 +208,7 @@ def test_an_open_list_drops_a_member_who_left_at_its_next_run(visit, matcher):
     id = state_of(app).membership.member.id
     other = visit(ME, "neighbours.py")
     assert id in {n.listener.id for n in state_of(other).neighbours.neighbours}
-    membership.leave(matcher, code)
+    matcher.membership.leave(code)
     other.run()
     assert id not in {n.listener.id for n in state_of(other).neighbours.neighbours}
 
@@ -228,7 +228,7 @@ def test_deleting_my_music_leaves_nothing_of_it_in_the_session(visit):
 
 def test_a_membership_that_was_left_elsewhere_has_ended_here_too(visit, matcher):
     app, code = joined(visit)
-    membership.leave(matcher, code)
+    matcher.membership.leave(code)
     app.run()
     assert "You left from another page" in words(app) and "Join" in headings(app)
 

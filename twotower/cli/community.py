@@ -68,7 +68,12 @@ def import_(
     codes.parent.mkdir(parents=True, exist_ok=True)
     with ProgressLine() as progress, open_matcher(progress) as matcher:
         result = import_members(
-            matcher, profiles, codes=codes, findable=findable, training=training, tell=progress
+            matcher.membership,
+            profiles,
+            codes=codes,
+            findable=findable,
+            training=training,
+            progress=progress,
         )
     _show_import(result, json=json)
 
@@ -81,11 +86,11 @@ def _show_import(result: "ImportResult", *, json: bool) -> None:
             "joined": result.joined,
             "there before": result.known,
             "left before": result.left,
-            "refused": result.count_refused,
+            "refused": result.refused_count,
             "lines": [{"line": line, "said": reason} for line, reason in result.refused],
         },
         f"{result.joined:,} joined, {result.known:,} were members already, "
-        f"{result.left:,} left earlier, {result.count_refused:,} lines left out",
+        f"{result.left:,} left earlier, {result.refused_count:,} lines left out",
         json=json,
     )
 
@@ -110,11 +115,11 @@ def backup(
 
     The copy still has members who leave later: delete old copies in time.
     """
-    from twotower.community.backup import copy_to
+    from twotower.community.backup import back_up
 
     check_writable(out)
     with open_community() as community, ProgressLine() as progress:
-        size = copy_to(community, out, progress)
+        size = back_up(community, out, progress)
     show_result(
         {"out": str(out), "bytes": size},
         f"{out}: {size:,} bytes. Members who leave later stay in it: delete it in time",

@@ -76,7 +76,7 @@ def join(
 
     Prints the access code, once. It is stored nowhere.
     """
-    from twotower.community import membership
+    from twotower.community.membership import JoinRequest
     from twotower.core.names import artist_key
 
     if findable is None or training is None:
@@ -88,10 +88,10 @@ def join(
     person, _ = read_person(files)
     with ProgressLine() as progress, open_matcher(progress) as matcher:
         portrait = matcher.portrait(person)
-        top = membership.showable(matcher, portrait)[:show] if findable else ()
+        top = matcher.membership.showable_artists(portrait)[:show] if findable else ()
         visible = tuple(artist_key(artist.name) for artist in top)
-        request = membership.JoinRequest(name, visible, findable, training)
-        joined = membership.join(matcher, portrait, request)
+        request = JoinRequest(name, visible, findable, training)
+        joined = matcher.membership.join(portrait, request)
     artists = [artist for artist, _ in joined.listener.artists]
     show_result(
         {"id": joined.id, "code": joined.code, "name": joined.listener.name, "shown": artists},
@@ -123,8 +123,6 @@ def update(
     Options that you leave out keep their stored values. After new files, others see only artists
     that they saw before; --show lets them see your most played ones instead.
     """
-    from twotower.community import membership
-
     changes = _Changes(name, findable, training, show)
     if not files and changes.is_empty():
         raise typer.TyperException(
@@ -137,7 +135,7 @@ def update(
         stored = _find_member(matcher, code)
         portrait = matcher.portrait(person) if person is not None else None
         request = _changed_request(matcher, stored, portrait, changes)
-        updated = membership.update(matcher, code, portrait, request)
+        updated = matcher.membership.update(code, portrait, request)
     _show_member(updated, json=json)
 
 
@@ -165,14 +163,14 @@ def _visible_keys(
     from twotower.community import membership
     from twotower.core.names import artist_key
 
-    before = [artist_key(artist.name) for artist in membership.shown_before(stored)]
+    before = [artist_key(artist.name) for artist in membership.visible_artists(stored)]
     if portrait is None:
         return _fewer_of(before, show)
-    current = [artist_key(artist.name) for artist in membership.showable(matcher, portrait)]
+    current = [artist_key(artist.name) for artist in matcher.membership.showable_artists(portrait)]
     if show is not None or not before:
         return tuple(current[: show or DEFAULT_VISIBLE])
     visible = tuple(key for key in current if key in set(before))
-    if len(visible) < membership.LEAST_SHOWN:
+    if len(visible) < membership.MIN_VISIBLE:
         raise typer.TyperException(
             f"only {len(visible)} of the artists that others see are in these files: give --show, "
             "the number of your most played artists that they may see instead"
@@ -219,7 +217,7 @@ def leave(
     json: Json = False,
 ) -> None:
     """Delete everything that is stored about you, and print a receipt."""
-    from twotower.community import membership, receipts
+    from twotower.community import receipts
 
     if out is not None:
         check_writable(out)
@@ -228,7 +226,7 @@ def leave(
         _find_member(matcher, code)
         if not yes:
             _confirm_deletion()
-        deletion = membership.leave(matcher, code)
+        deletion = matcher.membership.leave(code)
     if json or out is None:
         show_json(receipts.to_json(deletion))
     if out is not None:
@@ -238,7 +236,7 @@ def leave(
         except OSError:
             show_json(receipts.to_json(deletion))  # a receipt can't be made twice
             raise
-    typer.echo(receipts.in_words(deletion), err=True)
+    typer.echo(receipts.to_text(deletion), err=True)
 
 
 def _confirm_deletion() -> None:
@@ -253,13 +251,11 @@ def export(
     out: Annotated[Path | None, typer.Option(help="JSON file to write. [default: stdout]")] = None,
 ) -> None:
     """Print everything that is stored about you, as one JSON document."""
-    from twotower.community import membership
-
     if out is not None:
         check_writable(out)
     code = _read_code(code_file)
     with open_matcher() as matcher:
-        columns = dict(membership.held(matcher, code))
+        columns = dict(matcher.membership.export(code))
     for key in ("artists", "genres", "profile"):  # columns of JSON text
         if isinstance(columns.get(key), str):
             columns[key] = json_format.loads(columns[key])
@@ -279,14 +275,14 @@ def verify_receipt(
     """Verify a receipt against the community. The exit code is 1 if it is wrong."""
     from twotower.community import receipts
 
-    deletion, digest = receipts.read(_read_receipt(file, receipts.MOST_CHARS + 1))
+    deletion, digest = receipts.read(_read_receipt(file, receipts.MAX_CHARS + 1))
     with open_community() as community:
         check = receipts.verify(deletion, digest, community)
     lines = []
-    for number, said in enumerate(check.said, 1):
-        good = check.holds or number < len(check.said)  # only the last one can be wrong
+    for number, said in enumerate(check.messages, 1):
+        good = check.holds or number < len(check.messages)  # only the last one can be wrong
         lines.append(f"{'ok' if good else '!!'}  {plain(said)}")
-    show_result({"holds": check.holds, "said": list(check.said)}, "\n".join(lines), json=json)
+    show_result({"holds": check.holds, "said": list(check.messages)}, "\n".join(lines), json=json)
     if not check.holds:
         raise typer.Exit(CHECK_FAILED)
 
@@ -299,11 +295,11 @@ def _read_receipt(file: Path, max_chars: int) -> str:
 
 def _find_member(matcher: "Matcher", code: str) -> "MemberRecord":
     """Return the member with this access code. Raises UnknownCode if there is none."""
-    from twotower.community import membership
+    from twotower.community.codes import UNKNOWN_CODE
 
-    member = membership.find(matcher, code)
+    member = matcher.membership.find(code)
     if member is None:
-        raise UnknownCode(membership.NOBODY)
+        raise UnknownCode(UNKNOWN_CODE)
     return member
 
 

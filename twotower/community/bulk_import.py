@@ -1,4 +1,4 @@
-"""Many consenting listeners into the community at once, in a way that can be taken up again."""
+"""Resumable bulk import of consenting listeners."""
 
 import gzip
 import hashlib
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from twotower.community import membership, queries
-from twotower.community.membership import JoinRequest, suggest_name
+from twotower.community import queries
+from twotower.community.codes import new_code
+from twotower.community.membership import JoinRequest, Membership, check_origin
 from twotower.core.domain import Profile
 from twotower.core.errors import (
     BadName,
@@ -21,109 +22,111 @@ from twotower.core.errors import (
     EmptyProfile,
     MayNotJoin,
 )
+from twotower.core.jobs import Progress, silent
 from twotower.core.names import artist_key
-from twotower.matching.matcher import Matcher
-from twotower.model.portrait import Portrait
+from twotower.model.portrait import Portrait, portrait
 from twotower.sources.profile_parser import profile_from_json
 
-SHOWN = 20  # top artists of each that others see
-TOLD = 1_000  # refused lines whose reason is kept
-NAMES = 5  # that are tried for each
-MOST_BYTES = 16 << 20  # of one line
-BEGINNING = b'{"id": "'  # of a line of codes
+VISIBLE = 20  # top artists of each listener that others see
+MAX_REASONS = 1_000  # refused lines whose reason is reported
+NAME_TRIES = 5
+MAX_LINE_BYTES = 16 << 20
+LINE_START = b'{"id": "'  # of every line in the file of codes
 
 
 @dataclass
 class ImportResult:
-    """What became of the lines of a file."""
+    """Counts of the lines of a file, by what became of them."""
 
     joined: int = 0
-    known: int = 0  # were there before, by the same line's id
-    left: int = 0  # left this community: nobody is brought back
-    count_refused: int = 0
-    refused: list[tuple[int, str]] = field(default_factory=list)  # (line, why)
+    known: int = 0  # were members already, by the same id
+    left: int = 0  # left this community earlier; not added again
+    refused_count: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)  # (line number, reason)
 
-    def refuse(self, line: int, why: str) -> None:
-        self.count_refused += 1
-        if len(self.refused) < TOLD:
-            self.refused.append((line, why))
+    def refuse(self, line: int, reason: str) -> None:
+        """Count a refused line; report the first 1,000 reasons."""
+        self.refused_count += 1
+        if len(self.refused) < MAX_REASONS:
+            self.refused.append((line, reason))
 
 
 def import_members(
-    matcher: Matcher,
+    membership: Membership,
     path: Path,
     *,
     codes: Path,
     findable: bool,
     training: bool,
-    tell: Callable[[float, str], None],
+    progress: Progress = silent,
 ) -> ImportResult:
-    """Let each line's listener join; the return codes are added to the file `codes` beforehand.
+    """Let the listener of each line of a profile JSON Lines file join.
 
-    A listener's id here follows from the line's id, so the same call goes on where another one
-    was broken off, and who has left since is not brought back.
+    Access codes are appended to the file `codes`, each before its member is stored. A member's id
+    follows from the line's id, so a repeated call continues an interrupted one, and a member who
+    left is not added again. Raises CommunityError if a file can't be read or written.
     """
-    intake, community = ImportResult(), matcher.community
-    size, mark = max(path.stat().st_size, 1), community.id
-    with _adding_to(codes) as keep:
-        for number, done, line in _lines(path):
-            tell(done / size, f"line {number:,}")
+    result, community = ImportResult(), membership.community
+    size, community_id = max(path.stat().st_size, 1), community.id
+    with _append_codes(codes) as append_code:
+        for number, read_bytes, line in _lines(path):
+            progress(read_bytes / size, f"line {number:,}")
             try:
                 profile = _profile(line)
-                id = hashlib.sha256(f"{mark} {profile.id}".encode()).hexdigest()[:16]
+                id = hashlib.sha256(f"{community_id} {profile.id}".encode()).hexdigest()[:16]
                 if any(queries.count_rows(community, id).values()):
-                    intake.known += 1
+                    result.known += 1
                     continue
                 if queries.find_deletion(community, id) is not None:
-                    intake.left += 1
+                    result.left += 1
                     continue
-                membership.check_origin(profile)
-                portrait = matcher.portrait(profile)
-                pool = membership.showable(matcher, portrait)[:SHOWN] if findable else ()
-                shown = tuple(artist_key(artist.name) for artist in pool)
-                code = membership.new_code()
-                # in the file before the row is stored: nobody is ever in without a way out
-                keep(profile.id, code)
-                request = JoinRequest("", shown, findable, training)
-                _join(matcher, portrait, request, id, code)
+                check_origin(profile)
+                person = portrait(membership.embedder, profile)
+                shown = membership.showable_artists(person)[:VISIBLE] if findable else ()
+                keys = tuple(artist_key(artist.name) for artist in shown)
+                code = new_code()
+                append_code(profile.id, code)  # first the code: every member can leave
+                _join(membership, person, JoinRequest("", keys, findable, training), id, code)
             except (BadProfile, BadName, EmptyProfile, MayNotJoin) as error:
-                intake.refuse(number, str(error))
+                result.refuse(number, str(error))
             else:
-                intake.joined += 1
-    return intake
+                result.joined += 1
+    return result
 
 
-def _join(matcher: Matcher, portrait: Portrait, request: JoinRequest, id: str, code: str) -> None:
-    """Join under a suggested name; another one where somebody was quicker, or it is their own."""
-    for turn in range(NAMES):
-        name = suggest_name(int(id, 16) + turn, matcher.community) if request.findable else ""
+def _join(
+    membership: Membership, person: Portrait, request: JoinRequest, id: str, code: str
+) -> None:
+    """Join under a suggested name; try another if it has just been taken or is not allowed."""
+    for attempt in range(NAME_TRIES):
+        name = membership.suggest_name(int(id, 16) + attempt) if request.findable else ""
         try:
-            membership.join(matcher, portrait, replace(request, name=name), id=id, code=code)
+            membership.join(person, replace(request, name=name), id=id, code=code)
             return
         except BadName:
-            if turn == NAMES - 1:
+            if attempt == NAME_TRIES - 1:
                 raise
 
 
 @contextmanager
-def _adding_to(codes: Path) -> Iterator[Callable[[str, str], None]]:
-    """What adds (id, code) to the file, and comes back when that line is safely stored.
+def _append_codes(codes: Path) -> Iterator[Callable[[str, str], None]]:
+    """Yield a function that appends (id, code) to the file and returns once it is on disk.
 
-    One program at a time. Half a line that a kill left at the end is taken away: a row is stored
-    after its line only.
+    Only one program at a time. A partial last line, left by a kill, is removed: its member was
+    not stored yet.
     """
     with os.fdopen(os.open(codes, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600), "rb") as file:
-        _alone(file, codes)
+        _lock(file, codes)
         content = file.read()
         last = content[content.rfind(b"\n") + 1 :]
-        if last and _is_half(last):
+        if last and _is_partial(last):
             os.ftruncate(file.fileno(), len(content) - len(last))
             last = b""
-        before = b"\n" if last else b""
+        separator = b"\n" if last else b""
 
-        def keep(id: str, code: str) -> None:
-            nonlocal before
-            line = before + json.dumps({"id": id, "code": code}).encode() + b"\n"
+        def append(id: str, code: str) -> None:
+            nonlocal separator
+            line = separator + json.dumps({"id": id, "code": code}).encode() + b"\n"
             size = os.fstat(file.fileno()).st_size
             try:
                 while line:
@@ -133,32 +136,33 @@ def _adding_to(codes: Path) -> Iterator[Callable[[str, str], None]]:
                 with suppress(OSError):
                     os.ftruncate(file.fileno(), size)
                 raise CommunityError(
-                    f"the return codes can't be added to ({error.strerror}), so nobody else was "
-                    "brought in; make room, and the same call goes on",
+                    f"the access codes can't be written ({error.strerror}), so the import stopped: "
+                    "free some space and repeat the command to continue",
                     where=str(codes),
                 ) from error
-            before = b""
+            separator = b""
 
-        yield keep
+        yield append
 
 
-def _alone(file: IO[bytes], codes: Path) -> None:
-    """Hold the file of codes until it is closed: of two at once, codes would not be the last."""
+def _lock(file: IO[bytes], codes: Path) -> None:
+    """Lock the file of codes until it is closed. Raises CommunityError if it is locked already."""
     try:
         import fcntl
-    except ImportError:  # a system without such locks
+    except ImportError:  # Windows
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise CommunityError(
-            "another import adds to these codes just now: wait until it is done", where=str(codes)
+            "another import is writing to this file of codes: wait until it is done",
+            where=str(codes),
         ) from error
 
 
-def _is_half(line: bytes) -> bool:
-    """Whether this is the beginning of a line of codes, and no more."""
-    if not (line.startswith(BEGINNING) or BEGINNING.startswith(line)):
+def _is_partial(line: bytes) -> bool:
+    """Return True if this is the beginning of a line of codes, but not a whole one."""
+    if not (line.startswith(LINE_START) or LINE_START.startswith(line)):
         return False
     try:
         json.loads(line)
@@ -175,20 +179,21 @@ def _profile(line: bytes) -> Profile:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """(number, bytes of the file read, line) of each line that isn't blank."""
+    """Yield (line number, bytes read of the file, line) of each line that isn't blank."""
     try:
         with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
+            is_gzip = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
-            lines = gzip.GzipFile(fileobj=raw) if packed else raw
+            lines = gzip.GzipFile(fileobj=raw) if is_gzip else raw
             number = 0
-            while line := lines.readline(MOST_BYTES + 1):
+            while line := lines.readline(MAX_LINE_BYTES + 1):
                 number += 1
-                if len(line) > MOST_BYTES:
-                    raise BadProfile(f"line {number} is longer than {MOST_BYTES:,} bytes")
+                if len(line) > MAX_LINE_BYTES:
+                    raise BadProfile(f"line {number} is longer than {MAX_LINE_BYTES:,} bytes")
                 if line.strip():
                     yield number, raw.tell(), line
     except (OSError, EOFError, zlib.error) as error:
         raise CommunityError(
-            f"the file can't be read on ({error}); who was brought in stays", where=str(path)
+            f"the file can't be read any further ({error}); members added so far stay",
+            where=str(path),
         ) from error

@@ -1,321 +1,275 @@
-"""Being found by others: joining, changing and leaving, with a code that only its owner has.
+"""Membership: join, update and leave the community, with consent and an access code.
 
-What is stored of a person is what the person was shown before: of artists, names that the
-catalogue knows and how the listening is shared among them in parts of a thousand. The vectors and
-the place on the map are made of exactly that, so an artist that stays hidden leaves no trace in
-them. Only who says yes to training leaves more: the whole profile, less what tells when, in which
-lists and under which name it was heard.
+Only what the preview showed is stored: artists that the catalogue knows, each with its share of
+the visible listening. Vectors and map place are computed from exactly these artists, so a hidden
+artist leaves no trace in them. With consent to training the whole profile is stored too, without
+times, playlists and names.
 """
 
-import hashlib
 import json
-import re
-import secrets
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from twotower.community import (
-    Community,
-    Deletion,
-    Member,
-    MemberRecord,
-    new_id,
-    pseudonyms,
-    queries,
-)
+from twotower.community import pseudonyms, queries
+from twotower.community.codes import UNKNOWN_CODE, hash_code, new_code
 from twotower.community.public_view import LISTED_ARTISTS, genre_weights, top_genres
+from twotower.community.records import Deletion, Member, MemberRecord, new_id
+from twotower.community.store import Community
 from twotower.core.domain import DEMO, SPOTIFY_WEB_API, SYNTHETIC, Artist, Listener, Profile
 from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
 from twotower.core.names import artist_key
-from twotower.matching.matcher import Matcher
+from twotower.model.embedder import Embedder
 from twotower.model.portrait import Portrait
+from twotower.model.portrait import portrait as make_portrait
 from twotower.sources.profile_parser import profile_from_json
 
-LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of a code: none that is taken for another
-GROUPS, OF_GROUP = 5, 5
-PREFIX = "MN"
-LEAST_SHOWN = 3
-MOST_SHOWN = LISTED_ARTISTS
-PARTS = 1000  # that the listening to the artists shown is told in
+MIN_VISIBLE, MAX_VISIBLE = 3, LISTED_ARTISTS  # artists that a findable member shows
+SHARES = 1000  # plays of the visible artists are stored as parts of this
 
 
 @dataclass(frozen=True, slots=True)
 class JoinRequest:
-    """What a person wants others to see, and says yes to: nothing, unless they say so."""
+    """Choices of someone who joins or changes a membership; nothing is agreed to by default."""
 
     name: str  # pseudonym
     visible_artists: tuple[str, ...] = ()  # artist keys
-    findable: bool = False  # others may find me
-    training: bool = False  # my listening may help to train
+    findable: bool = False  # consent: others may find me
+    training: bool = False  # consent: models may be trained on my profile
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
+    """Result of joining."""
+
     id: str
-    code: str  # told once: only its hash is stored
+    code: str  # access code; only its hash is stored
     listener: Listener  # as others see it
 
 
-# Pseudonyms
+class Membership:
+    """Join, update and leave one community under one model."""
 
+    def __init__(self, community: Community, embedder: Embedder, *, map_version: str) -> None:
+        self.community, self.embedder, self.map_version = community, embedder, map_version
 
-def suggest_name(seed: int, community: Community | None = None) -> str:
-    """A pseudonym that nobody who can be found has."""
-    is_taken = partial(queries.is_name_taken, community) if community else pseudonyms.nobody
-    return pseudonyms.suggest(seed, is_taken)
+    # Choosing name and artists
 
+    def suggest_name(self, seed: int) -> str:
+        """Return a pseudonym that no findable listener has."""
+        return pseudonyms.suggest(seed, partial(queries.is_name_taken, self.community))
 
-def check_name(
-    name: str, community: Community, *, real_name: str = "", own: str | None = None
-) -> str:
-    """`name` as it is kept; BadName says what to change. `own` may keep the name that it has."""
-    return pseudonyms.check(
-        name, partial(queries.is_name_taken, community, but=own), real_name=real_name
-    )
+    def check_name(self, name: str, *, real_name: str = "", own: str | None = None) -> str:
+        """Return the pseudonym as it is stored. Raises BadName, which says what to change.
 
+        The member with the id `own` may keep its name.
+        """
+        is_taken = partial(queries.is_name_taken, self.community, but=own)
+        return pseudonyms.check(name, is_taken, real_name=real_name)
 
-# Codes
+    def showable_artists(self, portrait: Portrait) -> tuple[Artist, ...]:
+        """Return the artists that others may see, most played first.
 
+        Only artists in the catalogue, under its spelling: a name that only a file has is never
+        shown.
+        """
+        catalogue = self.embedder.catalogue
+        found: dict[int, Artist] = {}
+        for artist in portrait.artists:
+            row = catalogue.row(artist_key(artist.name))
+            if row is not None and row not in found:
+                found[row] = Artist(catalogue.names[row], artist.plays)
+        return tuple(found.values())
 
-def new_code() -> str:
-    """`MN-` and five groups of five letters and digits, 122 bits of chance."""
-    groups = ("".join(secrets.choice(LETTERS) for _ in range(OF_GROUP)) for _ in range(GROUPS))
-    return "-".join((PREFIX, *groups))
+    def preview(
+        self, portrait: Portrait, request: JoinRequest, *, own: str | None = None
+    ) -> Listener:
+        """Return exactly what others will see, as a change of the member `own` if there is one.
 
+        Raises BadName for a pseudonym that is not allowed, MayNotJoin if the profile may not be
+        stored or too few artists are visible.
+        """
+        check_origin(portrait.profile)
+        name = self.check_name(request.name, real_name=portrait.profile.name, own=own)
+        pool = self.showable_artists(portrait)
+        return self._public_listener(pool, request, name, portrait.profile.origin, own)[0]
 
-def code_hash(code: str) -> str:
-    """What is stored of a code, which small letters, spaces and missing dashes don't change."""
-    plain = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", code[:200]).upper())
-    if len(plain) == len(PREFIX) + GROUPS * OF_GROUP:
-        plain = plain.removeprefix(PREFIX)
-    return hashlib.sha256(plain.encode()).hexdigest()
+    def preview_change(self, record: MemberRecord, request: JoinRequest) -> Listener:
+        """Return what others will see of a member who changes choices without new music."""
+        name = self.check_name(request.name, own=record.id)
+        pool = visible_artists(record)
+        return self._public_listener(pool, request, name, record.listener.origin, record.id)[0]
 
+    # Changes
 
-def find(matcher: Matcher, code: str) -> MemberRecord | None:
-    """What is known of the owner of a code; a code that nobody has and no code at all are alike."""
-    return queries.find_by_code(matcher.community, code_hash(code))
+    def join(
+        self, portrait: Portrait, request: JoinRequest, *, id: str = "", code: str = ""
+    ) -> Joined:
+        """Join the community; return the member's access code.
 
+        A bulk import passes `id` and `code`; by default both are random. Raises MayNotJoin or
+        BadName, and then nothing is stored.
+        """
+        if not (request.findable or request.training):
+            raise MayNotJoin("you agreed to nothing, so nothing was stored: the app works anyway")
+        check_origin(portrait.profile)
+        code, id = code or new_code(), id or new_id()
+        member = self._member(id, portrait, None, request)
+        self.community.join(replace(member, code_hash=hash_code(code)))
+        return Joined(id, code, member.listener)
 
-def held(matcher: Matcher, code: str) -> Mapping[str, Any]:
-    """Everything that is stored of the owner of a code."""
-    found = queries.export(matcher.community, _owned(matcher, code).id)
-    if found is None:
-        raise UnknownCode(NOBODY)
-    return found
+    def update(self, code: str, portrait: Portrait | None, request: JoinRequest) -> MemberRecord:
+        """Replace the stored profile and choices; return the new record.
 
+        Without a portrait only choices change: name, fewer artists, consent.
+        """
+        if not (request.findable or request.training):
+            raise MayNotJoin("without any consent nothing can stay stored: leave instead")
+        record = self._record(code)
+        if portrait is not None:
+            check_origin(portrait.profile)
+        self.community.update(self._member(record.id, portrait, record, request))
+        return self._record(code)
 
-NOBODY = (
-    "nobody here has this code: compare it with what you kept, letter by letter. Who has left has "
-    "no code any longer"
-)
+    def leave(self, code: str) -> Deletion:
+        """Remove everything stored about the owner of a code. Raises UnknownCode."""
+        deletion = self.community.leave(self._record(code).id)
+        if deletion is None:
+            raise UnknownCode(UNKNOWN_CODE)
+        return deletion
 
+    # Reading
 
-def _owned(matcher: Matcher, code: str) -> MemberRecord:
-    found = find(matcher, code)
-    if found is None:
-        raise UnknownCode(NOBODY)
-    return found
+    def find(self, code: str) -> MemberRecord | None:
+        """Return the member with this access code; None for an unknown or malformed one."""
+        return queries.find_by_code(self.community, hash_code(code))
 
+    def export(self, code: str) -> Mapping[str, Any]:
+        """Return everything stored about the owner of a code. Raises UnknownCode."""
+        stored = queries.export(self.community, self._record(code).id)
+        if stored is None:
+            raise UnknownCode(UNKNOWN_CODE)
+        return stored
 
-# What others see
+    def _record(self, code: str) -> MemberRecord:
+        record = self.find(code)
+        if record is None:
+            raise UnknownCode(UNKNOWN_CODE)
+        return record
+
+    def _member(
+        self, id: str, portrait: Portrait | None, before: MemberRecord | None, request: JoinRequest
+    ) -> Member:
+        """Return the row to store: of today's music if there is a portrait, else of `before`."""
+        profile = self._training_profile(id, portrait, before) if request.training else None
+        origin = _origin(portrait, before)
+        if not request.findable:
+            if profile is None:
+                raise MayNotJoin("there is no profile to train on: bring your music first")
+            hidden = make_portrait(self.embedder, profile)
+            return Member(
+                Listener(id, "", origin, ()),
+                hidden.user_vector,
+                hidden.candidate_vector,
+                findable=False,
+                training=True,
+                profile=profile,
+            )
+        if portrait is not None:
+            real_name, pool = portrait.profile.name, self.showable_artists(portrait)
+        elif before is not None:
+            real_name, pool = "", visible_artists(before)
+        else:
+            raise EmptyProfile("bring some music first: pick artists, or drop a file")
+        own = before.id if before is not None else None
+        name = self.check_name(request.name, real_name=real_name, own=own)
+        listener, public = self._public_listener(pool, request, name, origin, id)
+        return Member(
+            listener,
+            public.user_vector,
+            public.candidate_vector,
+            findable=True,
+            training=request.training,
+            map_version=self.map_version,
+            profile=profile,
+        )
+
+    def _public_listener(
+        self,
+        pool: Sequence[Artist],
+        request: JoinRequest,
+        name: str,
+        origin: str,
+        own: str | None,
+    ) -> tuple[Listener, Portrait]:
+        """Return a member as others see it, and the portrait of only its visible artists."""
+        shares = _shares(pool, request.visible_artists)
+        profile = Profile("", {artist_key(n): Artist(n, plays) for n, plays in shares})
+        public = make_portrait(self.embedder, profile)
+        genres = top_genres(genre_weights(profile, self.embedder.catalogue))
+        x, y = self.community.place(public.user_vector, own=own)
+        place = (x, y) if x == x and y == y else None  # NaN if nobody has a place
+        return Listener(own or "", name, origin, shares, genres, place), public
+
+    def _training_profile(
+        self, id: str, portrait: Portrait | None, before: MemberRecord | None
+    ) -> Profile:
+        """Return the profile to train on: today's, else the stored one."""
+        if portrait is not None:
+            return reduced_profile(portrait.profile, id)
+        stored = queries.export(self.community, before.id) if before is not None else None
+        profile = stored.get("profile") if stored else None
+        if not profile:
+            raise MayNotJoin(
+                "bring your music first to help with training: no whole profile of yours is stored"
+            )
+        return profile_from_json(json.loads(profile) if isinstance(profile, str) else profile, id)
 
 
 def check_origin(profile: Profile) -> None:
-    """MayNotJoin where this is no person's own listening, or may not be stored."""
-    parts = profile.origin.casefold().split("+")
-    if SPOTIFY_WEB_API in parts:
+    """Raise MayNotJoin if the profile is no person's own listening, or may not be stored."""
+    origins = profile.origin.casefold().split("+")
+    if SPOTIFY_WEB_API in origins:
         raise MayNotJoin(
-            "what came from Spotify by signing in, or as a list of such a program, may not be "
-            "stored. Ask Spotify for your own listening data (Account, Privacy) and bring that "
-            "file, or pick your artists by name: with either you can join"
+            "music from a Spotify sign-in, or from a program that uses one, may not be stored. Ask "
+            "Spotify for your own listening data (Account, Privacy) and bring that file, or pick "
+            "your artists by name: then you can join"
         )
-    if DEMO in parts or SYNTHETIC in parts:
-        raise MayNotJoin("a demo listener is no person: bring music of your own to join")
+    if DEMO in origins or SYNTHETIC in origins:
+        raise MayNotJoin("a made-up listener is no person: bring music of your own to join")
 
 
-def showable(matcher: Matcher, portrait: Portrait) -> tuple[Artist, ...]:
-    """The artists that others may get to see: known to the catalogue, as it spells them.
-
-    Most played first. What only a file says of a name is never shown to others.
-    """
-    found: dict[int, Artist] = {}
-    for artist in portrait.artists:
-        row = matcher.catalogue.row(artist_key(artist.name))
-        if row is not None and row not in found:
-            found[row] = Artist(matcher.catalogue.names[row], artist.plays)
-    return tuple(found.values())
+def visible_artists(record: MemberRecord) -> tuple[Artist, ...]:
+    """Return the artists that others see of a member."""
+    return tuple(Artist(name, plays) for name, plays in record.listener.artists)
 
 
-def shown_before(owned: MemberRecord) -> tuple[Artist, ...]:
-    """The artists that others see of a member, for changes without bringing any music."""
-    return tuple(Artist(name, plays) for name, plays in owned.listener.artists)
+def reduced_profile(profile: Profile, id: str) -> Profile:
+    """Return what training reads: artists with plays and genres, genres, and audio attributes.
 
-
-def preview(
-    matcher: Matcher, portrait: Portrait, request: JoinRequest, *, own: str | None = None
-) -> Listener:
-    """Exactly what others will see, in the row of `own` where there is one.
-
-    BadName where the pseudonym can't be one, MayNotJoin where the profile may not join or too
-    little would be shown.
-    """
-    check_origin(portrait.profile)
-    name = check_name(request.name, matcher.community, real_name=portrait.profile.name, own=own)
-    return _seen(matcher, showable(matcher, portrait), request, name, portrait.profile.origin, own)[
-        0
-    ]
-
-
-def preview_of(matcher: Matcher, owned: MemberRecord, request: JoinRequest) -> Listener:
-    """The same for a member who changes choices without bringing any music."""
-    name = check_name(request.name, matcher.community, own=owned.id)
-    pool = shown_before(owned)
-    return _seen(matcher, pool, request, name, owned.listener.origin, owned.id)[0]
-
-
-def _seen(
-    matcher: Matcher,
-    pool: Sequence[Artist],
-    request: JoinRequest,
-    name: str,
-    origin: str,
-    own: str | None,
-) -> tuple[Listener, Portrait]:
-    """A member as others see it, and the portrait of just that."""
-    wanted = set(request.visible_artists)
-    chosen = [artist for artist in pool if artist_key(artist.name) in wanted]
-    if len(chosen) < LEAST_SHOWN:
-        raise MayNotJoin(
-            f"{len(chosen)} of your artists would be shown: choose at least {LEAST_SHOWN} that "
-            "the catalogue knows, or nobody can see what you have in common"
-        )
-    if len(chosen) > MOST_SHOWN:
-        raise MayNotJoin(f"{len(chosen)} artists are chosen: {MOST_SHOWN} are the most")
-    total = sum(artist.plays for artist in chosen)
-    parts = [(a.name, float(max(1, round(PARTS * a.plays / total)))) for a in chosen]
-    parts.sort(key=lambda part: (-part[1], part[0]))
-    profile = Profile("", {artist_key(n): Artist(n, plays) for n, plays in parts})
-    portrait = matcher.portrait(profile)
-    genres = top_genres(genre_weights(profile, matcher.catalogue))
-    x, y = matcher.place(portrait, own=own)
-    place = (x, y) if x == x and y == y else None  # NaN: nobody has a place
-    return Listener(own or "", name, origin, tuple(parts), genres, place), portrait
-
-
-# Changes
-
-
-def join(
-    matcher: Matcher, portrait: Portrait, request: JoinRequest, *, id: str = "", code: str = ""
-) -> Joined:
-    """Store what was said yes to, and give the one code by which it can be changed and removed.
-
-    Who brings many in has `id` and `code` already; else both are made by chance.
-    """
-    _check_consent(request)
-    check_origin(portrait.profile)
-    code, id = code or new_code(), id or new_id()
-    member = _member(matcher, id, portrait, None, request)
-    matcher.community.join(replace(member, code_hash=code_hash(code)))
-    return Joined(id, code, member.listener)
-
-
-def update(
-    matcher: Matcher, code: str, portrait: Portrait | None, request: JoinRequest
-) -> MemberRecord:
-    """Put today's profile and choices in the place of those that are stored, all at once.
-
-    Without a portrait only choices change: fewer artists, another name, another answer.
-    """
-    if not (request.findable or request.training):
-        raise MayNotJoin("with no to both there is nothing to keep: leave, and all is removed")
-    owned = _owned(matcher, code)
-    if portrait is not None:
-        check_origin(portrait.profile)
-    matcher.community.update(_member(matcher, owned.id, portrait, owned, request))
-    return _owned(matcher, code)
-
-
-def leave(matcher: Matcher, code: str) -> Deletion:
-    """Remove all that is stored of the owner of a code; the receipt says what that was."""
-    receipt = matcher.community.leave(_owned(matcher, code).id)
-    if receipt is None:
-        raise UnknownCode(NOBODY)
-    return receipt
-
-
-def _check_consent(request: JoinRequest) -> None:
-    if not (request.findable or request.training):
-        raise MayNotJoin(
-            "you said yes to neither, so there is nothing to store, and nothing was: the app works "
-            "all the same"
-        )
-
-
-def _member(
-    matcher: Matcher,
-    id: str,
-    portrait: Portrait | None,
-    before: MemberRecord | None,
-    request: JoinRequest,
-) -> Member:
-    """The row of one person; the community refuses what is neither of today nor of before."""
-    kept = _kept(matcher, id, portrait, before) if request.training else None
-    if not request.findable:
-        if kept is None:
-            raise MayNotJoin("there is nothing of you to train with: bring your music first")
-        origin = portrait.profile.origin if portrait else before.listener.origin if before else ""
-        seen = matcher.portrait(kept)
-        return Member(
-            Listener(id, "", origin, ()),
-            seen.user_vector,
-            seen.candidate_vector,
-            findable=False,
-            training=True,
-            profile=kept,
-        )
-    if portrait is not None:
-        real_name, pool = portrait.profile.name, showable(matcher, portrait)
-        origin = portrait.profile.origin
-    elif before is not None:
-        real_name, pool, origin = "", shown_before(before), before.listener.origin
-    else:
-        raise EmptyProfile("bring some music first: pick artists, or drop a file")
-    own = before.id if before is not None else None
-    name = check_name(request.name, matcher.community, real_name=real_name, own=own)
-    listener, seen = _seen(matcher, pool, request, name, origin, id)
-    return Member(
-        listener,
-        seen.user_vector,
-        seen.candidate_vector,
-        findable=True,
-        training=request.training,
-        map_version=matcher.shipped.digest[:12],
-        profile=kept,
-    )
-
-
-def _kept(
-    matcher: Matcher, id: str, portrait: Portrait | None, before: MemberRecord | None
-) -> Profile:
-    """The profile to train with: today's, else the one that is kept already."""
-    if portrait is not None:
-        return to_keep(portrait.profile, id)
-    found = queries.export(matcher.community, before.id) if before is not None else None
-    stored = found.get("profile") if found else None
-    if not stored:
-        raise MayNotJoin(
-            "to help to train, bring your music first: no whole profile of yours is kept"
-        )
-    return profile_from_json(json.loads(stored) if isinstance(stored, str) else stored, id)
-
-
-def to_keep(profile: Profile, id: str) -> Profile:
-    """Of a profile what training reads: artists with plays and genres, genres, and how it sounds.
-
-    No name, no tracks, no playlists with their titles, no days and hours.
+    Without name, tracks, playlists, days and hours.
     """
     return Profile(id, profile.artists, profile.genres, audio=profile.audio, origin=profile.origin)
+
+
+def _origin(portrait: Portrait | None, before: MemberRecord | None) -> str:
+    if portrait is not None:
+        return portrait.profile.origin
+    return before.listener.origin if before is not None else ""
+
+
+def _shares(pool: Sequence[Artist], visible: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """Return (name, parts of 1000 of the plays) of the visible artists, largest first."""
+    wanted = set(visible)
+    chosen = [artist for artist in pool if artist_key(artist.name) in wanted]
+    if len(chosen) < MIN_VISIBLE:
+        raise MayNotJoin(
+            f"you show {len(chosen)} artists that the catalogue knows: choose at least "
+            f"{MIN_VISIBLE}, so that others see what you have in common"
+        )
+    if len(chosen) > MAX_VISIBLE:
+        raise MayNotJoin(f"you chose {len(chosen)} artists: show at most {MAX_VISIBLE}")
+    total = sum(artist.plays for artist in chosen)
+    shares = [(a.name, float(max(1, round(SHARES * a.plays / total)))) for a in chosen]
+    return tuple(sorted(shares, key=lambda share: (-share[1], share[0])))

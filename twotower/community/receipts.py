@@ -1,10 +1,7 @@
-"""What one who leaves is given to keep, and whether it holds against the community."""
+"""Deletion receipts: proof for a member who left, to verify against the community."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from mmap import ACCESS_READ, mmap
-from pathlib import Path
 from typing import Any
 
 from twotower.community import queries
@@ -13,143 +10,117 @@ from twotower.community.store import Community
 from twotower.core.errors import BadReceipt
 
 FORMAT = 1
-_ONE = {
-    "listeners": "listener",
-    "places on a map": "place on a map",
-    "kept profiles": "kept profile",
-    "return codes": "return code",
+# Kind in a receipt -> words for one, and for several.
+_WORDS = {
+    "listeners": ("listener", "listeners"),
+    "places on a map": ("place on a map", "places on a map"),
+    "kept profiles": ("stored profile", "stored profiles"),
+    "return codes": ("access code", "access codes"),
 }
-MOST_CHARS = 100_000  # of a receipt; a real one has less than a thousand
-REMAINS = "the removal's number, id, time and digest, so that this receipt can be checked"
-REMEMBERS = (
-    "the weights of a model that was trained with this profile, which may still remember it "
-    "until the next refresh"
+MAX_CHARS = 100_000  # of a receipt; a real one has less than a thousand
+RECORD = "the removal's number, id, time and digest, so that this receipt can be checked"
+BACKUPS = "backups made before, until the operator deletes them"
+MODEL_WEIGHTS = (
+    "the weights of a model trained with this profile, which may still remember it until the next "
+    "retraining"
 )
-OTHERS = "backups that were made before, until whoever runs the server removes them"
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Whether a receipt holds: where `holds`, all of `said` is good; else the last is not."""
+class ReceiptCheck:
+    """Result of verifying a receipt: if it doesn't hold, the last message says why."""
 
     holds: bool
-    said: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
-def stays(removal: Deletion) -> tuple[str, ...]:
-    """What leaving can't take away."""
-    return (REMAINS, OTHERS, *((REMEMBERS,) if removal.was_training else ()))
+def remains(deletion: Deletion) -> tuple[str, ...]:
+    """Return what leaving can't remove."""
+    return (RECORD, BACKUPS, *((MODEL_WEIGHTS,) if deletion.was_training else ()))
 
 
-def to_json(removal: Deletion) -> dict[str, Any]:
-    """The receipt, to be kept as a file."""
-    told = asdict(removal) | {"removed": dict(removal.removed)}
-    return {"receipt": FORMAT, **told, "stays": list(stays(removal)), "digest": removal.digest}
+def to_json(deletion: Deletion) -> dict[str, Any]:
+    """Return the receipt as a JSON document."""
+    fields = asdict(deletion) | {"removed": dict(deletion.removed)}
+    return {
+        "receipt": FORMAT,
+        **fields,
+        "stays": list(remains(deletion)),
+        "digest": deletion.digest,
+    }
 
 
-def in_short(removal: Deletion) -> str:
-    """What was removed, as in "1 listener, 2 vectors"."""
+def dumps(deletion: Deletion) -> str:
+    """Return the receipt as the text of a file, in ASCII."""
+    return json.dumps(to_json(deletion), indent=2) + "\n"
+
+
+def summary(deletion: Deletion) -> str:
+    """Return what was removed, as in "1 listener, 2 vectors"."""
     return ", ".join(
-        f"{count} {_ONE.get(what, what) if count == 1 else what}"
-        for what, count in removal.removed.items()
+        f"{count} {_WORDS.get(kind, (kind, kind))[count > 1]}"
+        for kind, count in deletion.removed.items()
         if count
     )
 
 
-def in_words(removal: Deletion) -> str:
-    """The receipt, a line for each thing it says."""
+def to_text(deletion: Deletion) -> str:
+    """Return the receipt as lines of text."""
     return "\n".join(
         (
-            f"Removed {removal.id} at {removal.at}: {in_short(removal)}.",
-            *(f"Stays: {what}." for what in stays(removal)),
-            f"Receipt {removal.digest}",
+            f"Removed {deletion.id} at {deletion.at}: {summary(deletion)}.",
+            *(f"Stays: {each}." for each in remains(deletion)),
+            f"Receipt {deletion.digest}",
         )
     )
 
 
 def read(text: str) -> tuple[Deletion, str]:
-    """(what was removed, the digest that the receipt bears); BadReceipt where it is none."""
-    if len(text) > MOST_CHARS:
-        raise BadReceipt("this is too long to be a receipt: give the file that leaving wrote")
+    """Return the deletion and the digest in a receipt. Raises BadReceipt if it is none."""
+    if len(text) > MAX_CHARS:
+        raise BadReceipt("this is too long for a receipt: give the file that you got on leaving")
     try:
-        given = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadReceipt(
-            "this is no whole receipt: it is cut short or no JSON. Take the file as leaving gave it"
+            "this is cut short, or no JSON: give the file that you got on leaving"
         ) from error
-    if not isinstance(given, dict) or "receipt" not in given:
-        raise BadReceipt("this is JSON, but no receipt: give the file that leaving wrote")
-    if given["receipt"] != FORMAT:
+    if not isinstance(document, dict) or "receipt" not in document:
+        raise BadReceipt("this is JSON, but no receipt: give the file that you got on leaving")
+    if document["receipt"] != FORMAT:
         raise BadReceipt(
-            f"the receipt has format {given['receipt']!r} and this program reads {FORMAT}: "
-            "use the program's newest version"
+            f"the receipt has format {document['receipt']!r}, and this program reads format "
+            f"{FORMAT}: install the newest version of the program"
         )
-    kinds = {"id": str, "seq": int, "at": str, "content": str, "community": str, "digest": str}
-    kinds |= {"removed": dict, "was_training": bool}
-    wrong = [key for key, kind in kinds.items() if type(given.get(key)) is not kind]
-    if not wrong and any(type(count) is not int for count in given["removed"].values()):
+    types = {"id": str, "seq": int, "at": str, "content": str, "community": str, "digest": str}
+    types |= {"removed": dict, "was_training": bool}
+    wrong = [key for key, kind in types.items() if type(document.get(key)) is not kind]
+    if not wrong and any(type(count) is not int for count in document["removed"].values()):
         wrong = ["removed"]
     if wrong:
-        raise BadReceipt(f"the receipt lacks {', '.join(wrong)}: take the file as leaving gave it")
-    digest = given["digest"]
-    return Deletion(**{key: given[key] for key in kinds if key != "digest"}), digest
+        raise BadReceipt(
+            f"the receipt lacks {', '.join(wrong)}: give the file that you got on leaving"
+        )
+    fields = {key: document[key] for key in types if key != "digest"}
+    return Deletion(**fields), document["digest"]
 
 
-def verify(removal: Deletion, digest: str, community: Community) -> Check:
-    """Hold a receipt against what the community keeps of it, and look for what should be gone."""
-    if removal.digest != digest:
-        return Check(False, ("the receipt was changed: its digest is not that of what it says",))
-    said = ["the digest is that of what the receipt says"]
-    if removal.community != community.id:
-        return Check(False, (*said, "the receipt is of another community, not of this one"))
-    said.append("it is of this community")
-    kept = queries.find_deletion(community, removal.id)
-    if kept is None:
-        return Check(False, (*said, "this community never removed anybody of that id"))
-    if (kept["digest"], kept["seq"]) != (digest, removal.seq):
-        return Check(False, (*said, "another removal of that id is recorded, not this one"))
-    said.append(f"the removal is recorded with this digest, as change {removal.seq:,}")
-    found = {
-        table: count for table, count in queries.count_rows(community, removal.id).items() if count
-    }
-    if found:
-        where = ", ".join(f"{count} in {table}" for table, count in found.items())
-        return Check(False, (*said, f"rows of that id are still there: {where}"))
-    said.append("no row of that id is in any table")
-    file = community.database.file
-    if file is None:
-        return Check(True, (*said, "free pages are the database server's own: its vacuum sees to"))
-    left = sorted({path.name for path in _beside(file) if _remains(path, removal)})
+def verify(deletion: Deletion, digest: str, community: Community) -> ReceiptCheck:
+    """Compare a receipt with the community's record, and check that no row of the id is left."""
+    if deletion.digest != digest:
+        return ReceiptCheck(False, ("the receipt was changed: its digest doesn't match",))
+    messages = ["the digest matches the receipt"]
+    if deletion.community != community.id:
+        return ReceiptCheck(False, (*messages, "the receipt is of another community"))
+    messages.append("the receipt is of this community")
+    record = queries.find_deletion(community, deletion.id)
+    if record is None:
+        return ReceiptCheck(False, (*messages, "this community never removed that id"))
+    if (record["digest"], record["seq"]) != (digest, deletion.seq):
+        return ReceiptCheck(False, (*messages, "the community recorded another removal of that id"))
+    messages.append(f"the removal is recorded with this digest, as change {deletion.seq:,}")
+    left = {table: n for table, n in queries.count_rows(community, deletion.id).items() if n}
     if left:
-        return Check(False, (*said, f"bytes of that id's rows are still in {', '.join(left)}"))
-    return Check(True, (*said, "no byte of that id's rows is in the file or beside it"))
-
-
-def _beside(file: Path) -> Iterator[Path]:
-    """The file, its log, and all whose name begins with the file's: snapshots, set aside ones."""
-    for path in sorted(file.parent.glob(f"{file.name}*")):
-        yield from (p for p in sorted(path.rglob("*")) if p.is_file()) if path.is_dir() else (path,)
-
-
-def _remains(path: Path, removal: Deletion) -> bool:
-    """Whether the id stands there as anything but the record of the removal.
-
-    An entry of an index is no sign: it holds the id and a number, as that of the removal does.
-    """
-    id, recorded = removal.id.encode(), (removal.id + removal.at).encode()
-    indexed = bytes((3, 13 + 2 * len(id)))  # a record's head: two columns, the first such a text
-    if path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        at = content.find(id)
-        while at >= 0:
-            entry = content[max(0, at - 3) : at].startswith(indexed)
-            if not entry and content[at : at + len(recorded)] != recorded:
-                return True
-            at = content.find(id, at + 1)
-    return False
-
-
-def dumps(removal: Deletion) -> str:
-    """The receipt as the text of a file, in ASCII."""
-    return json.dumps(to_json(removal), indent=2) + "\n"
+        where = ", ".join(f"{count} in {table}" for table, count in left.items())
+        return ReceiptCheck(False, (*messages, f"rows of that id are still there: {where}"))
+    return ReceiptCheck(True, (*messages, "no row of that id is in any table"))

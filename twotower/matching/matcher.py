@@ -9,6 +9,7 @@ import torch
 from twotower.bundle.demos import DEMOS
 from twotower.bundle.shipped import Shipped
 from twotower.community import Community, MemberSnapshot, queries
+from twotower.community.membership import Membership
 from twotower.community.registry import ModelRegistry, catch_up
 from twotower.core.domain import Area, Listener, Neighbour, Profile
 from twotower.core.errors import CommunityError
@@ -37,6 +38,7 @@ class Matcher:
         """`model_name` is the registry's name of the model, None for the shipped one."""
         self.embedder, self.community, self.shipped = embedder, community, shipped
         self.model_name = model_name
+        self.membership = Membership(community, embedder, map_version=shipped.digest[:12])
         self.reader = PlayRowReader.of(embedder)
         self.local_density = LocalDensity(community, self.reader)
 

@@ -57,7 +57,7 @@ def show_receipt() -> None:
         return
     with st.container(border=True, key="receipt"):
         st.header("You've left. Your receipt", anchor=False)
-        deleted = escape(receipts.in_short(receipt)) or "nothing was stored"
+        deleted = escape(receipts.summary(receipt)) or "nothing was stored"
         st.markdown(
             f"- **Deleted:** {deleted}\n"
             f"- **When:** {_moment(receipt.at):%d %B %Y, %H:%M:%S} UTC, change {receipt.seq:,}\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from twotower.community import MemberRecord, membership
-from twotower.community.membership import MOST_SHOWN, JoinRequest
+from twotower.community.membership import MAX_VISIBLE, JoinRequest
 from twotower.community.pseudonyms import LONGEST
 from twotower.core.domain import Artist
 from twotower.core.errors import TwoTowerError
@@ -60,9 +60,9 @@ def _choosable(portrait: "Portrait | None", record: MemberRecord | None) -> dict
     """Return the artists that may be shown, key -> name."""
     artists: Sequence[Artist] = ()
     if portrait is not None:
-        artists = membership.showable(matcher(), portrait)[:OFFERED]
+        artists = matcher().membership.showable_artists(portrait)[:OFFERED]
     elif record is not None:
-        artists = membership.shown_before(record)
+        artists = membership.visible_artists(record)
     return {artist_key(artist.name): artist.name for artist in artists}
 
 
@@ -113,7 +113,7 @@ def _name_field() -> str:
 
 def _suggest_name() -> None:
     seed = secrets.randbits(32)
-    st.session_state[JOIN_NAME] = membership.suggest_name(seed, matcher().community)
+    st.session_state[JOIN_NAME] = matcher().membership.suggest_name(seed)
 
 
 def _artist_field(names: dict[str, str]) -> list[str]:
@@ -122,13 +122,13 @@ def _artist_field(names: dict[str, str]) -> list[str]:
         list(names),
         format_func=lambda key: names.get(key, key),
         key=JOIN_ARTISTS,
-        max_selections=MOST_SHOWN,
+        max_selections=MAX_VISIBLE,
         placeholder="Find one of your artists",
         help="Only artists the model knows can be shown. What you leave out isn't stored or used.",
         persist_state="session",
     )
     with st.container(horizontal=True, gap="small"):
-        most = list(names)[:MOST_SHOWN]
+        most = list(names)[:MAX_VISIBLE]
         st.button(f"The {len(most)} most played", key="join-all", on_click=_choose, args=(most,))
         st.button("None", key="join-none", on_click=_choose, args=([],))
     return chosen
@@ -149,9 +149,9 @@ def show_preview(
     try:
         if portrait is not None:
             own = None if record is None else record.id
-            listener = membership.preview(matcher(), portrait, request, own=own)
+            listener = matcher().membership.preview(portrait, request, own=own)
         elif record is not None:
-            listener = membership.preview_of(matcher(), record, request)
+            listener = matcher().membership.preview_change(record, request)
         else:
             return
     except TwoTowerError as error:

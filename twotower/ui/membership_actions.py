@@ -11,7 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from twotower.community import MemberRecord, membership
+from twotower.community import MemberRecord
+from twotower.community.codes import UNKNOWN_CODE
 from twotower.community.membership import JoinRequest
 from twotower.core.errors import TwoTowerError, UnknownCode
 from twotower.ui import visitor
@@ -35,7 +36,7 @@ def stored_record() -> MemberRecord | None:
     state = _state()
     if state.member is None:
         return None
-    record = membership.find(matcher(), state.member.code)
+    record = matcher().membership.find(state.member.code)
     if record is None:
         close()
         state.problem = "You left from another page. Nothing of yours is stored any more."
@@ -45,7 +46,7 @@ def stored_record() -> MemberRecord | None:
 def stored_data() -> dict[str, Any]:
     """Return everything that is stored of the visitor, for a download."""
     member = _state().member
-    return {} if member is None else dict(membership.held(matcher(), member.code))
+    return {} if member is None else dict(matcher().membership.export(member.code))
 
 
 def join(request: JoinRequest) -> None:
@@ -54,7 +55,7 @@ def join(request: JoinRequest) -> None:
     def act() -> None:
         portrait = visitor.portrait()
         if portrait is not None:
-            joined = membership.join(matcher(), portrait, request)
+            joined = matcher().membership.join(portrait, request)
             _state().member = Member(joined.id, joined.code, is_code_new=True)
             _state().receipt = None
 
@@ -72,9 +73,9 @@ def open_with(code: str) -> None:
     """Open a membership with its access code."""
 
     def act() -> None:
-        record = membership.find(matcher(), code)
+        record = matcher().membership.find(code)
         if record is None:
-            raise UnknownCode(membership.NOBODY)
+            raise UnknownCode(UNKNOWN_CODE)
         _state().member = Member(record.id, code)
         _state().receipt = None
 
@@ -88,7 +89,7 @@ def change(request: JoinRequest, *, with_music: bool) -> None:
         member = _state().member
         if member is not None:
             portrait = visitor.portrait() if with_music else None
-            membership.update(matcher(), member.code, portrait, request)
+            matcher().membership.update(member.code, portrait, request)
             _state().message = "Saved. Others see it from now on."
 
     _attempt(CHANGE, act)
@@ -100,7 +101,7 @@ def leave() -> None:
     def act() -> None:
         member = _state().member
         if member is not None:
-            _state().receipt = membership.leave(matcher(), member.code)
+            _state().receipt = matcher().membership.leave(member.code)
             close()
 
     _attempt(LEAVE, act)

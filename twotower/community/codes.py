@@ -1,0 +1,31 @@
+"""Access codes: with its code a member reads, changes or removes what is stored.
+
+Only the hash of a code is stored, so a lost code can't be replaced.
+"""
+
+import hashlib
+import re
+import secrets
+import unicodedata
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without characters that look alike
+GROUPS, GROUP_LENGTH = 5, 5
+PREFIX = "MN"
+MAX_CHARS = 200  # of a typed code; the rest is ignored
+UNKNOWN_CODE = (
+    "nobody here has this code: compare it with your copy. After leaving, a code is no longer valid"
+)
+
+
+def new_code() -> str:
+    """Return a random code: `MN-` and five groups of five characters (122 bits)."""
+    groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS))
+    return "-".join((PREFIX, *groups))
+
+
+def hash_code(code: str) -> str:
+    """Return the SHA-256 of a code, whatever its case, spaces and dashes, 64 hex digits."""
+    plain = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", code[:MAX_CHARS]).upper())
+    if len(plain) == len(PREFIX) + GROUPS * GROUP_LENGTH:
+        plain = plain.removeprefix(PREFIX)
+    return hashlib.sha256(plain.encode()).hexdigest()
