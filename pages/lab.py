@@ -2,31 +2,21 @@
 
 import streamlit as st
 
-from twotower.ui.lab import (
-    checks,
-    cold,
-    groups,
-    origin,
-    page,
-    people,
-    quick,
-    training,
-    variants,
-)
+from twotower.ui.lab import experiments, origin, reports, results, verification
 
 st.title("How good is it, really?", anchor=False)
-report = page.require_report()
-page.opening(report)
-checks.headline(report)
-quick.check_now(report)
-checks.each_check(report)
-cold.cold_start(report)
-groups.groups(report)
-people.friends(report)
-people.hubs(report)
-variants.ablation()
-variants.learning_curve()
-training.course()
-origin.origin(report)
-origin.again(report)
-people.of_you()
+report = reports.require_quality()
+results.show_answer(report)
+results.show_best_baselines(report)
+verification.show_verification(report)
+results.show_task(report)
+results.show_few_artists(report)
+experiments.show_side_features(report)
+results.show_friends(report)
+results.show_hubs(report)
+experiments.show_variants()
+experiments.show_learning_curve()
+experiments.show_training()
+origin.show_origin(report)
+origin.show_reproduction(report)
+results.show_own_coverage()

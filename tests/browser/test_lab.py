@@ -19,7 +19,7 @@ def lab(address) -> str:
 
 
 @EACH_SCREEN
-def test_everything_on_the_page_can_be_read_by_everyone(visit, lab, look):
+def test_the_page_is_accessible_and_its_headings_are_in_order(visit, lab, look):
     page = visit(f"{lab}?demo=metal", look)
     expect(page).to_have_title("Lab · Musical Neighbours")
     expect(page.get_by_role("heading", level=1)).to_have_text("How good is it, really?")
@@ -36,15 +36,15 @@ def test_everything_on_the_page_can_be_read_by_everyone(visit, lab, look):
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
-def test_a_check_is_chosen_by_keyboard_and_its_table_downloaded(visit, lab):
+def test_a_task_is_chosen_by_keyboard_and_its_table_downloaded(visit, lab):
     page = visit(lab)
-    box = page.get_by_role("combobox", name="Check")
+    box = page.get_by_role("combobox", name="Task")
     expect(box).to_be_visible()
     settled(page)
     box.focus()
-    page.keyboard.type("best known")
+    page.keyboard.type("best-known")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Behind EASE (−0.1")).to_be_visible()
+    expect(page.get_by_text("Worse than EASE (−0.1")).to_be_visible()
     with page.expect_download() as started:
         page.get_by_role("button", name="Download CSV").click()
     assert started.value.suggested_filename == "halves-head-mrr.csv"
@@ -75,11 +75,11 @@ def test_the_report_is_checked_at_the_press_of_a_button(visit, judged, look):
     is_good(page)
 
 
-def test_a_check_that_finds_something_says_what_by_keyboard_too(visit, site, judged):
+def test_a_failed_check_names_the_metric_and_works_by_keyboard(visit, site, judged):
     report = site.assets / "quality.json"
-    told = json.loads(report.read_bytes())
-    told["rows"][0]["value"] = 0.987
-    report.write_text(json.dumps(told))
+    stored = json.loads(report.read_bytes())
+    stored["rows"][0]["value"] = 0.987
+    report.write_text(json.dumps(stored))
     page = visit(judged)
     button = page.get_by_role("button", name="Run the quick check")
     expect(button).to_be_visible()
@@ -97,7 +97,7 @@ def test_without_a_report_the_page_says_how_to_make_one(visit, site, lab):
     report.unlink()
     try:
         page = visit(lab, "phone")
-        expect(page.get_by_role("heading", name="Nothing measured here yet")).to_be_visible()
+        expect(page.get_by_role("heading", name="Nothing measured yet")).to_be_visible()
         is_good(page)
     finally:
         report.write_bytes(kept)

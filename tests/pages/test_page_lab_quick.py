@@ -1,4 +1,4 @@
-"""The lab page's button: the report is checked while one looks on."""
+"""Verification on the lab page: the report is checked while the visitor watches."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from world import state_of
 
 from twotower.evaluation.quick import check_again
-from twotower.ui.lab import quick
+from twotower.ui.lab import verification
 
 PATIENCE_S = 60
 
@@ -26,7 +26,7 @@ def assets(judged_assets, tmp_path, monkeypatch) -> Path:
     folder = shutil.copytree(judged_assets, tmp_path / "assets")
     monkeypatch.setenv("TWOTOWER_ASSETS", str(folder))
     monkeypatch.setenv("TWOTOWER_DATA", str(tmp_path / "none"))
-    quick._desk.clear()
+    verification._shared_job.clear()
     return folder
 
 
@@ -35,8 +35,8 @@ def page(app, assets):
     return app.switch_page("lab.py").run()
 
 
-def pressed(page):
-    """The page after the button was pressed and the check has ended."""
+def press(page):
+    """Press the button and return the page after the check has ended."""
     page.button(key="go-quick-check").click().run()
     until = time.monotonic() + PATIENCE_S
     while [b for b in page.button if b.key == "quick-cancel"]:
@@ -52,59 +52,59 @@ def words(page) -> str:
 
 
 def tables(page) -> list:
-    """Those of the check, in their order."""
+    """Return the tables of the check, in order."""
     return [each.value for each in page.dataframe if "verdict" in each.value.columns]
 
 
-def test_the_button_works_every_figure_out_again(page):
-    assert "From them every rank is worked out again" in words(page)
+def test_the_button_computes_every_metric_again(page):
+    assert "All ranks follow from them." in words(page)
     assert page.button(key="go-quick-check").label == "Run the quick check"
     assert not page.success and not page.error
-    pressed(page)
+    press(page)
     assert not page.exception and not page.error
     assert page.success[0].value.startswith("**All ")
     ranked, gaps = tables(page)
     assert set(ranked["verdict"]) == set(gaps["verdict"]) == {"same"}
     first = ranked[ranked["method"] == "two towers"].iloc[0]
-    assert first["check"] == "Last.fm strangers"
+    assert first["task"] == "Last.fm strangers"
     assert first["report"] == pytest.approx(first["now"], abs=0.01)
     assert "raw data is not here" in words(page)
     assert page.button(key="go-quick-check").label == "Run it again"
 
 
-def test_a_figure_that_was_changed_is_named(page, assets):
+def test_a_changed_metric_is_named(page, assets):
     report = json.loads((assets / "quality.json").read_text())
     report["rows"][0]["value"] = 0.987
     (assets / "quality.json").write_text(json.dumps(report))
-    pressed(page)
+    press(page)
     assert not page.success and not page.exception
     assert "differ from what the report says" in page.error[0].value
     assert "in the report" in words(page) and "MRR 0\\.987" in words(page)
     assert tables(page)[0]["verdict"].iloc[0] == "differs"
 
 
-def test_what_was_said_of_another_report_goes(page, assets):
-    assert pressed(page).success
+def test_the_result_of_another_report_disappears(page, assets):
+    assert press(page).success
     report = json.loads((assets / "quality.json").read_text())
     report["rows"][0]["value"] = 0.987
     (assets / "quality.json").write_text(json.dumps(report))
     page.run()
     assert not page.success and page.button(key="go-quick-check").label == "Run the quick check"
-    assert pressed(page).error
+    assert press(page).error
 
 
-def test_vectors_of_another_run_are_told_and_it_can_be_tried_again(page, assets):
+def test_vectors_of_another_run_are_reported_and_a_retry_is_possible(page, assets):
     whole = (assets / "halves.npz").read_bytes()
     (assets / "halves.npz").write_bytes(whole[:-10])
-    pressed(page)
-    assert "The check came to no end: halves" in page.error[0].value
+    press(page)
+    assert "The check failed: halves" in page.error[0].value
     assert "changed or damaged since" in page.error[0].value
     (assets / "halves.npz").write_bytes(whole)
-    pressed(page)
+    press(page)
     assert page.success and not page.error
 
 
-def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
+def test_while_it_runs_it_shows_progress_and_can_be_cancelled(page, monkeypatch):
     seen = []
 
     def slow(assets, data, *, on_progress):
@@ -113,7 +113,7 @@ def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
             on_progress(0.5, "ranks of *halves*")
             time.sleep(0.01)
 
-    monkeypatch.setattr(quick, "check_again", slow)
+    monkeypatch.setattr(verification, "check_again", slow)
     page.button(key="go-quick-check").click().run()
     job = state_of(page).quick_check.job
     until = time.monotonic() + PATIENCE_S
@@ -127,13 +127,13 @@ def test_while_it_runs_there_is_progress_and_a_way_out(page, monkeypatch):
     job.join(PATIENCE_S)
     assert job.is_cancelled
     assert page.button(key="go-quick-check").label == "Run the quick check"
-    monkeypatch.setattr(quick, "check_again", check_again)
-    assert pressed(page).success
+    monkeypatch.setattr(verification, "check_again", check_again)
+    assert press(page).success
 
 
 def test_without_vectors_and_data_it_says_so_and_has_no_button(app, assets):
     (assets / "halves.npz").unlink()
     app.switch_page("lab.py").run()
     assert not app.exception
-    assert "there is nothing here to check it with" in words(app)
+    assert "Nothing to check here" in words(app)
     assert not [b for b in app.button if b.key == "go-quick-check"]

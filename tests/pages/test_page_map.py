@@ -6,7 +6,7 @@ import pytest
 from streamlit.util import AttributeDictionary
 from world import profile_of, state_of
 
-from twotower.ui.charts import figures
+from twotower.ui.charts import taste_map
 
 
 @pytest.fixture
@@ -127,6 +127,6 @@ def test_the_reliability_of_the_map_is_shown(atlas):
 
 
 def test_the_number_of_drawn_people_is_shown_if_not_everyone_is_drawn(app, monkeypatch):
-    monkeypatch.setattr(figures, "MOST_DRAWN", 200)
+    monkeypatch.setattr(taste_map, "MAX_DRAWN", 200)
     app.switch_page("map.py").run()
     assert "500 people. 200 of them, picked at random, are drawn." in words(app)

@@ -9,7 +9,7 @@ from twotower.core.domain import Listener, Neighbour
 from twotower.core.errors import EmptyProfile
 from twotower.core.names import artist_key
 from twotower.ui import components, profile_edits, visitor
-from twotower.ui.charts import figures
+from twotower.ui.charts import taste_map
 from twotower.ui.model_cache import matcher
 from twotower.ui.neighbours import show_person
 from twotower.ui.state import MAP_CLOSEST, MAP_SEARCH, visitor_state
@@ -69,7 +69,7 @@ def _introduction(snapshot: "MemberSnapshot", portrait: "Portrait | None") -> st
 
 
 def _size(snapshot: "MemberSnapshot") -> str:
-    drawn = min(len(snapshot), figures.MOST_DRAWN)
+    drawn = min(len(snapshot), taste_map.MAX_DRAWN)
     if drawn == snapshot.total:
         return f"{snapshot.total:,} people."
     return f"{snapshot.total:,} people. {drawn:,} of them, picked at random, are drawn."
@@ -116,7 +116,7 @@ def _figure(portrait: "Portrait | None", closest: tuple[Neighbour, ...]) -> Any:
     around: tuple[Neighbour, ...] = ()
     if state.artist:
         around = model.neighbours(model.portrait(profile_edits.picked(state.artist)), RINGS)
-    figure = figures.taste_map(
+    figure = taste_map.plot_map(
         snapshot.places,
         model.areas(),
         you=model.place(portrait, own=visitor.own_id()) if portrait else None,
@@ -129,10 +129,10 @@ def _figure(portrait: "Portrait | None", closest: tuple[Neighbour, ...]) -> Any:
     return figure
 
 
-def _spots(ids: list[str]) -> list[figures.Spot]:
+def _spots(ids: list[str]) -> list[taste_map.Spot]:
     """Return the points of those listeners who are on the map."""
     return [
-        figures.Spot(each.id, *each.place, _label(each))
+        taste_map.Spot(each.id, *each.place, _label(each))
         for each in matcher().people(ids)
         if each.place is not None
     ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twotower.community import MemberSnapshot
+    from twotower.evaluation.experiments import Estimate
+    from twotower.evaluation.report import Difference, Gain
     from twotower.model.portrait import Portrait
 
 # Effective dimensions of about 4, 10 and 40 artists in the shipped model (median over Last.fm
@@ -57,6 +59,17 @@ def format_percentile(percentile: float) -> str:
 def decimal(number: float) -> str:
     """Return `number` with two decimals and a minus sign: `0.31`, `−0.04`."""
     return f"{number:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(number: float) -> str:
+    """Return a difference with its sign: `+0.097`, `−0.010`."""
+    return f"{number:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def format_interval(difference: "Difference | Gain | Estimate") -> str:
+    """Return a difference with its 95 % interval: `+0.097 [+0.080, +0.114]`."""
+    low, high = signed(difference.low), signed(difference.high)
+    return f"{signed(difference.value)} [{low}, {high}]"
 
 
 def capitalise(text: str) -> str:

@@ -15,7 +15,7 @@ from twotower.ui import (
     spotify_session,
     visitor,
 )
-from twotower.ui.charts import figures
+from twotower.ui.charts.profile import ATTRIBUTES, plot_audio_ranges, plot_genres, with_unit
 from twotower.ui.model_cache import matcher
 from twotower.ui.state import ALL_ARTISTS
 from twotower.ui.text import (
@@ -108,7 +108,7 @@ def show_genres(portrait: "Portrait") -> None:
         return
     listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in portrait.genres[:10])
     st.plotly_chart(
-        figures.genre_bars(portrait.genres),
+        plot_genres(portrait.genres),
         key="genres",
         config={"displayModeBar": False},
         alt=f"Bar chart of your genres: {listed}",
@@ -163,7 +163,7 @@ def show_audio(portrait: "Portrait") -> None:
     community = matcher().community_audio()  # attribute -> 10th, 50th and 90th percentile
     looked_up = audio_lookup.result_for(portrait.profile)
     values = {**portrait.audio, **looked_up[0].audio} if looked_up else portrait.audio
-    shown = [name for name in figures.ATTRIBUTES if name in values and name in community]
+    shown = [name for name in ATTRIBUTES if name in values and name in community]
     st.header("How your music sounds", anchor=False)
     if not shown:
         components.note("We don't know how these artists sound.")
@@ -173,13 +173,13 @@ def show_audio(portrait: "Portrait") -> None:
         f"The bar holds eight of ten people. The dot is you. {_audio_source(portrait, looked_up)}"
     )
     listed = "; ".join(
-        f"{figures.ATTRIBUTES[name]} {figures.in_unit(name, values[name].mean)}, most people "
-        f"{figures.in_unit(name, community[name][0])} to "
-        f"{figures.in_unit(name, community[name][2])}"
+        f"{ATTRIBUTES[name]} {with_unit(name, values[name].mean)}, most people "
+        f"{with_unit(name, community[name][0])} to "
+        f"{with_unit(name, community[name][2])}"
         for name in shown
     )
     st.plotly_chart(
-        figures.audio_ranges(values, community),
+        plot_audio_ranges(values, community),
         key="audio",
         config={"displayModeBar": False},
         alt=f"Range chart of audio attributes: {listed}",
@@ -200,7 +200,7 @@ def _audio_source(portrait: "Portrait", looked_up: tuple[AudioResult, AudioServi
             f"Estimated from your artists: {lookup.name} knows none of your "
             f"{pluralise(result.looked_up, 'track')}."
         )
-    names = ", ".join(name for name in figures.ATTRIBUTES if name in result.audio)
+    names = ", ".join(name for name in ATTRIBUTES if name in result.audio)
     rest = " The others are estimated from your artists."
     if len(result.audio) == len(AUDIO):
         names, rest = "all attributes", ""

@@ -1,1 +1,1 @@
-"""Lab page."""
+"""Parts of the page Lab: measured quality, experiments, and the origin of the model."""
