@@ -96,13 +96,6 @@ def test_the_readme_names_every_command_and_no_other():
     assert sorted(named) == sorted(commands())
 
 
-def test_the_page_of_commands_has_each_of_them_once():
-    headings = re.findall(
-        r"^## ((?:(?:map|community) )?[a-z-]+)", read("docs/cli.md"), re.MULTILINE
-    )
-    assert sorted(headings) == sorted(commands())
-
-
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_to_files(document: str):
     for target in re.findall(r"(?<!!)\[[^]]*\]\((?!https?:)([^)#]+)", read(document)):
