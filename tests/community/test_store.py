@@ -36,7 +36,12 @@ def three() -> Iterator:
         yield servers
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL", "three servers"])
+STORES = ["SQLite", "PostgreSQL"]
+# what depends on where rows lie is tested on three servers, too; all of it in make test-all
+ALSO_ON_THREE_SERVERS = pytest.mark.parametrize("url", [*STORES, "three servers"], indirect=True)
+
+
+@pytest.fixture(params=[*STORES, pytest.param("three servers", marks=pytest.mark.all_rounds)])
 def url(request, tmp_path: Path) -> str:
     if request.param == "SQLite":
         return f"sqlite:///{tmp_path / 'deep' / 'down' / 'community.sqlite'}"
@@ -91,6 +96,7 @@ def test_one_without_a_place_has_none_on_the_map(community: Community):
     assert np.isnan(community.snapshot().places).all()
 
 
+@ALSO_ON_THREE_SERVERS
 def test_another_process_sees_join_update_and_leave_at_once(community, other):
     community.join(member("a"))
     assert other.snapshot().ids == ("a",)
@@ -115,6 +121,7 @@ def test_the_crowd_is_the_same_object_until_something_changes(community, other):
     assert snapshot.ids == ("a",)  # whoever holds the old one keeps it whole
 
 
+@ALSO_ON_THREE_SERVERS
 def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url):
     rng = np.random.default_rng(5)
     community.seed(invented(20))
@@ -137,6 +144,7 @@ def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url)
     assert len(fresh) > 20
 
 
+@ALSO_ON_THREE_SERVERS
 def test_a_name_is_given_once_however_it_is_written(community: Community, other: Community):
     named = replace(member("a"), listener=replace(member("a").listener, name="Amber Otter"))
     community.join(named)
@@ -167,6 +175,7 @@ def test_people_are_found_by_a_part_of_their_names(community: Community):
     assert search_names(community, "", 5) == search_names(community, "dbynight", 5) == []
 
 
+@ALSO_ON_THREE_SERVERS
 def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
     community.seed(invented(300))
     asked, snapshot = member("q").user_vector, community.snapshot()
@@ -370,6 +379,7 @@ def test_an_update_keeps_code_and_age_and_takes_both_vectors_and_the_profile(com
     ]  # those told of another profile
 
 
+@ALSO_ON_THREE_SERVERS
 def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, other: Community):
     community.join(consenting("a", code="c0de"))
     community.join(member("b"))
@@ -432,6 +442,7 @@ def test_profiles_come_whole_from_who_consents_and_as_shown_from_others(communit
     assert list(profiles_without_vectors(community, "1")) == []
 
 
+@ALSO_ON_THREE_SERVERS
 def test_another_models_vectors_stand_beside_until_they_are_switched_to(community, other):
     community.seed(invented(2))
     community.join(member("a"))
