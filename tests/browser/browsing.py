@@ -77,6 +77,7 @@ def serving(
         server.wait(20)
         if reader is not None:
             reader.join(20)
+        server.stdout.close()
 
 
 def is_ours(line: ConsoleMessage) -> bool:

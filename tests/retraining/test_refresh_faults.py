@@ -104,6 +104,7 @@ def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(
     finally:
         program.stdin.close()
         program.wait(30)
+        program.stdout.close()
     registry = ModelRegistry.of(settings)
     community = Community.open(settings.community, model_version="")
     served = active_model(community)

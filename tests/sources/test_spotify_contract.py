@@ -49,7 +49,7 @@ def prism() -> Iterator[str]:
     port = free_port()
     command = [node, PRISM, "mock", "-h", "127.0.0.1", "-p", str(port), DESCRIPTION]
     mock = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    said = []
+    said, reader = [], None
     try:
         for line in mock.stdout:
             said.append(line)
@@ -57,11 +57,15 @@ def prism() -> Iterator[str]:
                 break
         else:
             pytest.fail("Prism ended: " + "".join(said))
-        threading.Thread(target=mock.stdout.read, daemon=True).start()
+        reader = threading.Thread(target=mock.stdout.read, daemon=True)
+        reader.start()
         yield f"http://127.0.0.1:{port}"
     finally:
         mock.terminate()
         mock.wait(20)
+        if reader is not None:
+            reader.join(20)
+        mock.stdout.close()
 
 
 class Front:
