@@ -107,7 +107,7 @@ class Registration:
             loopback = False
         if parts.scheme == "http" and loopback:
             return ""
-        return "Spotify accepts https, or http with 127.0.0.1 (not localhost)"
+        return "Spotify accepts https, or http with 127.0.0.1 (localhost is refused)"
 
 
 @dataclass(frozen=True, slots=True)
