@@ -1,12 +1,12 @@
-"""How long does a large Spotify export take to read, and how much memory above its own size?
+"""Time and memory to read a large Spotify export.
 
     python benchmarks/files.py [--megabytes 300] [--data DIR]
 
-The export is made by repetition in a temporary folder, every play at a time of its own: once as
-one JSON file, once as the ZIP that Spotify sends, in parts. Each is read from disk in a process of
-its own, whose peak of memory, less what it needs before it reads, is what is needed above the file
-itself; it is also told how often progress was. Then the real exports in the data folder,
-if there are any: what is in them, and the share of plays whose artist the shipped model knows.
+The export is made up in a temporary folder, each play at its own time: once as one JSON file, once
+as a ZIP in parts, as Spotify sends it. Each is read from disk in its own process. Its memory is the
+peak while reading less the peak before. The last column is the number of progress reports. Then the
+real exports in the data folder, if any: their content, and the share of plays whose artist the
+shipped model knows.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from twotower.sources.reader import read_files
 
 LIMIT_MB = 100  # above the file's own size
 ARTISTS, TRACKS = 4_000, 30_000
-PARTS = 12  # of the ZIP
+PARTS = 12  # files in the ZIP
 
 
 def rows(count: int) -> Iterator[bytes]:
-    """Plays as Spotify writes them, an hour of listening after the other."""
+    """Yield plays as Spotify writes them, one every four minutes."""
     at = datetime(2010, 1, 1, tzinfo=UTC)
     for number in range(count):
         track = number * 7919 % TRACKS
@@ -65,24 +65,24 @@ def rows(count: int) -> Iterator[bytes]:
         ).encode()
 
 
-def write_json(path: Path, some: Iterator[bytes]) -> int:
+def write_json(path: Path, plays: Iterator[bytes]) -> int:
     written = 0
     with path.open("wb") as file:
-        for number, row in enumerate(some):
+        for number, row in enumerate(plays):
             written += file.write((b",\n" if number else b"[") + row)
         file.write(b"]")
     return written
 
 
 def write_zip(path: Path, whole: Path) -> None:
-    """The rows of `whole` in PARTS files of about the same size."""
+    """Write the rows of `whole` into PARTS files of about the same size."""
     most = whole.stat().st_size // PARTS
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         whole.open("rb") as file,
     ):
         lines = (line.strip().strip(b"[],") for line in file)
-        left = True
+        has_more = True
         for part in range(PARTS):
             with archive.open(f"MyData/Streaming_History_Audio_{part}.json", "w") as member:
                 size = 0
@@ -91,9 +91,9 @@ def write_zip(path: Path, whole: Path) -> None:
                     if size > most:
                         break
                 else:
-                    left = False
+                    has_more = False
                 member.write(b"]")
-            if not left:
+            if not has_more:
                 break
 
 
@@ -102,30 +102,31 @@ def peak_mb() -> float:
 
 
 def measure(path: str, answer: Any) -> None:
-    """Read a file in this process, and tell how that went."""
-    told: list[float] = []
+    """Read a file in this process, and send seconds, megabytes, reports and plays."""
+    shares: list[float] = []
     before, start = peak_mb(), time.perf_counter()
     with Path(path).open("rb") as file:
-        reading = read_files([(Path(path).name, file)], lambda share, _: told.append(share))
+        reading = read_files([(Path(path).name, file)], lambda share, _: shares.append(share))
     seconds = time.perf_counter() - start
     plays = sum(report.plays for report in reading.reports)
-    answer.send((seconds, peak_mb() - before, len(told), plays))
+    answer.send((seconds, peak_mb() - before, len(shares), plays))
 
 
-def read_apart(path: Path) -> tuple[Any, ...]:
+def read_in_process(path: Path) -> tuple[Any, ...]:
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=measure, args=(str(path), theirs))
     process.start()
-    theirs.close()  # so that a process that fails is the end of it
-    found: tuple[Any, ...] = ours.recv()
+    theirs.close()  # so that `recv` fails if the process does
+    result: tuple[Any, ...] = ours.recv()
     process.join()
-    return found
+    return result
 
 
-def large(megabytes: int) -> None:
+def measure_large(megabytes: int) -> None:
     print(
-        f"{'file':<34}{'MB':>6}{'plays':>11}{'seconds':>9}{'MB above':>10}{'limit':>7}{'told':>6}"
+        f"{'file':<34}{'MB':>6}{'plays':>11}{'seconds':>9}"
+        f"{'MB above':>10}{'limit':>7}{'reports':>9}"
     )
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "Streaming_History_Audio_0.json"
@@ -134,14 +135,14 @@ def large(megabytes: int) -> None:
         packed = Path(folder) / "my_spotify_data.zip"
         write_zip(packed, whole)
         for path in (whole, packed):
-            seconds, above, told, plays = read_apart(path)
+            seconds, above, reports, plays = read_in_process(path)
             print(
                 f"{path.name:<34}{path.stat().st_size >> 20:6}{plays:11,}{seconds:9.1f}"
-                f"{above:10.0f}{LIMIT_MB:7}{told:6}"
+                f"{above:10.0f}{LIMIT_MB:7}{reports:9}"
             )
 
 
-def real(data: Path) -> None:
+def show_real(data: Path) -> None:
     files = sorted((data / "spotify-user-exports").glob("*/*.gz"))
     if not files:
         return
@@ -171,9 +172,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--megabytes", type=int, default=300)
     options.add_argument("--data", type=Path, default=Settings.from_env().data)
-    asked = options.parse_args()
-    large(asked.megabytes)
-    real(asked.data)
+    arguments = options.parse_args()
+    measure_large(arguments.megabytes)
+    show_real(arguments.data)
 
 
 if __name__ == "__main__":

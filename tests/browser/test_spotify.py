@@ -127,11 +127,11 @@ def test_a_state_that_is_not_the_one_given_signs_nobody_in(visit, world, how):
     link = there(page, "Agree as ada")
     state = parse_qs(urlsplit(link).query)["state"][0]
     bad = {"forged": "A" * 43, "tampered": state[:-1] + ("A" if state[-1] != "A" else "B")}
-    asked = len(world.spotify.token_asks)
+    asked = len(world.spotify.token_requests)
     page.goto(link.replace(state, bad[how]) if how in bad else link.replace("state=", "x="))
     expect(page.get_by_text(NOT_FINISHED)).to_be_visible()
     is_signed_out(page)
-    assert len(world.spotify.token_asks) == asked, "the code was not even looked at"
+    assert len(world.spotify.token_requests) == asked, "the code was not even looked at"
 
 
 @EVERY_ATTACK
@@ -368,12 +368,12 @@ def test_discoveries_are_saved_as_a_playlist(visit, world, look):
 def test_a_person_who_was_read_stays_so_when_a_playlist_is_allowed(visit, world):
     page = visit(world.address)
     sign_in(page)
-    asked = len(world.spotify.asked)
+    asked = len(world.spotify.requests)
     page.get_by_role("link", name="Neighbours", exact=True).click()
     ask_to_allow(page)
     page.get_by_role("link", name="Agree as ada").click()
     expect(page.get_by_role("button", name="Make the playlist")).to_be_visible()
-    assert [path for _, path, _ in world.spotify.asked[asked:]] == ["me"]
+    assert [path for _, path, _ in world.spotify.requests[asked:]] == ["me"]
     page.get_by_role("link", name="You", exact=True).click()
     expect(page.get_by_text("from your Spotify account")).to_be_visible()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spotify_standin import CLIENT_ID, StandIn
 from standins import lastfm, listenbrainz
-from webservice import Asked, Said
+from webservice import Reply, Request
 
 HEARD = {"Radiohead": 90, "Portishead": 60, "Massive Attack": 55, "Low": 40}
 TRACKS = (("Radiohead", "Airbag", 20),)
@@ -20,10 +20,10 @@ class MusicServices:
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def answer(self, asked: Asked) -> Said:
+    def answer(self, request: Request) -> Reply:
         self.go_on.wait(PATIENCE_S)
-        standin = lastfm if asked.path == "/2.0/" else listenbrainz
-        return standin(HEARD, TRACKS, 50)(asked)
+        standin = lastfm if request.path == "/2.0/" else listenbrainz
+        return standin(HEARD, TRACKS, 50)(request)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback, in a thread of its own."""
+"""A real HTTP server on loopback, in its own thread."""
 
 import socket
 import threading
@@ -10,7 +10,7 @@ import uvicorn
 
 @contextmanager
 def serving(app) -> Iterator[str]:
-    """The address under which an ASGI app answers."""
+    """Serve an ASGI app, and yield its address."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

@@ -21,18 +21,18 @@ CALLS = {
 
 
 class Reading:
-    """How one person is read from the stand-in."""
+    """Reads one person from the stand-in, and records progress and pauses."""
 
     def __init__(self, spotify: StandIn, address: str, who: str = "ada") -> None:
         self.spotify = spotify
         self.token = spotify.token_for(who, READ_SCOPES)
         self.pauses: list[tuple[float, str]] = []
-        self.told: list[tuple[float, str]] = []
+        self.progress: list[tuple[float, str]] = []
         self.renewals = 0
         self.no_audio = threading.Event()
         registration = Registration("c", "http://127.0.0.1/callback", address, f"{address}/v1")
         self.web = SpotifyClient(
-            registration, self.access, pause=lambda *how: self.pauses.append(how)
+            registration, self.access, pause=lambda *args: self.pauses.append(args)
         )
 
     def access(self, *, renew: bool) -> str:
@@ -42,7 +42,9 @@ class Reading:
         return self.token
 
     def read(self) -> SpotifyReading:
-        return read_spotify(self.web, lambda *how: self.told.append(how), no_audio=self.no_audio)
+        return read_spotify(
+            self.web, lambda *args: self.progress.append(args), no_audio=self.no_audio
+        )
 
 
 class Saving:
@@ -50,11 +52,11 @@ class Saving:
         self.spotify = spotify
         token = spotify.token_for("ada", SAVE_SCOPES)
         registration = Registration("c", "r", address, f"{address}/v1")
-        self.web = SpotifyClient(registration, lambda *, renew: token, pause=lambda *how: None)
+        self.web = SpotifyClient(registration, lambda *, renew: token, pause=lambda *args: None)
 
     def save(self, *artists: str) -> SavedPlaylist:
         return save_playlist(
-            self.web, lambda *how: None, title="T", description="D", artists=artists
+            self.web, lambda *args: None, title="T", description="D", artists=artists
         )
 
     @property

@@ -1,7 +1,7 @@
-"""A stand-in for Spotify on loopback: it signs people in as strictly, and tells of their music.
+"""A stand-in for Spotify on loopback, with sign-in as strict as Spotify's and made-up people.
 
-Made-up people, and answers of the form that the Web API has in Development Mode: no popularity,
-no genres, and the endpoints that were removed answer 403. `extended=True` gives all of it.
+Answers have the form of the Web API in Development Mode: no popularity, no genres, and removed
+endpoints answer 403. `extended=True` has all of it.
 """
 
 import base64
@@ -27,7 +27,7 @@ NAMES = (
 
 
 def identifier(*parts: object) -> str:
-    """22 letters and digits, as Spotify's ids are."""
+    """Return an id like Spotify's: 22 letters and digits."""
     digest = hashlib.sha256(repr(parts).encode()).digest()
     letters = base64.b64encode(digest, altchars=b"ab").decode()
     return letters[:22]
@@ -77,7 +77,7 @@ LOCAL = {"id": None, "type": "track", "name": "Home tape", "is_local": True,
 
 @dataclass
 class Person:
-    """What one made-up person has."""
+    """One made-up person's account."""
 
     id: str
     name: str
@@ -141,7 +141,7 @@ class Person:
 
 
 class StandIn:
-    """Both of Spotify's servers in one; `asked` is each question to the Web API."""
+    """Both of Spotify's servers in one; `requests` has each call to the Web API."""
 
     def __init__(self, redirect_uri: str = "", *, extended: bool = False) -> None:
         self.redirect_uri = redirect_uri
@@ -151,12 +151,12 @@ class StandIn:
             "ben": Person("ben", "Ben", artists=list(NAMES[::-1])),
         }
         self.lasts_s = 3600  # an access token
-        self.asked: list[tuple[str, str, dict]] = []
+        self.requests: list[tuple[str, str, dict]] = []
         self.bodies: list[dict] = []
-        self.token_asks: list[dict] = []
-        self.answers: dict[str, list[Response]] = {}  # path -> answers to give first, in order
-        self.always: dict[str, Response] = {}  # path, or "" for all -> the one answer
-        self.gate = threading.Event()  # what is closed holds all questions to the Web API
+        self.token_requests: list[dict] = []
+        self.answers: dict[str, list[Response]] = {}  # path -> first answers, in order
+        self.always: dict[str, Response] = {}  # path, or "" for all -> every answer
+        self.gate = threading.Event()  # when cleared, calls to the Web API wait
         self.gate.set()
         self._codes: dict[str, dict] = {}
         self._access: dict[str, dict] = {}
@@ -174,34 +174,34 @@ class StandIn:
 
     @property
     def secrets(self) -> set[str]:
-        """All that must never be seen outside: tokens and codes."""
+        """Tokens and codes, which must never be seen outside."""
         return {*self._codes, *self._access, *self._refresh, *self._spent}
 
     # Signing in
 
     async def _authorize(self, request: Request) -> Response:
-        asked = dict(request.query_params)
+        query = dict(request.query_params)
         right = (
-            asked.get("client_id") == CLIENT_ID
-            and asked.get("redirect_uri") == self.redirect_uri
-            and asked.get("response_type") == "code"
-            and asked.get("code_challenge_method") == "S256"
-            and len(asked.get("code_challenge", "")) == 43
+            query.get("client_id") == CLIENT_ID
+            and query.get("redirect_uri") == self.redirect_uri
+            and query.get("response_type") == "code"
+            and query.get("code_challenge_method") == "S256"
+            and len(query.get("code_challenge", "")) == 43
         )
         if not right:
             return HTMLResponse("INVALID_CLIENT: Invalid redirect URI", 400)
-        state = {"state": asked["state"]} if "state" in asked else {}
+        state = {"state": query["state"]} if "state" in query else {}
         links = []
         for who in self.people:
             code = secrets.token_urlsafe(32)
-            self._codes[code] = {**asked, "who": who}
+            self._codes[code] = {**query, "who": who}
             links.append((f"Agree as {who}", {"code": code, **state}))
         links.append(("Cancel", {"error": "access_denied", **state}))
         shown = "".join(
             f'<p><a href="{html.escape(f"{self.redirect_uri}?{urlencode(query)}")}">{words}</a></p>'
             for words, query in links
         )
-        scopes = html.escape(asked.get("scope", ""))
+        scopes = html.escape(query.get("scope", ""))
         return HTMLResponse(
             f"<!doctype html><html lang=en><title>Stand-in</title><h1>Agree?</h1>"
             f"<p>It asks for: {scopes}</p>{shown}</html>"
@@ -209,7 +209,7 @@ class StandIn:
 
     async def _token(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
-        self.token_asks.append(form)
+        self.token_requests.append(form)
         if self.answers.get("token"):
             return self.answers["token"].pop(0)
         if form.get("client_id") != CLIENT_ID:
@@ -252,24 +252,24 @@ class StandIn:
         )
 
     def token_for(self, who: str, scopes: Iterable[str]) -> str:
-        """An access token as if the person had agreed."""
+        """Return an access token, as if the person had agreed."""
         token = f"access-{secrets.token_hex(20)}"
         self._access[token] = {"who": who, "scope": " ".join(scopes)}
         return token
 
     def end_access(self) -> None:
-        """Every access token is refused from now on; they can be renewed."""
+        """Let all access tokens expire; they can be renewed."""
         self._spent.update(self._access)
         self._access.clear()
 
     def revoke(self) -> None:
-        """As if all had taken back what they allowed, or six months were over."""
+        """Revoke all access, as people can, and as Spotify does after six months."""
         self.end_access()
         self._spent.update(self._refresh)
         self._refresh.clear()
 
     async def _another_site(self, request: Request) -> Response:
-        """A page with a button that posts somewhere else."""
+        """Return a page with a button that posts to another site."""
         to = html.escape(request.query_params["to"])
         return HTMLResponse(
             f'<!doctype html><html lang=en><form method="post" action="{to}">'
@@ -280,7 +280,7 @@ class StandIn:
 
     async def _api(self, request: Request) -> Response:
         path = request.path_params["path"]
-        self.asked.append((request.method, path, dict(request.query_params)))
+        self.requests.append((request.method, path, dict(request.query_params)))
         await run_in_threadpool(self.gate.wait, 20)
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         known = self._access.get(bearer)
@@ -296,7 +296,7 @@ class StandIn:
             return await self._write(request, path, person, known["scope"].split())
         return self._read(path, dict(request.query_params), person, known["scope"].split())
 
-    def _read(self, path: str, asked: dict, person: Person, scopes: list[str]) -> Response:
+    def _read(self, path: str, query: dict, person: Person, scopes: list[str]) -> Response:
         needs = {
             "me/top/artists": "user-top-read",
             "me/top/tracks": "user-top-read",
@@ -313,13 +313,13 @@ class StandIn:
             )  # fmt: skip
         if path == "me/top/artists":
             genres = {"genres": ["rock"], "popularity": 50} if self.extended else {}
-            return page([{**each, **genres} for each in person.top_artists()], asked)
+            return page([{**each, **genres} for each in person.top_artists()], query)
         if path == "me/top/tracks":
-            return page(person.top_tracks(), asked)
+            return page(person.top_tracks(), query)
         if path == "me/tracks":
-            return page(person.library(), asked)
+            return page(person.library(), query)
         if path == "me/playlists":
-            return page(person.lists(), asked)
+            return page(person.lists(), query)
         if path == "me/player/recently-played":
             return JSONResponse({"items": person.recent(), "limit": 50, "cursors": None})
         if path.startswith("playlists/") and path.endswith("/items"):
@@ -328,21 +328,21 @@ class StandIn:
             }
             if path.split("/")[1] not in own:
                 return problem(403, "Forbidden")
-            return page(person.items(), asked)
+            return page(person.items(), query)
         if path == "audio-features" and self.extended:
-            ids = asked.get("ids", "").split(",")
+            ids = query.get("ids", "").split(",")
             return JSONResponse(
                 {"audio_features": [{"id": id, "energy": 0.7, "tempo": 120.5} for id in ids[:-1]]
                  + [None]}
             )  # fmt: skip
         if path == "search":
-            return self._search(asked)
+            return self._search(query)
         return problem(403, "Forbidden")
 
-    def _search(self, asked: dict) -> Response:
-        if int(asked.get("limit", 5)) > 10:
+    def _search(self, query: dict) -> Response:
+        if int(query.get("limit", 5)) > 10:
             return problem(400, "Invalid limit")
-        name = asked["q"].removeprefix('artist:"').removesuffix('"')
+        name = query["q"].removeprefix('artist:"').removesuffix('"')
         found = [track("By another", f"{name} Tribute"), track("One", name), track("Two", name)]
         return JSONResponse({"tracks": {"items": found, "total": len(found)}})
 
@@ -367,8 +367,8 @@ class StandIn:
         return problem(403, "Forbidden")
 
 
-def page(rows: list, asked: dict) -> Response:
-    limit, offset = int(asked.get("limit", 20)), int(asked.get("offset", 0))
+def page(rows: list, query: dict) -> Response:
+    limit, offset = int(query.get("limit", 20)), int(query.get("offset", 0))
     if not 1 <= limit <= 50:
         return problem(400, "Invalid limit")
     more = offset + limit < len(rows)

@@ -1,22 +1,22 @@
-"""Stand-ins for ListenBrainz and Last.fm: one invented user each, told as the services tell it."""
+"""Stand-ins for ListenBrainz and Last.fm: one made-up user each, in the services' own form."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webservice import Asked, Said
+from webservice import Reply, Request
 
 USER = "some body"
 OLDEST, NEWEST = 1_600_000_000, 1_714_557_600  # 13 September 2020; Wednesday, 1 May 2024, 10:00
 HISTORY: Mapping[str, int] = {"Low": 40, "Slint": 9, "Múm": 7}  # artist -> plays
 TRACKS = (("Low", "Monkey", 25), ("Slint", "Washer", 9))
-Answer = Callable[[Asked], Said]
+Answer = Callable[[Request], Reply]
 
 
 def listen(artist: str, track: str, at: Any, *credit: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"artist_name": artist, "track_name": track, "release_name": "R"}
+    metadata: dict[str, Any] = {"artist_name": artist, "track_name": track, "release_name": "R"}
     if credit:
-        told["mbid_mapping"] = {"artists": [{"artist_credit_name": name} for name in credit]}
-    return {"listened_at": at, "track_metadata": told, "user_name": USER}
+        metadata["mbid_mapping"] = {"artists": [{"artist_credit_name": name} for name in credit]}
+    return {"listened_at": at, "track_metadata": metadata, "user_name": USER}
 
 
 def listenbrainz(
@@ -29,10 +29,10 @@ def listenbrainz(
 ) -> Answer:
     listens = [listen("Low", "Monkey", NEWEST - 3600 * hour) for hour in range(latest)]
 
-    def answer(asked: Asked) -> Said:
-        page = min(int(asked.fields.get("count", 25)), count)
-        if asked.path == f"/1/user/{USER.replace(' ', '%20')}/listens":
-            before = int(asked.fields.get("max_ts", NEWEST + 1))
+    def answer(request: Request) -> Reply:
+        page = min(int(request.fields.get("count", 25)), count)
+        if request.path == f"/1/user/{USER.replace(' ', '%20')}/listens":
+            before = int(request.fields.get("max_ts", NEWEST + 1))
             found = [one for one in listens if one["listened_at"] < before][:page]
             payload: dict[str, Any] = {
                 "count": len(found),
@@ -41,13 +41,13 @@ def listenbrainz(
                 "oldest_listen_ts": OLDEST,
                 "user_id": USER,
             }
-            return Said({"payload": payload})
+            return Reply({"payload": payload})
         start = f"/1/stats/user/{USER.replace(' ', '%20')}/"
-        if not asked.path.startswith(start):
-            return Said({"code": 404, "error": "Cannot find user"}, 404)
+        if not request.path.startswith(start):
+            return Reply({"code": 404, "error": "Cannot find user"}, 404)
         if not computed:
-            return Said(None, 204)
-        what, first = asked.path.removeprefix(start), int(asked.fields.get("offset", 0))
+            return Reply(None, 204)
+        what, first = request.path.removeprefix(start), int(request.fields.get("offset", 0))
         rows: list[dict[str, Any]]
         if what == "artists":
             rows = [
@@ -63,11 +63,11 @@ def listenbrainz(
             what: rows[first : first + page],
             "count": len(rows[first : first + page]),
             f"total_{what[:-1]}_count": len(rows),
-            "range": asked.fields["range"],
+            "range": request.fields["range"],
             "from_ts": 1_672_531_200,  # 1 January 2023
             "to_ts": 1_704_067_199,  # 31 December 2023
         }
-        return Said({"payload": payload})
+        return Reply({"payload": payload})
 
     return answer
 
@@ -100,20 +100,20 @@ def lastfm(
         "recenttracks": ("track", plays),
     }
 
-    def answer(asked: Asked) -> Said:
-        fields = asked.fields
+    def answer(request: Request) -> Reply:
+        fields = request.fields
         if fields.get("api_key") != key:
-            return Said({"error": 10, "message": "Invalid API key"}, 403)
+            return Reply({"error": 10, "message": "Invalid API key"}, 403)
         if fields.get("user") != USER:
-            return Said({"error": 6, "message": "User not found"}, 404)
-        question = fields["method"].removeprefix("user.get")
-        noun, all_rows = rows[question]
+            return Reply({"error": 6, "message": "User not found"}, 404)
+        method = fields["method"].removeprefix("user.get")
+        noun, all_rows = rows[method]
         size, page = min(int(fields["limit"]), page_of), int(fields["page"])
         found: Any = all_rows[size * (page - 1) : size * page]
-        if question == "recenttracks":
+        if method == "recenttracks":
             found = [playing, *found]
         if len(found) == 1:
-            found = found[0]  # as the service does it
+            found = found[0]  # as Last.fm does
         about = {
             "user": USER,
             "page": str(page),
@@ -121,6 +121,6 @@ def lastfm(
             "totalPages": str(-(-len(all_rows) // size)),
             "total": str(len(all_rows)),
         }
-        return Said({question: {noun: found, "@attr": about}})
+        return Reply({method: {noun: found, "@attr": about}})
 
     return answer

@@ -1,4 +1,4 @@
-"""A real web server on this machine that answers as a test tells it to."""
+"""A real web server on this machine with the replies of a test."""
 
 import json
 import threading
@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request, as it came in."""
+class Request:
+    """One request that came in."""
 
     path: str
     fields: Mapping[str, str]
@@ -21,8 +21,8 @@ class Asked:
 
 
 @dataclass
-class Said:
-    """What to answer. `body` is JSON, or bytes as they stand; `drip_s` lies between its bytes."""
+class Reply:
+    """A reply. `body` is JSON or raw bytes; `drip_s` is the time between its bytes."""
 
     body: Any = None
     status: int = 200
@@ -34,13 +34,13 @@ class Said:
 @dataclass
 class Service:
     address: str
-    asked: list[Asked]
+    requests: list[Request]
 
 
 @contextmanager
-def service(answer: Callable[[Asked], Said]) -> Iterator[Service]:
-    """A server whose answers are those of `answer`; it keeps what it was asked."""
-    asked: list[Asked] = []
+def service(answer: Callable[[Request], Reply]) -> Iterator[Service]:
+    """Run a server that replies with `answer` and records the requests."""
+    requests: list[Request] = []
     ended = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -48,21 +48,21 @@ def service(answer: Callable[[Asked], Said]) -> Iterator[Service]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            one = Asked(parts.path, dict(parse_qsl(parts.query)), dict(self.headers))
-            asked.append(one)
-            said = answer(one)
-            raw = said.body if isinstance(said.body, bytes) else _json(said.body)
-            self.send_response(said.status)
-            for name, value in said.headers.items():
+            request = Request(parts.path, dict(parse_qsl(parts.query)), dict(self.headers))
+            requests.append(request)
+            reply = answer(request)
+            raw = reply.body if isinstance(reply.body, bytes) else _json(reply.body)
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
                 self.send_header(name, value)
-            if said.status != 204:
+            if reply.status != 204:
                 self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
-            if said.hang_up:
+            if reply.hang_up:
                 self.wfile.write(raw[: len(raw) // 2])
                 self.close_connection = True
-            elif said.drip_s:
-                self._drip(raw, said.drip_s)
+            elif reply.drip_s:
+                self._drip(raw, reply.drip_s)
             else:
                 self.wfile.write(raw)
 
@@ -74,7 +74,7 @@ def service(answer: Callable[[Asked], Said]) -> Iterator[Service]:
                     if ended.wait(between_s):
                         break
             except OSError:
-                pass  # nobody listens any more
+                pass  # the client has gone
             self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None: ...
@@ -84,7 +84,7 @@ def service(answer: Callable[[Asked], Said]) -> Iterator[Service]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield Service(f"http://127.0.0.1:{server.server_port}", asked)
+        yield Service(f"http://127.0.0.1:{server.server_port}", requests)
     finally:
         ended.set()
         server.shutdown()
@@ -97,7 +97,7 @@ def _json(body: Any) -> bytes:
 
 
 class Clock:
-    """Time that passes only where somebody waits."""
+    """Clock that only moves when somebody waits."""
 
     def __init__(self) -> None:
         self.at = 1000.0
@@ -112,7 +112,7 @@ class Clock:
 
 
 class Running(Clock):
-    """Time that also passes by itself, a thousand times as fast."""
+    """Clock that also moves by itself, a thousand times as fast as time."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from standins import USER, lastfm, listenbrainz
-from webservice import Asked, Said, service
+from webservice import Reply, Request, service
 from world import state_of
 
 from twotower.ui import services
@@ -68,13 +68,13 @@ def test_a_user_name_becomes_a_profile_and_the_reading_is_reported(
 def test_the_same_query_within_an_hour_sends_no_request(app, monkeypatch, id, name, standin):
     with enabled(monkeypatch, standin(HEARD, ())) as place:
         ask(app.run(), id)
-        asked = len(place.asked)
+        asked = len(place.requests)
         app.button(key="start-over").click().run()
         ask(app, id, f" {USER.upper()} ")
-        assert len(place.asked) == asked
+        assert len(place.requests) == asked
         assert list(state_of(app).profile.artists) == ["amara jazz", "ammoth jazz"]
         ask(app, id, span="year")
-        assert len(place.asked) > asked
+        assert len(place.requests) > asked
 
 
 @BOTH
@@ -92,7 +92,7 @@ def test_an_empty_name_sends_no_request(app, monkeypatch, id, name, standin):
     with enabled(monkeypatch, standin()) as place:
         ask(app.run(), id, "  ")
     assert "Type your user name first" in app.error[0].value
-    assert place.asked == []
+    assert place.requests == []
 
 
 @BOTH
@@ -100,10 +100,10 @@ def test_a_reading_can_be_stopped_and_changes_nothing(app, monkeypatch, id, name
     begun, go_on = threading.Event(), threading.Event()
     answer = standin(HEARD, ())
 
-    def slow(asked: Asked) -> Said:
+    def slow(request: Request) -> Reply:
         begun.set()
         go_on.wait(PATIENCE_S)
-        return answer(asked)
+        return answer(request)
 
     with enabled(monkeypatch, slow):
         app.run().text_input(key=f"{id}-user").set_value(USER)
@@ -155,6 +155,6 @@ def test_deleting_everything_leaves_nothing_of_a_reading(app, monkeypatch):
         assert not state_of(app).fetched
         assert not state_of(app).services
         app.switch_page("start.py").run()
-        asked = len(place.asked)
+        asked = len(place.requests)
         ask(app, "listenbrainz")
-        assert len(place.asked) > asked
+        assert len(place.requests) > asked

@@ -86,7 +86,7 @@ def test_after_signing_in_the_music_is_read_and_one_click_leads_to_neighbours(vi
 def test_nothing_is_read_before_the_sign_in_that_asked_for_it(visit):
     visit.sign_in()
     app = visit.tab()
-    assert visit.spotify.asked == []
+    assert visit.spotify.requests == []
     app.button(key="spotify-read").click().run()
     visit.read(app)
     assert state_of(app).profile.id == "spotify"
@@ -95,10 +95,10 @@ def test_nothing_is_read_before_the_sign_in_that_asked_for_it(visit):
 def test_a_reload_and_a_second_tab_have_it_without_asking_again(visit):
     visit.sign_in()
     visit.read(visit.tab(signin="done"))
-    asked = len(visit.spotify.asked)
+    asked = len(visit.spotify.requests)
     again = visit.tab(signin="done")
     assert state_of(again).profile.id == "spotify"
-    assert len(visit.spotify.asked) == asked
+    assert len(visit.spotify.requests) == asked
 
 
 def test_the_tab_that_asked_gets_it_and_can_undo_it(visit):
@@ -320,7 +320,7 @@ def test_what_was_read_is_never_stored_or_trained_on(visit, tmp_path):
 def test_permission_for_playlists_alone_reads_nothing(visit):
     visit.sign_in(scopes=SAVE_SCOPES)
     app = visit.tab(signin="done")
-    assert visit.spotify.asked == []
+    assert visit.spotify.requests == []
     assert "You allowed playlists" in words(app)
     assert "responsible for having permission" in words(app)
     assert sign_in_links(app) == 1
@@ -357,7 +357,7 @@ def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(vis
     assert "left" not in again.query_params
     assert list(state_of(again).profile.artists) == ["amara jazz"]
     assert "You may make the playlist now" in words(again)
-    assert visit.spotify.asked == [], "nothing is read for it"
+    assert visit.spotify.requests == [], "nothing is read for it"
 
 
 def test_a_parked_profile_comes_back_once_and_to_its_browser_only(visit):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from webservice import Said, Service, service
+from webservice import Reply, Service, service
 from world import HOSTILE, profile_of, state_of
 
 from twotower.core.domain import SPOTIFY_WEB_API, Track
@@ -112,7 +112,7 @@ def test_sound_is_looked_up_if_the_operator_allows_it_and_stays_on_the_page(soun
     href = f"https://open.spotify.com/track/{1:022d}"
     rows = [{"id": "x", "href": href, "energy": 0.25, "tempo": 120.0}]
     before = state_of(sounding).profile
-    with service(lambda asked: Said({"content": rows})) as place:
+    with service(lambda request: Reply({"content": rows})) as place:
         looked_up(sounding, place, monkeypatch)
     assert "Energy, tempo: from [ReccoBeats](https://reccobeats.com), for 1 of" in words(sounding)
     assert "The others are estimated from your artists" in words(sounding)
@@ -121,13 +121,13 @@ def test_sound_is_looked_up_if_the_operator_allows_it_and_stays_on_the_page(soun
 
 
 def test_sound_that_nobody_knows_stays_an_estimate(sounding, monkeypatch):
-    with service(lambda asked: Said({})) as place:
+    with service(lambda request: Reply({})) as place:
         looked_up(sounding, place, monkeypatch, "acousticbrainz")
     assert "AcousticBrainz knows none of your 3 tracks" in words(sounding)
 
 
 def test_a_look_up_that_fails_says_so_and_can_be_tried_again(sounding, monkeypatch):
-    with service(lambda asked: Said(None, 429, {"Retry-After": "600"})) as place:
+    with service(lambda request: Reply(None, 429, {"Retry-After": "600"})) as place:
         looked_up(sounding, place, monkeypatch)
     assert "try again in 10 minutes" in sounding.error[0].value
     assert sounding.button(key="sound-ask")

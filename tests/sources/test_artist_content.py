@@ -49,7 +49,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_an_artist_is_one_content_over_all_sets(data: Path):
+def test_an_artist_is_merged_over_all_sets(data: Path):
     contents = {content.key: content for content in read_content(data)}
     assert list(contents) == ["air", "low", "mum"]
     low = contents["low"]
@@ -61,7 +61,7 @@ def test_an_artist_is_one_content_over_all_sets(data: Path):
     assert contents["mum"].popularity == 20
 
 
-def test_a_namesake_gives_no_genres(data: Path):
+def test_a_namesake_adds_no_genres(data: Path):
     (air,) = (content for content in read_content(data) if content.key == "air")
     assert air.genres == ("trip hop", "children's music", "downtempo")
     assert air.name == "Air" and air.popularity == 66
@@ -72,13 +72,13 @@ def test_a_folder_without_any_set_says_where_to_get_them(tmp_path: Path):
         read_content(tmp_path)
 
 
-def test_a_set_that_is_there_in_part_names_what_is_missing(data: Path):
+def test_a_missing_file_of_a_set_is_named(data: Path):
     (data / FOLDERS["artists-160k"] / "artist_genres.csv").unlink()
     with pytest.raises(MissingData, match=r"artist_genres\.csv of the data set spotify-artists"):
         read_content(data)
 
 
-def test_content_comes_back_from_a_file_as_it_went(data: Path, tmp_path: Path):
+def test_content_survives_writing_and_reading(data: Path, tmp_path: Path):
     contents = read_content(data)
     for name in ("content.jsonl", "content.jsonl.gz"):
         assert write_content(contents, tmp_path / name) == 3
@@ -122,7 +122,7 @@ def test_a_bad_line_is_named(line: str, problem: str, tmp_path: Path):
         read_content_file(path)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path):
+def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(MissingData, match=r"no file .*content\.jsonl"):
         read_content_file(tmp_path / "content.jsonl")
 

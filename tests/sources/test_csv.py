@@ -104,7 +104,7 @@ def test_any_other_file_of_exportify_is_a_playlist_named_as_the_file():
     assert (plays[0].kind, plays[0].playlist) == ("listed", "rainy days")
 
 
-def test_since_2025_semicolons_part_artists_and_commas_do_not():
+def test_since_2025_semicolons_separate_artists_and_commas_do_not():
     plays, _ = read(NEW + new_row("Tyler, The Creator;Frank Ocean;Frank Ocean; ;Steve Lacy"))
     assert plays[0].artist == "Tyler, The Creator"
     assert plays[0].guests == ("Frank Ocean", "Steve Lacy")
@@ -124,14 +124,14 @@ def test_since_2025_semicolons_part_artists_and_commas_do_not():
         ("One,Two, Three", "a,b,c,d", ["One,Two, Three"]),
     ],
 )
-def test_in_older_files_names_are_parted_only_where_that_can_be_told(
+def test_older_files_are_split_at_commas_only_if_the_number_of_artists_fits(
     names: str, ids: str, artists: list[str]
 ):
     plays, _ = read(OLD + old_row(names, ids))
     assert [plays[0].artist, *plays[0].guests] == artists
 
 
-def test_exportify_app_parts_names_by_a_comma_and_a_space():
+def test_exportify_app_separates_names_by_a_comma_and_a_space():
     text = APP + app_row("Tyler\\, The Creator, Frank Ocean", "a, b") + app_row("Low", "a")
     plays, _ = read(text, "x.csv")
     assert [play.artist for play in plays] == ["Tyler, The Creator", "Low"]
@@ -141,7 +141,7 @@ def test_exportify_app_parts_names_by_a_comma_and_a_space():
 
 
 @pytest.mark.parametrize(("tempo", "signature"), [("0", "4"), ("96.5", "0"), ("0.0", "0")])
-def test_tempo_or_time_signature_zero_means_that_nothing_was_measured(tempo: str, signature: str):
+def test_tempo_or_time_signature_zero_means_not_analysed(tempo: str, signature: str):
     plays, _ = read(NEW + new_row(tempo=tempo, signature=signature))
     assert plays[0].audio == {}
 
@@ -217,7 +217,7 @@ def test_encodings_of_spreadsheets(encoding: str):
     assert plays[1].track == "–"
 
 
-def test_a_last_fm_export_without_headers_is_known_by_its_dates():
+def test_a_last_fm_export_without_headers_is_recognised_by_its_dates():
     text = 'Low,Trust,Monkey,12 Mar 2015 14:33\n"Godspeed, You",,Storm,11 Mar 2015 10:00\n'
     plays, _ = read(text, "someone.csv")
     assert [(play.artist, play.track) for play in plays] == [
@@ -229,7 +229,7 @@ def test_a_last_fm_export_without_headers_is_known_by_its_dates():
     assert plays[0].at == datetime(2015, 3, 12, 14, 33, tzinfo=UTC)
 
 
-def test_a_count_is_read_with_thousands_and_refused_where_it_is_none():
+def test_a_count_may_have_thousands_separators_but_must_be_a_count():
     rows = ['"1,234"', "1.234", "1 234", "", "7", "many", "0", "-3", "nan", "inf", "1e30"]
     text = "artist;track;plays\n" + "".join(f"Low;T{n};{row}\n" for n, row in enumerate(rows))
     plays, left_out = read(text)
@@ -237,7 +237,7 @@ def test_a_count_is_read_with_thousands_and_refused_where_it_is_none():
     assert left_out == {"no number of plays": 6}
 
 
-def test_durations_count_where_a_table_has_them():
+def test_short_plays_are_recognised_if_a_table_has_durations():
     plays, left_out = read("artist,track,ms_played\nLow,A,29999\nLow,B,30000\nLow,C,soon\n")
     assert [play.ms_played for play in plays] == [29999, 30000]
     assert left_out == {"no duration": 1}
@@ -268,14 +268,14 @@ def test_names_keep_html_and_lose_control_characters():
         (b"\xff\xfea\x00r", "no column|can't be read"),
     ],
 )
-def test_what_is_no_table_of_music_is_one_clear_error(raw: bytes, says: str):
+def test_a_file_that_is_no_music_table_is_one_clear_error(raw: bytes, says: str):
     with pytest.raises(UnreadableExport, match=says) as caught:
         read(raw, "notes.csv")
     assert caught.value.where.startswith("notes.csv")
     assert "\n" not in str(caught.value)
 
 
-def test_every_file_of_exportify_comes_through_the_web_api():
+def test_every_file_of_exportify_has_the_origin_of_the_web_api():
     for text in (NEW, OLD, APP, "Spotify URI,Track Name,Artist Name\n", "sep=,\n" + NEW):
         assert origin(text) == SPOTIFY_WEB_API
         assert origin(text, "utf-16") == SPOTIFY_WEB_API
@@ -286,7 +286,7 @@ FIELD = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=12)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.lists(FIELD, max_size=6)), max_size=12))
-def test_mangled_rows_never_cost_a_valid_one(rows: list[tuple[bool, list[str]]]):
+def test_damaged_rows_never_hide_a_valid_one(rows: list[tuple[bool, list[str]]]):
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(["artist", "track", "plays", "genres", "energy", "date"])
@@ -301,7 +301,7 @@ def test_mangled_rows_never_cost_a_valid_one(rows: list[tuple[bool, list[str]]])
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_stay_inside_our_errors(raw: bytes):
+def test_any_bytes_lead_to_plays_or_our_errors(raw: bytes):
     for start in (b"", b"artist,track\nLow,", NEW.encode()):
         try:
             plays, _ = read(start + raw)

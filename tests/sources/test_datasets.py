@@ -1,4 +1,4 @@
-"""Public data sets: real files where they are, and small made ones for what goes wrong."""
+"""Readers of public data sets: real files if present, and small made-up ones for errors."""
 
 import gzip
 import hashlib
@@ -82,34 +82,34 @@ def test_spellings_of_an_artist_are_merged_and_their_plays_added(hetrec: Path):
     assert {key: artist.plays for key, artist in second.artists.items()} == {"mum": 4}
 
 
-def test_the_data_folder_does_as_well_as_the_folder_of_the_set(hetrec: Path):
+def test_the_data_folder_works_like_the_folder_of_the_set(hetrec: Path):
     inside = hetrec.rename(hetrec.parent / FOLDERS["hetrec"])
     assert list(read_dataset("hetrec", inside.parent)) == list(read_dataset("hetrec", inside))
 
 
-def test_tags_are_lower_case_once_each_and_without_absurd_days(hetrec: Path):
+def test_tags_are_lower_case_unique_and_without_impossible_days(hetrec: Path):
     assert read_tags(hetrec) == [
         ("7", "low", "slow core", date(2009, 4, 1)),
         ("9", "mum", "íslenskt", None),
     ]
 
 
-def test_friends_are_pairs_once_each_in_the_order_of_their_numbers(hetrec: Path):
+def test_friends_are_unique_pairs_sorted_by_number(hetrec: Path):
     assert read_friends(hetrec) == [("7", "9"), ("9", "10")]
 
 
-def test_friends_of_the_whole_set_are_read_where_there_is_no_part(hetrec: Path):
+def test_friends_of_the_whole_set_are_read_if_there_is_no_part(hetrec: Path):
     (hetrec / "user_friends_part.dat").rename(hetrec / "user_friends.dat")
     assert read_friends(hetrec) == [("7", "9"), ("9", "10")]
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_a_missing_file_is_named_with_where_to_get_it(name: str, tmp_path: Path):
+def test_a_missing_file_is_named_with_the_document_about_it(name: str, tmp_path: Path):
     with pytest.raises(MissingData, match=rf"{FOLDERS[name]}.*docs/data\.md"):
         list(read_dataset(name, tmp_path))
 
 
-def test_an_unknown_data_set_is_a_mistake_of_the_caller(tmp_path: Path):
+def test_an_unknown_data_set_is_a_value_error(tmp_path: Path):
     with pytest.raises(ValueError, match="no data set 'hetrek'; there are hetrec, germany"):
         read_dataset("hetrek", tmp_path)
 
@@ -154,7 +154,7 @@ def test_an_empty_csv_file_is_named(tmp_path: Path):
         list(read_dataset("germany", tmp_path))
 
 
-def test_a_parquet_file_that_is_none_is_named(tmp_path: Path):
+def test_an_invalid_parquet_file_is_named(tmp_path: Path):
     (tmp_path / "spotify_songs.parquet").write_bytes(b"PAR1 but no more")
     with pytest.raises(UnreadableExport, match=r"spotify_songs\.parquet"):
         list(read_dataset("tidytuesday", tmp_path))
@@ -189,7 +189,7 @@ def test_a_playlist_of_songs_is_a_listener_with_its_audio(songs: Path):
     assert playlist.name == "Slow" and playlist.tracks[1] == ("Two", "low")
 
 
-def test_tags_come_back_from_a_file_as_they_went(tmp_path: Path):
+def test_tags_survive_writing_and_reading(tmp_path: Path):
     tags: list[Tagging] = [
         ("7", "low", "slow core", date(2009, 4, 1)),
         ("9", artist_key("The The Band"), "rock", None),
@@ -201,7 +201,7 @@ def test_tags_come_back_from_a_file_as_they_went(tmp_path: Path):
     assert gzip.decompress((tmp_path / "tags.jsonl.gz").read_bytes()).startswith(b'{"listener":"7"')
 
 
-def test_tags_of_others_are_brought_to_our_form(tmp_path: Path):
+def test_tags_written_by_others_are_normalised(tmp_path: Path):
     path = tmp_path / "tags.jsonl"
     path.write_text('\ufeff{"listener": "a", "artist": "The Low", "tag": " Slow Core "}\n\n')
     assert read_tags_file(path) == [("a", "low", "slow core", None)]
@@ -241,7 +241,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_hashes_are_of_the_files_that_are_there(hetrec: Path):
+def test_hashes_cover_the_files_that_are_present(hetrec: Path):
     inside = hetrec.rename(hetrec.parent / FOLDERS["hetrec"])
     hashes = data_hashes(inside.parent)
     assert list(hashes) == [
@@ -263,7 +263,7 @@ REAL += [("tidytuesday", 471), ("mpd", 6090)]
 
 
 @pytest.mark.parametrize(("name", "listeners"), REAL)
-def test_every_real_listener_is_sound(name: str, listeners: int):
+def test_every_real_listener_is_valid(name: str, listeners: int):
     profiles = list(read_dataset(name, real(name)))
     assert len(profiles) == len({profile.id for profile in profiles}) == listeners
     for profile in profiles:
@@ -282,7 +282,7 @@ def test_real_hetrec_keeps_its_plays():
     assert sum(len(profile.artists) for profile in profiles.values()) == 92754
 
 
-def test_real_withheld_playlists_are_told_apart():
+def test_real_withheld_playlists_have_their_own_origin():
     profiles = list(read_dataset("mpd", real("mpd")))
     assert Counter(profile.origin for profile in profiles) == {"mpd": 2825, "mpd-withheld": 3265}
     titled = [profile for profile in profiles if profile.playlists]

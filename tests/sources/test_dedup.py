@@ -1,4 +1,4 @@
-"""Plays that two files tell: found by title and time, each once."""
+"""Duplicate plays across files: found by title and time, each once."""
 
 from datetime import UTC, datetime
 
@@ -17,14 +17,14 @@ def play(at: int, track: str | None = "Monkey", ms: int | None = None, count: in
 
 
 def known(first: list[Play], second: list[Play], *, kinds=("extended", "listens")) -> list[bool]:
-    """Of each play of a second file, whether the first has it."""
+    """Return for each play of a second file if the first file has it."""
     heard = DuplicateFinder()
     assert not any(heard.is_duplicate(one, kinds[0]) for one in first)
     heard.end_file(kinds[0])
     return [heard.is_duplicate(one, kinds[1]) for one in second]
 
 
-def test_the_begin_of_a_play_is_compared_wherever_a_source_tells_its_end():
+def test_start_times_are_compared_even_if_a_source_has_end_times():
     first = [play(NOON + 200, ms=200_000)]
     for told in (NOON, NOON + 200, NOON - EARLIER_S, NOON + LATER_S):
         assert known(first, [play(told)]) == [True]
@@ -32,7 +32,7 @@ def test_the_begin_of_a_play_is_compared_wherever_a_source_tells_its_end():
         assert known(first, [play(told)]) == [False]
 
 
-def test_one_play_answers_for_one():
+def test_one_play_matches_at_most_one_other():
     assert known([play(NOON)], [play(NOON), play(NOON + 1)]) == [True, False]
     assert known([play(NOON), play(NOON + 240)], [play(NOON), play(NOON + 240)]) == [True, True]
 
@@ -65,12 +65,12 @@ def test_a_third_file_is_compared_with_both():
         ("Half-Life", "Half", False),
     ],
 )
-def test_titles_are_the_same_but_for_their_version(one: str, other: str, same: bool):
+def test_titles_match_if_only_their_version_differs(one: str, other: str, same: bool):
     assert known([play(NOON, one)], [play(NOON, other)]) == [same]
 
 
 @pytest.mark.parametrize("told", [Play("Low", "Monkey"), play(NOON, None), play(NOON, count=3)])
-def test_what_has_no_time_or_title_is_never_taken_for_another(told: Play):
+def test_a_play_without_time_or_title_is_never_a_duplicate(told: Play):
     assert known([told], [told]) == [False]
 
 
@@ -78,7 +78,7 @@ TIMES = st.lists(st.integers(NOON, NOON + 7200), max_size=30)
 
 
 @given(TIMES, TIMES)
-def test_no_more_plays_are_known_than_were_told(first: list[int], second: list[int]):
+def test_duplicates_are_never_more_than_the_plays_before(first: list[int], second: list[int]):
     found = known([play(at) for at in first], [play(at) for at in second])
     assert sum(found) <= min(len(first), len(second))
     same = known([play(at) for at in first], [play(at) for at in first], kinds=("a", "a"))

@@ -1,4 +1,4 @@
-"""The web client: turns, patience, and every way in which an answer can be none."""
+"""HTTP client: pace, waiting, retries, and unusable answers."""
 
 import gzip
 import json
@@ -6,7 +6,7 @@ import socket
 from itertools import pairwise
 
 import pytest
-from webservice import Asked, Clock, Running, Said, service
+from webservice import Clock, Reply, Request, Running, service
 
 from twotower.core.errors import RateLimited, Unreachable
 from twotower.sources.services import http as web_module
@@ -19,28 +19,28 @@ def client(address: str, clock: Clock | None = None, between_s: float = 0.0, **m
     return WebClient("Tunes", address, pace=pace, **more)
 
 
-def test_it_asks_with_its_name_and_gives_the_answer_in_json():
-    with service(lambda asked: Said({"path": asked.path, **asked.fields})) as tunes:
+def test_requests_have_our_user_agent_and_answers_are_decoded_json():
+    with service(lambda request: Reply({"path": request.path, **request.fields})) as tunes:
         web = client(tunes.address, agent="MusicalNeighbours/1 ( me@example.com )")
         answer = web.get("/1/user/anna & b/x", count=3, offset=None)
     assert (answer.status, answer.body) == (200, {"path": "/1/user/anna%20&%20b/x", "count": "3"})
-    assert tunes.asked[0].headers["User-Agent"] == "MusicalNeighbours/1 ( me@example.com )"
+    assert tunes.requests[0].headers["User-Agent"] == "MusicalNeighbours/1 ( me@example.com )"
 
 
-def test_a_packed_answer_is_unpacked():
+def test_a_compressed_answer_is_decompressed():
     packed = gzip.compress(json.dumps(list(range(100_000))).encode())
-    with service(lambda asked: Said(packed, headers={"Content-Encoding": "gzip"})) as tunes:
+    with service(lambda request: Reply(packed, headers={"Content-Encoding": "gzip"})) as tunes:
         assert client(tunes.address).get("/").body == list(range(100_000))
 
 
-def test_calls_keep_their_distance_whoever_asks():
+def test_clients_of_one_pace_share_its_pauses():
     clock = Clock()
     pace = Pace(1.0, now=clock.now, sleep=clock.sleep)
     times = []
 
-    def answer(asked: Asked) -> Said:
+    def answer(request: Request) -> Reply:
         times.append(clock.at)
-        return Said({})
+        return Reply({})
 
     with service(answer) as tunes:
         both = [WebClient("Tunes", tunes.address, pace=pace) for _ in range(2)]
@@ -51,10 +51,10 @@ def test_calls_keep_their_distance_whoever_asks():
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header", ["Retry-After", "X-RateLimit-Reset-In"])
-def test_a_short_wait_is_waited_and_told(status: int, header: str):
+def test_a_short_wait_is_waited_with_a_countdown(status: int, header: str):
     clock, told = Clock(), []
-    answers = [Said(None, status, {header: "7"}), Said({"good": 1})]
-    with service(lambda asked: answers[len(tunes.asked) - 1]) as tunes:
+    answers = [Reply(None, status, {header: "7"}), Reply({"good": 1})]
+    with service(lambda request: answers[len(tunes.requests) - 1]) as tunes:
         web = client(tunes.address, clock, waiting=lambda why, left: told.append((why, left)))
         assert web.get("/").body == {"good": 1}
     assert clock.at == pytest.approx(1007)
@@ -63,7 +63,7 @@ def test_a_short_wait_is_waited_and_told(status: int, header: str):
     assert [left for _, left in told] == sorted((left for _, left in told), reverse=True)
 
 
-def test_waiting_ends_where_the_listener_to_it_says_so():
+def test_waiting_ends_if_the_callback_raises():
     class Enough(Exception): ...
 
     def waiting(why: str, left: float) -> None:
@@ -71,10 +71,10 @@ def test_waiting_ends_where_the_listener_to_it_says_so():
             raise Enough
 
     clock = Clock()
-    with service(lambda asked: Said(None, 429, {"Retry-After": "9"})) as tunes:
+    with service(lambda request: Reply(None, 429, {"Retry-After": "9"})) as tunes:
         with pytest.raises(Enough):
             client(tunes.address, clock, waiting=waiting).get("/")
-        assert len(tunes.asked) == 1
+        assert len(tunes.requests) == 1
     assert clock.at == pytest.approx(1004, abs=0.3)
 
 
@@ -82,61 +82,61 @@ def test_waiting_ends_where_the_listener_to_it_says_so():
     ("header", "says", "seconds"),
     [("3600", "60 minutes", 3600), ("48925", "13.6 hours", 48_925), ("11", "11 seconds", 11)],
 )
-def test_a_long_wait_is_not_waited_but_said(header: str, says: str, seconds: float):
+def test_a_long_wait_is_an_error_with_its_duration(header: str, says: str, seconds: float):
     clock = Clock()
     with (
-        service(lambda asked: Said(None, 429, {"Retry-After": header})) as tunes,
+        service(lambda request: Reply(None, 429, {"Retry-After": header})) as tunes,
         pytest.raises(RateLimited, match=f"Tunes accepts no more.*try again in {says}") as caught,
     ):
         client(tunes.address, clock).get("/")
     assert caught.value.retry_after_s == seconds
-    assert clock.waited == [] and len(tunes.asked) == 1
+    assert clock.waited == [] and len(tunes.requests) == 1
 
 
-def test_patience_has_an_end():
+def test_retries_end_after_the_third_try():
     clock = Clock()
     with (
-        service(lambda asked: Said(None, 429, {"Retry-After": "soon"})) as tunes,
+        service(lambda request: Reply(None, 429, {"Retry-After": "soon"})) as tunes,
         pytest.raises(RateLimited, match="in a few minutes") as caught,
     ):
         client(tunes.address, clock).get("/")
     assert caught.value.retry_after_s is None
-    assert len(tunes.asked) == 3 and clock.at == pytest.approx(1004)
+    assert len(tunes.requests) == 3 and clock.at == pytest.approx(1004)
 
 
-def test_a_stumble_is_forgiven_and_a_fall_is_told():
-    answers = [Said(None, 502), Said(None, 500), Said({"good": 1})]
-    with service(lambda asked: answers[len(tunes.asked) - 1]) as tunes:
+def test_one_server_error_is_retried_and_a_lasting_one_is_unreachable():
+    answers = [Reply(None, 502), Reply(None, 500), Reply({"good": 1})]
+    with service(lambda request: answers[len(tunes.requests) - 1]) as tunes:
         assert client(tunes.address).get("/").body == {"good": 1}
     with (
-        service(lambda asked: Said(None, 500)) as tunes,
+        service(lambda request: Reply(None, 500)) as tunes,
         pytest.raises(Unreachable, match=r"status 500.*try again"),
     ):
         client(tunes.address).get("/")
-    assert len(tunes.asked) == 3
+    assert len(tunes.requests) == 3
 
 
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (Said(b"<html>"), "isn.t JSON"),
-        (Said(b"[" * 100_000), "isn.t JSON"),
-        (Said(None, 302, {"Location": "http://127.0.0.1:9/"}), "status 302"),
-        (Said(b'{"cut": "short"}', hang_up=True), "connection fails"),
-        (Said(b"x" * 50, headers={"Content-Encoding": "gzip"}), "connection fails"),
+        (Reply(b"<html>"), "isn.t JSON"),
+        (Reply(b"[" * 100_000), "isn.t JSON"),
+        (Reply(None, 302, {"Location": "http://127.0.0.1:9/"}), "status 302"),
+        (Reply(b'{"cut": "short"}', hang_up=True), "connection fails"),
+        (Reply(b"x" * 50, headers={"Content-Encoding": "gzip"}), "connection fails"),
     ],
 )
-def test_an_answer_that_is_none_is_one_clear_line(said: Said, why: str):
-    with service(lambda asked: said) as tunes, pytest.raises(Unreachable, match=why) as caught:
+def test_an_unusable_answer_is_one_clear_line(said: Reply, why: str):
+    with service(lambda request: said) as tunes, pytest.raises(Unreachable, match=why) as caught:
         client(tunes.address).get("/2.0/", api_key="s3cret")
     assert "\n" not in str(caught.value)
     assert "s3cret" not in repr(caught.value) + repr(caught.value.__cause__)
     assert caught.value.__suppress_context__ or "s3cret" not in repr(caught.value.__context__)
 
 
-def test_statuses_of_the_caller_s_own_come_back_with_what_they_say():
-    answers = [Said(None, 204), Said({"error": "no"}, 404), Said(b"<html>", 403)]
-    with service(lambda asked: answers[len(tunes.asked) - 1]) as tunes:
+def test_client_error_statuses_are_returned_with_their_body():
+    answers = [Reply(None, 204), Reply({"error": "no"}, 404), Reply(b"<html>", 403)]
+    with service(lambda request: answers[len(tunes.requests) - 1]) as tunes:
         web = client(tunes.address)
         assert [web.get("/") for _ in answers] == [
             web_module.Answer(204, None),
@@ -146,24 +146,24 @@ def test_statuses_of_the_caller_s_own_come_back_with_what_they_say():
         assert web.calls == 3
 
 
-def test_too_large_an_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch):
+def test_a_too_large_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(web_module, "LARGEST_ANSWER", 1000)
     with (
-        service(lambda asked: Said(b" " * 100_000)) as tunes,
+        service(lambda request: Reply(b" " * 100_000)) as tunes,
         pytest.raises(Unreachable, match="too large"),
     ):
         client(tunes.address).get("/")
 
 
-def test_an_answer_byte_by_byte_ends_with_our_patience():
+def test_an_answer_that_arrives_byte_by_byte_times_out():
     with (
-        service(lambda asked: Said(b" " * 100_000, drip_s=0.01)) as tunes,
+        service(lambda request: Reply(b" " * 100_000, drip_s=0.01)) as tunes,
         pytest.raises(Unreachable, match="too slow"),
     ):
         client(tunes.address, Running()).get("/")
 
 
-def test_silence_ends_with_our_patience(monkeypatch: pytest.MonkeyPatch):
+def test_no_answer_times_out(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(web_module, "TIMEOUT_S", (1.0, 0.2))
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -173,7 +173,7 @@ def test_silence_ends_with_our_patience(monkeypatch: pytest.MonkeyPatch):
             web.get("/")
 
 
-def test_nobody_there_is_told():
+def test_a_refused_connection_is_unreachable():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

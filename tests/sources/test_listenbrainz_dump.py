@@ -24,7 +24,7 @@ MAY, JUNE = 1_715_000_000, 1_718_000_000  # 6 May and 10 June 2024
 
 
 def listen(user: Any, artist: str, at: Any = MAY, *credit: str) -> dict[str, Any]:
-    """A row as the dump has it, mapped to MusicBrainz where there is a `credit`."""
+    """Return a row as the dump has it, mapped to MusicBrainz if there is a `credit`."""
     told: dict[str, Any] = {"artist_name": artist, "track_name": "A song", "additional_info": {}}
     if credit:
         told["mbid_mapping"] = {"artists": [{"artist_credit_name": name} for name in credit]}
@@ -96,19 +96,21 @@ def test_listens_are_summed_up_by_listener_over_the_months(tmp_path: Path):
         ("5.listens.zst", zst(FIRST + SECOND)),
     ],
 )
-def test_every_packing_gives_the_same(name: str, content: bytes, tmp_path: Path):
+def test_every_compression_leads_to_the_same_profiles(name: str, content: bytes, tmp_path: Path):
     assert sums(list(read_listeners(put(tmp_path / name, content).parent))) == SUMS
     assert sums(list(read_listeners(tmp_path / name))) == SUMS
 
 
-def test_an_archive_that_lies_unpacked_beside_itself_is_read_once(tmp_path: Path):
+def test_an_archive_that_is_unpacked_beside_itself_is_read_once(tmp_path: Path):
     put(tmp_path / "dump-1-full.tar.zst", zst(DUMP))
     put(tmp_path / "dump-1-full" / "listens" / "2024" / "5.listens", FIRST + SECOND)
     put(tmp_path / "dump-2-incremental.tar", archive(**{"listens_2024_7.listens": FIRST}))
     assert sums(list(read_listeners(tmp_path)))["1"] == {"low": 5.0, "slint": 1.0}
 
 
-def test_a_dump_larger_than_memory_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_dump_larger_than_memory_has_the_same_profiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     rows = [listen(n % 7, f"Artist {n % 11}", MAY + 86_400 * n) for n in range(300)]
     put(tmp_path / "5.listens", lines(*rows))
     whole = {profile.id: profile for profile in read_listeners(tmp_path)}
@@ -128,7 +130,7 @@ def test_a_dump_larger_than_memory_gives_the_same(tmp_path: Path, monkeypatch: p
     assert len(sizes) > 20 and max(sizes) == 6
 
 
-def test_nothing_is_left_of_what_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_temporary_files_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     waiting = tmp_path / "tmp"
     waiting.mkdir()
     monkeypatch.setattr(listenbrainz_dump, "MOST_PAIRS", 1)
@@ -140,7 +142,7 @@ def test_nothing_is_left_of_what_waited(tmp_path: Path, monkeypatch: pytest.Monk
     assert not list(waiting.iterdir())
 
 
-def test_lines_that_are_no_listen_are_counted_and_cost_no_other(tmp_path: Path):
+def test_lines_that_are_no_listen_are_counted_and_the_others_are_read(tmp_path: Path):
     rows = [listen(1, "Low"), [], {"track_metadata": 3}, listen(None, "Low"), listen(1, " \u200b")]
     rows[3] = {**rows[3], "user_name": None}
     content = lines(*rows) + b'{"broken": \n\n' + lines(listen("x", "Low", True))
@@ -156,7 +158,7 @@ def test_lines_that_are_no_listen_are_counted_and_cost_no_other(tmp_path: Path):
     }
 
 
-def test_without_numbers_listeners_go_by_their_names(tmp_path: Path):
+def test_without_numbers_the_id_is_the_user_name(tmp_path: Path):
     row = listen(1, "Low")
     del row["user_id"]
     (found,) = read_listeners(put(tmp_path / "5.listens", lines(row)))
@@ -179,13 +181,13 @@ def test_a_damaged_file_is_one_clear_line(name: str, content: bytes, tmp_path: P
     assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_dump_of_something_else_is_told(tmp_path: Path):
+def test_a_dump_without_listens_is_a_clear_error(tmp_path: Path):
     other = put(tmp_path / "a.tar", archive(**{"lbdump_user": b"1\tname\n"}))
     with pytest.raises(UnreadableExport, match="no listens in it"):
         list(read_listeners(other))
 
 
-def test_a_dump_for_spark_is_told(tmp_path: Path):
+def test_a_dump_for_spark_is_recognised(tmp_path: Path):
     put(tmp_path / "0.parquet", b"PAR1")
     with pytest.raises(MissingData, match="Spark dumps"):
         list(read_listeners(tmp_path))
@@ -228,7 +230,7 @@ MANGLED = st.one_of(
 
 
 @given(st.lists(st.one_of(st.just(None), MANGLED.map(lambda row: (row,)))))
-def test_mangled_lines_never_cost_a_valid_one(tmp_path_factory, rows: list[tuple[object] | None]):
+def test_damaged_lines_never_hide_a_valid_one(tmp_path_factory, rows: list[tuple[object] | None]):
     path = tmp_path_factory.mktemp("dump") / "5.listens"
     good = listen("good", "Slint")
     put(path, lines(good, *(good if row is None else row[0] for row in rows)))

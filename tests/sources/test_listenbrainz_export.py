@@ -1,4 +1,4 @@
-"""A person's own export from ListenBrainz: good, mangled and broken rows."""
+"""A person's own export from ListenBrainz: valid, damaged and broken rows."""
 
 import io
 import json
@@ -58,7 +58,7 @@ def test_a_list_that_breaks_off_is_one_clear_error():
         ("mylistens/2024/5.jsonl", False),
     ],
 )
-def test_files_of_the_export_are_told_by_their_path(name: str, is_one: bool):
+def test_files_of_the_export_are_recognised_by_their_path(name: str, is_one: bool):
     assert is_listens_file(name) == is_one
 
 
@@ -74,7 +74,7 @@ MANGLED = JSON | st.builds(
 
 
 @given(st.lists(st.none() | MANGLED.map(lambda row: (row,))), st.booleans())
-def test_mangled_rows_never_cost_a_valid_one(rows: list[tuple[object] | None], listed: bool):
+def test_damaged_rows_never_hide_a_valid_one(rows: list[tuple[object] | None], listed: bool):
     good = listen("Good One", "T", NEWEST)
     made = [good, *(good if row is None else row[0] for row in rows)]
     raw = json.dumps(made).encode() if listed else lines(*made)
@@ -85,7 +85,7 @@ def test_mangled_rows_never_cost_a_valid_one(rows: list[tuple[object] | None], l
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_stay_inside_our_errors(raw: bytes):
+def test_any_bytes_lead_to_plays_or_our_errors(raw: bytes):
     try:
         read(raw)
     except TwoTowerError as error:

@@ -83,7 +83,7 @@ def test_an_artist_s_plays_are_those_of_thirty_seconds_and_more():
     assert plays_of(profile) == {"low": 4.0}
 
 
-def test_saved_and_listed_tracks_count_only_where_nothing_was_played():
+def test_saved_and_listed_tracks_count_only_if_nothing_was_played():
     listed = Play("Slint", "Washer", kind="listed", playlist="P")
     profile = build_profile(
         [saved("Low"), played("Low"), saved("Slint", "Glenn"), listed, listed, saved("Codeine")]
@@ -96,7 +96,7 @@ def test_saved_and_listed_tracks_count_only_where_nothing_was_played():
     assert profile.playlists == (Playlist("P", (("Washer", "Slint"),)),)
 
 
-def test_spellings_of_one_artist_are_one_named_as_written_most():
+def test_spellings_of_one_artist_are_merged_under_the_most_frequent():
     profile = build_profile([played("beatles"), played("The Beatles", count=2), played("BEATLES")])
     assert profile.artists == {"beatles": Artist("The Beatles", 4.0)}
     assert [track.plays for track in profile.tracks] == [4.0]
@@ -131,7 +131,7 @@ def test_audio_and_genres_are_weighted_by_plays():
     assert [track.name for track in profile.tracks] == ["C", "A", "B"]
 
 
-def test_a_heard_track_takes_audio_and_duration_from_wherever_they_stand():
+def test_a_played_track_gets_audio_and_duration_from_any_row():
     detail = Play(
         "Low", "t", kind="saved", audio={"tempo": 90.0}, duration_s=200.0, released="2001"
     )
@@ -149,7 +149,7 @@ def test_the_days_are_those_of_the_plays_or_else_of_the_saving():
     assert build_profile([heard], since=date(2000, 1, 1)).since == date(2000, 1, 1)
 
 
-def test_the_most_played_tracks_are_kept_and_every_artist():
+def test_a_profile_has_the_most_played_tracks_and_every_artist():
     plays = [played(f"Artist {n}", f"Song {n}", count=1 + n % 7) for n in range(MOST_TRACKS + 99)]
     profile = build_profile(plays)
     assert len(profile.artists) == MOST_TRACKS + 99
@@ -205,7 +205,7 @@ def test_merging_adds_plays_and_keeps_the_web_api_s_origin():
     assert both.audio["energy"].std == pytest.approx(0.2)
 
 
-def told(origin: str, first: date | None, last: date | None, **plays: float) -> Profile:
+def source_profile(origin: str, first: date | None, last: date | None, **plays: float) -> Profile:
     artists = {name: Artist(name.title(), count) for name, count in plays.items()}
     tracks = tuple(Track("Song", name.title(), count) for name, count in plays.items())
     clock = tuple([int(sum(plays.values()))] + [0] * (HOURS - 1))
@@ -220,7 +220,7 @@ SPRING, SUMMER = (date(2024, 3, 1), date(2024, 5, 31)), (date(2024, 6, 1), date(
 @pytest.mark.parametrize("days", [SPRING, (date(2024, 5, 31), date(2024, 7, 1)), (None, None)])
 def test_two_sources_of_the_same_days_count_each_play_once(days):
     both = join_profiles(
-        told("file", *SPRING, low=5, slint=2), told("listenbrainz", *days, low=7, codeine=1)
+        source_profile("file", *SPRING, low=5, slint=2), source_profile("listenbrainz", *days, low=7, codeine=1)
     )
     assert {key: one.plays for key, one in both.artists.items()} == {
         "low": 7,
@@ -232,7 +232,7 @@ def test_two_sources_of_the_same_days_count_each_play_once(days):
 
 
 def test_two_sources_of_different_days_add_up():
-    one, other = told("file", *SPRING, low=5), told("lastfm", *SUMMER, low=7)
+    one, other = source_profile("file", *SPRING, low=5), source_profile("lastfm", *SUMMER, low=7)
     for pair in ((one, other), (other, one)):
         both = join_profiles(*pair)
         assert both.artists["low"].plays == 12 and both.tracks[0].plays == 12
@@ -240,14 +240,14 @@ def test_two_sources_of_different_days_add_up():
         assert (both.since, both.until) == (SPRING[0], SUMMER[1])
 
 
-def test_what_is_joined_to_a_spotify_list_stays_spotify_s():
+def test_a_profile_joined_with_spotifys_keeps_its_origin():
     both = join_profiles(
-        told("file+lastfm", *SPRING, low=5), told(SPOTIFY_WEB_API, None, None, a=1)
+        source_profile("file+lastfm", *SPRING, low=5), source_profile(SPOTIFY_WEB_API, None, None, a=1)
     )
     assert both.origin == SPOTIFY_WEB_API
 
 
-def test_merging_nothing_is_a_mistake_of_the_caller():
+def test_merging_nothing_is_a_value_error():
     with pytest.raises(ValueError, match="0 profiles"):
         merge_profiles([], id="me")
 
@@ -374,7 +374,7 @@ def test_an_error_says_the_file_and_the_line_and_comes_after_the_lines_before():
         next(profiles)
 
 
-def test_unknown_keys_are_passed_over_and_counted():
+def test_unknown_keys_are_ignored_and_counted():
     text = line(
         mood="sad",
         artists=[{"name": "Low", "mbid": "x"}, {"name": "Slint", "mbid": "y"}],
@@ -393,7 +393,7 @@ def test_spellings_of_one_artist_in_a_line_are_one():
     assert profile.artists == {"beatles": Artist("The Beatles", 8.0, ("pop", "rock"))}
 
 
-def test_tracks_alone_give_their_artists():
+def test_artists_are_derived_from_tracks():
     tracks = [{"name": "A", "artist": "Low", "plays": 2}, {"name": "B", "artist": "LOW"}]
     (profile,) = read(line(artists=[], tracks=tracks))
     assert profile.artists == {"low": Artist("Low", 3.0)}
@@ -499,7 +499,7 @@ PROFILES = st.builds(
 
 
 @given(PROFILES)
-def test_a_profile_goes_out_and_comes_back_the_same(profile: Profile):
+def test_a_profile_survives_writing_and_reading(profile: Profile):
     text = json.dumps(profile_to_json(profile), allow_nan=False)
     ignored: Counter[str] = Counter()
     assert read(text, ignored=ignored) == [profile]
@@ -540,7 +540,7 @@ def test_any_json_is_a_profile_or_one_clear_error(data: object):
 # --- files
 
 
-def test_writing_counts_lines_and_replaces_the_file_whole(tmp_path: Path):
+def test_writing_returns_the_number_of_lines_and_replaces_the_file(tmp_path: Path):
     path = tmp_path / "new" / "p.jsonl"
     first = Profile("a", {"low": Artist("Low", 2.0)})
     assert write_profiles([first, replace(first, id="b")], path) == 2
@@ -550,7 +550,7 @@ def test_writing_counts_lines_and_replaces_the_file_whole(tmp_path: Path):
     assert [profile.id for profile in read_profiles(path)] == ["a", "b"]
 
 
-def test_writing_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path):
+def test_failed_writing_leaves_only_the_old_file(tmp_path: Path):
     path = tmp_path / "p.jsonl"
     path.write_text("old", encoding="utf-8")
 
@@ -592,12 +592,12 @@ def test_a_profile_and_plays_of_the_same_days_are_joined(tmp_path: Path):
     assert profile.id == "x" and plays_of(profile) == {"low": 2.0, "slint": 1.0}
 
 
-def test_a_profile_alone_is_loaded_as_it_stands(tmp_path: Path):
+def test_a_single_profile_is_returned_unchanged(tmp_path: Path):
     (tmp_path / "p.jsonl").write_text(line(origin="picked") + "\n", encoding="utf-8")
     assert read_profile(tmp_path / "p.jsonl") == replace(read(line(origin="picked"))[0], id="me")
 
 
-def test_several_listeners_are_no_one_profile(tmp_path: Path):
+def test_several_listeners_in_a_file_are_an_error(tmp_path: Path):
     (tmp_path / "two.jsonl").write_text(f"{line()}\n{line()}\n", encoding="utf-8")
     with pytest.raises(BadProfile, match="2 listeners: keep one line"):
         read_profile(tmp_path / "two.jsonl")

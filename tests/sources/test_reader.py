@@ -1,4 +1,4 @@
-"""Files of any kind, told apart by content, mixed, packed, broken and hostile."""
+"""Files of any kind, recognised by content: mixed, packed, broken and hostile."""
 
 import gzip
 import io
@@ -82,7 +82,7 @@ def plays_of(*named: tuple[str, bytes]) -> dict[str, int]:
     return plays
 
 
-def test_plays_of_one_track_are_gathered_with_their_number_and_days():
+def test_plays_of_one_track_are_one_entry_with_count_and_days():
     reading = read((ACCOUNT, account("2024-01-05 14:23", "2024-03-01 10:00", "2024-02-01 10:00")))
     (play,) = reading.plays
     assert (play.artist, play.track, play.count) == ("Low", "Monkey", 3)
@@ -117,7 +117,7 @@ def test_a_play_counts_from_thirty_seconds():
     assert reading.reports[0].left_out == {"shorter than 30 s": 1}
 
 
-def test_kinds_are_told_by_content_whatever_the_name():
+def test_kinds_are_recognised_by_content_whatever_the_name():
     raw = account("2024-01-05 14:23")
     named = ("download", "a.txt", "music.csv", "x.json")
     for name in named:
@@ -157,7 +157,7 @@ def test_several_files_of_every_kind_are_one_reading():
     ]
 
 
-def test_one_file_of_exportify_makes_the_whole_reading_spotify_s():
+def test_one_file_of_exportify_sets_the_origin_of_the_whole_reading():
     exportify = b"Track URI,Track Name,Artist Name(s)\nspotify:track:1,Monkey,Low\n"
     reading = read((ACCOUNT, account("2024-01-05 14:23")), ("liked.csv", exportify))
     assert reading.origin == SPOTIFY_WEB_API
@@ -189,7 +189,7 @@ def test_days_that_the_extended_history_has_are_not_counted_again():
 
 
 def scrobbled(*times: str, track: str = "Monkey") -> bytes:
-    """As ListenBrainz exports it: a listen a line."""
+    """Return an export of ListenBrainz: one listen per line."""
     return "".join(
         json.dumps(
             {
@@ -222,7 +222,7 @@ def test_an_export_of_listenbrainz_is_read_from_its_zip_and_from_its_files():
         assert plays_of((name, raw)) == {"Low": 1}
 
 
-def test_a_play_that_two_services_tell_counts_once():
+def test_a_play_in_two_exports_counts_once():
     spotify = extended("2024-05-01T10:03:04Z", "2024-05-02T10:03:04Z", "2024-05-03T10:03:04Z")
     brainz = scrobbled("2024-05-01T10:00:01+00:00", "2024-05-02T10:03:04+00:00")
     more = scrobbled("2024-05-04T10:00:00+00:00")  # heard somewhere else
@@ -311,7 +311,7 @@ def test_progress_rises_to_one_and_names_the_file():
     assert {text for _, text in told} == {"Reading a.json", "Reading b.json.gz"}
 
 
-def test_no_file_is_a_mistake_of_the_caller():
+def test_no_file_is_a_value_error():
     with pytest.raises(ValueError, match="0 files"):
         read_files([])
 
@@ -320,7 +320,7 @@ ESCAPES = ["../../etc/StreamingHistory0.json", "/etc/passwd", "C:\\a.json", "a\\
 
 
 @pytest.mark.parametrize("name", ESCAPES)
-def test_a_zip_with_a_name_that_leaves_it_is_refused(name: str):
+def test_a_zip_with_a_path_outside_itself_is_refused(name: str):
     raw = zipped({name: account("2024-01-05 14:23"), ACCOUNT: account("2024-01-05 14:23")})
     with pytest.raises(UnreadableExport, match="points outside"):
         read(("export.zip", raw))
@@ -334,7 +334,7 @@ def encrypted() -> bytes:
 
 
 def gzipped(raw: bytes) -> bytes:
-    """`raw` in gzip without the time, so that each process names the tests below the same."""
+    """Compress without the time, so that all test processes have the same test names."""
     return gzip.compress(raw, mtime=0)
 
 
@@ -410,14 +410,14 @@ def test_a_gzip_bomb_stops_while_it_unpacks(monkeypatch: pytest.MonkeyPatch):
         read(("bomb.json.gz", bomb))
 
 
-def test_small_files_may_repeat_themselves_as_they_like():
+def test_small_files_may_exceed_the_ratio():
     rows = account(*["2024-01-05 14:23"] * 20_000)
     packed = zipped({ACCOUNT: rows}, compresslevel=9)
     assert len(rows) > 200 * len(packed)
     assert plays_of(("a.zip", packed)) == {"Low": 20_000}
 
 
-def test_what_unpacks_to_too_much_in_all_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_files_that_unpack_to_too_much_in_total_are_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(archives, "LARGEST_UNPACKED", 1 << 16)
     one, two = account(*["2024-01-05 14:23"] * 400), account(*["2024-01-06 14:23"] * 400)
     assert len(one) < 1 << 16 < len(one) + len(two)
@@ -426,7 +426,7 @@ def test_what_unpacks_to_too_much_in_all_is_refused(monkeypatch: pytest.MonkeyPa
         read(("a.json", one), ("b.json", two))
 
 
-def test_too_large_an_upload_is_refused_unread(monkeypatch: pytest.MonkeyPatch):
+def test_a_too_large_upload_is_refused_unread(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(reader, "LARGEST_UPLOAD", 50)
     with pytest.raises(TooLarge, match="choose fewer files"):
         read((ACCOUNT, account("2024-01-05 14:23")))
@@ -447,7 +447,7 @@ def test_a_zip_of_too_many_files_is_refused(monkeypatch: pytest.MonkeyPatch):
     ],
     ids=["10,000 entries", "1000 to 1", "../"],
 )
-def test_hostile_zips_are_refused_by_the_limits_as_they_are(members: dict[str, bytes], says: str):
+def test_hostile_zips_are_refused_by_the_real_limits(members: dict[str, bytes], says: str):
     with pytest.raises(SourceError, match=says) as caught:
         read(("my_spotify_data.zip", zipped(members, compresslevel=9)))
     assert str(caught.value).startswith("my_spotify_data.zip")
@@ -466,7 +466,7 @@ def test_a_list_of_members_that_is_too_long_is_refused_before_it_is_read(
         read(("a.zip", bytes(raw)))
 
 
-def test_too_many_artists_are_no_one_person_s(monkeypatch: pytest.MonkeyPatch):
+def test_too_many_artists_are_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(collector, "MOST_ARTISTS", 3)
     text = "artist\n" + "".join(f"Artist {n}\n" for n in range(4))
     with pytest.raises(TooLarge, match="one person"):
@@ -483,13 +483,13 @@ def test_beyond_the_most_tracks_plays_still_count_for_their_artists(
     assert len(reading.plays) == 4
 
 
-def test_every_cut_of_a_zip_stays_inside_our_errors():
+def test_every_truncated_zip_is_one_of_our_errors():
     for cut in range(0, len(GOOD_ZIP), 7):
         with pytest.raises(SourceError):
             read(("a.zip", GOOD_ZIP[:cut]))
 
 
-def test_every_turned_byte_of_a_zip_stays_inside_our_errors():
+def test_every_flipped_byte_of_a_zip_leads_to_plays_or_our_errors():
     good = zipped({ACCOUNT: account("2024-01-05 14:23")})
     read_well = 0
     for at in range(len(good)):
@@ -504,7 +504,7 @@ def test_every_turned_byte_of_a_zip_stays_inside_our_errors():
 
 
 @pytest.mark.skipif(not PERSONAL, reason="no personal exports in the data folder")
-def test_real_files_give_the_plays_that_a_count_by_hand_gives():
+def test_real_files_agree_with_a_count_by_hand():
     history = next(path for path in PERSONAL if "_music_" in path.name)
     rows = json.loads(gzip.decompress(history.read_bytes()))
     counted = [row for row in rows if row["msPlayed"] >= 30_000]
@@ -519,7 +519,7 @@ def test_real_files_give_the_plays_that_a_count_by_hand_gives():
 
 
 @pytest.mark.skipif(not PERSONAL, reason="no personal exports in the data folder")
-def test_a_real_export_as_a_zip_is_what_its_files_are():
+def test_a_real_export_as_a_zip_equals_its_files():
     exports = [path for path in PERSONAL if path.name.endswith(".json.gz")]
     one = [(path.name, path.read_bytes()) for path in exports]
     archive = zipped({f"Data/{path.stem}": gzip.decompress(path.read_bytes()) for path in exports})

@@ -26,7 +26,7 @@ Row = tuple[list[str], str]  # artists, day or ""
 
 
 def rows_of(path: Path) -> Iterator[Row]:
-    """The rows of a file that count, by its name."""
+    """Return the rows of a file that count."""
     text = gzip.decompress(path.read_bytes()).decode("utf-8-sig")
     if "exportify" in path.name:
         for row in csv.DictReader(io.StringIO(text)):
@@ -54,7 +54,7 @@ def rows_of(path: Path) -> Iterator[Row]:
 
 
 def plain(name: str) -> str:
-    """A name without what may differ between two spellings of it."""
+    """Strip a name of differences between spellings."""
     folded = unicodedata.normalize("NFKD", name.casefold().replace("&", "and").replace("$", "s"))
     letters = "".join(c for c in folded if c.isalnum()) or name.casefold().strip()
     return letters.removeprefix("the")
@@ -66,7 +66,7 @@ def read(path: Path) -> Reading:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_plays_artists_and_span_are_those_of_a_second_count(path: Path):
+def test_plays_artists_and_span_equal_a_second_count(path: Path):
     rows = list(rows_of(path))
     if not rows:
         with pytest.raises(NoMusic):
@@ -90,7 +90,7 @@ def test_plays_artists_and_span_are_those_of_a_second_count(path: Path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_what_counts_and_what_is_left_out_are_all_rows(path: Path):
+def test_counted_and_left_out_rows_are_all_rows(path: Path):
     data = gzip.decompress(path.read_bytes()).decode("utf-8-sig")
     if "StreamingHistory" in path.name:
         total = len(json.loads(data))

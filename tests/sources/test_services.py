@@ -1,4 +1,4 @@
-"""ListenBrainz and Last.fm, asked over HTTP: what they give, and every way in which they don't."""
+"""ListenBrainz and Last.fm over HTTP: totals, latest plays, and every kind of failure."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from standins import HISTORY, USER, lastfm, listen, listenbrainz
-from webservice import Asked, Clock, Said, Service, service
+from webservice import Clock, Reply, Request, Service, service
 
 from twotower.core.domain import Profile
 from twotower.core.errors import (
@@ -75,7 +75,7 @@ def test_totals_of_artists_are_the_plays_and_top_tracks_are_part_of_them(read: R
 
 
 @both
-def test_the_latest_plays_give_the_clock_and_no_more_plays(read: Read, standin):
+def test_the_latest_plays_only_fill_the_clock(read: Read, standin):
     with service(standin(latest=5)) as place:
         clock = profile_of(read(place)).clock
     wednesday = 2 * 24
@@ -84,17 +84,17 @@ def test_the_latest_plays_give_the_clock_and_no_more_plays(read: Read, standin):
 
 
 @both
-def test_calls_keep_their_distance_and_progress_rises_to_one(read: Read, standin):
+def test_calls_keep_their_pace_and_progress_rises_to_one(read: Read, standin):
     clock, told, times = Clock(), [], []
     answer = standin()
 
-    def timed(asked: Asked) -> Said:
+    def timed(request: Request) -> Reply:
         times.append(clock.at)
-        return answer(asked)
+        return answer(request)
 
     with service(timed) as place:
         read(place, clock=clock, progress=lambda share, what: told.append((share, what)))
-    assert all(asked.headers["User-Agent"] == "Us/1 ( me )" for asked in place.asked)
+    assert all(request.headers["User-Agent"] == "Us/1 ( me )" for request in place.requests)
     apart = 1.0 if read is brainz else 0.25
     assert [b - a for a, b in pairwise(times)] == pytest.approx([apart] * (len(times) - 1))
     shares = [share for share, _ in told]
@@ -103,23 +103,23 @@ def test_calls_keep_their_distance_and_progress_rises_to_one(read: Read, standin
 
 
 @both
-def test_a_name_that_nobody_has_is_told(read: Read, standin):
+def test_an_unknown_user_is_named(read: Read, standin):
     with service(standin()) as place, pytest.raises(NoSuchUser, match=r"no user named '\.\./x y\?"):
         read(place, "../x y?a=b")
 
 
 @both
-def test_a_user_who_has_played_nothing_is_told(read: Read, standin):
+def test_a_user_without_plays_is_an_error_that_says_what_to_do(read: Read, standin):
     with service(standin({}, (), 0)) as place, pytest.raises(NoMusic, match="longer one"):
         read(place)
 
 
 @both
 @pytest.mark.parametrize("wait", ["48925", "30"])
-def test_a_long_wait_is_told_and_not_waited(read: Read, standin, wait: str):
+def test_a_long_wait_is_an_error_with_its_duration(read: Read, standin, wait: str):
     clock = Clock()
     with (
-        service(lambda asked: Said(None, 429, {"Retry-After": wait})) as place,
+        service(lambda request: Reply(None, 429, {"Retry-After": wait})) as place,
         pytest.raises(RateLimited) as caught,
     ):
         read(place, clock=clock)
@@ -127,22 +127,22 @@ def test_a_long_wait_is_told_and_not_waited(read: Read, standin, wait: str):
 
 
 @both
-def test_a_service_that_is_down_is_told(read: Read, standin):
-    for said in (Said(None, 503), Said(None, 500), Said(b"<html>", 200), Said(b"x", 400)):
+def test_a_service_that_is_down_is_unreachable(read: Read, standin):
+    for said in (Reply(None, 503), Reply(None, 500), Reply(b"<html>", 200), Reply(b"x", 400)):
         with (
-            service(lambda asked, said=said: said) as place,
+            service(lambda request, said=said: said) as place,
             pytest.raises((Unreachable, RateLimited), match="try again"),
         ):
             read(place)
 
 
 @both
-def test_what_was_read_before_the_service_failed_is_kept(read: Read, standin):
+def test_a_failure_after_the_artists_is_only_a_note(read: Read, standin):
     answer = standin()
 
-    def failing(asked: Asked) -> Said:
-        top_tracks = "recordings" in asked.path or "toptracks" in asked.fields.get("method", "")
-        return Said(None, 429, {"Retry-After": "3600"}) if top_tracks else answer(asked)
+    def failing(request: Request) -> Reply:
+        top_tracks = "recordings" in request.path or "toptracks" in request.fields.get("method", "")
+        return Reply(None, 429, {"Retry-After": "3600"}) if top_tracks else answer(request)
 
     with service(failing) as place:
         reading = read(place)
@@ -152,10 +152,10 @@ def test_what_was_read_before_the_service_failed_is_kept(read: Read, standin):
 
 
 @both
-def test_another_span_is_a_mistake_of_the_caller(read: Read, standin):
+def test_an_unknown_span_is_a_value_error(read: Read, standin):
     with service(standin()) as place, pytest.raises(ValueError, match="span is 'week'"):
         read(place, span="week")
-    assert place.asked == []
+    assert place.requests == []
 
 
 # --- ListenBrainz
@@ -164,10 +164,10 @@ def test_another_span_is_a_mistake_of_the_caller(read: Read, standin):
 @pytest.mark.parametrize(
     ("span", "asked_for"), [("all", "all_time"), ("year", "year"), ("half", "half_yearly")]
 )
-def test_listenbrainz_is_asked_for_the_span(span: str, asked_for: str):
+def test_the_span_is_sent_to_listenbrainz(span: str, asked_for: str):
     with service(listenbrainz()) as place:
         reading = brainz(place, span=span)
-    ranges = {asked.fields["range"] for asked in place.asked if "range" in asked.fields}
+    ranges = {request.fields["range"] for request in place.requests if "range" in request.fields}
     assert ranges == {asked_for}
     if span == "all":
         assert (reading.since, reading.until) == (date(2020, 9, 13), date(2024, 5, 1))
@@ -180,11 +180,11 @@ def test_pages_of_listenbrainz_are_read_to_their_end(monkeypatch: pytest.MonkeyP
     artists = {f"Artist {n}": 10 - n for n in range(5)}
     with service(listenbrainz(artists, ())) as place:
         assert plays_of(brainz(place)) == artists
-    offsets = [a.fields["offset"] for a in place.asked if a.path.endswith("/artists")]
+    offsets = [a.fields["offset"] for a in place.requests if a.path.endswith("/artists")]
     assert offsets == ["0", "2", "4"]
 
 
-def test_before_totals_are_worked_out_the_latest_plays_stand_for_them(
+def test_the_latest_plays_replace_totals_that_are_not_computed_yet(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr("twotower.sources.services.listenbrainz.PAGE", 4)
@@ -204,10 +204,10 @@ def test_a_credit_of_several_artists_counts_for_each():
     rows = [{**told, "track_name": "T", "listen_count": 4}]
     standin = listenbrainz({"Low": 10, "Slint": 4}, ())
 
-    def answer(asked: Asked) -> Said:
-        if asked.path.endswith("/recordings"):
-            return Said({"payload": {"recordings": rows}})
-        return standin(asked)
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/recordings"):
+            return Reply({"payload": {"recordings": rows}})
+        return standin(request)
 
     with service(answer) as place:
         assert plays_of(brainz(place)) == {"Low": 10, "Slint": 4}
@@ -219,22 +219,22 @@ def test_a_credit_of_several_artists_counts_for_each():
 @pytest.mark.parametrize(
     ("span", "asked_for"), [("all", "overall"), ("year", "12month"), ("half", "6month")]
 )
-def test_lastfm_is_asked_for_the_span_with_the_operator_s_key(span: str, asked_for: str):
+def test_the_span_and_the_operators_key_are_sent_to_lastfm(span: str, asked_for: str):
     with service(lastfm()) as place:
         fm(place, span=span)
-    assert {a.fields["period"] for a in place.asked if "period" in a.fields} == {asked_for}
-    assert {a.fields["api_key"] for a in place.asked} == {"k3y"}
+    assert {a.fields["period"] for a in place.requests if "period" in a.fields} == {asked_for}
+    assert {a.fields["api_key"] for a in place.requests} == {"k3y"}
 
 
-def test_pages_of_lastfm_are_read_to_their_end_though_the_last_is_no_list():
+def test_all_pages_of_lastfm_are_read_even_if_the_last_is_no_list():
     artists = {f"Artist {n}": 10 - n for n in range(5)}
     with service(lastfm(artists, (), page_of=2)) as place:
         assert plays_of(fm(place)) == artists
-    pages = [a.fields["page"] for a in place.asked if a.fields["method"] == "user.gettopartists"]
+    pages = [a.fields["page"] for a in place.requests if a.fields["method"] == "user.gettopartists"]
     assert pages == ["1", "2", "3"]
 
 
-def test_a_wrong_key_is_the_operator_s_business():
+def test_a_wrong_key_is_a_message_for_the_operator():
     with (
         service(lastfm(key="other")) as place,
         pytest.raises(NotAllowed, match="LASTFM_API_KEY") as caught,
@@ -256,33 +256,33 @@ def test_a_wrong_key_is_the_operator_s_business():
         (99, 200, Unreachable, "error 99"),
     ],
 )
-def test_codes_of_lastfm_are_told_apart(code: int, status: int, error: type, says: str):
+def test_each_error_code_of_lastfm_has_its_error(code: int, status: int, error: type, says: str):
     clock = Clock()
     with (
-        service(lambda asked: Said({"error": code, "message": "x"}, status)) as place,
+        service(lambda request: Reply({"error": code, "message": "x"}, status)) as place,
         pytest.raises(error, match=says),
     ):
         fm(place, clock=clock)
-    assert len(place.asked) == (3 if code in (29, 8, 11) else 1)
+    assert len(place.requests) == (3 if code in (29, 8, 11) else 1)
 
 
-def test_a_moment_too_fast_is_forgiven():
+def test_a_rate_limit_is_retried_once():
     answer, clock = lastfm(), Clock()
 
-    def sometimes(asked: Asked) -> Said:
-        return Said({"error": 29}) if len(place.asked) % 2 else answer(asked)
+    def sometimes(request: Request) -> Reply:
+        return Reply({"error": 29}) if len(place.requests) % 2 else answer(request)
 
     with service(sometimes) as place:
         assert plays_of(fm(place, clock=clock)) == HISTORY
     assert clock.at > 1006
 
 
-def test_latest_plays_kept_private_cost_nothing_else():
+def test_private_latest_plays_only_add_a_note():
     answer = lastfm()
 
-    def private(asked: Asked) -> Said:
-        recent = asked.fields["method"] == "user.getrecenttracks"
-        return Said({"error": 17, "message": "Login"}, 403) if recent else answer(asked)
+    def private(request: Request) -> Reply:
+        recent = request.fields["method"] == "user.getrecenttracks"
+        return Reply({"error": 17, "message": "Login"}, 403) if recent else answer(request)
 
     with service(private) as place:
         reading = fm(place)
@@ -313,18 +313,18 @@ JUNK = st.lists(JSON | st.dictionaries(FIELDS, JSON), max_size=4)
     ids=["listenbrainz", "lastfm"],
 )
 @given(good=ARTISTS, junk=JUNK, other=JSON)
-def test_mangled_rows_never_cost_a_valid_one(read: Read, rows_of, good, junk, other):
+def test_damaged_rows_never_hide_a_valid_one(read: Read, rows_of, good, junk, other):
     rows = [*junk, *(rows_of(name, n) for name, n in good)]
 
-    def answer(asked: Asked) -> Said:
-        if asked.path.endswith("/artists"):
-            return Said({"payload": {"artists": rows, "from_ts": other}})
-        if asked.fields.get("method") == "user.gettopartists":
-            return Said({"topartists": {"artist": rows, "@attr": other}})
-        if asked.path == "/2.0/":
-            return Said({"toptracks": {"track": junk}, "recenttracks": other})
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/artists"):
+            return Reply({"payload": {"artists": rows, "from_ts": other}})
+        if request.fields.get("method") == "user.gettopartists":
+            return Reply({"topartists": {"artist": rows, "@attr": other}})
+        if request.path == "/2.0/":
+            return Reply({"toptracks": {"track": junk}, "recenttracks": other})
         payload = {"listens": junk, "recordings": junk, "oldest_listen_ts": other}
-        return Said({"payload": payload})
+        return Reply({"payload": payload})
 
     wanted: Counter[str] = Counter()
     for name, n in good:
@@ -340,7 +340,7 @@ def test_mangled_rows_never_cost_a_valid_one(read: Read, rows_of, good, junk, ot
 
 
 @given(JSON)
-def test_any_answer_at_all_stays_inside_our_errors(body):
+def test_any_answer_leads_to_a_reading_or_our_errors(body):
     for read in (brainz, fm):
-        with service(lambda asked: Said(body)) as place, suppress(TwoTowerError):
+        with service(lambda request: Reply(body)) as place, suppress(TwoTowerError):
             read(place)

@@ -1,4 +1,4 @@
-"""Shares of files: read, packed and embedded apart, they give what the whole gives."""
+"""Shards of files: read, packed and embedded separately, they equal the whole."""
 
 from itertools import chain
 from pathlib import Path
@@ -33,7 +33,7 @@ def files(tmp_path, monkeypatch) -> list[Path]:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
-def test_shares_have_each_listener_once_in_the_same_blocks_as_the_whole(files, count):
+def test_shards_have_each_listener_once_in_the_same_blocks_as_the_whole(files, count):
     whole = list(read_shard(files))
     assert [p.id for _, block in whole for p in block] == [p.id for p in LISTENERS]
     assert max(len(block) for _, block in whole) == 5
@@ -44,7 +44,7 @@ def test_shares_have_each_listener_once_in_the_same_blocks_as_the_whole(files, c
         assert all(len({place // sharding.LINES for place, _ in part}) == 1 for part in parts)
 
 
-def test_lines_of_other_shares_are_not_read(files):
+def test_lines_of_other_shards_are_not_read(files):
     lines = files[0].read_text(encoding="utf-8").splitlines()
     files[0].write_text("\n".join(["spoilt"] * 5 + lines[5:]), encoding="utf-8")
     first, second = ([files[0]], Shard(0, 2)), ([files[0]], Shard(1, 2))
@@ -58,19 +58,19 @@ def test_lines_of_other_shares_are_not_read(files):
 
 
 @pytest.mark.parametrize("text", ["", "1", "2/2", "-1/3", "1/0", "a/b", "1/2/3"])
-def test_a_share_that_is_none_is_refused(text):
+def test_an_invalid_shard_is_refused(text):
     with pytest.raises(ValueError, match="is no share"):
         Shard.parse(text)
     assert Shard.parse("3/8") == Shard(3, 8)
 
 
 def plain(profile: Profile) -> dict[str, object]:
-    """What training reads of a profile."""
+    """Return the fields that training reads of a profile."""
     told = profile_to_json(profile)
     return {name: told.get(name) for name in ("id", "origin", "artists", "playlists")}
 
 
-def test_packed_shares_joined_are_the_whole_packed(files):
+def test_joined_packed_shards_equal_the_packed_whole(files):
     whole = pack(read_shard(files))
     assert [plain(p) for p in whole] == [plain(p) for p in LISTENERS]
     for count in (2, 5):
@@ -115,7 +115,7 @@ def write(path: Path, made: Made, *blocks: tuple[int, list[str]]) -> Path:
 A, LONG = ["a", "b"], ["a much longer id", "é"]
 
 
-def test_shares_of_vectors_joined_are_the_file_of_one_process(tmp_path):
+def test_joined_vector_shards_equal_the_file_of_one_process(tmp_path):
     whole = write(tmp_path / "w.npz", Made("m", "user"), (0, A), (9, LONG), (20, ["z"]))
     parts = [
         write(tmp_path / "0.npz", Made("m", "user", Shard(0, 3)), (9, LONG)),
@@ -140,7 +140,7 @@ def test_shares_of_vectors_joined_are_the_file_of_one_process(tmp_path):
         (Made("m", "user"), BadProfile, "1.npz: is no file that `embed --shard` wrote"),
     ],
 )
-def test_shares_that_dont_fit_are_refused_and_nothing_is_written(tmp_path, second, error, said):
+def test_shards_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path, second, error, said):
     first = write(tmp_path / "0.npz", Made("m", "user", Shard(0, 2)), (0, A))
     other = write(tmp_path / "1.npz", second, (2, A))
     with pytest.raises(error, match=said):
@@ -148,14 +148,14 @@ def test_shares_that_dont_fit_are_refused_and_nothing_is_written(tmp_path, secon
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_a_spoilt_share_is_named(tmp_path):
+def test_a_damaged_shard_is_named(tmp_path):
     first = write(tmp_path / "0.npz", Made("m", "user", Shard(0, 1)), (0, A))
     first.write_bytes(first.read_bytes()[:200])
     with pytest.raises(BadProfile, match=r"0.npz: is no file"):
         vector_files.join([first], tmp_path / "out.npz")
 
 
-def test_a_writing_that_fails_leaves_nothing(tmp_path):
+def test_failed_writing_leaves_nothing(tmp_path):
     with pytest.raises(KeyError), VectorWriter(tmp_path / "v.npz", Made("m", "user"), dim=3) as to:
         to(0, A, np.zeros((2, 3), np.float32), np.zeros(2, np.float32))
         raise KeyError

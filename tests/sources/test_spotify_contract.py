@@ -1,4 +1,4 @@
-"""Every question to the Web API is valid by its published description, which Prism serves."""
+"""Every call to the Web API is valid by its published description, served by Prism."""
 
 import re
 import shutil
@@ -42,7 +42,7 @@ ID = identifier("an example")
 
 @pytest.fixture(scope="module")
 def prism() -> Iterator[str]:
-    """The address of a mock that refuses what the description doesn't allow."""
+    """Address of a mock that refuses calls which the description doesn't allow."""
     node = shutil.which("node")
     if node is None or not PRISM.exists():
         pytest.skip("Prism isn't here: `make test` installs it where Node is")
@@ -69,18 +69,18 @@ def prism() -> Iterator[str]:
 
 
 class Front:
-    """Stands before Prism and makes its answers those of one of Spotify's two modes."""
+    """Proxy before Prism that changes its answers to those of one of Spotify's two modes."""
 
     def __init__(self, prism: str, *, extended: bool) -> None:
         self.prism, self.extended = prism, extended
-        self.asked: list[tuple[str, str, int]] = []  # method, path, what Prism answered
+        self.requests: list[tuple[str, str, int]] = []  # method, path, what Prism answered
         self.prefer = ""
         self.app = Starlette(routes=[Route("/{path:path}", self._any, methods=["GET", "POST"])])
 
     async def _any(self, request: Request) -> Response:
         path, body = request.path_params["path"], await request.body()
         answer = await run_in_threadpool(self._ask, request, path, body)
-        self.asked.append((request.method, path, answer.status_code))
+        self.requests.append((request.method, path, answer.status_code))
         if not self.extended and GONE.fullmatch(path):
             return JSONResponse({"error": {"status": 403, "message": "Forbidden"}}, 403)
         return JSONResponse(self._as_of(path, answer.json()), answer.status_code)
@@ -97,7 +97,7 @@ class Front:
         return requests.request(request.method, to, headers=headers, data=body, timeout=30)
 
     def _as_of(self, path: str, answer: object) -> object:
-        """The example with ids that could be; less what Development Mode has lost."""
+        """Return the example with valid ids, without fields that Development Mode lacks."""
         if path == "me/playlists" and not self.extended and isinstance(answer.get("items"), list):
             for row in answer["items"]:
                 del row["tracks"]
@@ -105,7 +105,7 @@ class Front:
 
 
 def likely(value: object, stripped: Container[str]) -> object:
-    """An example in which whatever has the id "string" has one that Spotify might give."""
+    """Replace each id "string" of an example by a possible one."""
     if isinstance(value, list):
         return [likely(one, stripped) for one in value]
     if not isinstance(value, dict):
@@ -126,12 +126,12 @@ def call(path: str) -> str:
     return "/" + re.sub(r"^playlists/[^/]+", "playlists/{id}", path)
 
 
-def test_every_question_of_a_reading_is_valid_and_its_answers_are_read(front):
+def test_every_call_of_a_reading_is_valid_and_its_answers_are_read(front):
     front, web = front
     found = read_spotify(web, lambda *how: None, no_audio=threading.Event())
-    assert {status for _, _, status in front.asked} == {200}
-    assert {call(path) for _, path, _ in front.asked} == set(CALLS)
-    assert {method for method, _, _ in front.asked} == {"GET"}
+    assert {status for _, _, status in front.requests} == {200}
+    assert {call(path) for _, path, _ in front.requests} == set(CALLS)
+    assert {method for method, _, _ in front.requests} == {"GET"}
     refused = [step.name for step in found.steps if step.problem]
     assert refused == ([] if front.extended else ["audio attributes"])
     assert found.stopped == ""
@@ -139,27 +139,27 @@ def test_every_question_of_a_reading_is_valid_and_its_answers_are_read(front):
     assert build_profile(found.plays).artists
 
 
-def test_every_question_of_a_playlist_is_valid(front):
+def test_every_call_of_a_playlist_is_valid(front):
     front, web = front
     name = "string"  # of every artist in the examples
     saved = save_playlist(web, lambda *how: None, title="T", description="D", artists=[name])
     assert saved.problem == ""
-    assert front.asked == [
+    assert front.requests == [
         ("GET", "search", 200), ("POST", "me/playlists", 201),
         ("POST", f"playlists/{ID}/items", 201),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("code", "error"), [(403, NotAllowed), (429, RateLimited)])
-def test_the_described_refusals_are_read_as_refusals(front, code, error):
+def test_the_described_refusals_are_recognised(front, code, error):
     front, web = front
     front.prefer = f"code={code}"
     with pytest.raises(error):
         web.get("me")
-    assert [status for _, _, status in front.asked] == [code]
+    assert [status for _, _, status in front.requests] == [code]
 
 
-def test_a_question_that_the_description_does_not_allow_would_be_seen(front):
+def test_an_invalid_call_would_be_noticed(front):
     front, web = front
     for ask in (
         lambda: web.get("me/top/artists", limit=500),
@@ -168,4 +168,4 @@ def test_a_question_that_the_description_does_not_allow_would_be_seen(front):
     ):
         with pytest.raises(NotAllowed):
             ask()
-    assert {status for _, _, status in front.asked} == {422}
+    assert {status for _, _, status in front.requests} == {422}

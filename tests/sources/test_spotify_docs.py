@@ -1,4 +1,4 @@
-"""docs/spotify.md tells which calls are made, how many, and how to open the door."""
+"""docs/spotify.md agrees with the code: calls, their number, variables and routes."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ def test_the_table_has_the_calls_that_a_profile_takes_at_most():
     with serving(spotify.app) as address:
         Reading(spotify, address).read()
     made = Counter(
-        "/" + re.sub(r"^playlists/[^/]+", "playlists/{id}", path) for _, path, _ in spotify.asked
+        "/" + re.sub(r"^playlists/[^/]+", "playlists/{id}", path) for _, path, _ in spotify.requests
     )
     assert made == CALLS
     assert sum(CALLS.values()) <= MOST_CALLS
@@ -34,7 +34,7 @@ def test_the_table_has_the_calls_that_a_playlist_takes_at_most():
         Saving(spotify, address).save(*(f"Artist {n}" for n in range(30)))
     made = Counter(
         f"{method} /" + re.sub(r"^playlists/[^/]+", "playlists/{id}", path)
-        for method, path, _ in spotify.asked
+        for method, path, _ in spotify.requests
     )
     _, part = DOCUMENT.split("## Saving a playlist")
     told = re.findall(r"^\| `((?:GET|POST) /[^`]+)` \|[^|]*\| (\d+) \|", part, re.MULTILINE)
@@ -56,6 +56,6 @@ def test_the_routes_are_those_that_are_served():
     assert told == {route.path for route in routes(SessionStore(None))}
 
 
-def test_the_plays_that_a_place_stands_for_are_told():
+def test_the_document_has_the_plays_that_a_rank_counts_as():
     rule = f"Rank k counts as {TOP_ARTIST}/√k plays of an artist and {TOP_TRACK}/√k of a track"
     assert rule in DOCUMENT

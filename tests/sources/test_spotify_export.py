@@ -1,4 +1,4 @@
-"""Spotify's data export: every form it has had, real files where they are, and broken ones."""
+"""Spotify's data export: every form it has had, real files if present, and broken ones."""
 
 import gzip
 import io
@@ -69,7 +69,7 @@ def test_private_columns_are_in_no_play():
     assert "private" not in repr(plays) + repr(left_out)
 
 
-def test_podcasts_audiobooks_and_videos_stay_out_and_are_counted():
+def test_podcasts_audiobooks_and_videos_are_left_out_and_counted():
     nothing = {**EXTENDED, "master_metadata_track_name": None}
     nothing["master_metadata_album_artist_name"] = None
     rows = [
@@ -200,12 +200,12 @@ def test_an_endless_number_is_a_row_without_a_duration():
     assert read(raw) == ([], {"no duration": 1})
 
 
-def test_a_clock_that_was_not_set_gives_no_time():
+def test_a_time_before_2000_is_dropped():
     plays, _ = read([{**EXTENDED, "ts": "1970-01-01T00:00:00Z"}, {**EXTENDED, "ts": "soon"}])
     assert [play.at for play in plays] == [None, None]
 
 
-def test_only_the_names_that_tell_of_listening_are_opened():
+def test_only_files_with_music_are_recognised_by_name():
     opened = (
         "MyData/StreamingHistory0.json",
         "a/b/StreamingHistory_music_12.json",
@@ -244,7 +244,7 @@ JUNK = st.recursive(
 
 
 @given(st.lists(st.one_of(GOOD.map(lambda row: (True, row)), JUNK.map(lambda row: (False, row)))))
-def test_mangled_rows_never_cost_a_valid_one(rows: list[tuple[bool, object]]):
+def test_damaged_rows_never_hide_a_valid_one(rows: list[tuple[bool, object]]):
     valid = [row for good, row in rows if good]
     mangled = [row for good, row in rows if not good]
     try:
@@ -258,7 +258,7 @@ def test_mangled_rows_never_cost_a_valid_one(rows: list[tuple[bool, object]]):
 
 
 @given(st.binary(max_size=200), st.integers(0, 400))
-def test_any_damage_to_the_bytes_stays_inside_our_errors(noise: bytes, at: int):
+def test_any_damage_to_the_bytes_leads_to_plays_or_our_errors(noise: bytes, at: int):
     whole = json.dumps([EXTENDED, ACCOUNT]).encode()
     with_noise = whole[:at] + noise + whole[at + len(noise) :]
     try:

@@ -1,4 +1,4 @@
-"""A playlist in a person's account, of the artists that were asked for."""
+"""A playlist of given artists, saved in a person's account."""
 
 import pytest
 from serving import serving
@@ -17,7 +17,7 @@ def saving():
         yield Saving(spotify, address)
 
 
-def test_a_private_playlist_of_tracks_that_are_really_theirs(saving):
+def test_a_private_playlist_has_only_tracks_by_the_artists(saving):
     saved = saving.save("Low", "Björk")
     assert (saved.tracks, saved.artists, saved.missed) == (4, ("Low", "Björk"), ())
     [made] = saving.made
@@ -28,16 +28,16 @@ def test_a_private_playlist_of_tracks_that_are_really_theirs(saving):
     assert list(saving.spotify.bodies[-1]) == ["uris"], "an object, not a bare list"
 
 
-def test_of_twenty_artists_at_most_and_within_the_calls(saving):
+def test_a_playlist_has_at_most_twenty_artists_and_stays_within_the_calls(saving):
     saved = saving.save(*(f"{name} {n}" for name in NAMES for n in range(5)))
     assert len(saved.artists) == 20
     assert saving.web.calls == 22 <= MOST_CALLS
-    assert {int(asked["limit"]) for _, path, asked in saving.spotify.asked if path == "search"} == {
-        10
-    }
+    assert {
+        int(query["limit"]) for _, path, query in saving.spotify.requests if path == "search"
+    } == {10}
 
 
-def test_artists_of_whom_nothing_is_found_are_named(saving):
+def test_artists_without_a_track_are_named(saving):
     saving.spotify.answers["search"] = [
         JSONResponse({"tracks": {"items": [None, 1, {}, {"artists": [None, {"name": ""}]}]}}),
         JSONResponse({"tracks": None}),
@@ -61,14 +61,14 @@ def test_without_any_track_there_is_no_playlist(saving):
         ("me/playlists", JSONResponse({"name": "no id"}, 201), NoMusic),
     ],
 )
-def test_before_it_is_made_an_error_leaves_no_playlist(saving, path, answer, error):
+def test_an_error_before_it_is_made_leaves_no_playlist(saving, path, answer, error):
     saving.spotify.always[path] = answer
     with pytest.raises(error):
         saving.save("Low")
     assert saving.made == []
 
 
-def test_a_playlist_that_could_not_be_filled_is_told(saving):
+def test_a_playlist_that_could_not_be_filled_has_a_problem(saving):
     saving.spotify.answers["me/playlists"] = [JSONResponse({"id": "A" * 22}, 201)]
     saved = saving.save("Low")
     assert saved.tracks == 0
@@ -76,13 +76,13 @@ def test_a_playlist_that_could_not_be_filled_is_told(saving):
     assert saved.link.endswith("A" * 22)
 
 
-def test_it_is_not_made_twice_when_it_is_unknown_whether_it_was(saving):
+def test_a_playlist_is_not_made_again_if_the_answer_is_lost(saving):
     saving.spotify.always["me/playlists"] = JSONResponse({}, 502)
     with pytest.raises(Exception, match="doesn't answer"):
         saving.save("Low")
-    assert [path for _, path, _ in saving.spotify.asked].count("me/playlists") == 1
+    assert [path for _, path, _ in saving.spotify.requests].count("me/playlists") == 1
 
 
-def test_quotes_in_a_name_do_not_end_the_question(saving):
+def test_quotes_in_a_name_do_not_end_the_search_term(saving):
     saving.save('Weird "Al" Yankovic')
-    assert saving.spotify.asked[0][2]["q"] == 'artist:"Weird  Al  Yankovic"'
+    assert saving.spotify.requests[0][2]["q"] == 'artist:"Weird  Al  Yankovic"'

@@ -1,4 +1,4 @@
-"""Reading a listener from the Web API: all of it, parts of it, and none."""
+"""A listener from the Web API: everything, parts, or nothing."""
 
 import logging
 import threading
@@ -39,21 +39,21 @@ def reading(spotify):
         yield Reading(spotify, address)
 
 
-def asked(spotify: StandIn) -> list[str]:
-    return [path for _, path, _ in spotify.asked]
+def paths_requested(spotify: StandIn) -> list[str]:
+    return [path for _, path, _ in spotify.requests]
 
 
 def step(found: SpotifyReading, name: str):
     return next(one for one in found.steps if one.name == name)
 
 
-def test_all_that_an_account_tells_becomes_plays(reading, spotify):
+def test_everything_in_an_account_becomes_plays(reading, spotify):
     found = reading.read()
     assert (found.account, found.name, found.stopped) == ("account-ada", "Ada", "")
     kinds = Counter(play.kind for play in found.plays)
     assert kinds == {"played": 6 * 12 + 1, "saved": 120, "listed": 4 * 3}
     assert {play.playlist for play in found.plays} == {None, *(f"Evening {n}" for n in range(4))}
-    assert found.calls == len(spotify.asked) == 1 + 3 + 3 + 1 + 3 + 1 + 4 + 1
+    assert found.calls == len(spotify.requests) == 1 + 3 + 3 + 1 + 3 + 1 + 4 + 1
     profile = build_profile(found.plays, origin=SPOTIFY_WEB_API)
     assert {one.name for one in profile.artists.values()} == {*NAMES, "A friend"}
     assert profile.since is None, "Spotify doesn't say when it was heard"
@@ -61,7 +61,7 @@ def test_all_that_an_account_tells_becomes_plays(reading, spotify):
     assert (song.duration_s, song.released) == (201.0, "2001-05")
 
 
-def test_a_place_in_an_order_stands_for_plays(reading):
+def test_a_rank_counts_as_plays(reading):
     profile = build_profile(reading.read().plays)
     plays = {one.name: one.plays for one in profile.artists.values()}
     assert plays["Portishead"] > plays["Low"] > plays["The National"]
@@ -74,7 +74,7 @@ def test_each_artist_has_a_link_to_its_page_at_spotify(reading):
     assert artist_key("A friend") not in links
 
 
-def test_what_is_no_music_is_left_out_and_counted(reading):
+def test_rows_without_music_are_left_out_and_counted(reading):
     lists = step(reading.read(), "your playlists")
     assert lists.left_out == {
         "empty entries": 1 + 4 * 2, "podcasts": 4, "playlists of others": 1,
@@ -82,30 +82,30 @@ def test_what_is_no_music_is_left_out_and_counted(reading):
     assert (lists.rows, lists.calls) == (12, 5)
 
 
-def test_it_tells_how_far_it_is(reading):
+def test_progress_is_reported(reading):
     reading.read()
-    done = [how for how, _ in reading.told]
+    done = [how for how, _ in reading.progress]
     assert done == sorted(done) and done[0] == 0.0 and done[-1] <= 1.0
-    assert ("the playlist “Evening 3”") in [what for _, what in reading.told]
+    assert ("the playlist “Evening 3”") in [what for _, what in reading.progress]
 
 
-def test_never_more_than_25_questions_however_much_there_is(reading, spotify):
+def test_there_are_at_most_25_calls(reading, spotify):
     spotify.people["ada"].saved = 5_000
     spotify.people["ada"].playlists = 40
     found = reading.read()
-    assert found.calls == len(spotify.asked) == 24 <= MOST_CALLS
-    assert len([p for p in asked(spotify) if p.startswith("playlists/")]) == 10
+    assert found.calls == len(spotify.requests) == 24 <= MOST_CALLS
+    assert len([p for p in paths_requested(spotify) if p.startswith("playlists/")]) == 10
     assert step(found, "your playlists").left_out["further playlists"] == 30
     assert found.stopped == ""
 
 
-def test_questions_asked_twice_count_and_end_at_25(reading, spotify):
+def test_repeated_calls_count_and_end_at_25(reading, spotify):
     spotify.people["ada"].saved = 5_000
     spotify.people["ada"].playlists = 40
     for path in ("me/top/tracks", "me/tracks", "me/playlists"):
         spotify.answers[path] = [problem(429, "slow", retry_after=1)]
     found = reading.read()
-    assert found.calls == len(spotify.asked) == 25
+    assert found.calls == len(spotify.requests) == 25
     assert "25 requests" in found.stopped
     assert len(reading.pauses) == 3
 
@@ -119,7 +119,7 @@ def test_the_pages_of_a_long_playlist_are_read_when_there_are_few(reading, spoti
     assert step(found, "your playlists").calls == 1 + 3
 
 
-def test_in_extended_quota_genres_and_audio_come_along(spotify):
+def test_extended_quota_has_genres_and_audio(spotify):
     spotify.extended = True
     with serving(spotify.app) as address:
         reading = Reading(spotify, address)
@@ -131,19 +131,19 @@ def test_in_extended_quota_genres_and_audio_come_along(spotify):
     assert not reading.no_audio.is_set()
 
 
-def test_audio_features_are_asked_for_once_in_a_process(reading, spotify):
+def test_refused_audio_features_are_not_requested_again(reading, spotify):
     found = reading.read()
     assert step(found, "audio attributes").problem == "Spotify doesn't allow this app to read these"
     assert reading.no_audio.is_set()
     reading.web.calls = 0
     again = reading.read()
-    assert asked(spotify).count("audio-features") == 1
+    assert paths_requested(spotify).count("audio-features") == 1
     assert "audio attributes" not in [one.name for one in again.steps]
 
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("path", ["me/top/artists", "me/tracks", "me/player/recently-played"])
-def test_a_step_that_is_refused_is_skipped_and_said(reading, spotify, path, status):
+def test_a_refused_step_is_skipped_and_listed(reading, spotify, path, status):
     spotify.always[path] = problem(status, "Forbidden")
     found = reading.read()
     assert found.stopped == ""
@@ -152,7 +152,7 @@ def test_a_step_that_is_refused_is_skipped_and_said(reading, spotify, path, stat
     assert all(one.rows == 0 for one in refused)
 
 
-def test_a_playlist_that_is_closed_doesnt_keep_others_from_being_read(reading, spotify):
+def test_a_closed_playlist_does_not_stop_the_others(reading, spotify):
     closed = spotify.people["ada"].lists()[0]["id"]
     spotify.always[f"playlists/{closed}/items"] = problem(404, "Not found")
     lists = step(reading.read(), "your playlists")
@@ -160,7 +160,7 @@ def test_a_playlist_that_is_closed_doesnt_keep_others_from_being_read(reading, s
     assert lists.left_out["playlists that Spotify keeps closed"] == 1
 
 
-def test_a_short_wait_is_waited_for_and_seen(reading, spotify):
+def test_a_short_wait_is_a_pause_with_its_reason(reading, spotify):
     spotify.answers["me/tracks"] = [problem(429, "slow down", retry_after=7)]
     found = reading.read()
     assert found.stopped == ""
@@ -180,12 +180,12 @@ def test_a_short_wait_is_waited_for_and_seen(reading, spotify):
         (problem(429, "slow", retry_after="nan"), "later"),
     ],
 )
-def test_a_long_wait_ends_the_reading_and_what_is_there_is_kept(reading, spotify, answer, words):
+def test_a_long_wait_ends_the_reading_with_what_was_read(reading, spotify, answer, words):
     spotify.always["me/tracks"] = answer
     found = reading.read()
     assert words in found.stopped
     assert reading.pauses == []
-    assert asked(spotify)[-1] == "me/tracks"
+    assert paths_requested(spotify)[-1] == "me/tracks"
     assert {play.kind for play in found.plays} == {"played"}
     assert step(found, "saved tracks").problem == "not read"
 
@@ -196,12 +196,12 @@ def test_a_second_429_after_waiting_ends_the_reading(reading, spotify):
     assert len(reading.pauses) == 1
 
 
-def test_a_quota_that_is_used_up_at_the_start_says_when_to_come_back(reading, spotify):
+def test_a_used_up_quota_says_when_to_come_back(reading, spotify):
     spotify.always[""] = problem(429, "quota", retry_after=48_925, reason="QUOTA_EXCEEDED")
     with pytest.raises(RateLimited, match=r"in a day: try again in 13\.6 hours") as told:
         reading.read()
     assert told.value.retry_after_s == 48_925
-    assert len(spotify.asked) == 1
+    assert len(spotify.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -216,14 +216,14 @@ def test_a_quota_that_is_used_up_at_the_start_says_when_to_come_back(reading, sp
         (problem(403, "Forbidden"), "refused"),
     ],
 )
-def test_a_person_or_server_that_spotify_refuses_is_told_why(reading, spotify, answer, words):
+def test_a_refusal_says_why(reading, spotify, answer, words):
     spotify.always[""] = answer
     with pytest.raises(NotAllowed, match=words):
         reading.read()
-    assert len(spotify.asked) == 1
+    assert len(spotify.requests) == 1
 
 
-def test_a_token_that_ended_is_renewed_once(reading, spotify):
+def test_an_expired_token_is_renewed_once(reading, spotify):
     spotify.end_access()
     assert reading.read().stopped == ""
     assert reading.renewals == 1
@@ -247,20 +247,20 @@ def test_a_token_that_can_not_be_renewed_ends_the_reading(reading, spotify):
         JSONResponse([], 500),
     ],
 )
-def test_an_answer_of_unknown_form_is_told_as_spotifys_fault(reading, spotify, answer):
+def test_an_answer_of_unknown_form_is_unreachable(reading, spotify, answer):
     spotify.always["me"] = answer
     with pytest.raises(Unreachable, match="try again"):
         reading.read()
 
 
-def test_a_hiccup_of_spotify_is_asked_again_once(reading, spotify):
+def test_a_server_error_is_retried_once(reading, spotify):
     spotify.answers["me/tracks"] = [PlainTextResponse("", 503)]
     found = reading.read()
     assert found.stopped == ""
-    assert found.calls == len(spotify.asked) == 18
+    assert found.calls == len(spotify.requests) == 18
 
 
-def test_nobody_at_the_other_end_is_told():
+def test_a_refused_connection_is_unreachable():
     spotify = StandIn()
     reading = Reading(spotify, f"http://127.0.0.1:{free_port()}")
     with pytest.raises(Unreachable, match="doesn't answer"):
@@ -268,7 +268,7 @@ def test_nobody_at_the_other_end_is_told():
     assert len(reading.pauses) == 1
 
 
-def test_an_account_without_music_is_told(reading, spotify):
+def test_an_account_without_music_is_an_error_that_says_what_to_do(reading, spotify):
     person = spotify.people["ada"]
     person.artists, person.saved, person.playlists = [], 0, 0
     person.recent = list
@@ -276,7 +276,7 @@ def test_an_account_without_music_is_told(reading, spotify):
         reading.read()
 
 
-def test_nothing_of_a_token_or_a_question_is_logged_even_at_debug(reading, spotify, caplog):
+def test_tokens_and_calls_are_never_logged_even_at_debug(reading, spotify, caplog):
     caplog.set_level(logging.DEBUG)
     spotify.always["me/tracks"] = problem(403, "Forbidden")
     reading.read()
@@ -290,7 +290,7 @@ def test_spotipy_writes_no_file(reading, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_login_is_over_when_the_session_says_so(spotify):
+def test_an_ended_login_of_the_session_is_raised(spotify):
     def signed_out(*, renew: bool) -> str:
         raise LoginExpired("you are signed out: sign in again")
 
@@ -315,7 +315,7 @@ FIELDS = ("id", "name", "artists", "album", "type", "uri", "duration_ms", "is_lo
 
 @st.composite
 def mangled(draw) -> dict:
-    """A track some of whose fields are something else, or missing."""
+    """Draw a track with some fields of another type, or missing."""
     row = dict(draw(GOOD))
     for name in draw(st.sets(st.sampled_from(FIELDS), max_size=4)):
         if draw(st.booleans()):
@@ -326,7 +326,7 @@ def mangled(draw) -> dict:
 
 
 class Told:
-    """Answers drawn beforehand, in place of the Web API."""
+    """Web API with answers drawn beforehand."""
 
     calls, left = 0, 25
 
@@ -348,7 +348,7 @@ class Told:
     ),
     order=st.randoms(use_true_random=False),
 )
-def test_valid_rows_are_all_read_whatever_is_between_them(good, bad, others, order):
+def test_all_valid_rows_are_read_whatever_is_between_them(good, bad, others, order):
     rows = [*good, *bad]
     order.shuffle(rows)
     found = read_spotify(Told(rows, others), lambda *how: None, no_audio=threading.Event())
@@ -358,6 +358,6 @@ def test_valid_rows_are_all_read_whatever_is_between_them(good, bad, others, ord
 
 
 @given(others=st.dictionaries(st.text(max_size=5) | st.just("items"), JSON))
-def test_any_answers_at_all_give_a_reading_or_an_error_of_ours(others):
+def test_any_answers_lead_to_a_reading_or_our_errors(others):
     with suppress(TwoTowerError):
         read_spotify(Told([], others), lambda *how: None, no_audio=threading.Event())

@@ -115,7 +115,7 @@ def test_a_state_works_once_and_only_unchanged(world):
     cookie = browser.cookies.get(world.store.session_cookie)
     assert world.back(browser, link) == "/?signin=expired"
     assert browser.cookies.get(world.store.session_cookie) == cookie
-    assert len(world.spotify.token_asks) == 1
+    assert len(world.spotify.token_requests) == 1
 
 
 def test_a_link_from_another_browser_signs_nobody_in(world):
@@ -125,7 +125,7 @@ def test_a_link_from_another_browser_signs_nobody_in(world):
     assert world.back(victim, link) == "/?signin=expired"
     assert world.session(victim) is None
     assert world.back(attacker, link) == "/?signin=expired", "a state works once"
-    assert world.spotify.token_asks == []
+    assert world.spotify.token_requests == []
 
 
 def test_a_sign_in_expires_after_ten_minutes(world):
@@ -188,7 +188,7 @@ def test_a_stale_token_is_renewed_with_the_latest_refresh_token(world):
     session = world.session(browser)
     tokens = {session.access() for _ in range(3)}
     assert len(tokens) == 3
-    assert [ask["grant_type"] for ask in world.spotify.token_asks[1:]] == ["refresh_token"] * 3
+    assert [ask["grant_type"] for ask in world.spotify.token_requests[1:]] == ["refresh_token"] * 3
 
 
 def test_a_revoked_sign_in_asks_to_sign_in_again(world):
@@ -283,7 +283,7 @@ def test_threads_share_the_renewal_of_a_stale_token(world):
     with ThreadPoolExecutor(8) as threads:
         tokens = set(threads.map(lambda _: session.access(renew=True), range(8)))
     assert tokens <= set(world.spotify._access)
-    renewals = [ask for ask in world.spotify.token_asks if ask["grant_type"] == "refresh_token"]
+    renewals = [ask for ask in world.spotify.token_requests if ask["grant_type"] == "refresh_token"]
     assert 1 <= len(renewals) <= 8
     assert session.access() in tokens
 

@@ -159,7 +159,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of a profile the model knows."""
+    """The part of a profile that the model knows."""
 
     plays: float  # share of plays whose artist is known at all, 0..1
     by_content: float  # of these, the share known by genres and name alone

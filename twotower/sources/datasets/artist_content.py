@@ -29,7 +29,7 @@ _PYTHON_STRING = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 
 @dataclass(frozen=True, slots=True)
 class ArtistContent:
-    """What is known of one artist without anyone's listening."""
+    """One artist as data sets describe it, without anyone's listening."""
 
     key: str
     name: str

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass
 class UserHistory:
-    """What has been read of one user so far."""
+    """Everything that has been read of one user so far."""
 
     artists: list[tuple[str, int]] = field(default_factory=list)  # (name, plays)
     tracks: list[tuple[tuple[str, ...], str, int]] = field(
