@@ -40,7 +40,7 @@ def test_it_shows_artists_genres_sound_and_unknown_artists(you):
         "Your artists",
         "Genres",
         "How sure is the model?",
-        "Does it know your artists?",
+        "What the model knows",
         "How your music sounds",
     ]
     assert "Amara Jazz :gray[· 40.0 %]" in words(you)

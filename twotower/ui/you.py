@@ -138,7 +138,7 @@ def _advice(portrait: "Portrait") -> str:
     return "about ten artists, from every kind of music you play"
 
 
-def show_coverage(portrait: "Portrait", *, title: str = "Does it know your artists?") -> None:
+def show_coverage(portrait: "Portrait", *, title: str = "What the model knows") -> None:
     """Show the share of the listening that the model knows, and the artists it doesn't know."""
     coverage = portrait.coverage
     st.header(title, anchor=False)
