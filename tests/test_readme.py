@@ -87,15 +87,6 @@ def test_commands_to_type_exist(document: str):
     assert set(typed) <= commands()
 
 
-def test_the_readme_names_every_command_and_no_other():
-    _, table = read("README.md").split("## Commands")
-    first = {line.split("|")[1] for line in table.splitlines() if line.startswith("| `")}
-    named = [
-        name for cell in first for name in re.findall(r"`((?:(?:map|community) )?[a-z-]+)", cell)
-    ]
-    assert sorted(named) == sorted(commands())
-
-
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_to_files(document: str):
     for target in re.findall(r"(?<!!)\[[^]]*\]\((?!https?:)([^)#]+)", read(document)):
