@@ -32,7 +32,8 @@ from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
 from twotower.model.training import TrainConfig
 from twotower.retraining.consent import Consented
-from twotower.retraining.refresh import Outcome, back, refresh
+from twotower.retraining.refresh import RefreshOutcome, refresh
+from twotower.retraining.rollback import roll_back
 from twotower.sources.datasets.public import Sources, read_sources
 
 
@@ -55,7 +56,7 @@ def joined(matcher: Matcher, profile: Profile, seed: int) -> None:
     matcher.community.join(Member(listener, user, candidate, training=True, profile=profile))
 
 
-def told(outcome: Outcome) -> dict[str, Any]:
+def told(outcome: RefreshOutcome) -> dict[str, Any]:
     names = ("switched", "reason", "consenting", "held", "new_artists", "left_out", "embedded")
     return {
         **{name: getattr(outcome, name) for name in names},
@@ -114,14 +115,14 @@ def main() -> None:
         }
         print(found, flush=True)
         if with_base.switched:
-            back(settings)
+            roll_back(settings)
         alone = Sources(split.test, **asks)
         without = refresh(settings, **more, data=alone)
         found["without base data"] = told(without)
         print(found["without base data"], flush=True)
         if without.switched:
-            back(settings)
-        found["spoilt"] = told(refresh(settings, seed=asked.seed, data=alone, learn=spoilt))
+            roll_back(settings)
+        found["spoilt"] = told(refresh(settings, seed=asked.seed, data=alone, train=spoilt))
     print(found)
     print(write("refresh", found))
 

@@ -37,9 +37,9 @@ def joining() -> list[Profile]:
     for n, p in enumerate(ring(JOINED, artists=16, hits=8, origin="file", seed=5)):
         artists = dict(p.artists)
         if n < SHARED:
-            artists[NEW] = Artist("Newly Candidates", 50.0, genres=("metal", "jazz"))
+            artists[NEW] = Artist("Newly Found", 50.0, genres=("metal", "jazz"))
         if n < RARE:
-            artists[SELDOM] = Artist("Seldom Candidates", 50.0)
+            artists[SELDOM] = Artist("Seldom Found", 50.0)
         found.append(replace(p, id=f"m{n}", artists=artists))
     return found
 

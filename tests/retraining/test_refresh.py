@@ -38,12 +38,14 @@ from twotower.model.artist_features import RIDGE_CAP
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit, prepare
 from twotower.model.training import TrainConfig
-from twotower.retraining import refresh as renewal
-from twotower.retraining.consent import consented, is_held
-from twotower.retraining.full import learned_on_all, rotation_onto
+from twotower.retraining import switch
+from twotower.retraining.consent import is_held_out, select_consented
+from twotower.retraining.full import retrain_full, rotation_onto
 from twotower.retraining.gate import Check
-from twotower.retraining.refresh import back, refresh
-from twotower.retraining.towers_only import learned_on_members, with_new_artists
+from twotower.retraining.new_artists import add_artists
+from twotower.retraining.refresh import refresh
+from twotower.retraining.rollback import roll_back
+from twotower.retraining.towers_only import retrain_towers
 from twotower.retrieval import projection
 
 
@@ -61,7 +63,7 @@ def embedder(planted_assets) -> Embedder:
 @pytest.fixture
 def said_yes(embedder):
     pairs = [(p.id, p) for p in joining()[:CONSENTING]]
-    return consented(pairs, embedder.catalogue.row_of)
+    return select_consented(pairs, embedder.catalogue.row_of)
 
 
 def mrr(embedder: Embedder, people) -> float:
@@ -76,23 +78,25 @@ def mrr(embedder: Embedder, people) -> float:
 def test_an_artist_that_few_share_never_enters_and_one_of_enough_does(embedder, said_yes):
     having = [p for p in said_yes.training if NEW in p.artists]
     assert 5 <= len(having) <= SHARED
-    assert [each.key for each in said_yes.new] == [NEW]
-    assert said_yes.new[0].name == "Newly Found"
-    assert set(said_yes.new[0].genres) == {"metal", "jazz"}
-    assert said_yes.left_out == 1
-    everyone = (*said_yes.training, *said_yes.held)
+    assert [each.key for each in said_yes.new_artists] == [NEW]
+    assert said_yes.new_artists[0].name == "Newly Found"
+    assert set(said_yes.new_artists[0].genres) == {"metal", "jazz"}
+    assert said_yes.rare_artists == 1
+    everyone = (*said_yes.training, *said_yes.held_out)
     assert not any(SELDOM in p.artists for p in everyone)
-    strict = consented(
-        [(p.id, p) for p in joining()[:CONSENTING]], embedder.catalogue.row_of, share=SHARED + 1
+    strict = select_consented(
+        [(p.id, p) for p in joining()[:CONSENTING]],
+        embedder.catalogue.row_of,
+        min_listeners=SHARED + 1,
     )
-    assert strict.new == () and strict.left_out == 2
+    assert strict.new_artists == () and strict.rare_artists == 2
 
 
 def test_a_tenth_is_held_out_and_always_the_same(said_yes):
-    held = {p.id for p in said_yes.held}
-    assert held == {f"m{n}" for n in range(CONSENTING) if is_held(f"m{n}")}
+    held = {p.id for p in said_yes.held_out}
+    assert held == {f"m{n}" for n in range(CONSENTING) if is_held_out(f"m{n}")}
     assert held.isdisjoint(p.id for p in said_yes.training)
-    share = np.mean([is_held(f"someone {n}") for n in range(5000)])
+    share = np.mean([is_held_out(f"someone {n}") for n in range(5000)])
     assert share == pytest.approx(0.1, abs=0.02)
 
 
@@ -122,7 +126,7 @@ def test_new_tables_are_turned_into_the_basis_that_the_weights_know(embedder, sa
 def test_training_goes_on_from_the_weights_there_are(embedder, said_yes):
     sources = base()
     args = (list(sources.listeners), sources.content, sources.tags, said_yes)
-    learned = learned_on_all(embedder, *args, steps=25)
+    learned = retrain_full(embedder, *args, steps=25)
     people = ring(150, artists=16, hits=8, seed=9)
     near = (embedder.embed(people) * learned.embed(people)).sum(1)
     assert near.mean() > 0.9
@@ -149,9 +153,9 @@ def test_a_new_artist_is_put_where_its_listeners_are(embedder, said_yes):
         replace(p, artists={("novel" if k == moved else k): a for k, a in p.artists.items()})
         for p in said_yes.training
     ]
-    new = consented([(p.id, p) for p in renamed], embedder.catalogue.row_of)
-    assert "novel" in [each.key for each in new.new]
-    wider = with_new_artists(embedder, new, invented)
+    new = select_consented([(p.id, p) for p in renamed], embedder.catalogue.row_of)
+    assert "novel" in [each.key for each in new.new_artists]
+    wider = add_artists(embedder, new.new_artists, [*new.training, *invented])
     row = wider.catalogue.row("novel")
     assert row >= len(embedder.catalogue)
     vectors = wider.items.vectors[1:].numpy()
@@ -169,8 +173,8 @@ def test_a_new_artist_is_put_where_its_listeners_are(embedder, said_yes):
 def test_without_base_data_the_towers_learn_and_the_invented_stay(embedder):
     invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
     joined = ring(250, artists=16, hits=8, origin="file", seed=5)
-    said_yes = consented([(p.id, p) for p in joined], embedder.catalogue.row_of)
-    learned = learned_on_members(
+    said_yes = select_consented([(p.id, p) for p in joined], embedder.catalogue.row_of)
+    learned = retrain_towers(
         embedder, invented, said_yes, known=embedder.catalogue.row_of, steps=60
     )
     assert (embedder.embed(invented) * learned.embed(invented)).sum(1).mean() > 0.99
@@ -188,7 +192,7 @@ def test_a_refresh_serves_the_new_model_with_everyone_in_it(settings):
     assert outcome.new_artists == 1 and outcome.left_out == 1
     names = [check.name for check in outcome.checks]
     assert "invented listeners, halves" in names and "halves-other, germany" in names
-    assert not any(check.fell for check in outcome.checks)
+    assert not any(check.regressed for check in outcome.checks)
     assert outcome.embedded == 200 + JOINED
     assert outcome.moved["listeners"] == 200 + JOINED
     assert 0 < outcome.moved["median"] <= outcome.moved["p90"]
@@ -242,7 +246,7 @@ def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
         assert user @ snapshot.user[snapshot.row_of("m0")] > 0.98
         assert now.catalogue.row(NEW) is not None
 
-        assert back(settings) == (outcome.model, outcome.before)
+        assert roll_back(settings) == (outcome.model, outcome.before)
         assert not now.is_current() and served.is_current()
         then = Matcher.load(settings)
         assert (then.version, then.model_name) == (outcome.before, None)
@@ -253,10 +257,10 @@ def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
 
 
 def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(settings):
-    outcome = refresh(settings, learn=lambda embedder, _: shaken(embedder, 3.0))
+    outcome = refresh(settings, train=lambda embedder, _: shaken(embedder, 3.0))
     assert not outcome.switched
-    assert "held-out members, halves fell" in outcome.reason
-    assert "invented listeners, halves fell" in outcome.reason
+    assert "held-out members, halves regressed" in outcome.reason
+    assert "invented listeners, halves regressed" in outcome.reason
     matcher = Matcher.load(settings)
     assert (matcher.version, matcher.model_name) == (outcome.before, None)
     assert set(by_model(settings)) == {outcome.before}
@@ -266,7 +270,7 @@ def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(setting
 
 @pytest.mark.parametrize("strength", [1e-3, 3.0])
 def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
-    first = refresh(settings, learn=lambda embedder, _: shaken(embedder, 1e-2))
+    first = refresh(settings, train=lambda embedder, _: shaken(embedder, 1e-2))
     folder = ModelRegistry.of(settings).folder
 
     def state():
@@ -277,12 +281,12 @@ def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
         return files.keys(), {p: t for p, t in files.items() if p.name != ".lock"}, told
 
     before = state()
-    dry = refresh(settings, dry_run=True, learn=lambda embedder, _: shaken(embedder, strength))
-    assert dry.dry_run and not dry.switched and dry.good == (strength < 1)
+    dry = refresh(settings, dry_run=True, train=lambda embedder, _: shaken(embedder, strength))
+    assert dry.dry_run and not dry.switched and dry.is_good == (strength < 1)
     assert state() == before and not ModelRegistry.of(settings).work.exists()
-    meant = refresh(settings, learn=lambda embedder, _: shaken(embedder, strength))
+    meant = refresh(settings, train=lambda embedder, _: shaken(embedder, strength))
     assert (meant.model, meant.checks, meant.reason) == (dry.model, dry.checks, dry.reason)
-    assert meant.switched == dry.good
+    assert meant.switched == dry.is_good
 
 
 def test_a_dry_run_of_the_whole_gives_the_model_that_is_served_when_it_is_meant(settings):
@@ -296,43 +300,43 @@ def test_a_refresh_that_fails_leaves_nothing_half_made(settings, monkeypatch):
     def broken(*args, **more):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(renewal, "laid_out", broken)
+    monkeypatch.setattr(switch, "update_map", broken)
     with pytest.raises(OSError, match="No space"):
-        refresh(settings, learn=lambda embedder, _: shaken(embedder))
+        refresh(settings, train=lambda embedder, _: shaken(embedder))
     assert not ModelRegistry.of(settings).work.exists()
     assert ModelRegistry.of(settings).names() == []
 
 
 def test_a_check_falls_only_beyond_its_interval():
-    assert Check("x", 9, 0.5, 0.4, -0.2, -0.01).fell
-    assert not Check("x", 9, 0.5, 0.4, -0.2, 0.01).fell
-    assert not Check("x", 9, 0.5, 0.4, -0.2, -0.01, allowed=0.1).fell
-    assert Check("x", 9, 0.5, 0.3, -0.3, -0.11, allowed=0.1).fell
+    assert Check("x", 9, 0.5, 0.4, -0.2, -0.01).regressed
+    assert not Check("x", 9, 0.5, 0.4, -0.2, 0.01).regressed
+    assert not Check("x", 9, 0.5, 0.4, -0.2, -0.01, allowed=0.1).regressed
+    assert Check("x", 9, 0.5, 0.3, -0.3, -0.11, allowed=0.1).regressed
 
 
 def test_back_serves_the_model_before_to_who_joined_since_too(settings):
-    outcome = refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    outcome = refresh(settings, train=lambda embedder, _: shaken(embedder))
     new = Matcher.load(settings)
     late = replace(ring(1, origin="file", seed=77)[0], id="late")
     new.community.join(member(new.embedder, late, training=False))
-    assert back(settings) == (outcome.model, outcome.before)
+    assert roll_back(settings) == (outcome.model, outcome.before)
     old = Matcher.load(settings)
     assert (old.version, old.model_name) == (outcome.before, None)
     assert old.snapshot().row_of("late") is not None
     assert np.isfinite(old.snapshot().places[old.snapshot().row_of("late")]).all()
-    with pytest.raises(CommunityError, match="none before"):
-        back(settings)
+    with pytest.raises(CommunityError, match="no model before it"):
+        roll_back(settings)
 
 
 def test_older_generations_go_with_their_vectors(settings):
     versions = [
-        refresh(settings, seed=n, learn=lambda e, _, n=n: shaken(e, 1e-3 * (n + 1))).model
+        refresh(settings, seed=n, train=lambda e, _, n=n: shaken(e, 1e-3 * (n + 1))).model
         for n in range(3)
     ]
     assert len(set(versions)) == 3
     assert set(by_model(settings)) == set(versions[1:])
     assert ModelRegistry.of(settings).names() == sorted(versions[1:])
-    assert back(settings) == (versions[2], versions[1])
+    assert roll_back(settings) == (versions[2], versions[1])
 
 
 def test_communities_that_share_a_folder_of_models_leave_each_others_alone(
@@ -344,12 +348,12 @@ def test_communities_that_share_a_folder_of_models_leave_each_others_alone(
         settings = settle(tmp_path / name, planted_assets)
         both.append(replace(settings, models=tmp_path / "models"))
     one, other = both
-    first = refresh(one, learn=lambda e, _: shaken(e, 1e-2)).model
-    made = [refresh(other, learn=lambda e, _, n=n: shaken(e, 1e-3 * n)).model for n in (1, 2, 3)]
+    first = refresh(one, train=lambda e, _: shaken(e, 1e-2)).model
+    made = [refresh(other, train=lambda e, _, n=n: shaken(e, 1e-3 * n)).model for n in (1, 2, 3)]
     assert ModelRegistry.of(one).names() == sorted([first, *made[1:]])
     served = Matcher.load(one)
     assert served.model_name == first and len(served.snapshot()) == 200 + JOINED
-    assert back(one)[0] == first and back(other) == (made[2], made[1])
+    assert roll_back(one)[0] == first and roll_back(other) == (made[2], made[1])
     served.community.close()
 
 
@@ -360,13 +364,13 @@ def test_too_few_who_consent_are_told(planted_assets, tmp_path):
 
 
 def test_only_one_refresh_is_at_work(settings):
-    with ModelRegistry.of(settings).alone(), pytest.raises(CommunityError, match="wait for it"):
+    with ModelRegistry.of(settings).lock(), pytest.raises(CommunityError, match="wait for it"):
         refresh(settings)
 
 
 def test_who_joins_by_a_server_that_is_not_switched_over_is_found_too(settings):
     old = Matcher.load(settings)
-    refresh(settings, learn=lambda embedder, _: shaken(embedder))
+    refresh(settings, train=lambda embedder, _: shaken(embedder))
     late = replace(ring(1, origin="file", seed=78)[0], id="late")
     old.community.join(member(old.embedder, late, training=False))
     snapshot = Matcher.load(settings).snapshot()
@@ -385,7 +389,7 @@ def test_generations_stand_beside_the_file_or_where_they_are_named(tmp_path):
 
 def test_what_one_changes_during_a_refresh_is_what_is_served(settings, monkeypatch):
     changed = replace(ring(1, artists=16, hits=8, origin="file", seed=991)[0], id="m5")
-    before = renewal.laid_out
+    before = switch.update_map
 
     def meanwhile(*args, **more):
         now = Matcher.load(settings)
@@ -393,8 +397,8 @@ def test_what_one_changes_during_a_refresh_is_what_is_served(settings, monkeypat
         now.community.close()
         return before(*args, **more)
 
-    monkeypatch.setattr(renewal, "laid_out", meanwhile)
-    assert refresh(settings, learn=lambda model, _: shaken(model)).switched
+    monkeypatch.setattr(switch, "update_map", meanwhile)
+    assert refresh(settings, train=lambda model, _: shaken(model)).switched
     now = Matcher.load(settings)
     snapshot = now.snapshot()
     served = snapshot.user[snapshot.row_of("m5")]
@@ -417,9 +421,9 @@ def test_an_artist_goes_when_those_who_shared_it_have_left(settings, with_base):
 
 
 def test_without_the_folder_of_the_model_that_is_served_one_can_go_back(settings):
-    made = refresh(settings, learn=lambda model, _: shaken(model))
+    made = refresh(settings, train=lambda model, _: shaken(model))
     shutil.rmtree(ModelRegistry.of(settings).folder / made.model)
     with pytest.raises(IncompatibleModel, match="refresh --back"):
         Matcher.load(settings)
-    assert back(settings)[0] == made.model
+    assert roll_back(settings)[0] == made.model
     assert len(Matcher.load(settings).snapshot()) > JOINED - CONSENTING

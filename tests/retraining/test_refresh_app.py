@@ -32,7 +32,7 @@ def environment(settings, monkeypatch):
 def planted(monkeypatch, strength: float) -> None:
     """Let a refresh learn nothing but noise, weak or strong."""
     monkeypatch.setattr(
-        refresh, "learned_on_members", lambda embedder, *_, **__: shaken(embedder, strength)
+        refresh, "retrain_towers", lambda embedder, *_, **__: shaken(embedder, strength)
     )
 
 
@@ -45,7 +45,7 @@ def test_the_command_refreshes_and_goes_back(environment, monkeypatch):
     back = CliRunner().invoke(app, ["refresh", "--back", "--json"])
     assert json.loads(back.stdout) == {"before": outcome["model"], "model": outcome["before"]}
     again = CliRunner().invoke(app, ["refresh", "--back"])
-    assert again.exit_code == 2 and "there is none before it" in again.stderr
+    assert again.exit_code == 2 and "no model before it" in again.stderr
     both = CliRunner().invoke(app, ["refresh", "--back", "--steps", "3"])
     assert both.exit_code == 2 and "--json alone" in both.stderr
 
@@ -59,7 +59,7 @@ def test_the_command_tries_without_switching(environment, monkeypatch):
     told = json.loads(CliRunner().invoke(app, ["refresh", "--dry-run", "--json"]).stdout)
     assert (told["dry_run"], told["switched"], told["moved"]) == (True, False, {})
     none = CliRunner().invoke(app, ["refresh", "--back"])
-    assert none.exit_code == 2 and "there is none before it" in none.stderr
+    assert none.exit_code == 2 and "no model before it" in none.stderr
     both = CliRunner().invoke(app, ["refresh", "--back", "--dry-run"])
     assert both.exit_code == 2 and "--json alone" in both.stderr
     planted(monkeypatch, 3.0)
@@ -72,7 +72,7 @@ def test_the_command_says_why_a_model_was_refused(environment, monkeypatch):
     planted(monkeypatch, 3.0)
     made = CliRunner().invoke(app, ["refresh"])
     assert made.exit_code == 1
-    assert "the previous model stays active" in made.stderr and "fell" in made.stderr
+    assert "the previous model stays active" in made.stderr and "regressed" in made.stderr
     assert "invented listeners, halves: MRR" in made.stdout
     told = CliRunner().invoke(app, ["refresh", "--json"])
     assert told.exit_code == 1 and json.loads(told.stdout)["switched"] is False
@@ -87,7 +87,7 @@ def test_a_page_that_is_open_goes_on_with_the_new_model(environment):
         page.switch_page("neighbours.py").run()
         assert not page.exception
         before, old = state_of(page).portrait, model_cache.load_matcher()
-        outcome = refresh.refresh(environment, learn=lambda embedder, _: shaken(embedder, 1e-2))
+        outcome = refresh.refresh(environment, train=lambda embedder, _: shaken(embedder, 1e-2))
         assert outcome.switched, outcome.reason
         page.run()
         assert not page.exception

@@ -38,7 +38,7 @@ for line in sys.stdin:
     if child == 0:
         try:
             strength = 1e-4 * (1 + int(line))
-            outcome = refresh(settings, learn=lambda e, _: shaken(e, strength))
+            outcome = refresh(settings, train=lambda e, _: shaken(e, strength))
             print("done", outcome.model, flush=True)
         finally:
             os._exit(0)
@@ -108,6 +108,6 @@ def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(
     registry = ModelRegistry.of(settings)
     community = Community.open(settings.community, model_version="")
     served = active_model(community)
-    assert set(registry.names()) == {served, registry.before(served)}
-    assert set(by_model(settings)) == {served, registry.before(served)}
+    assert set(registry.names()) == {served, registry.previous_of(served)}
+    assert set(by_model(settings)) == {served, registry.previous_of(served)}
     assert not registry.work.exists()

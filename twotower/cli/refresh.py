@@ -9,7 +9,7 @@ from twotower.cli.terminal import CHECK_FAILED, ProgressLine, show_result
 from twotower.core.settings import Settings
 
 if TYPE_CHECKING:
-    from twotower.retraining.refresh import Outcome
+    from twotower.retraining.refresh import RefreshOutcome
 
 
 def refresh(
@@ -38,20 +38,20 @@ def refresh(
         return
     with ProgressLine() as progress:
         progress(0.0, "loading the model")
-        from twotower.retraining.consent import SHARE_OF
+        from twotower.retraining.consent import MIN_LISTENERS
         from twotower.retraining.full import STEPS
         from twotower.retraining.refresh import refresh as retrain
 
         outcome = retrain(
             Settings.from_env(),
             steps=steps or STEPS,
-            share=share or SHARE_OF,
+            min_listeners=share or MIN_LISTENERS,
             seed=seed,
             dry_run=dry_run,
             progress=progress,
         )
     show_result(outcome.to_dict(), _outcome_text(outcome), json=json)
-    if not outcome.good:
+    if not outcome.is_good:
         typer.echo(f"error: the previous model stays active: {outcome.reason}", err=True)
         raise typer.Exit(CHECK_FAILED)
 
@@ -59,9 +59,9 @@ def refresh(
 def _go_back(*, json: bool) -> None:
     with ProgressLine() as progress:
         progress(0.0, "loading the previous model")
-        from twotower.retraining.refresh import back
+        from twotower.retraining.rollback import roll_back
 
-        replaced, active = back(Settings.from_env(), progress=progress)
+        replaced, active = roll_back(Settings.from_env(), progress=progress)
     show_result(
         {"before": replaced, "model": active},
         f"model {active} is active again, in place of {replaced}",
@@ -69,7 +69,7 @@ def _go_back(*, json: bool) -> None:
     )
 
 
-def _outcome_text(outcome: "Outcome") -> str:
+def _outcome_text(outcome: "RefreshOutcome") -> str:
     base = "and the base data" if outcome.base else "without the base data"
     lines = [
         f"trained on {outcome.consenting:,} consenting listeners {base}",
@@ -84,6 +84,6 @@ def _outcome_text(outcome: "Outcome") -> str:
         )
     if outcome.switched:
         lines.append(f"model {outcome.model} is active, in place of {outcome.before}")
-    elif outcome.dry_run and outcome.good:
+    elif outcome.dry_run and outcome.is_good:
         lines.append(f"dry run: no task regressed; model {outcome.before} stays active")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""Models that learned on: each a folder laid out like `assets/`, and which one is served.
+"""Registry of retrained models, and vectors for members who lack some.
 
-Which one stands in the community, so that one transaction switches every server over. Only one
-process works on the folders at a time; what a killed one left behind the next one clears away.
+Each model is a folder laid out like `assets/`. The name of the current one is in the community's
+database, so one transaction switches every server. Only one process at a time works on the
+folders; the next one removes what a killed one left behind.
 """
 
 import json
@@ -15,59 +16,63 @@ from typing import Any
 
 import numpy as np
 
-from twotower.community import Community, ModelVectors, queries
+from twotower.community import queries
+from twotower.community.records import ModelVectors
 from twotower.community.rows import batched
+from twotower.community.store import Community
 from twotower.core.errors import CommunityError, IncompatibleModel
 from twotower.core.settings import Settings
 from twotower.model.embedder import Embedder
 from twotower.retrieval.projection import place_all
 
-ABOUT = "generation.json"
-WORK = ".work"  # a generation that isn't whole yet
-REFUSED = "refused"  # the last that fell in a check
+ABOUT_FILE = "generation.json"  # written last: a folder with it is complete
+WORK = ".work"  # folder of the model that is being made
+REFUSED = "refused"  # folder of the last model that regressed
 BATCH = 512  # listeners embedded and stored at once
 
 
 @dataclass(frozen=True)
 class ModelRegistry:
-    """The folder with all registry of one community; `assets` is the one before all others."""
+    """The retrained models of one community. The shipped model is None, in `assets`."""
 
     folder: Path
     assets: Path
 
     @classmethod
     def of(cls, settings: Settings) -> "ModelRegistry":
+        """Return the registry in the settings' folder."""
         return cls(settings.registry_folder, settings.assets)
 
-    def at(self, name: str | None) -> Path:
-        """The folder of a generation; IncompatibleModel where it isn't there."""
+    def folder_of(self, name: str | None) -> Path:
+        """Return the folder of a model. Raises IncompatibleModel if it is missing."""
         if name is None:
             return self.assets
         folder = self.folder / name
-        if not (folder / ABOUT).is_file():
+        if not (folder / ABOUT_FILE).is_file():
             raise IncompatibleModel(
-                f"the community is served by model {name}, which is not in {self.folder}: name the "
-                "folder that has it in TWOTOWER_MODELS, put a backup of it there, or go back to "
-                "the model before with `refresh --back`"
+                f"the community uses model {name}, which is not in {self.folder}: set "
+                "TWOTOWER_MODELS to the folder that has it, restore it from a backup, or go back "
+                "to the previous model with `refresh --back`"
             )
         return folder
 
     def about(self, name: str) -> Mapping[str, Any]:
-        """What was written down of a generation when it was made."""
+        """Return what was stored with a model. Raises IncompatibleModel if that can't be read."""
         try:
-            found: Mapping[str, Any] = json.loads((self.at(name) / ABOUT).read_text("utf-8"))
+            text = (self.folder_of(name) / ABOUT_FILE).read_text("utf-8")
+            about: Mapping[str, Any] = json.loads(text)
         except (OSError, ValueError) as error:
             raise IncompatibleModel(
-                f"{ABOUT} of model {name} can't be read ({error}): put a backup of it in its place"
+                f"{ABOUT_FILE} of model {name} can't be read ({error}): restore it from a backup"
             ) from error
-        return found
+        return about
 
-    def before(self, name: str) -> str | None:
-        """The generation that this one came from; None is what ships."""
+    def previous_of(self, name: str) -> str | None:
+        """Return the model that was active before this one; None is the shipped one."""
         return self.about(name).get("before")
 
     def version(self, name: str | None) -> str:
-        """Of the model of a generation, which is its name, but for the one that ships."""
+        """Return a model's version, which is its name, except for the shipped model."""
         if name is not None:
             return name
         try:
@@ -75,27 +80,28 @@ class ModelRegistry:
             return str(document["version"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise IncompatibleModel(
-                f"the model that ships can't be read ({error}): restore {self.assets.name}/model"
+                f"the shipped model can't be read ({error}): restore {self.assets.name}/model"
             ) from error
 
     @property
     def work(self) -> Path:
+        """Folder of the model that is being made."""
         return self.folder / WORK
 
     def begin(self) -> Path:
-        """An empty folder to make a generation in."""
-        self.discard()
+        """Create an empty work folder and return it."""
+        self.discard_work()
         self.work.mkdir(parents=True)
         return self.work
 
-    def discard(self) -> None:
-        """Let go of what is worked on; nothing where it has become a generation."""
+    def discard_work(self) -> None:
+        """Remove the work folder, if there is one."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     def finish(self, name: str, about: Mapping[str, Any]) -> Path:
-        """What was worked on becomes the generation `name`, whole or not at all."""
+        """Rename the work folder to `name` in one step, and return it."""
         text = json.dumps(about, ensure_ascii=False, indent=1, allow_nan=False)
-        with (self.work / ABOUT).open("w", encoding="utf-8") as file:
+        with (self.work / ABOUT_FILE).open("w", encoding="utf-8") as file:
             file.write(f"{text}\n")
             file.flush()
             os.fsync(file.fileno())
@@ -105,35 +111,38 @@ class ModelRegistry:
         return target
 
     def names(self) -> list[str]:
-        """All that are there, whole or not, but for what is worked on and a refused one."""
+        """Return the names of all models, complete or not, without work folder and refused one."""
         if not self.folder.is_dir():
             return []
-        there = (each.name for each in self.folder.iterdir() if each.is_dir())
-        return sorted(set(there) - {WORK, REFUSED})
+        folders = {each.name for each in self.folder.iterdir() if each.is_dir()}
+        return sorted(folders - {WORK, REFUSED})
 
     def is_of_another(self, name: str, community: str) -> bool:
-        """Whether it was made for another community that keeps its models in this folder too.
+        """Return True if the model may belong to another community that shares this folder.
 
-        One that isn't whole is nobody's; one that can't be read may be anybody's.
+        False for an incomplete model, True for one whose description can't be read.
         """
-        if not (self.folder / name / ABOUT).is_file():
+        if not (self.folder / name / ABOUT_FILE).is_file():
             return False
         try:
             return bool(self.about(name).get("community", community) != community)
         except IncompatibleModel:
             return True
 
-    def drop(self, name: str) -> None:
-        """First it is no longer whole, then it is gone."""
-        (self.folder / name / ABOUT).unlink(missing_ok=True)
+    def remove(self, name: str) -> None:
+        """Remove a model; its description goes first, so that the rest counts as incomplete."""
+        (self.folder / name / ABOUT_FILE).unlink(missing_ok=True)
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """One process at a time; CommunityError for the second. Ends with the process too."""
+    def lock(self) -> Iterator[None]:
+        """Let one process at a time work on the folders. Raises CommunityError for the second.
+
+        The lock ends with the block, or with the process.
+        """
         try:
             import fcntl
-        except ImportError:  # no such locks on this system
+        except ImportError:  # Windows
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +151,7 @@ class ModelRegistry:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise CommunityError(
-                    "another refresh is at work on this community: wait for it"
+                    "another retraining of this community is running: wait for it to end"
                 ) from error
             yield
 
@@ -154,34 +163,36 @@ def embed_missing(
     placed: bool = False,
     map_version: str = "",
 ) -> int:
-    """Embed everyone who has no vectors of this model; gives how many that were.
+    """Embed everyone who has no vectors of this model; return how many those were.
 
-    If `placed`, those who can be found get a place on the current map, too.
+    If `placed`, findable listeners get a place on the current map, too.
     """
     snapshot, since = community.snapshot(), queries.last_change(community)
-    done = 0
+    count = 0
     for batch in batched(queries.profiles_without_vectors(community, embedder.version), BATCH):
-        profiles = [profile for _, profile in batch]
+        ids, profiles = [id for id, _ in batch], [profile for _, profile in batch]
         users, candidates = embedder.embed(profiles, "user"), embedder.embed(profiles, "candidate")
-        places = place_all(users, snapshot.candidate, snapshot.places) if len(snapshot) else None
+        places = np.full((len(ids), 2), np.nan)
+        if placed and len(snapshot):
+            places = place_all(users, snapshot.candidate, snapshot.places)
+        findable = queries.findable_ids(community, ids) if placed else ()
         rows = []
-        findable = queries.findable_ids(community, [id for id, _ in batch]) if placed else ()
-        for at, (id, _) in enumerate(batch):
-            place = None
-            if places is not None and id in findable and np.isfinite(places[at]).all():
-                place = (float(places[at, 0]), float(places[at, 1]))
+        for at, id in enumerate(ids):
+            has_place = id in findable and np.isfinite(places[at]).all()
+            place = (float(places[at, 0]), float(places[at, 1])) if has_place else None
             rows.append(ModelVectors(id, users[at], candidates[at], place, map_version))
         community.put_vectors(embedder.version, rows, since=since)
-        done += len(rows)
-    return done
+        count += len(rows)
+    return count
 
 
-def catch_up(community: Community, embedder: Embedder, mark: str) -> int:
-    """Embed who joined by a server that was not yet switched over to this generation's model.
+def catch_up(community: Community, embedder: Embedder, map_version: str) -> int:
+    """Embed and place members who joined through a server that still used the previous model.
 
-    Those of them who can be found get a place on the map `mark`.
+    Returns how many those were.
     """
-    if next(iter(queries.profiles_without_vectors(community, embedder.version)), None) is None:
+    missing = queries.profiles_without_vectors(community, embedder.version)
+    if next(missing, None) is None:
         return 0
-    now = community.with_model(embedder.version)  # of its own: its snapshot lacks them
-    return embed_missing(now, embedder, placed=True, map_version=mark)
+    other = community.with_model(embedder.version)  # `community` must not load a snapshot yet
+    return embed_missing(other, embedder, placed=True, map_version=map_version)

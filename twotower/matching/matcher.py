@@ -54,7 +54,7 @@ class Matcher:
         opened = Community.open(settings.community, model_version="")
         try:
             model_name = queries.active_model(opened)
-            folder = ModelRegistry.of(settings).at(model_name)
+            folder = ModelRegistry.of(settings).folder_of(model_name)
             embedder = Embedder.load(folder / "model")
             shipped = Shipped.load(folder, model_version=embedder.version)
             community = opened.with_model(embedder.version)

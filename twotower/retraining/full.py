@@ -1,4 +1,4 @@
-"""Learning on where the base data is at hand: all of training again, from the weights there are."""
+"""Retraining with the base data: the whole training, started from the current weights."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from twotower.core.domain import Profile
+from twotower.core.jobs import Progress, silent
 from twotower.model.als import procrustes
-from twotower.model.artist_features import RIDGE_CAP, Progress, Table
+from twotower.model.artist_features import RIDGE_CAP, Table
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit_prepared, prepare
 from twotower.model.towers import FACTOR
@@ -17,11 +18,11 @@ from twotower.retraining.consent import Consented
 from twotower.sources.datasets.artist_content import ArtistContent
 from twotower.sources.datasets.tags import Tagging
 
-STEPS, RATE = 200, 1e-3  # a quarter of a training's, at half of its rate
-TURNS = 8  # of looking for the rotation, and for what the encoder adds in it
+STEPS, RATE = 200, 1e-3  # a quarter of a training's steps, at half of its learning rate
+ROTATION_ROUNDS = 8
 
 
-def learned_on_all(
+def retrain_full(
     embedder: Embedder,
     base: Sequence[Profile],
     content: Sequence[ArtistContent],
@@ -30,40 +31,39 @@ def learned_on_all(
     *,
     steps: int = STEPS,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Embedder:
-    """The model of the base data and of those who consent, cross-fitted as from the start.
+    """Train on the base data and the consenting members, cross-fitted as from the start.
 
-    `base` are the profiles that the model was trained on, but for members of the community.
+    `base` are the profiles that the current model was trained on, except members.
     """
-    tell = progress or (lambda share, text: None)
     known = {each.key for each in content}
     config = replace(TrainConfig(seed=seed), steps=steps, rate=RATE)
     prepared = prepare(
         [*base, *consented.training],
-        [*content, *(each for each in consented.new if each.key not in known)],
+        [*content, *(each for each in consented.new_artists if each.key not in known)],
         taggings,
         config=config,
         space=embedder.content.space,
         onto=lambda keys, table: rotation_onto(embedder, keys, table),
-        progress=lambda share, text: tell(2 * TABLES * share, text),
+        progress=lambda share, message: progress(2 * TABLES * share, message),
     )
     return fit_prepared(
         prepared,
         config=config,
         estimates=True,
         start=embedder.model,
-        progress=lambda share, text: tell(2 * TABLES + (1 - 2 * TABLES) * share, text),
+        progress=lambda share, message: progress(2 * TABLES + (1 - 2 * TABLES) * share, message),
     )
 
 
 @torch.inference_mode()
 def rotation_onto(embedder: Embedder, keys: Sequence[str], table: Table) -> np.ndarray:
-    """The rotation (k, k) in which this table's artists say to the encoder what those before did.
+    """Return the rotation (k, k) from this table's factors to those that the encoder knows.
 
-    Of the artists before only what the encoder made of them is kept: their factors and what it
-    added. So in turn what it adds is taken off by the rotation that is known, and the rotation is
-    found from the rest.
+    Of the old artists only the encoder's outputs are stored: their factors plus what the encoder
+    added. So the two are found in turn: the encoder's part under the current rotation, then the
+    rotation from the rest.
     """
     rows = [
         (at, row) for at, key in enumerate(keys) if (row := embedder.catalogue.row(key)) is not None
@@ -71,12 +71,13 @@ def rotation_onto(embedder: Embedder, keys: Sequence[str], table: Table) -> np.n
     here, there = np.array(rows, np.int64).reshape(-1, 2).T
     weight = np.minimum(embedder.catalogue.df[there], RIDGE_CAP)
     here, there, weight = here[weight > 0], there[weight > 0], weight[weight > 0]
-    factors = table.inputs[here, FACTOR]
-    encoded = embedder.items.vectors[1:].numpy()[there]
+    factors = table.inputs[here, FACTOR]  # (n, k)
+    encoded = embedder.items.vectors[1:].numpy()[there]  # (n, k)
     inputs = table.inputs[here].copy()
-    turn = procrustes(factors, encoded, weight)
-    for _ in range(TURNS):
-        inputs[:, FACTOR] = factors @ turn
-        added = embedder.model.encoder(torch.from_numpy(inputs)).vectors.numpy() - factors @ turn
-        turn = procrustes(factors, encoded - added, weight)
-    return turn
+    rotation = procrustes(factors, encoded, weight)
+    for _ in range(ROTATION_ROUNDS):
+        rotated = factors @ rotation
+        inputs[:, FACTOR] = rotated
+        added = embedder.model.encoder(torch.from_numpy(inputs)).vectors.numpy() - rotated
+        rotation = procrustes(factors, encoded - added, weight)
+    return rotation

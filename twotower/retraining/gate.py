@@ -1,12 +1,13 @@
-"""Whether a new model may take the place of the one before: both are asked the same, in pairs."""
+"""Promotion gate: compare the new model with the current one on the same listeners."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from twotower.core.domain import Profile
+from twotower.core.jobs import Progress, silent
 from twotower.evaluation.data import MIN_ARTISTS, cut_random, hold_out_unseen, split_half
 from twotower.evaluation.methods.towers import TwoTowers
 from twotower.evaluation.metrics import bootstrap
@@ -17,100 +18,108 @@ from twotower.model.embedder import Embedder
 from twotower.sources.datasets.public import Sources
 
 METRIC = "MRR"
-COLD = 5  # artists
-FEWEST_ASKED = 5  # fewer tell nothing
-POOL = 500  # invented listeners among whom others are looked for, and who are asked for
-# Invented listeners were drawn from the space of the model that ships, which is so at home with
-# them; one that has learned of real people says less of them without being worse.
-ALLOWED = 0.15  # of the MRR before
-INVENTED = "invented listeners"
+COLD = 5  # artists of a cold query
+MIN_LISTENERS = 5  # a task with fewer listeners decides nothing
+POOL = 500  # synthetic listeners who are candidates and queries
+# Synthetic listeners were drawn from the shipped model's space, so it has an advantage on them. A
+# model trained on real people may score lower without being worse.
+TOLERATED_LOSS = 0.15  # share of the MRR before
+SYNTHETIC_LISTENERS = "invented listeners"  # name of the task in reports
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question to both models; `low` and `high` bound after minus before, 95 %."""
+    """Both models on one task; `low` and `high` are the 95 % interval of after minus before."""
 
     name: str
     listeners: int
-    before: float  # MRR
-    after: float
+    before: float  # MRR of the current model
+    after: float  # MRR of the new model
     low: float
     high: float
-    allowed: float = 0.0  # by so much it may be worse
+    allowed: float = 0.0  # tolerated loss of MRR
 
     @property
-    def fell(self) -> bool:
-        """Whether the new model is worse than it may be, and that by more than chance."""
+    def regressed(self) -> bool:
+        """True if the new model is significantly worse than tolerated."""
         return self.high < -self.allowed
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "metric": METRIC, "fell": self.fell}
+        """Return the check as JSON; its keys are part of the report's format."""
+        return {**asdict(self), "metric": METRIC, "fell": self.regressed}
 
     def __str__(self) -> str:
         return (
             f"{self.name}: {METRIC} {self.before:.3f} before, {self.after:.3f} after "
-            f"[{self.low:+.3f}, {self.high:+.3f}], {self.listeners:,} asked"
+            f"[{self.low:+.3f}, {self.high:+.3f}], {self.listeners:,} listeners"
         )
 
 
-def judged(
+def compare_models(
     before: Embedder,
     after: Embedder,
     *,
-    held: Sequence[Profile],
-    invented: Sequence[Profile],
+    held_out: Sequence[Profile],
+    synthetic: Sequence[Profile],
     sources: Sources | None = None,
     seed: int = 0,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress = silent,
 ) -> tuple[Check, ...]:
-    """Every question that there are people for; `held` are those who consent and are only asked."""
-    tasks = questions(
-        held, invented, sources, trained_on={*before.trained_on, *after.trained_on},
-        known=before.catalogue.row_of, seed=seed,
-    )  # fmt: skip
-    found = []
+    """Compare both models on every task that has enough listeners.
+
+    `held_out` are consenting members on whom neither model was trained. `sources` adds public
+    listeners whom neither has seen.
+    """
+    tasks = gate_tasks(
+        held_out,
+        synthetic,
+        sources,
+        trained_on={*before.trained_on, *after.trained_on},
+        known=before.catalogue.row_of,
+        seed=seed,
+    )
+    checks = []
     for at, (name, task) in enumerate(tasks.items()):
-        if progress is not None:
-            progress(at / len(tasks), f"asking both models: {name}")
-        one, other = (task.measure(TwoTowers(model))[METRIC] for model in (before, after))
-        gap = bootstrap((other - one)[:, None], seed=seed)
-        means = float(one.mean()), float(other.mean())
-        allowed = ALLOWED * means[0] if name.startswith(INVENTED) else 0.0
-        found.append(Check(name, len(task.ids), *means, gap.low, gap.high, allowed))
-    return tuple(found)
+        progress(at / len(tasks), f"comparing the models: {name}")
+        old, new = (task.measure(TwoTowers(model))[METRIC] for model in (before, after))
+        interval = bootstrap((new - old)[:, None], seed=seed)
+        means = float(old.mean()), float(new.mean())
+        allowed = TOLERATED_LOSS * means[0] if name.startswith(SYNTHETIC_LISTENERS) else 0.0
+        checks.append(Check(name, len(task.ids), *means, interval.low, interval.high, allowed))
+    return tuple(checks)
 
 
-def questions(
-    held: Sequence[Profile],
-    invented: Sequence[Profile],
+def gate_tasks(
+    held_out: Sequence[Profile],
+    synthetic: Sequence[Profile],
     sources: Sources | None,
     *,
     trained_on: Collection[str],
     known: Mapping[str, int],
     seed: int,
 ) -> dict[str, Retrieval]:
-    """Return name -> task, for tasks with enough listeners."""
-    pool = [p for p in invented if len(p.artists) >= MIN_ARTISTS]
-    chosen = np.random.default_rng([seed, 7]).permutation(len(pool))[:POOL]
-    strangers = [pool[at] for at in sorted(chosen.tolist())]
-    among = split_half(strangers, seed)[1]
+    """Return name -> task, for tasks with at least five listeners."""
+    pool = [p for p in synthetic if len(p.artists) >= MIN_ARTISTS]
+    drawn = np.random.default_rng([seed, 7]).permutation(len(pool))[:POOL]
+    chosen = [pool[at] for at in sorted(drawn.tolist())]
+    among = split_half(chosen, seed)[1]
     tasks = {
         f"{name}, {task.spec.label}": task
         for name, profiles, others in (
-            ("held-out members", held, among),
-            (INVENTED, strangers, []),
+            ("held-out members", held_out, among),
+            (SYNTHETIC_LISTENERS, chosen, []),
         )
-        for task in _whole_and_cold(profiles, others, seed)
+        for task in _half_and_cold(profiles, others, seed)
     }
     if sources is not None:
         left, unseen = hold_out_unseen(sources, trained_on, known=known, seed=seed)
         for task in make_tasks(left, unseen, (TaskKind.HALVES, TaskKind.OTHER_DATA)):
             if isinstance(task, Retrieval):
                 tasks[task.spec.label] = task
-    return {name: task for name, task in tasks.items() if len(task.ids) >= FEWEST_ASKED}
+    return {name: task for name, task in tasks.items() if len(task.ids) >= MIN_LISTENERS}
 
 
-def _whole_and_cold(
+def _half_and_cold(
     profiles: Sequence[Profile], others: Sequence[Profile], seed: int
 ) -> list[Retrieval]:
     """Return split-half retrieval by the whole half, and by five artists of it."""

@@ -1,369 +1,134 @@
-"""One refresh from end to end: learn on, ask, embed, lay out, switch; and the way back."""
+"""Retraining from end to end: read, train, compare with the current model, switch."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from twotower.bundle import shipped
-from twotower.bundle.shipped import Shipped
-from twotower.community import Community, ModelVectors, queries
-from twotower.community.registry import BATCH, REFUSED, ModelRegistry, embed_missing
-from twotower.community.rows import batched
+from twotower.community import queries
+from twotower.community.registry import REFUSED, ModelRegistry
 from twotower.core.domain import Profile
-from twotower.core.errors import CommunityError, IncompatibleModel, MissingData
+from twotower.core.errors import CommunityError, MissingData
+from twotower.core.jobs import Progress, silent
 from twotower.core.names import hashed_id
 from twotower.core.settings import Settings
-from twotower.model.artist_features import Progress
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import FEWEST_LISTENERS
-from twotower.model.play_matrix import unit_rows
-from twotower.retraining.consent import SHARE_OF, Consented, consented
-from twotower.retraining.full import STEPS, learned_on_all
-from twotower.retraining.gate import Check, judged
-from twotower.retraining.map_update import laid_out
-from twotower.retraining.towers_only import learned_on_members
+from twotower.retraining.consent import MIN_LISTENERS, Consented, select_consented
+from twotower.retraining.full import STEPS, retrain_full
+from twotower.retraining.gate import Check, compare_models
+from twotower.retraining.state import CurrentState, Stopwatch
+from twotower.retraining.switch import switch_model
+from twotower.retraining.towers_only import retrain_towers
 from twotower.sources.datasets.public import Sources, read_sources
 
-BASE_KNOWN = 0.95  # share of those trained on before who must be in the data to train on them again
-TRIES = 5  # of switching while others join
-FEWEST = 20  # consenting listeners to learn from
+MIN_BASE_SHARE = 0.95  # of the profiles trained on before, to train on the base data again
+MIN_CONSENTING = 20  # members to train on
 
-Learn = Callable[[Embedder, Consented], Embedder]
+Train = Callable[[Embedder, Consented], Embedder]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a refresh did, and why it did no more."""
+class RefreshOutcome:
+    """What a retraining did. The names of the fields are the keys of `refresh --json`."""
 
-    model: str  # the version that was made
-    before: str  # the version that it began from
+    model: str  # version of the new model
+    before: str  # version of the model that was active before
     switched: bool
-    reason: str
-    base: bool  # whether the base data was trained on again
-    consenting: int  # listeners trained on
-    held: int  # who consent and were only asked
+    reason: str  # why it switched or not
+    base: bool  # True if trained on the base data, too
+    consenting: int  # members trained on
+    held: int  # consenting members held out for the gate
     new_artists: int
-    left_out: int  # artists that too few share
+    left_out: int  # artists that too few listeners share
     checks: tuple[Check, ...]
     moved: Mapping[str, float]  # on the map, in standard deviations
-    embedded: int
-    seconds: Mapping[str, float]
-    dry_run: bool = False  # nothing was to be switched or kept
+    embedded: int  # listeners
+    seconds: Mapping[str, float]  # by stage
+    dry_run: bool = False
 
     @property
-    def good(self) -> bool:
-        """Whether the model that was made may be served."""
-        return self.model != self.before and not any(check.fell for check in self.checks)
+    def is_good(self) -> bool:
+        """True if the new model may become active."""
+        return self.model != self.before and not any(check.regressed for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON."""
         return {**asdict(self), "checks": [check.to_dict() for check in self.checks]}
 
 
-class Clock:
-    """Seconds of each part."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def of(self, part: str) -> Any:
-        began = time.perf_counter()
-        yield
-        self.seconds[part] = round(time.perf_counter() - began, 2)
-
-
 @dataclass(frozen=True)
-class Now:
-    """What is served when a refresh begins."""
+class _Data:
+    """Everything that a retraining reads."""
 
-    registry: ModelRegistry
-    name: str | None
-    embedder: Embedder
-    shipped: Shipped
-    community: Community
-
-    @classmethod
-    def open(cls, settings: Settings) -> "Now":
-        registry = ModelRegistry.of(settings)
-        opened = Community.open(settings.community, model_version="", sample=None)
-        try:
-            name = queries.active_model(opened)
-            folder = registry.at(name)
-            embedder = Embedder.load(folder / "model")
-            together = Shipped.load(folder, model_version=embedder.version)
-        except BaseException:
-            opened.close()
-            raise
-        return cls(registry, name, embedder, together, opened.with_model(embedder.version))
-
-    def complete(self) -> None:
-        """Everyone is in the community with vectors of this model, and nobody with older ones."""
-        if self.name is None:
-            self.community.seed(self.shipped.members(), digest=self.shipped.digest)
-        _clear(self)
-        embed_missing(self.community, self.embedder)
+    shipped_artists: Mapping[str, int]  # artist key -> row in the shipped model
+    consented: Consented
+    base: Sequence[Profile]  # of the public data; empty if too many are missing
+    synthetic: tuple[Profile, ...]
+    sources: Sources | None
 
 
 def refresh(
     settings: Settings,
     *,
     steps: int = STEPS,
-    share: int = SHARE_OF,
+    min_listeners: int = MIN_LISTENERS,
     seed: int = 0,
     data: Sources | None = None,
-    learn: Learn | None = None,
+    train: Train | None = None,
     dry_run: bool = False,
-    progress: Progress | None = None,
-) -> Outcome:
-    """Learn on, and serve the outcome where no check fell; else it is kept aside.
+    progress: Progress = silent,
+) -> RefreshOutcome:
+    """Retrain on consenting members; activate the new model if no task regresses.
 
-    Without `data` it is that of the settings, or none. `learn` makes a model in another way than
-    from those who consent and the data there is. A `dry_run` ends after the checks, with the
-    community and its models as they were. CommunityError where too few consent.
+    A refused model is stored aside. `min_listeners` is how many consenting listeners a new artist
+    needs. `data` is the public data, by default that of the settings if it is there. `train`
+    replaces the training. `dry_run` stops after the comparison and stores nothing. Raises
+    CommunityError if fewer than 20 members consent.
     """
     registry = ModelRegistry.of(settings)
-    with registry.alone():
-        now = Now.open(settings)
+    with registry.lock():
+        current = CurrentState.open(settings)
         try:
             if not dry_run:
-                now.complete()
-            sources = data if data is not None else _sources(settings.data)
-            return _refresh(now, sources, steps, share, seed, learn, dry_run, progress)
+                current.complete()
+            sources = data if data is not None else _read_sources(settings.data)
+            stopwatch = Stopwatch()
+            progress(0.0, "reading the community and the data")
+            with stopwatch.measure("reading"):
+                read = _read(current, sources, min_listeners)
+            if train is not None:
+                read = replace(read, base=())
+            with stopwatch.measure("learning"):
+                new = _train(current, read, steps, seed, train, progress)
+            outcome = _compare(current, new, read, seed, stopwatch, progress)
+            if dry_run:
+                return replace(outcome, dry_run=True)
+            if not outcome.is_good:
+                registry.finish(REFUSED, outcome.to_dict())
+                return outcome
+            return _switch(current, new, read, outcome, seed, stopwatch, progress)
         finally:
-            registry.discard()
-            now.community.close()
+            registry.discard_work()
+            current.community.close()
 
 
-def _refresh(
-    now: Now,
-    sources: Sources | None,
-    steps: int,
-    share: int,
-    seed: int,
-    learn: Learn | None,
-    dry_run: bool,
-    progress: Progress | None,
-) -> Outcome:
-    tell = progress or (lambda share, text: None)
-    clock = Clock()
-    tell(0.0, "reading the community and the data")
-    with clock.of("reading"):
-        ships = Catalogue.load(now.registry.assets / "model")
-        said_yes = consented(queries.training_profiles(now.community), ships.row_of, share=share)
-        if len(said_yes.training) < FEWEST:
-            raise CommunityError(
-                f"{len(said_yes.training)} listeners who help to train have enough artists: a "
-                f"refresh needs {FEWEST}, come back when more have joined"
-            )
-        base = _base(sources, now.embedder)
-        invented = tuple(now.shipped.profiles())
-    with clock.of("learning"):
-        if learn is not None:
-            learned = learn(now.embedder, said_yes)
-        elif sources is not None and base:
-            learned = learned_on_all(
-                now.embedder,
-                base,
-                sources.content,
-                sources.tags,
-                said_yes,
-                steps=steps,
-                seed=seed,
-                progress=lambda part, text: tell(0.02 + 0.68 * part, text),
-            )
-        else:
-            learned = learned_on_members(
-                now.embedder,
-                invented,
-                said_yes,
-                known=ships.row_of,
-                steps=steps,
-                seed=seed,
-                progress=lambda part, text: tell(0.02 + 0.68 * part, text),
-            )
-        work = now.registry.begin()
-        learned = _described(learned, now, said_yes).save(work / "model")
-    with clock.of("checks"):
-        checks = judged(
-            now.embedder,
-            learned,
-            held=said_yes.held,
-            invented=invented,
-            sources=sources,
-            seed=seed,
-            progress=lambda part, text: tell(0.7 + 0.1 * part, text),
+def _read(current: CurrentState, sources: Sources | None, min_listeners: int) -> _Data:
+    artists = Catalogue.load(current.registry.assets / "model").row_of
+    profiles = queries.training_profiles(current.community)
+    consented = select_consented(profiles, artists, min_listeners=min_listeners)
+    if len(consented.training) < MIN_CONSENTING:
+        raise CommunityError(
+            f"retraining needs {MIN_CONSENTING} consenting members with enough artists, and "
+            f"{len(consented.training)} have joined: try again when there are more"
         )
-    fallen = [check for check in checks if check.fell]
-    outcome = Outcome(
-        model=learned.version,
-        before=now.embedder.version,
-        switched=False,
-        reason=_reason(fallen),
-        base=bool(base) and learn is None,
-        consenting=len(said_yes.training),
-        held=len(said_yes.held),
-        new_artists=len(said_yes.new),
-        left_out=said_yes.left_out,
-        checks=checks,
-        moved={},
-        embedded=0,
-        seconds=clock.seconds,
-    )
-    if learned.version == now.embedder.version:
-        outcome = replace(outcome, reason="nothing was learned: the model is the one before")
-    if dry_run:
-        return replace(outcome, dry_run=True)
-    if not outcome.good:
-        now.registry.finish(REFUSED, outcome.to_dict())
-        return outcome
-    outcome = replace(outcome, switched=True)
-    return _switch(now, learned, invented, outcome, clock, seed, tell)
+    synthetic = tuple(current.shipped.profiles())
+    return _Data(artists, consented, _base(sources, current.embedder), synthetic, sources)
 
 
-def _switch(
-    now: Now,
-    learned: Embedder,
-    invented: Sequence[Profile],
-    outcome: Outcome,
-    clock: Clock,
-    seed: int,
-    tell: Progress,
-) -> Outcome:
-    """Embed everyone beside what is there, lay the map out, and serve the new model."""
-    snapshot = now.community.snapshot()
-    tell(0.8, "embedding everyone")
-    with clock.of("embedding"):
-        since = snapshot.seq  # who changes after this is embedded once more
-        own = [p.id for p in invented]
-        ids, user, candidate = _embedded(
-            learned, chain(((p.id, p) for p in invented), _people(now, learned, set(own)))
-        )
-    with clock.of("map"):
-        findable = snapshot.rows_of(ids) >= 0
-        findable[: len(own)] = True
-        rows = np.flatnonzero(findable)
-        laid = laid_out(
-            [ids[row] for row in rows],
-            candidate[rows],
-            snapshot,
-            first=len(own),
-            seed=seed,
-            progress=lambda part, text: tell(0.85 + 0.1 * part, text),
-        )
-        places = np.full((len(ids), 2), np.nan, np.float32)
-        places[rows] = laid.places
-        together = shipped.build(
-            now.registry.work,
-            learned,
-            invented,
-            seed=seed,
-            places=places[: len(own)],
-            about=_kept_about(now.shipped),
-        )
-        vectors = together.vectors  # as they ship, in half precision
-        user[: len(own)] = unit_rows(vectors["user"])
-        candidate[: len(own)] = unit_rows(vectors["candidate"])
-    outcome = replace(outcome, moved=laid.moved, embedded=len(ids))
-    with clock.of("switching"):
-        tell(0.96, "storing what was embedded")
-        about = {
-            **outcome.to_dict(),
-            "before": now.name,
-            "of": outcome.before,
-            "community": now.community.id,
-        }
-        now.registry.finish(learned.version, about)
-        after = now.community.with_model(learned.version)
-        mark = together.digest[:12]
-        after.put_vectors(
-            learned.version,
-            (
-                ModelVectors(id, user[at], candidate[at], _place(places[at]), mark)
-                for at, id in enumerate(ids)
-            ),
-            since=since,
-        )
-        activate(after, learned, learned.version, mark)
-    _clear(now, served=learned.version, before=now.name)
-    return replace(outcome, seconds=dict(clock.seconds))
-
-
-def activate(after: Community, embedder: Embedder, name: str | None, mark: str) -> None:
-    """Serve `name`; who joined or changed meanwhile is embedded first, and placed if they show."""
-    for left in reversed(range(TRIES)):
-        embed_missing(after, embedder, placed=True, map_version=mark)
-        try:
-            after.activate(name, model_version=embedder.version)
-            return
-        except CommunityError:
-            if not left or not any(
-                True for _ in queries.profiles_without_vectors(after, embedder.version)
-            ):
-                raise
-
-
-def back(settings: Settings, *, progress: Progress | None = None) -> tuple[str, str]:
-    """Serve the generation before again; gives the versions before and now.
-
-    Who joined since is embedded with it first. CommunityError where there is none before.
-    """
-    tell = progress or (lambda share, text: None)
-    registry = ModelRegistry.of(settings)
-    with registry.alone():
-        opened = Community.open(settings.community, model_version="", sample=None)
-        try:
-            name = queries.active_model(opened)
-            if name is None:
-                raise CommunityError("the model that ships is served: there is none before it")
-            target = _before(registry, opened, name)
-            folder = registry.at(target)
-            tell(0.1, "loading the model before")
-            embedder = Embedder.load(folder / "model")
-            together = Shipped.load(folder, model_version=embedder.version)
-            tell(0.3, "embedding who joined since")
-            then = opened.with_model(embedder.version)
-            activate(then, embedder, target, together.digest[:12])
-            return name, embedder.version
-        finally:
-            opened.close()
-
-
-def _before(registry: ModelRegistry, opened: Community, name: str) -> str | None:
-    """What was served before; the community knows it too, where the folder of `name` is gone."""
-    try:
-        return registry.before(name)
-    except IncompatibleModel:
-        return queries.previous_model(opened)
-
-
-def _clear(now: Now, *, served: str | None = None, before: str | None = None) -> None:
-    """Let go of models and vectors that are neither served nor the ones before.
-
-    Those are what a refresh that was killed left behind, and what is two registry old.
-    """
-    if served is None:
-        served = now.name
-        before = None if served is None else now.registry.before(served)
-    kept = {served, before} - {None}
-    for name in now.registry.names():
-        if name not in kept and not now.registry.is_of_another(name, now.community.id):
-            now.registry.drop(name)
-    needed = {*kept, now.embedder.version}
-    if served is None or before is None:
-        needed.add(now.registry.version(None))
-    for version in queries.stats(now.community)["vectors by model"]:
-        if version not in needed:
-            now.community.drop_vectors(version)
-
-
-def _sources(data: Path) -> Sources | None:
+def _read_sources(data: Path) -> Sources | None:
     try:
         return read_sources(data)
     except MissingData:
@@ -371,58 +136,122 @@ def _sources(data: Path) -> Sources | None:
 
 
 def _base(sources: Sources | None, embedder: Embedder) -> list[Profile]:
-    """Those of the public data that the model was trained on; none where too many are missing."""
+    """Return the public profiles that the model was trained on; none if too many are missing."""
     if sources is None:
         return []
     seen = frozenset(embedder.trained_on)
     public = chain(sources.listeners, sources.playlists, *sources.others.values())
     found = [p for p in public if hashed_id(p) in seen]
-    wanted = len(seen) - int(embedder.about.get("members", 0))
-    return found if len(found) >= max(FEWEST_LISTENERS, BASE_KNOWN * wanted) else []
+    expected = len(seen) - int(embedder.about.get("members", 0))
+    return found if len(found) >= max(FEWEST_LISTENERS, MIN_BASE_SHARE * expected) else []
 
 
-def _described(learned: Embedder, now: Now, said_yes: Consented) -> Embedder:
+def _train(
+    current: CurrentState,
+    data: _Data,
+    steps: int,
+    seed: int,
+    train: Train | None,
+    progress: Progress,
+) -> Embedder:
+    """Train a new model and save it in the registry's work folder."""
+
+    def report(share: float, message: str) -> None:
+        progress(0.02 + 0.68 * share, message)
+
+    if train is not None:
+        new = train(current.embedder, data.consented)
+    elif data.sources is not None and data.base:
+        new = retrain_full(
+            current.embedder,
+            data.base,
+            data.sources.content,
+            data.sources.tags,
+            data.consented,
+            steps=steps,
+            seed=seed,
+            progress=report,
+        )
+    else:
+        new = retrain_towers(
+            current.embedder,
+            data.synthetic,
+            data.consented,
+            known=data.shipped_artists,
+            steps=steps,
+            seed=seed,
+            progress=report,
+        )
     about = {
-        **learned.about,
-        "members": len(said_yes.training),
-        "learned on from": now.embedder.version,
-        "new artists": len(said_yes.new),
+        **new.about,
+        "members": len(data.consented.training),
+        "learned on from": current.embedder.version,
+        "new artists": len(data.consented.new_artists),
     }
-    return replace(learned, about=about)
+    return replace(new, about=about).save(current.registry.begin() / "model")
 
 
-def _people(now: Now, learned: Embedder, invented: set[str]) -> Iterable[tuple[str, Profile]]:
-    return (
-        pair
-        for pair in queries.profiles_without_vectors(now.community, learned.version)
-        if pair[0] not in invented
+def _compare(
+    current: CurrentState,
+    new: Embedder,
+    data: _Data,
+    seed: int,
+    stopwatch: Stopwatch,
+    progress: Progress,
+) -> RefreshOutcome:
+    """Compare both models; return the outcome as if nothing was switched."""
+    with stopwatch.measure("checks"):
+        checks = compare_models(
+            current.embedder,
+            new,
+            held_out=data.consented.held_out,
+            synthetic=data.synthetic,
+            sources=data.sources,
+            seed=seed,
+            progress=lambda share, message: progress(0.7 + 0.1 * share, message),
+        )
+    reason = "; ".join(f"{check.name} regressed" for check in checks if check.regressed)
+    if new.version == current.embedder.version:
+        reason = "the new model is the same as the current one"
+    return RefreshOutcome(
+        model=new.version,
+        before=current.embedder.version,
+        switched=False,
+        reason=reason or "no task regressed",
+        base=bool(data.base),
+        consenting=len(data.consented.training),
+        held=len(data.consented.held_out),
+        new_artists=len(data.consented.new_artists),
+        left_out=data.consented.rare_artists,
+        checks=checks,
+        moved={},
+        embedded=0,
+        seconds=stopwatch.seconds,
     )
 
 
-def _embedded(
-    embedder: Embedder, pairs: Iterable[tuple[str, Profile]]
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    ids: list[str] = []
-    user, candidate = [], []
-    for batch in batched(pairs, BATCH):
-        profiles = [profile for _, profile in batch]
-        ids += [id for id, _ in batch]
-        user.append(embedder.embed(profiles, "user"))
-        candidate.append(embedder.embed(profiles, "candidate"))
-    return ids, np.concatenate(user), np.concatenate(candidate)
-
-
-def _place(at: np.ndarray) -> tuple[float, float] | None:
-    return (float(at[0]), float(at[1])) if np.isfinite(at).all() else None
-
-
-def _kept_about(before: Shipped) -> dict[str, Any]:
-    """What was said of the invented listeners and holds for every model."""
-    made = {"seed", "listeners", "map reliability", "genres", "recorded"}
-    return {name: value for name, value in before.about.items() if name not in made}
-
-
-def _reason(fallen: Sequence[Check]) -> str:
-    if not fallen:
-        return "no check fell"
-    return "; ".join(f"{check.name} fell" for check in fallen)
+def _switch(
+    current: CurrentState,
+    new: Embedder,
+    data: _Data,
+    outcome: RefreshOutcome,
+    seed: int,
+    stopwatch: Stopwatch,
+    progress: Progress,
+) -> RefreshOutcome:
+    outcome = replace(outcome, switched=True)
+    switched = switch_model(
+        current,
+        new,
+        data.synthetic,
+        about=outcome.to_dict(),
+        stopwatch=stopwatch,
+        seed=seed,
+        progress=progress,
+    )
+    return replace(
+        outcome,
+        moved=switched.moved,
+        embedded=switched.embedded,
+        seconds=dict(stopwatch.seconds),
+    )
