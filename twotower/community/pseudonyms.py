@@ -11,7 +11,9 @@ import unicodedata
 from collections.abc import Callable
 
 from twotower.core.errors import BadName
-from twotower.core.names import NOT_WORD, TAKEN, confusable_skeleton
+from twotower.core.names import NOT_WORD, confusable_skeleton
+
+NAME_IN_USE = "somebody here has this name, or one that looks like it: change a word of it"
 
 SHORTEST, LONGEST = 2, 30  # characters
 MOST_DIGITS = 4  # a longer number may be somebody's
@@ -113,7 +115,7 @@ def check(name: str, is_taken: IsTaken = nobody, *, real_name: str = "") -> str:
             "that could be taken for the program, or for whoever runs it, speaking: take another"
         )
     if is_taken(mine):
-        raise BadName(TAKEN)
+        raise BadName(NAME_IN_USE)
     return name
 
 

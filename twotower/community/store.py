@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from twotower.community import seeding
 from twotower.community.connection import Database, next_seq
+from twotower.community.pseudonyms import NAME_IN_USE
 from twotower.community.queries import lacks_vectors
 from twotower.community.records import Deletion, Member, ModelVectors, new_id
 from twotower.community.rows import (
@@ -36,7 +37,6 @@ from twotower.community.snapshot import Candidates, MemberSnapshot
 from twotower.community.sync import SnapshotLoader
 from twotower.core.domain import SYNTHETIC, Listener
 from twotower.core.errors import BadName, CommunityError
-from twotower.core.names import TAKEN
 from twotower.retrieval import projection
 
 SAMPLE = 30_000  # listeners in the snapshot of an indexed community, about
@@ -356,7 +356,7 @@ def _check_name(connection: sa.Connection, listener: Row) -> None:
         listeners.c.look == listener["look"], listeners.c.findable, listeners.c.id != listener["id"]
     )
     if connection.scalar(same.limit(1)) is not None:
-        raise BadName(TAKEN)
+        raise BadName(NAME_IN_USE)
 
 
 def _removed(listener: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

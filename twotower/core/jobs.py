@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def silent(share: float, message: str) -> None:
-    """Ignore progress: the default where a caller wants no reports."""
+    """Ignore progress: the default of functions that report it."""
 
 
 class Cancelled(Exception):

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from twotower.core.domain import Profile
 
-TAKEN = "somebody here has this name, or one that looks like it: change a word of it"
 NOT_WORD = re.compile(r"[\W_]+")
 _NOT_ASCII_WORD = re.compile("[^0-9a-z]+")
 _ASCII_CONTROLS = dict.fromkeys((*range(0x09), *range(0x0E, 0x1C), 0x7F))

@@ -50,7 +50,7 @@ class _ContentBuilder:
     audio_weights: dict[str, float] = field(default_factory=dict)
 
     def add_name(self, name: str, popularity: float | None) -> None:
-        """Add a spelling; the most popular artist of this key gives the name."""
+        """Add a spelling; the name is that of the most popular artist of this key."""
         is_higher = popularity is not None and (
             self.popularity is None or popularity > self.popularity
         )

@@ -46,15 +46,15 @@ LONGEST_WAIT_S = 10  # if Retry-After is longer, the reading ends
 RENEW_BEFORE_S = 60  # before a token expires
 
 SIGN_IN_AGAIN = (
-    "Spotify no longer accepts this sign-in: it was revoked, or is older than six months. "
+    "Spotify no longer accepts this sign-in. It was revoked, or is older than six months. "
     "Sign in again"
 )
 NOT_ON_THE_LIST = (
-    "Spotify lets only five people use this server's connection, and you are not on the list. "
-    "Ask the operator to add you in Spotify's developer dashboard, or bring your data export"
+    "Spotify lets only five people use this server's connection. You are not on its list. "
+    "Ask the operator to add you, or bring your data export instead"
 )
 OWNER_WITHOUT_PREMIUM = (
-    "Spotify has closed this server's connection: the operator's Premium subscription has ended. "
+    "Spotify has closed this server's connection. The operator's Premium subscription has ended. "
     "Bring your data export instead"
 )
 REFUSED = "Spotify refused the request: sign in again, or bring your data export instead"
