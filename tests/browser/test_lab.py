@@ -69,7 +69,7 @@ def judged(site, lab, judged_assets) -> Iterator[str]:
 def test_the_report_is_checked_at_the_press_of_a_button(visit, judged, look):
     page = visit(judged, look)
     page.get_by_role("button", name="Run the quick check").click()
-    expect(page.get_by_text("figures are what the report says")).to_be_visible()
+    expect(page.get_by_text("metrics match the report")).to_be_visible()
     expect(page.get_by_role("heading", name="Ranked again")).to_be_visible()
     expect(page.get_by_role("button", name="Run it again")).to_be_visible()
     is_good(page)

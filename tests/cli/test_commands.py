@@ -492,7 +492,7 @@ def test_evaluate_quick_finds_a_changed_figure(
     result = run(["evaluate", "--quick"], env)
     assert result.exit_code == 1
     assert "differs: halves, two towers, split 0: MRR" in result.stdout
-    assert result.stderr.endswith("figures differ from what the report says.\n")
+    assert result.stderr.endswith("metrics differ from the report.\n")
     found = json.loads(run(["evaluate", "--quick", "--json"], env).stdout)
     assert not found["same"]
     (assets / "halves.npz").write_bytes(b"")

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from twotower.evaluation import halfvectors, runner
+from twotower.evaluation import runner
 from twotower.evaluation.methods.base import Fit, Summed
 from twotower.evaluation.methods.baselines import fit_popularity
 from twotower.evaluation.methods.hub_corrections import scaled
 from twotower.evaluation.report import QUALITY, Report
 from twotower.evaluation.specs import scaled_label
+from twotower.evaluation.verify_data import (
+    VECTORS,
+    VectorRecorder,
+)
 from twotower.model.play_matrix import unit_rows
 from twotower.sources.datasets.public import Sources
 
@@ -81,10 +85,10 @@ def write(
     splits: Sequence[int] = (0, 1),
 ) -> Report:
     """`quality.json` and `halves.npz` in a folder, as `evaluate --out` writes them."""
-    keeper = halfvectors.Keeper(seed=3)
+    recorder = VectorRecorder(seed=3)
     report = runner.evaluate(
-        sources, fits=fits, kinds=CHECKS, splits=splits, seed=3, on_measured=keeper
+        sources, fits=fits, kinds=CHECKS, splits=splits, seed=3, on_measured=recorder
     )
-    report = keeper.write(folder / halfvectors.FILE, report)
+    report = recorder.write(folder / VECTORS, report)
     (folder / QUALITY).write_text(report.to_json(), encoding="utf-8")
     return report

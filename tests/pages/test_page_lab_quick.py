@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from world import state_of
 
-from twotower.evaluation.quick import check_again
+from twotower.evaluation.verify import verify_report
 from twotower.ui.lab import verification
 
 PATIENCE_S = 60
@@ -78,7 +78,7 @@ def test_a_changed_metric_is_named(page, assets):
     (assets / "quality.json").write_text(json.dumps(report))
     press(page)
     assert not page.success and not page.exception
-    assert "differ from what the report says" in page.error[0].value
+    assert "differ from the report" in page.error[0].value
     assert "in the report" in words(page) and "MRR 0\\.987" in words(page)
     assert tables(page)[0]["verdict"].iloc[0] == "differs"
 
@@ -107,13 +107,13 @@ def test_vectors_of_another_run_are_reported_and_a_retry_is_possible(page, asset
 def test_while_it_runs_it_shows_progress_and_can_be_cancelled(page, monkeypatch):
     seen = []
 
-    def slow(assets, data, *, on_progress):
+    def slow(assets, data, *, progress):
         while True:  # until nobody waits
             seen.append(len(seen))
-            on_progress(0.5, "ranks of *halves*")
+            progress(0.5, "ranks of *halves*")
             time.sleep(0.01)
 
-    monkeypatch.setattr(verification, "check_again", slow)
+    monkeypatch.setattr(verification, "verify_report", slow)
     page.button(key="go-quick-check").click().run()
     job = state_of(page).quick_check.job
     until = time.monotonic() + PATIENCE_S
@@ -127,7 +127,7 @@ def test_while_it_runs_it_shows_progress_and_can_be_cancelled(page, monkeypatch)
     job.join(PATIENCE_S)
     assert job.is_cancelled
     assert page.button(key="go-quick-check").label == "Run the quick check"
-    monkeypatch.setattr(verification, "check_again", check_again)
+    monkeypatch.setattr(verification, "verify_report", verify_report)
     assert press(page).success
 
 

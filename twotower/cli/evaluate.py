@@ -116,12 +116,13 @@ def _compare_methods(
     A new quality.json gets its half-vectors written beside it; with `add` the results are merged
     into the report at `out`.
     """
-    from twotower.evaluation import halfvectors, runner
+    from twotower.evaluation import runner
     from twotower.evaluation.methods.towers import two_towers
     from twotower.evaluation.report import QUALITY, load_report
+    from twotower.evaluation.verify_data import VECTORS, VectorRecorder
 
     stored = load_report(out) if add and out is not None else None
-    vectors = halfvectors.Keeper(seed=seed)
+    vectors = VectorRecorder(seed=seed)
     report = runner.evaluate(
         data,
         fits=runner.compared_methods(two_towers()),
@@ -135,7 +136,7 @@ def _compare_methods(
     if stored is not None:
         return _merge(stored, report)
     if out is not None and out.name == QUALITY:
-        return vectors.write(out.with_name(halfvectors.FILE), report)
+        return vectors.write(out.with_name(VECTORS), report)
     return report
 
 
@@ -148,11 +149,11 @@ def _merge(stored: "Report", more: "Report") -> "Report":
 
 def _verify_shipped_report(data: Path | None, *, json: bool) -> None:
     """Recompute figures of the shipped report; exit code 1 if one differs."""
-    from twotower.evaluation.quick import check_again
+    from twotower.evaluation.verify import verify_report
 
     settings = Settings.from_env()
     with ProgressLine() as progress:
-        verification = check_again(settings.assets, data or settings.data, on_progress=progress)
+        verification = verify_report(settings.assets, data or settings.data, progress=progress)
     show_result(verification.to_dict(), verification.to_text(), json=json)
     if verification.differing:
         typer.echo(f"error: {verification.summary()}", err=True)

@@ -91,6 +91,12 @@ class Report:
     gains: tuple[Gain, ...] = ()
     beside: tuple[Difference, ...] = ()  # MRR of the towers alone minus each other method
 
+    @property
+    def seed(self) -> int:
+        """The seed of the run, and of the bootstrap."""
+        seed = self.header.get("seed")
+        return seed if isinstance(seed, int) else 0
+
     def mean(self, check: str, method: str, metric: str = "MRR") -> float:
         """Return one mean over the splits. Raises KeyError if the report lacks it."""
         for mean in self.means:

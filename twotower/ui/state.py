@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from twotower.core.errors import TwoTowerError
     from twotower.core.jobs import Job
     from twotower.evaluation.report import Report
-    from twotower.evaluation.verdicts import Outcome
+    from twotower.evaluation.verify_result import Verification
     from twotower.model.portrait import Portrait
     from twotower.sources.collector import FileReport, Reading
     from twotower.sources.services.audio_features import AudioResult, AudioService
@@ -170,8 +170,8 @@ class RefreshState:
 class QuickCheckState:
     """Quick check of the quality report."""
 
-    job: "Job[Outcome] | None" = None
-    shown_job: "Job[Outcome] | None" = None  # whose end the page has shown
+    job: "Job[Verification] | None" = None
+    shown_job: "Job[Verification] | None" = None  # whose end the page has shown
     report: "Report | None" = None  # that the job checks
 
 

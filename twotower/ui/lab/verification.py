@@ -6,11 +6,20 @@ import streamlit as st
 
 from twotower.core.jobs import Job, SharedJob
 from twotower.core.settings import Settings
-from twotower.evaluation import halfvectors
-from twotower.evaluation.quick import check_again, has_data
 from twotower.evaluation.report import Report
 from twotower.evaluation.summary import Cell
-from twotower.evaluation.verdicts import Gap, Line, Outcome, Verdict, Way
+from twotower.evaluation.verify import has_data, verify_report
+from twotower.evaluation.verify_data import (
+    HEADER_KEY,
+    VECTORS,
+)
+from twotower.evaluation.verify_result import (
+    CheckLine,
+    CheckVerdict,
+    DifferenceCheck,
+    Source,
+    Verification,
+)
 from twotower.ui import components
 from twotower.ui.lab.labels import show_table, task_title
 from twotower.ui.state import QuickCheckState, visitor_state
@@ -18,7 +27,7 @@ from twotower.ui.text import escape, pluralise
 
 MAX_NAMED = 10  # metrics that differ, in the list
 MAX_ROWS = 12  # rows of a table that stand without scrolling
-SOURCES: Mapping[Way, tuple[str, str]] = {
+SOURCES: Mapping[Source, tuple[str, str]] = {
     "ranked": ("Ranked again", "All ranks computed again from the shipped vectors."),
     "fitted": ("Trained again", "Baselines trained on the public data just now, same tasks."),
     "asked": (
@@ -27,11 +36,11 @@ SOURCES: Mapping[Way, tuple[str, str]] = {
         "were trained on fewer people, so there is no verdict.",
     ),
 }
-VERDICTS: Mapping[Verdict, str] = {"same": "same", "differs": "differs", "beside": "—"}
+VERDICTS: Mapping[CheckVerdict, str] = {"same": "same", "differs": "differs", "beside": "—"}
 
 
 @st.cache_resource
-def _shared_job() -> SharedJob[Outcome]:
+def _shared_job() -> SharedJob[Verification]:
     """Return the one job that all visitors of this server share."""
     return SharedJob()
 
@@ -40,7 +49,7 @@ def show_verification(report: Report) -> None:
     """Show a button that computes the report's metrics again, or why that isn't possible."""
     settings = Settings.from_env()
     can_train = has_data(settings.data)
-    can_rank = (settings.assets / halfvectors.FILE).exists() and halfvectors.TIED in report.header
+    can_rank = (settings.assets / VECTORS).exists() and HEADER_KEY in report.header
     st.header("Check it now", anchor=False)
     if not can_train and not can_rank:
         components.note(
@@ -83,8 +92,8 @@ def _show_job(settings: Settings, report: Report) -> None:
         state.shown_job = state.job
         st.rerun()  # the whole page, to end the fragment's refreshes
 
-    def verify(job: Job[Outcome]) -> Outcome:
-        return check_again(settings.assets, settings.data, on_progress=job.report)
+    def verify(job: Job[Verification]) -> Verification:
+        return verify_report(settings.assets, settings.data, progress=job.report)
 
     label = "Run the quick check" if state.job is None else "Run it again"
     if st.button(label, key="go-quick-check", icon=":material/fact_check:", type="primary"):
@@ -98,7 +107,7 @@ def _show_job(settings: Settings, report: Report) -> None:
         st.error(f"The check failed: {escape(str(state.job.error))}.")
 
 
-def _show_progress(job: Job[Outcome], state: QuickCheckState) -> None:
+def _show_progress(job: Job[Verification], state: QuickCheckState) -> None:
     st.progress(job.share, text=f"{job.share:.0%} · {escape(job.message or 'starting')}")
     if st.button("Cancel", key="quick-cancel", icon=":material/close:"):
         job.leave()
@@ -106,7 +115,7 @@ def _show_progress(job: Job[Outcome], state: QuickCheckState) -> None:
         st.rerun()
 
 
-def _show_outcome(outcome: Outcome) -> None:
+def _show_outcome(outcome: Verification) -> None:
     seconds = pluralise(max(outcome.seconds, 1), "second")
     if outcome.differing:
         st.error(f"**{outcome.summary()}** It took {seconds}.", icon=":material/error:")
@@ -127,27 +136,27 @@ def _show_outcome(outcome: Outcome) -> None:
             if source == "asked":
                 lines = [line for line in lines if line.metric == "MRR"]
             _show_comparison([_line_row(line) for line in lines], key=f"quick-{source}", name=name)
-    if outcome.gaps:
-        towers = escape(outcome.gaps[0].reference)
+    if outcome.differences:
+        towers = escape(outcome.differences[0].reference)
         st.subheader("Differences and their intervals", anchor=False)
         st.markdown(f"{towers.capitalize()} minus each method, with new 95 % intervals.")
-        rows = [_gap_row(gap) for gap in outcome.gaps]
+        rows = [_gap_row(gap) for gap in outcome.differences]
         _show_comparison(rows, key="quick-gaps", name="The differences")
 
 
-def _line_row(line: Line) -> dict[str, Cell]:
+def _line_row(line: CheckLine) -> dict[str, Cell]:
     metric = "" if line.metric == "MRR" else f" ({line.metric})"
     return {
         "method": line.method,
         "task": task_title(line.check) + metric,
         "report": line.stored,
-        "now": line.again,
+        "now": line.recomputed,
         "verdict": VERDICTS[line.verdict],
     }
 
 
-def _gap_row(gap: Gap) -> dict[str, Cell]:
-    stored, again = gap.stored, gap.again
+def _gap_row(gap: DifferenceCheck) -> dict[str, Cell]:
+    stored, again = gap.stored, gap.recomputed
     return {
         "method": gap.method,
         "task": task_title(gap.check),

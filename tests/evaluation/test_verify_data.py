@@ -10,13 +10,21 @@ from planted import make_sources
 from vectors import BASELINES, FITS, TOWERS, WITHOUT, write
 
 from twotower.core.errors import IncompatibleModel, MissingData
-from twotower.evaluation import halfvectors
+from twotower.evaluation import verify_data
 from twotower.evaluation.data import hold_out
 from twotower.evaluation.metrics import ranks_of_positives
 from twotower.evaluation.report import QUALITY, Difference, Mean, Report, load_report
 from twotower.evaluation.specs import scaled_label
 from twotower.evaluation.tasks import Retrieval
 from twotower.evaluation.trials import make_tasks
+from twotower.evaluation.verify_data import (
+    HEADER_KEY,
+    STORED_TASKS,
+    VECTORS,
+    VectorKey,
+    VectorRecorder,
+    read_vectors,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +34,11 @@ def report(judged_assets) -> Report:
 
 @pytest.fixture(scope="module")
 def path(judged_assets):
-    return judged_assets / halfvectors.FILE
+    return judged_assets / VECTORS
 
 
 def test_rows_of_standard_scores_are_of_the_same_listener_in_an_order_that_was_drawn(path, report):
-    sources, found = make_sources(), halfvectors.read(path, report)
+    sources, found = make_sources(), read_vectors(path, report)
     held = hold_out(sources, 1, seed=3)
     method = FITS[TOWERS](held.training)
     for task in make_tasks(sources, held, ("halves", "halves-head", "halves-playlists", "cold")):
@@ -46,7 +54,7 @@ def test_rows_of_standard_scores_are_of_the_same_listener_in_an_order_that_was_d
 
 
 def test_the_towers_and_the_best_baselines_with_vectors_are_there_and_nothing_else(path, report):
-    found = halfvectors.read(path, report)
+    found = read_vectors(path, report)
     methods = {name for _, _, name in found}
     assert TOWERS in methods and not methods & set(WITHOUT)
     for check in {check for _, check, _ in found}:
@@ -56,7 +64,7 @@ def test_the_towers_and_the_best_baselines_with_vectors_are_there_and_nothing_el
         }
         best = sorted(BASELINES, key=lambda name: -highest[name])[:2]
         assert {name for _, told, name in found if told == check} == {TOWERS, *best}
-    assert {check for _, check, _ in found} == set(halfvectors.CHECKS)
+    assert {check for _, check, _ in found} == set(STORED_TASKS)
     assert {number for number, _, _ in found} == {0, 1}
     with np.load(path, allow_pickle=False) as arrays:
         assert {arrays[name].dtype for name in arrays.files} == {np.dtype(np.float16)}
@@ -66,15 +74,17 @@ def test_a_baseline_that_is_best_after_local_scaling_is_there(tmp_path):
     values = {TOWERS: 0.9, "low": 0.2, "low + LS": 0.8, "high": 0.6, "middle": 0.5}
     means = tuple(Mean("halves", name, "MRR", value) for name, value in values.items())
     gap = Difference("halves", TOWERS, "high", "MRR", 0.3, 0.2, 0.4)
-    keeper, whole = halfvectors.Keeper(), np.eye(3, dtype=np.float16)
-    keeper._kept = {(0, "halves", name): (whole, whole) for name in values if "LS" not in name}
-    tied = keeper.write(tmp_path / "kept.npz", Report({}, (), means, (gap,)))
-    found = halfvectors.read(tmp_path / "kept.npz", tied)
+    recorder, whole = VectorRecorder(), np.eye(3, dtype=np.float16)
+    recorder._recorded = {
+        VectorKey(0, "halves", name): (whole, whole) for name in values if "LS" not in name
+    }
+    tied = recorder.write(tmp_path / "kept.npz", Report({}, (), means, (gap,)))
+    found = read_vectors(tmp_path / "kept.npz", tied)
     assert {name for _, _, name in found} == {TOWERS, "low", "high"}
 
 
 def test_candidates_ask_by_what_their_vectors_say(path, report):
-    found, sources = halfvectors.read(path, report), make_sources()
+    found, sources = read_vectors(path, report), make_sources()
     held = hold_out(sources, 0, seed=3)
     (task, *_) = make_tasks(sources, held, ("halves",))
     for name in (TOWERS, "C"):
@@ -82,14 +92,14 @@ def test_candidates_ask_by_what_their_vectors_say(path, report):
         there = method.vectors(task.candidates, asking=False)
         rows = (kept.candidates @ there.T).argmax(1)
         asking = method.vectors(task.candidates, asking=True)[rows]
-        assert np.abs(kept.asking - asking).max() < 1e-3
+        assert np.abs(kept.candidates_as_queries - asking).max() < 1e-3
     towers = found[0, "halves", TOWERS]
-    assert np.abs(towers.asking - towers.candidates).max() > 0.1
+    assert np.abs(towers.candidates_as_queries - towers.candidates).max() > 0.1
 
 
 def test_ranks_from_the_file_are_those_of_the_report(path, report):
     stored = {(r.split, r.check, r.method): r.value for r in report.rows if r.metric == "MRR"}
-    for key, halves in halfvectors.read(path, report).items():
+    for key, halves in read_vectors(path, report).items():
         scores = halves.queries @ halves.candidates.T
         again = (1 / ranks_of_positives(scores, np.arange(len(scores)))).mean()
         assert again == pytest.approx(stored[key], abs=0.01)
@@ -100,33 +110,33 @@ def test_the_same_run_writes_the_same_file(tmp_path):
     sources = make_sources()
     told = [write(folder, sources, splits=(0,)).header for folder in (one, other)]
     assert told[0] == told[1]
-    assert (one / halfvectors.FILE).read_bytes() == (other / halfvectors.FILE).read_bytes()
+    assert (one / VECTORS).read_bytes() == (other / VECTORS).read_bytes()
 
 
 def test_too_large_a_file_leaves_baselines_out_and_keeps_the_towers(report, tmp_path, monkeypatch):
-    keeper = halfvectors.Keeper()
+    recorder = VectorRecorder()
     for name in FITS:
-        keeper._kept[0, "halves", name] = (np.eye(50, dtype=np.float16),) * 2
-    monkeypatch.setattr(halfvectors, "LARGEST", 0)
-    tied = keeper.write(tmp_path / "small.npz", report)
-    assert len(halfvectors.read(tmp_path / "small.npz", tied)) == 2  # the towers and one other
-    assert (0, "halves", TOWERS) in halfvectors.read(tmp_path / "small.npz", tied)
+        recorder._recorded[VectorKey(0, "halves", name)] = (np.eye(50, dtype=np.float16),) * 2
+    monkeypatch.setattr(verify_data, "MAX_BYTES", 0)
+    tied = recorder.write(tmp_path / "small.npz", report)
+    assert len(read_vectors(tmp_path / "small.npz", tied)) == 2  # the towers and one other
+    assert (0, "halves", TOWERS) in read_vectors(tmp_path / "small.npz", tied)
 
 
 def test_a_changed_or_half_written_file_is_told(path, report, tmp_path):
-    whole, other = path.read_bytes(), tmp_path / halfvectors.FILE
+    whole, other = path.read_bytes(), tmp_path / VECTORS
     middle = len(whole) // 2
     changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
     for damaged in (whole[:middle], changed, b"", whole + b"\0"):
         other.write_bytes(damaged)
         with pytest.raises(IncompatibleModel, match="changed or damaged since: write both with"):
-            halfvectors.read(other, report)
+            read_vectors(other, report)
 
 
 def tied_to(written_bytes, report):
     """A report that says that it was written with these bytes."""
     told = report.to_dict()
-    told["header"][halfvectors.TIED] = hashlib.sha256(written_bytes).hexdigest()
+    told["header"][HEADER_KEY] = hashlib.sha256(written_bytes).hexdigest()
     return Report(told["header"], report.rows, report.means, report.differences)
 
 
@@ -139,38 +149,38 @@ def pickled() -> bytes:
 def test_another_file_that_the_report_is_tied_to_is_no_half_vectors(path, report, tmp_path):
     whole = np.eye(3, dtype=np.float16)
     wrong = [
-        halfvectors._packed({"0/halves/query/m": np.eye(3)}),
-        halfvectors._packed({"0/halves/query/m": whole}),
-        halfvectors._packed({"0/halves/query/m": whole, "0/halves/candidate/m": whole[:2]}),
-        halfvectors._packed({"0/halves/query/m": whole[0]}),
-        halfvectors._packed({"0/halves/query/m": whole * np.float16(np.nan)}),
-        halfvectors._packed({"halves": whole}),
+        verify_data._pack({"0/halves/query/m": np.eye(3)}),
+        verify_data._pack({"0/halves/query/m": whole}),
+        verify_data._pack({"0/halves/query/m": whole, "0/halves/candidate/m": whole[:2]}),
+        verify_data._pack({"0/halves/query/m": whole[0]}),
+        verify_data._pack({"0/halves/query/m": whole * np.float16(np.nan)}),
+        verify_data._pack({"halves": whole}),
         pickled(),
         path.read_bytes()[:-100],
         b"no zip",
     ]
-    other = tmp_path / halfvectors.FILE
+    other = tmp_path / VECTORS
     for text in wrong:
         other.write_bytes(text)
         with pytest.raises(IncompatibleModel, match="can't be read: write it with"):
-            halfvectors.read(other, tied_to(text, report))
+            read_vectors(other, tied_to(text, report))
 
 
 def test_a_report_without_vectors_and_a_missing_file_say_what_to_run(report, tmp_path):
     bare = Report({}, report.rows, report.means, report.differences)
     with pytest.raises(MissingData, match=r"has no half-vectors: write both with `python -m"):
-        halfvectors.read(tmp_path / halfvectors.FILE, bare)
+        read_vectors(tmp_path / VECTORS, bare)
     with pytest.raises(MissingData, match=r"is not there: write it with `python -m"):
-        halfvectors.read(tmp_path / halfvectors.FILE, report)
+        read_vectors(tmp_path / VECTORS, report)
 
 
 def test_the_digest_is_part_of_the_report_that_is_read_back(path, report, tmp_path):
     told = json.loads(report.to_json())
-    assert told["header"][halfvectors.TIED] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert told["header"][HEADER_KEY] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_those_asked_in_every_split_stand_in_one_order_and_others_do_not(path, report):
-    found = halfvectors.read(path, report)
+    found = read_vectors(path, report)
 
     def alike(check: str) -> float:
         """How many of the first split's queries are nearest to the same row of the other's."""
@@ -182,5 +192,5 @@ def test_those_asked_in_every_split_stand_in_one_order_and_others_do_not(path, r
 
 
 def test_where_nothing_was_kept_nothing_is_written(report, tmp_path):
-    assert halfvectors.Keeper().write(tmp_path / halfvectors.FILE, report) is report
+    assert VectorRecorder().write(tmp_path / VECTORS, report) is report
     assert not list(tmp_path.iterdir())

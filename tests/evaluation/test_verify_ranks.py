@@ -5,20 +5,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from twotower.evaluation import halfvectors
-from twotower.evaluation.halfvectors import Halves
 from twotower.evaluation.metrics import ranks_of_positives
 from twotower.evaluation.report import QUALITY, Difference, Mean, Report, Row, load_report
-from twotower.evaluation.reranking import rank_again
 from twotower.evaluation.runner import SECOND_REFERENCE
 from twotower.evaluation.specs import scaled_label
+from twotower.evaluation.verify_data import (
+    VECTORS,
+    QueryCandidateVectors,
+    VectorKey,
+    read_vectors,
+)
+from twotower.evaluation.verify_ranks import recompute_ranks
 from twotower.model.play_matrix import unit_rows
 
 ALONE = SECOND_REFERENCE.label
 
 
 def told(report, halves):
-    return rank_again(report, halves, lambda share, text: None)
+    return recompute_ranks(report, halves, lambda share, text: None)
 
 
 def report_of(value, *, listeners=2, metric="MRR"):
@@ -27,7 +31,7 @@ def report_of(value, *, listeners=2, metric="MRR"):
 
 
 def figure(report, halves, metric="MRR"):
-    figures, _ = told(report, {(0, "halves", "m"): halves})
+    figures, _ = told(report, {VectorKey(0, "halves", "m"): halves})
     return next(each for each in figures if each.metric == metric)
 
 
@@ -35,10 +39,10 @@ def test_ranks_by_hand():
     # the first query finds its own, the second has the other candidate before its own
     queries = np.array([[1.0, 0.0], [0.8, 0.6]], np.float32)
     candidates = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
-    found = figure(report_of(0.75), Halves(queries, candidates))
-    assert (found.again, found.verdict) == (0.75, "same")
+    found = figure(report_of(0.75), QueryCandidateVectors(queries, candidates))
+    assert (found.recomputed, found.verdict) == (0.75, "same")
     assert max(found.slack) < 1e-6  # far apart: rounding can't have moved them
-    assert figure(report_of(0.76), Halves(queries, candidates)).verdict == "differs"
+    assert figure(report_of(0.76), QueryCandidateVectors(queries, candidates)).verdict == "differs"
 
 
 def test_local_scaling_of_ranks_by_hand():
@@ -54,23 +58,26 @@ def test_local_scaling_of_ranks_by_hand():
     values = {"m": (1 / plain).mean(), "m + LS": (1 / scaled).mean()}
     rows = tuple(Row("halves", name, 0, "MRR", float(v), 4) for name, v in values.items())
     means = tuple(Mean("halves", name, "MRR", float(v)) for name, v in values.items())
-    figures, _ = told(Report({}, rows, means, ()), {(0, "halves", "m"): Halves(queries, people)})
+    figures, _ = told(
+        Report({}, rows, means, ()),
+        {VectorKey(0, "halves", "m"): QueryCandidateVectors(queries, people)},
+    )
     found = {each.method: each for each in figures if each.metric == "MRR"}
-    assert {name: each.again for name, each in found.items()} == pytest.approx(values)
+    assert {name: each.recomputed for name, each in found.items()} == pytest.approx(values)
     assert {each.verdict for each in found.values()} == {"same"}
 
 
 def test_what_is_scaled_is_as_local_scaling_before_rounding_had_it(judged_assets):
     report = load_report(judged_assets / QUALITY)
-    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    halves = read_vectors(judged_assets / VECTORS, report)
     scaled = [each for each in told(report, halves)[0] if each.method.endswith(" + LS")]
     assert {each.method for each in scaled} > {ALONE}
     for each in scaled:
-        assert each.verdict == "same" and each.again == pytest.approx(each.stored, abs=0.01)
+        assert each.verdict == "same" and each.recomputed == pytest.approx(each.stored, abs=0.01)
 
 
 def test_other_numbers_of_listeners_are_no_figure_of_the_report():
-    halves = Halves(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
+    halves = QueryCandidateVectors(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
     assert figure(report_of(1.0), halves).verdict == "same"
     assert figure(report_of(1.0, listeners=3), halves).stored is None
     assert figure(report_of(1.0, listeners=3), halves).verdict == "differs"
@@ -80,8 +87,8 @@ def test_someone_of_whom_nothing_is_known_ties_with_all_and_comes_last():
     candidates = np.eye(3, dtype=np.float32)
     queries = candidates.copy()
     queries[0] = 0
-    found = figure(report_of(7 / 9, listeners=3), Halves(queries, candidates))
-    assert found.again == pytest.approx(7 / 9)
+    found = figure(report_of(7 / 9, listeners=3), QueryCandidateVectors(queries, candidates))
+    assert found.recomputed == pytest.approx(7 / 9)
     assert found.verdict == "same" and max(found.slack) < 1e-6
 
 
@@ -97,7 +104,9 @@ def test_figures_before_rounding_are_within_what_rounding_allows(near):
         "recall@1": (ranks <= 1).mean(),
         "recall@10": (ranks <= 10).mean(),
     }
-    rounded = Halves(*(unit_rows(side.astype(np.float16).astype(np.float32)) for side in both))
+    rounded = QueryCandidateVectors(
+        *(unit_rows(side.astype(np.float16).astype(np.float32)) for side in both)
+    )
     for metric, value in before.items():
         found = figure(report_of(float(value), listeners=300, metric=metric), rounded, metric)
         assert found.verdict == "same"
@@ -106,7 +115,7 @@ def test_figures_before_rounding_are_within_what_rounding_allows(near):
 
 def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
     report = load_report(judged_assets / QUALITY)
-    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    halves = read_vectors(judged_assets / VECTORS, report)
     _, gaps = told(report, halves)
     kept = {(check, name) for _, check, name in halves}
     kept |= {(check, scaled_label(name)) for check, name in kept}
@@ -116,15 +125,15 @@ def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
     assert {gap.reference for gap in gaps} == {ALONE}
     for gap in gaps:
         assert gap.verdict == "same"
-        assert gap.again.low < gap.again.mean < gap.again.high
-        assert gap.slack < gap.again.high - gap.again.low
+        assert gap.recomputed.low < gap.recomputed.mean < gap.recomputed.high
+        assert gap.slack < gap.recomputed.high - gap.recomputed.low
 
 
 def test_an_interval_that_was_made_narrower_or_moved_is_noticed(judged_assets):
     report = load_report(judged_assets / QUALITY)
-    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    halves = read_vectors(judged_assets / VECTORS, report)
     gap = next(g for g in told(report, halves)[1] if g.check == "halves")
-    width = gap.again.high - gap.again.low
+    width = gap.recomputed.high - gap.recomputed.low
 
     def verdict(**changed: float) -> str:
         assert isinstance(gap.stored, Difference)
@@ -139,8 +148,8 @@ def test_an_interval_that_was_made_narrower_or_moved_is_noticed(judged_assets):
 
 def test_who_is_asked_in_every_split_counts_once_as_evidence(judged_assets):
     report = load_report(judged_assets / QUALITY)
-    halves = halfvectors.read(judged_assets / halfvectors.FILE, report)
+    halves = read_vectors(judged_assets / VECTORS, report)
     for gap in told(report, halves)[1]:
         if gap.check == "halves-playlists":
             stored = gap.stored.high - gap.stored.low
-            assert gap.again.high - gap.again.low == pytest.approx(stored, rel=0.1)
+            assert gap.recomputed.high - gap.recomputed.low == pytest.approx(stored, rel=0.1)

@@ -10,10 +10,14 @@ from vectors import FITS, TOWERS, write
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.settings import Settings
-from twotower.evaluation import halfvectors
 from twotower.evaluation.methods.baselines import BASELINES
-from twotower.evaluation.quick import FITTED, check_again
 from twotower.evaluation.report import QUALITY, how_to_make, load_report
+from twotower.evaluation.verify import FITTED, verify_report
+from twotower.evaluation.verify_data import (
+    MAX_BYTES,
+    STORED_TASKS,
+    VECTORS,
+)
 from twotower.model.pipeline import fit
 from twotower.model.training import TrainConfig
 from twotower.sources.datasets.tables import FOLDERS
@@ -47,10 +51,10 @@ def of_the_best(each: dict) -> bool:
 
 
 def test_a_run_is_what_its_report_says(judged_assets):
-    found = check_again(judged_assets)
+    found = verify_report(judged_assets)
     assert found.differing == () and found.judged > 100
-    assert {figure.way for figure in found.figures} == {"ranked", "added up"}
-    assert {figure.check for figure in found.of("ranked")} == set(halfvectors.CHECKS)
+    assert {figure.source for figure in found.metrics} == {"ranked", "added up"}
+    assert {figure.check for figure in found.of("ranked")} == set(STORED_TASKS)
     report = load_report(judged_assets / QUALITY)
     sums = len(report.means) + len(report.differences) + len(report.beside)
     assert len(found.of("added up")) == sums
@@ -59,11 +63,11 @@ def test_a_run_is_what_its_report_says(judged_assets):
 
 
 def test_its_lines_are_the_means_of_the_report(judged_assets):
-    report, lines = load_report(judged_assets / QUALITY), check_again(judged_assets).lines
+    report, lines = load_report(judged_assets / QUALITY), verify_report(judged_assets).lines
     assert {line.metric for line in lines("ranked")} == {"MRR"}
     for line in lines("ranked"):
         assert line.stored == pytest.approx(report.mean(line.check, line.method))
-        assert line.again == pytest.approx(line.stored, abs=0.02)
+        assert line.recomputed == pytest.approx(line.stored, abs=0.02)
         assert line.verdict == "same"
 
 
@@ -76,9 +80,9 @@ def test_a_figure_that_was_changed_is_found(assets, by):
         if (row.check, row.method, row.split, row.metric) == ("halves", TOWERS, 0, "MRR")
     )
     change(assets, "rows", of_the_towers, value=was + by)
-    found = check_again(assets).differing
-    assert [each.way for each in found][:2] == ["ranked", "added up"]  # sums come last
-    said = f"halves, {TOWERS}, split 0: MRR {was + by:.3f} in the report, {was:.3f} worked out"
+    found = verify_report(assets).differing
+    assert [each.source for each in found][:2] == ["ranked", "added up"]  # sums come last
+    said = f"halves, {TOWERS}, split 0: MRR {was + by:.3f} in the report, {was:.3f} recomputed"
     assert any(str(each).startswith(said) for each in found)
 
 
@@ -88,15 +92,15 @@ def test_a_mean_and_a_difference_that_were_changed_are_found_in_every_check(asse
 
     change(assets, "means", of, value=0.987)
     change(assets, "differences", of, value=0.123)
-    found = [str(each) for each in check_again(assets).differing]
+    found = [str(each) for each in verify_report(assets).differing]
     assert sum("MRR 0.987 in the report" in each for each in found) == 1
     assert sum("MRR 0.123 in the report" in each for each in found) == 1
 
 
 def test_an_interval_that_was_changed_is_found(assets):
     change(assets, "beside", of_the_best, low=0.0, high=0.001, value=0.0005)
-    found = check_again(assets)
-    assert any(each in found.gaps for each in found.differing)
+    found = verify_report(assets)
+    assert any(each in found.differences for each in found.differing)
 
 
 def test_a_row_that_was_taken_out_is_found(assets):
@@ -104,40 +108,40 @@ def test_a_row_that_was_taken_out_is_found(assets):
     told = json.loads(path.read_text())
     told["rows"] = [each for each in told["rows"] if each["check"] != "halves"]
     path.write_text(json.dumps(told))
-    found = check_again(assets)
+    found = verify_report(assets)
     lines = {line.check: line for line in found.lines("ranked")}
     assert lines["halves"].stored is None and lines["halves"].verdict == "differs"
     json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_changed_and_half_written_vectors_are_told(assets):
-    path = assets / halfvectors.FILE
+    path = assets / VECTORS
     whole = path.read_bytes()
     for spoilt in (whole[:1000], whole[:-1] + b"x"):
         path.write_bytes(spoilt)
         with pytest.raises(IncompatibleModel, match="is not the file that was written with"):
-            check_again(assets)
+            verify_report(assets)
 
 
 def test_a_folder_without_the_data_is_as_none(judged_assets, tmp_path):
-    found = check_again(judged_assets, tmp_path)
+    found = verify_report(judged_assets, tmp_path)
     assert not found.differing and not found.of("fitted")
     assert any("raw data is not here" in note for note in found.notes)
 
 
 def test_without_vectors_and_data_it_says_what_would_help(assets, tmp_path):
-    (assets / halfvectors.FILE).unlink()
+    (assets / VECTORS).unlink()
     for data in (None, tmp_path / "none"):
         with pytest.raises(MissingData, match=r"--out .*; or name the folder .* TWOTOWER_DATA"):
-            check_again(assets, data)
+            verify_report(assets, data)
     (assets / QUALITY).unlink()
     with pytest.raises(MissingData, match="there is no quality report yet"):
-        check_again(assets)
+        verify_report(assets)
 
 
 def test_progress_rises_from_nothing_to_all_and_may_end_it(judged_assets):
     told = []
-    check_again(judged_assets, on_progress=lambda share, text: told.append(share))
+    verify_report(judged_assets, progress=lambda share, text: told.append(share))
     assert told == sorted(told) and told[0] == 0 and told[-1] == 1 and len(told) > 20
 
     def stop(share: float, text: str) -> None:
@@ -145,7 +149,7 @@ def test_progress_rises_from_nothing_to_all_and_may_end_it(judged_assets):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        check_again(judged_assets, on_progress=stop)
+        verify_report(judged_assets, progress=stop)
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +168,11 @@ def with_data(tmp_path_factory) -> tuple[Path, Path]:
 
 def test_with_the_data_baselines_are_fitted_anew(with_data):
     told = []
-    found = check_again(*with_data, on_progress=lambda share, text: told.append((share, text)))
+    found = verify_report(*with_data, progress=lambda share, text: told.append((share, text)))
     assert found.differing == ()
     assert {line.method for line in found.lines("fitted")} == set(FITTED)
     assert {line.verdict for line in found.lines("fitted")} == {"same"}
-    assert any("Fitted anew on the training listeners" in note for note in found.notes)
+    assert any("Fitted again on the training listeners" in note for note in found.notes)
     assert [share for share, _ in told] == sorted(share for share, _ in told)
     assert any("SVD-64" in text for _, text in told)
 
@@ -181,8 +185,8 @@ def test_a_figure_of_a_fitted_baseline_that_was_changed_is_found(with_data, tmp_
         lambda each: mrr_of_halves(each) and each["method"] == "idf cosine",
         value=0.3,
     )
-    found = check_again(assets, with_data[1])
-    assert "fitted" in {each.way for each in found.differing}
+    found = verify_report(assets, with_data[1])
+    assert "fitted" in {each.source for each in found.differing}
 
 
 def test_other_data_than_the_reports_is_said_and_not_judged(with_data, tmp_path):
@@ -190,7 +194,7 @@ def test_other_data_than_the_reports_is_said_and_not_judged(with_data, tmp_path)
     other = shutil.copytree(data, tmp_path / "data")
     plays = other / FOLDERS["hetrec"] / "user_artists.dat"
     plays.write_text("\n".join(plays.read_text().splitlines()[:-60]) + "\n")
-    found = check_again(assets, other)
+    found = verify_report(assets, other)
     assert {line.verdict for line in found.lines("fitted")} == {"beside"}
     assert found.differing == ()
     assert any("user_artists.dat differ or are missing" in note for note in found.notes)
@@ -198,29 +202,29 @@ def test_other_data_than_the_reports_is_said_and_not_judged(with_data, tmp_path)
 
 def test_without_vectors_the_data_alone_will_do(with_data, tmp_path):
     assets = shutil.copytree(with_data[0], tmp_path / "assets")
-    (assets / halfvectors.FILE).unlink()
+    (assets / VECTORS).unlink()
     shutil.rmtree(assets / "model")
-    found = check_again(assets, with_data[1])
+    found = verify_report(assets, with_data[1])
     assert not found.of("ranked") and found.of("fitted") and not found.differing
-    assert any("No rank was worked out again" in note for note in found.notes)
-    assert any("The shipped model was not asked" in note for note in found.notes)
+    assert any("No ranking metric was recomputed" in note for note in found.notes)
+    assert any("The shipped model was not evaluated" in note for note in found.notes)
 
 
 def test_its_text_is_for_a_terminal(assets):
-    good = check_again(assets)
+    good = verify_report(assets)
     assert all(len(line) <= 100 for line in good.to_text().splitlines())
     assert good.to_text().splitlines()[-1].startswith("All ")
     change(assets, "rows", mrr_of_halves, value=0.5)
-    text = check_again(assets).to_text()
+    text = verify_report(assets).to_text()
     assert "differs: halves, " in text and "  OFF" in text
-    assert "figures differ from what the report says." in text.splitlines()[-1]
+    assert "metrics differ from the report." in text.splitlines()[-1]
 
 
 def test_the_shipped_report_is_what_the_shipped_half_vectors_give():
     shipped = Settings.from_env({}).assets
-    if not (shipped / halfvectors.FILE).exists():
-        pytest.skip(f"{halfvectors.FILE} is not shipped: {how_to_make(QUALITY)} writes it")
-    found = check_again(shipped)
+    if not (shipped / VECTORS).exists():
+        pytest.skip(f"{VECTORS} is not shipped: {how_to_make(QUALITY)} writes it")
+    found = verify_report(shipped)
     assert [str(each) for each in found.differing] == []
-    assert len({line.check for line in found.lines("ranked")}) == len(halfvectors.CHECKS)
-    assert (shipped / halfvectors.FILE).stat().st_size <= halfvectors.LARGEST
+    assert len({line.check for line in found.lines("ranked")}) == len(STORED_TASKS)
+    assert (shipped / VECTORS).stat().st_size <= MAX_BYTES
