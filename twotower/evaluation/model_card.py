@@ -14,7 +14,7 @@ CARD = "MODEL_CARD.md"
 SHAPES = {
     "artists": "artists in a profile",
     "popularity": "popularity rank of an artist",
-    "similarity": "similarity of a pair",
+    "similarity": "similarity of a pair before the hub correction",
 }
 
 
