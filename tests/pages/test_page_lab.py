@@ -7,7 +7,7 @@ import pytest
 from measured import HOSTILE
 from world import profile_of, state_of
 
-from twotower.ui.lab.labels import task_title
+from twotower.ui.lab.labels import task_title, variant_title
 from twotower.ui.text import escape
 
 CARD = """# Model card
@@ -118,6 +118,7 @@ def test_another_task_has_its_own_table_and_text(page):
     assert not page.exception
     assert "**Worse** than EASE (−0.1" in words(page) and "The towers here" not in words(page)
     assert "Better than the other 1 baseline." in words(page)
+    assert list(page.dataframe[0].value["the towers are"]) == ["worse", "—", "better"]
     assert list(page.dataframe[0].value["method"]) == [
         "EASE", measured.TOWERS, "popularity",
     ]  # fmt: skip
@@ -238,3 +239,8 @@ def test_without_card_and_model_the_rest_is_there(app, assets):
 )
 def test_tasks_have_plain_titles(check, name):
     assert task_title(check) == name
+
+
+def test_variants_have_plain_titles():
+    assert variant_title("plays as they are") == "absolute play counts"
+    assert variant_title("loss: BPR") == "loss: BPR"

@@ -1,6 +1,7 @@
 """Experiments on the lab page: side features, training variants, fewer listeners, training."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -29,7 +30,7 @@ from twotower.ui import components
 from twotower.ui.charts.experiments import plot_intervals, plot_training
 from twotower.ui.charts.quality import plot_curves
 from twotower.ui.charts.style import NO_BAR
-from twotower.ui.lab.labels import curves_alt, show_table, table_alt, task_title
+from twotower.ui.lab.labels import curves_alt, show_table, table_alt, task_title, variant_title
 from twotower.ui.lab.reports import experiment
 from twotower.ui.text import decimal, escape, format_interval, pluralise, signed
 
@@ -148,7 +149,10 @@ def show_variants() -> None:
         width=420,
     )
     chosen = columns[name]
-    estimates = variant_estimates(report, chosen.task.label, chosen.metric)
+    estimates = [
+        replace(each, name=variant_title(each.name))
+        for each in variant_estimates(report, chosen.task.label, chosen.metric)
+    ]
     st.markdown(_describe_variants(estimates))
     if estimates:
         st.plotly_chart(
@@ -161,14 +165,15 @@ def show_variants() -> None:
     lines = [
         {
             _column_title(columns[key]) if key in columns else key: value
-            for key, value in line.items()
+            for key, value in (line | {"variant": variant_title(str(line["variant"]))}).items()
         }
         for line in variant_table(report)
     ]
     show_table(lines, key="ablation", alt=f"Table of variants, all tasks: {table_alt(lines)}")
     components.note(
         "A variant is the same towers with another loss, or without one part of the training. The "
-        f"default is {escape(default)}. All were tested on the same {_listeners(report)}."
+        f"default is “{escape(variant_title(default))}”. All were tested on the same "
+        f"{_listeners(report)}."
     )
 
 

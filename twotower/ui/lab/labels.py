@@ -92,6 +92,14 @@ VERDICTS: Mapping[Verdict, str] = {
     "no better": "no better",
     "behind": "worse",
 }
+VARIANTS = {  # label in reports -> title
+    "as it ships": "the shipped model",
+    "negatives of all folds": "negatives from all folds",
+    "without thresholds of popularity": "without minimum document frequency",
+    "plays as they are": "absolute play counts",
+    "parts keep their tower": "without tower swap",
+    "plays always told": "play counts never masked",
+}
 HUB_METRICS = {
     "skew of N_10": "skewness of the lists per person; 0 without hubs",
     "never listed": "share of people on nobody's list",
@@ -123,6 +131,11 @@ def task_question(label: str) -> str:
     """Return the question of a task as Markdown; "" if this page has none for it."""
     listed = _listed_task(parse_task(label))
     return TASKS[listed][1] if listed else ""
+
+
+def variant_title(label: str) -> str:
+    """Return the title of a training variant; its label if this page has no title for it."""
+    return VARIANTS.get(label, label)
 
 
 def _listed_task(task: TaskSpec) -> TaskSpec | None:

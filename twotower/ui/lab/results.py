@@ -39,8 +39,9 @@ from twotower.ui.lab.labels import (
     task_question,
     task_title,
 )
-from twotower.ui.text import escape, format_interval, pluralise
+from twotower.ui.text import escape, format_interval, format_percentile, pluralise
 
+VERDICT_COLUMN = "the towers are"  # of the table of a task
 MAX_NAMED = 3  # baselines in one sentence
 FRIEND_METRICS = {
     "Hit@10": "A friend among the ten nearest",
@@ -182,7 +183,7 @@ def show_task(report: Report) -> None:
         st.markdown(_name_reference(report, differences) + _describe_differences(differences))
     lines = method_table(report, check, metric)
     alt = f"Table of {task_title(check)}, a row per method: {table_alt(lines)}"
-    show_table(lines, key="table", alt=alt)
+    show_table([_with_verdict(line) for line in lines], key="table", alt=alt)
     st.download_button(
         "Download CSV",
         table_csv(lines),
@@ -192,6 +193,13 @@ def show_task(report: Report) -> None:
         on_click="ignore",
         key="download-table",
     )
+
+
+def _with_verdict(line: dict[str, Cell]) -> dict[str, Cell]:
+    """Return a line of the table with its verdict in the words of this page."""
+    words = {str(verdict): word for verdict, word in VERDICTS.items()}
+    stored = line.get(VERDICT_COLUMN)
+    return line if stored is None else line | {VERDICT_COLUMN: words.get(str(stored), stored)}
 
 
 def _name_reference(report: Report, differences: Sequence[Difference]) -> str:
@@ -320,9 +328,9 @@ def show_hubs(report: Report) -> None:
     never_listed = None if towers is None else towers.get("never listed")
     if isinstance(never_listed, float):
         st.markdown(
-            f"**{100 * (1 - never_listed):.0f} %** of all listeners are on somebody's list of ten "
-            f"({escape(reference_method(report))}). A hub is a person on very many lists. Hubs "
-            "say little about anyone's taste."
+            f"**{format_percentile(100 * (1 - never_listed))}** of all listeners are on somebody's "
+            f"list of ten ({escape(reference_method(report))}). A hub is a person on very many "
+            "lists. Hubs say little about anyone's taste."
         )
     shown: list[dict[str, Cell]] = [
         {"method": line["method"], **{name: line.get(name) for name in HUB_METRICS}}
