@@ -68,7 +68,7 @@ def rank(module: str) -> int:
 
 def violations(root: Path) -> list[str]:
     """List every import that breaks the order of the rooms or leaves a library's home."""
-    found: list[str] = []
+    problems: list[str] = []
     files = [*root.glob("twotower/**/*.py"), *root.glob("pages/*.py"), *root.glob("app.py")]
     for path in sorted(files):
         name = path.relative_to(root).as_posix()
@@ -77,16 +77,16 @@ def violations(root: Path) -> list[str]:
             what = (
                 "this folder is not in ROOMS" if name.count("/") > 1 else "this file is in no room"
             )
-            found.append(f"{name}: {what}")
+            problems.append(f"{name}: {what}")
         for line, module in imports(path):
             library = module.split(".")[0]
             if module == "a relative import":
-                found.append(f"{name}:{line}: relative import, write the whole name")
+                problems.append(f"{name}:{line}: relative import, write the whole name")
             elif library == "twotower" and "." in module and rank(module) > mine:
-                found.append(f"{name}:{line}: imports {room_of(module)}, which comes later")
+                problems.append(f"{name}:{line}: imports {room_of(module)}, which comes later")
             elif not name.startswith(HOMES.get(library, name)):
-                found.append(f"{name}:{line}: {library} belongs in {', '.join(HOMES[library])}")
-    return found
+                problems.append(f"{name}:{line}: {library} belongs in {', '.join(HOMES[library])}")
+    return problems
 
 
 def test_imports_follow_the_order_of_the_rooms_and_libraries_stay_at_home():

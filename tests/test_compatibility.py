@@ -44,7 +44,7 @@ class Program:
         return document
 
     def export(self, name: str) -> dict[str, Any]:
-        """Return everything that is stored of a member, found by the access code."""
+        """Return everything that is stored of a member, by the access code."""
         return self.json("community", "export", code=MEMBERS[name]["code"])
 
 
@@ -66,8 +66,8 @@ def vectors(program: Program, files: Sequence[Path], tower: str) -> np.ndarray:
 
 @pytest.mark.parametrize("tower", ["user", "candidate"])
 def test_an_old_model_embeds_as_before(program: Program, tower: str):
-    found = vectors(program, [program.me], tower)
-    assert found[0] == pytest.approx(KNOWN["vectors"][tower], abs=1e-3)
+    result = vectors(program, [program.me], tower)
+    assert result[0] == pytest.approx(KNOWN["vectors"][tower], abs=1e-3)
 
 
 def test_old_profiles_are_read_and_written_unchanged(program: Program):
@@ -79,8 +79,8 @@ def test_old_profiles_are_read_and_written_unchanged(program: Program):
 
 
 def test_neighbours_in_an_old_community_are_as_before(program: Program):
-    found = program.json("neighbours", program.me, "--top", 5, "--json")["neighbours"]
-    assert [neighbour["id"] for neighbour in found] == KNOWN["neighbours"]
+    result = program.json("neighbours", program.me, "--top", 5, "--json")["neighbours"]
+    assert [neighbour["id"] for neighbour in result] == KNOWN["neighbours"]
 
 
 def test_an_old_community_has_its_members(program: Program):

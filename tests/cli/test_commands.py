@@ -111,8 +111,8 @@ def run(args: Sequence[object], env: dict[str, str] | None = None) -> Result:
 def values(args: Sequence[object], env: dict[str, str] | None = None) -> dict[str, Any]:
     result = run([*args, "--json"], env)
     assert result.exit_code == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
 
 
 def refusal(args: Sequence[object], env: dict[str, str] | None = None) -> str:
@@ -151,8 +151,8 @@ def test_import_makes_one_profile_of_several_files(tmp_path: Path):
     second = tmp_path / "more.csv"
     second.write_text("artist,track\nMúm,Green Grass\nLow,Two\n", encoding="utf-8")
     out = tmp_path / "new" / "profiles.jsonl"
-    found = values(["import", first, second, "--out", out, "--id", "u1"])
-    assert found == {
+    document = values(["import", first, second, "--out", out, "--id", "u1"])
+    assert document == {
         "id": "u1",
         "out": str(out),
         "origin": "file",
@@ -195,8 +195,8 @@ def test_import_prints_what_it_left_out(tmp_path: Path):
 )
 def test_a_file_that_cannot_be_read_is_named(name: str, content: bytes, line: str, tmp_path: Path):
     (tmp_path / name).write_bytes(content)
-    said = refusal(["import", tmp_path / name, "--out", tmp_path / "out.jsonl"])
-    assert name in said and line in said
+    message = refusal(["import", tmp_path / name, "--out", tmp_path / "out.jsonl"])
+    assert name in message and line in message
     assert not (tmp_path / "out.jsonl").exists()
 
 
@@ -208,8 +208,8 @@ def test_a_file_without_music_says_so(tmp_path: Path):
 
 @pytest.mark.parametrize("command", ["neighbours", "map place"])
 def test_a_file_that_is_not_there_is_named(command: str, env: dict[str, str]):
-    said = refusal([*command.split(), "nowhere/my.zip"], env)
-    assert said == "error: nowhere/my.zip: there is no such file; check the path\n"
+    message = refusal([*command.split(), "nowhere/my.zip"], env)
+    assert message == "error: nowhere/my.zip: there is no such file; check the path\n"
 
 
 def test_an_output_path_that_can_not_be_written_is_refused(tmp_path: Path):
@@ -221,8 +221,8 @@ def test_an_output_path_that_can_not_be_written_is_refused(tmp_path: Path):
 def test_dataset_writes_listeners_and_tags(tmp_path: Path):
     folder = hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], people(20, 5))
     out, tags = tmp_path / "p.jsonl", tmp_path / "t.jsonl.gz"
-    found = values(["dataset", "hetrec", folder, "--out", out, "--tags", tags])
-    assert found == {"dataset": "hetrec", "listeners": 20, "tags": 20}
+    document = values(["dataset", "hetrec", folder, "--out", out, "--tags", tags])
+    assert document == {"dataset": "hetrec", "listeners": 20, "tags": 20}
     assert [p.id for p in read_profiles(out)] == [str(number) for number in range(20)]
 
 
@@ -230,7 +230,7 @@ def test_dataset_writes_content_of_the_sets_beside_it(tmp_path: Path, env: dict[
     folder = hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], people(20, 5))
     content = tmp_path / "c.jsonl"
     args = ["dataset", "hetrec", folder, "--content", content]
-    assert "docs/data.md says where" in refusal(args, env)
+    assert "docs/data.md" in refusal(args, env)
     beside = folder.parent / FOLDERS["artists-2020"]
     beside.mkdir()
     (beside / "artists_cleaned.csv").write_text("name,popularity,genres\nLow,53,['slowcore']\n")
@@ -275,12 +275,14 @@ def test_train_writes_a_model_that_embeds(world: Path, tmp_path: Path):
     tags.write_text('{"listener": "0", "artist": "g0 a0", "tag": "rock"}\n')
     out = tmp_path / "model"
     args = ["train", world / "listeners.jsonl", "--out", out, "--steps", 2, "--seed", 3]
-    found = values([*args, "--content", content, "--tags", tags])
-    assert found["listeners"] == LISTENERS and found["out"] == str(out)
+    document = values([*args, "--content", content, "--tags", tags])
+    assert document["listeners"] == LISTENERS and document["out"] == str(out)
     embedder = Embedder.load(out)
-    assert embedder.version == found["version"] and len(embedder.catalogue) == found["artists"]
-    assert found["about"]["training"]["seed"] == 3
-    assert list(tmp_path.glob("model.*")) == []  # nothing unfinished
+    assert (
+        embedder.version == document["version"] and len(embedder.catalogue) == document["artists"]
+    )
+    assert document["about"]["training"]["seed"] == 3
+    assert list(tmp_path.glob("model.*")) == []  # no checkpoint is left
 
 
 @pytest.mark.parametrize(
@@ -299,14 +301,14 @@ def test_train_refuses_unusable_listeners(lines: str, line: str, tmp_path: Path)
 def test_train_names_the_line_of_bad_content(world: Path, tmp_path: Path):
     (tmp_path / "content.jsonl").write_text('{"name": "Low", "popularity": 500}\n')
     args = ["train", world / "listeners.jsonl", "--out", tmp_path / "model", "--content"]
-    said = refusal([*args, tmp_path / "content.jsonl"])
-    assert "content.jsonl line 1: popularity must be a number from 0 to 100" in said
+    message = refusal([*args, tmp_path / "content.jsonl"])
+    assert "content.jsonl line 1: popularity must be a number from 0 to 100" in message
 
 
 def test_train_never_replaces_a_folder_of_other_files(world: Path, tmp_path: Path):
     (tmp_path / "letters.txt").write_text("dear")
-    said = refusal(["train", world / "listeners.jsonl", "--out", tmp_path])
-    assert "has other files than a model" in said
+    message = refusal(["train", world / "listeners.jsonl", "--out", tmp_path])
+    assert "has other files than a model" in message
     assert (tmp_path / "letters.txt").read_text() == "dear"
 
 
@@ -318,8 +320,12 @@ def test_embed_writes_unit_vectors_in_the_order_of_the_lines(world: Path, tmp_pa
     for tower in ("user", "candidate"):
         out = tmp_path / f"{tower}.npz"
         args = ["embed", *files, "--tower", tower, "--out", out, "--model"]
-        found = values([*args, world / "assets" / "model"])
-        assert (found["listeners"], found["dim"], found["tower"]) == (LISTENERS + 1, 64, tower)
+        document = values([*args, world / "assets" / "model"])
+        assert (document["listeners"], document["dim"], document["tower"]) == (
+            LISTENERS + 1,
+            64,
+            tower,
+        )
         with np.load(out, allow_pickle=False) as arrays:
             assert arrays["ids"].tolist() == [*map(str, range(LISTENERS)), "x"]
             assert arrays["coverage"][-1] == pytest.approx(0.75)  # 3 of 4 plays
@@ -342,10 +348,10 @@ def test_parts_embedded_separately_join_to_the_same_file(world: Path, tmp_path: 
     values([*call, tmp_path / "whole.npz"])
     parts = [tmp_path / f"{number}.npz" for number in range(3)]
     for number, part in enumerate(parts):
-        found = values([*call, part, "--shard", f"{number}/3"])
-        assert found["shard"] == f"{number}/3" and 0 < found["listeners"] < LISTENERS
-    found = values(["embed-join", *parts, "--out", tmp_path / "joined.npz"])
-    assert found["listeners"] == LISTENERS and "shard" not in found
+        document = values([*call, part, "--shard", f"{number}/3"])
+        assert document["shard"] == f"{number}/3" and 0 < document["listeners"] < LISTENERS
+    document = values(["embed-join", *parts, "--out", tmp_path / "joined.npz"])
+    assert document["listeners"] == LISTENERS and "shard" not in document
     assert (tmp_path / "joined.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
     assert "'3/3' is no share" in refusal([*call, parts[0], "--shard", "3/3"])
     (tmp_path / "none.jsonl").write_text("")
@@ -366,11 +372,11 @@ def test_a_damaged_model_is_named(world: Path, tmp_path: Path):
 
 
 def test_neighbours_are_from_the_same_group(world: Path, env: dict[str, str]):
-    found = values(["neighbours", world / "someone.jsonl", "--top", 3], env)
-    assert found.keys() == {"recognised", "evidence", "settled", "dim", "neighbours"}
-    assert found["recognised"] == 1.0 and 1 < found["evidence"] <= 12
-    assert 0 < found["settled"] < found["dim"]
-    for rank, neighbour in enumerate(found["neighbours"], 1):
+    document = values(["neighbours", world / "someone.jsonl", "--top", 3], env)
+    assert document.keys() == {"recognised", "evidence", "settled", "dim", "neighbours"}
+    assert document["recognised"] == 1.0 and 1 < document["evidence"] <= 12
+    assert 0 < document["settled"] < document["dim"]
+    for rank, neighbour in enumerate(document["neighbours"], 1):
         assert neighbour.keys() == {
             "id",
             "name",
@@ -384,7 +390,7 @@ def test_neighbours_are_from_the_same_group(world: Path, env: dict[str, str]):
         assert -1 <= neighbour["similarity"] <= 1 and 0 <= neighbour["percentile"] <= 100
         assert all(artist.startswith("g2 ") for artist in neighbour["shared"])
         assert int(neighbour["id"][1:]) % 4 == 2
-    similarities = [neighbour["similarity"] for neighbour in found["neighbours"]]
+    similarities = [neighbour["similarity"] for neighbour in document["neighbours"]]
     assert similarities == sorted(similarities, reverse=True)
 
 
@@ -406,16 +412,16 @@ def test_neighbours_of_an_unknown_artist_says_what_would_help(tmp_path: Path, en
 
 
 def test_without_assets_the_line_says_how_to_get_them(world: Path, env: dict[str, str]):
-    said = refusal(
+    message = refusal(
         ["neighbours", world / "someone.jsonl"], {**env, "TWOTOWER_ASSETS": str(world / "none")}
     )
-    assert "no model in" in said
+    assert "no model in" in message
 
 
 def test_map_place_prints_finite_coordinates(world: Path, env: dict[str, str]):
-    found = values(["map", "place", world / "someone.jsonl"], env)
-    assert found["id"] == "me"
-    assert np.isfinite([found["x"], found["y"]]).all()
+    document = values(["map", "place", world / "someone.jsonl"], env)
+    assert document["id"] == "me"
+    assert np.isfinite([document["x"], document["y"]]).all()
 
 
 def test_map_fit_lays_out_vectors(world: Path, tmp_path: Path, monkeypatch):
@@ -424,18 +430,18 @@ def test_map_fit_lays_out_vectors(world: Path, tmp_path: Path, monkeypatch):
     vectors, out = tmp_path / "v.npz", tmp_path / "map.npz"
     args = ["embed", world / "listeners.jsonl", "--tower", "candidate", "--out", vectors]
     values([*args, "--model", model])
-    found = values(["map", "fit", vectors, "--out", out])
-    assert found["listeners"] == LISTENERS and 0 < found["reliability"] <= 1
+    document = values(["map", "fit", vectors, "--out", out])
+    assert document["listeners"] == LISTENERS and 0 < document["reliability"] <= 1
     with np.load(out, allow_pickle=False) as arrays:
         assert arrays["ids"].tolist() == [*map(str, range(LISTENERS))]
         assert arrays["places"].shape == (LISTENERS, 2) and np.isfinite(arrays["places"]).all()
-        assert arrays["reliability"].mean() == pytest.approx(found["reliability"])
+        assert arrays["reliability"].mean() == pytest.approx(document["reliability"])
 
 
 def test_map_fit_refuses_other_files(tmp_path: Path):
     (tmp_path / "v.npz").write_bytes(b"no vectors")
-    said = refusal(["map", "fit", tmp_path / "v.npz", "--out", tmp_path / "map.npz"])
-    assert "`embed` writes such a file" in said
+    message = refusal(["map", "fit", tmp_path / "v.npz", "--out", tmp_path / "map.npz"])
+    assert "`embed` writes such a file" in message
 
 
 def test_evaluate_uses_only_listeners_unseen_by_the_model(world: Path, tmp_path: Path):
@@ -445,12 +451,12 @@ def test_evaluate_uses_only_listeners_unseen_by_the_model(world: Path, tmp_path:
     unseen = [p for p in listeners if hashed_id(p) not in set(Embedder.load(model).trained_on)]
     assert len(unseen) == UNSEEN
     args = ["evaluate", "--model", model, "--data", tmp_path / "data", "--check", "halves"]
-    found = values([*args, "--out", out])
-    assert found["header"]["part"] == "unseen by the model"
-    rows = [row for row in found["rows"] if row["check"] == "halves" and row["metric"] == "MRR"]
+    document = values([*args, "--out", out])
+    assert document["header"]["part"] == "unseen by the model"
+    rows = [row for row in document["rows"] if row["check"] == "halves" and row["metric"] == "MRR"]
     assert len(rows) > 1 and {row["listeners"] for row in rows} == {UNSEEN}
     assert "two towers" in {row["method"] for row in rows}
-    assert json.loads(out.read_text()) == found
+    assert json.loads(out.read_text()) == document
 
 
 def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
@@ -471,9 +477,9 @@ def test_a_written_report_passes_evaluate_quick(
     assert not (tmp_path / "halves.npz").exists()
     written = values([*args, "--out", assets / "quality.json"])
     assert json.loads((assets / "quality.json").read_text()) == written
-    found = values(["evaluate", "--quick"], env | {"TWOTOWER_ASSETS": str(assets)})
-    assert found["same"]
-    ranked = {figure["method"] for figure in found["figures"] if figure["way"] == "ranked"}
+    document = values(["evaluate", "--quick"], env | {"TWOTOWER_ASSETS": str(assets)})
+    assert document["same"]
+    ranked = {figure["method"] for figure in document["figures"] if figure["way"] == "ranked"}
     assert ranked > {TOWERS, SECOND_REFERENCE.label}
     assert len({name.removesuffix(" + LS") for name in ranked}) == 3
 
@@ -483,9 +489,9 @@ def test_evaluate_quick_finds_a_changed_figure(
 ):
     assets = shutil.copytree(judged_assets, tmp_path / "assets")
     env |= {"TWOTOWER_ASSETS": str(assets)}
-    found = values(["evaluate", "--quick"], env)
-    assert found["same"] and found["added up"] > 0
-    assert {figure["verdict"] for figure in found["figures"]} == {"same"}
+    document = values(["evaluate", "--quick"], env)
+    assert document["same"] and document["added up"] > 0
+    assert {figure["verdict"] for figure in document["figures"]} == {"same"}
     report = json.loads((assets / "quality.json").read_text())
     report["rows"][0]["value"] += 0.1
     (assets / "quality.json").write_text(json.dumps(report))
@@ -493,8 +499,8 @@ def test_evaluate_quick_finds_a_changed_figure(
     assert result.exit_code == 1
     assert "differs: halves, two towers, split 0: MRR" in result.stdout
     assert result.stderr.endswith("metrics differ from the report.\n")
-    found = json.loads(run(["evaluate", "--quick", "--json"], env).stdout)
-    assert not found["same"]
+    document = json.loads(run(["evaluate", "--quick", "--json"], env).stdout)
+    assert not document["same"]
     (assets / "halves.npz").write_bytes(b"")
     assert "changed or damaged" in refusal(["evaluate", "--quick"], env)
 
@@ -505,8 +511,8 @@ def test_evaluate_quick_refuses_options_of_a_full_evaluation(flag: list[object])
 
 
 def test_assets_refuses_a_data_folder_that_is_not_there(tmp_path: Path, env: dict[str, str]):
-    said = refusal(["assets", "--out", tmp_path / "assets"], env)
-    assert "docs/data.md says what goes in" in said
+    message = refusal(["assets", "--out", tmp_path / "assets"], env)
+    assert "docs/data.md says what goes in" in message
     assert not (tmp_path / "assets").exists()
 
 
@@ -527,25 +533,25 @@ def test_a_process_ends_with_the_right_exit_code(world: Path, tmp_path: Path, en
     assert good.returncode == 0 and len(json.loads(out)["neighbours"]) == 1
     for args in (["neighbours", tmp_path], ["nothing"], ["embed", "x", "--tower"]):
         bad = start(args, env)
-        out, said = bad.communicate(timeout=120)
+        out, message = bad.communicate(timeout=120)
         assert bad.returncode == 2 and out == ""
-        assert said.startswith("error: ") and said.count("\n") == 1, said
+        assert message.startswith("error: ") and message.count("\n") == 1, message
 
 
 def test_ctrl_c_ends_training_with_one_word_and_no_model(world: Path, tmp_path: Path):
     out = tmp_path / "model"
-    # a job in the background ignores SIGINT, and so would its children
-    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A job in the background ignores SIGINT, and its children inherit that.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         training = start(["train", world / "listeners.jsonl", "--out", out, "--steps", 100_000], {})
     finally:
-        signal.signal(signal.SIGINT, kept)
+        signal.signal(signal.SIGINT, previous)
     assert training.stderr is not None
-    assert "%" in training.stderr.readline()  # it has begun
+    assert "%" in training.stderr.readline()  # training has begun
     training.send_signal(signal.SIGINT)
-    _, said = training.communicate(timeout=120)
+    _, message = training.communicate(timeout=120)
     assert training.returncode == 130
-    assert said.splitlines()[-1] == "stopped" and "Traceback" not in said
+    assert message.splitlines()[-1] == "stopped" and "Traceback" not in message
     assert not out.exists()
 
 
@@ -562,7 +568,7 @@ def test_real_files_get_ten_neighbours(file: Path, tmp_path: Path):
     if "podcast" in file.name:
         assert "no music in it" in refusal(["neighbours", file], env)
         return
-    found = values(["neighbours", file, "--top", 10], env)
-    assert 0 < found["recognised"] <= 1
-    assert len({neighbour["id"] for neighbour in found["neighbours"]}) == 10
-    assert [neighbour["rank"] for neighbour in found["neighbours"]] == list(range(1, 11))
+    document = values(["neighbours", file, "--top", 10], env)
+    assert 0 < document["recognised"] <= 1
+    assert len({neighbour["id"] for neighbour in document["neighbours"]}) == 10
+    assert [neighbour["rank"] for neighbour in document["neighbours"]] == list(range(1, 11))

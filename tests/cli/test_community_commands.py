@@ -121,9 +121,9 @@ def test_update_changes_the_given_options_only(call):
     hidden = call.update(code, "--no-findable")
     assert (hidden["name"], hidden["shown"], hidden["findable"]) == ("", [], False)
     assert call.stats()["findable"] == call.stats()["invented"]
-    found = call.update(code, call.folder / "me.jsonl", "--findable", "--name", "Amber Cadence")
-    assert len(found["shown"]) > 9 and found["training"]
-    assert call.update(code, "--no-training")["shown"] == found["shown"]
+    document = call.update(code, call.folder / "me.jsonl", "--findable", "--name", "Amber Cadence")
+    assert len(document["shown"]) > 9 and document["training"]
+    assert call.update(code, "--no-training")["shown"] == document["shown"]
     assert "profile" not in call.export(code) and call.stats()["training"] == 0
 
 
@@ -224,8 +224,8 @@ def test_a_backup_is_complete_and_never_overwritten(call):
     assert call("backup", out).exit_code == 0
     with sqlite3.connect(out) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        found = copy.execute("SELECT name FROM listeners WHERE id = ?", [joined["id"]]).fetchone()
-    assert found == ("Amber Cadence",)
+        row = copy.execute("SELECT name FROM listeners WHERE id = ?", [joined["id"]]).fetchone()
+    assert row == ("Amber Cadence",)
     before = out.read_bytes()
     assert call("backup", out).exit_code == 2 and out.read_bytes() == before
     assert [p.name for p in out.parent.iterdir()] == ["copy.sqlite"]
@@ -233,8 +233,8 @@ def test_a_backup_is_complete_and_never_overwritten(call):
 
 def test_an_index_needs_postgresql(call):
     call.join()
-    found = call("index")
-    assert found.exit_code == 2 and "only PostgreSQL has such an index" in found.stderr
+    result = call("index")
+    assert result.exit_code == 2 and "only PostgreSQL has a vector index" in result.stderr
 
 
 def test_an_index_is_built_on_postgresql(call, server):

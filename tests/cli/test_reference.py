@@ -57,8 +57,8 @@ def default(parameter: Any) -> str | None:
 
 def rows(section: str) -> dict[str, str]:
     """Return argument or option -> default of a section's table."""
-    _, found, table = section.partition("option | default | meaning |\n")
-    if not found:
+    _, header, table = section.partition("option | default | meaning |\n")
+    if not header:
         return {}
     lines = [line for line in table.split("\n\n")[0].splitlines() if not line.startswith("|--")]
     cells = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines]

@@ -279,9 +279,9 @@ def verify_receipt(
     with open_community() as community:
         check = receipts.verify(deletion, digest, community)
     lines = []
-    for number, said in enumerate(check.messages, 1):
+    for number, message in enumerate(check.messages, 1):
         good = check.holds or number < len(check.messages)  # only the last one can be wrong
-        lines.append(f"{'ok' if good else '!!'}  {plain(said)}")
+        lines.append(f"{'ok' if good else '!!'}  {plain(message)}")
     show_result({"holds": check.holds, "said": list(check.messages)}, "\n".join(lines), json=json)
     if not check.holds:
         raise typer.Exit(CHECK_FAILED)
