@@ -182,7 +182,7 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
     url = fresh(three[0])
     settings = Settings(planted_assets / "none", planted_assets, url)
     whole = Matcher.load(settings)
-    whole.build_index(community.database, community.model_version)
+    build_index(whole.community.database, whole.version)
     sampled = Community.open(url, model_version=whole.version, sample=40)
     few = Matcher(whole.embedder, sampled, whole.shipped)
     assert 20 < len(few.snapshot()) < 70 and few.snapshot().total == len(whole.snapshot()) == 200

@@ -1,8 +1,8 @@
-"""Pseudonyms: two plain words to begin with, and what one that a person writes may not be.
+"""Pseudonyms: suggestions, and checks of names that people choose.
 
-Whatever letters people write with may be in one, and any punctuation: a page shows it as it is.
-What can't be seen, pictures, what tells who somebody is, and what could be taken for another name
-are refused, each with the word what to do instead.
+All letters and punctuation are allowed; pages escape them. Refused are invisible characters,
+pictures, names that identify a person, and names that look like another one. Each error says what
+to change.
 """
 
 import random
@@ -13,12 +13,11 @@ from collections.abc import Callable
 from twotower.core.errors import BadName
 from twotower.core.names import NOT_WORD, confusable_skeleton
 
+MIN_LENGTH, MAX_LENGTH = 2, 30  # characters
+MAX_DIGITS = 4  # more may be a phone number
+MAX_MARKS = 2  # on one letter; more would cover the lines above
+PLAIN_TRIES = 50  # suggestions tried before a number is added
 NAME_IN_USE = "somebody here has this name, or one that looks like it: change a word of it"
-
-SHORTEST, LONGEST = 2, 30  # characters
-MOST_DIGITS = 4  # a longer number may be somebody's
-MOST_MARKS = 2  # on one letter: more of them climb over the lines above
-DRAWN = 50  # suggestions tried before a number follows
 FIRST_WORDS = (
     "Amber", "Ancient", "Arctic", "Autumn", "Azure", "Blue", "Bold", "Brass", "Bright", "Broken",
     "Calm", "Candle", "Cedar", "Chalk", "Cinder", "Clear", "Cobalt", "Copper", "Coral", "Cotton",
@@ -49,8 +48,8 @@ SECOND_WORDS = (
     "String", "Suite", "Swing", "Tambourine", "Tango", "Tempo", "Timbre", "Toccata", "Treble",
     "Tremolo", "Trio", "Trumpet", "Tune", "Ukulele", "Verse", "Vinyl", "Viola", "Waltz", "Whistle",
 )  # fmt: skip
-# Of words that speak for the program or for whoever runs it; those after the first line only
-# where they stand alone.
+# Words that seem to speak for the program or its operator: refused anywhere in a name, or only if
+# they are a word of their own.
 ANYWHERE = ("invented", "official", "moderator", "administrator", "musicalneighbours", "sysadmin")
 ALONE = (
     "admin", "admins", "mod", "mods", "staff", "support", "system", "operator", "owner", "root",
@@ -59,114 +58,101 @@ ALONE = (
 )  # fmt: skip
 
 _SPACES = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-# Format characters, and letters and marks that have no look.
-_UNSEEN = re.compile(
+# Format characters, and letters and marks that can't be seen.
+_INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 _ADDRESS = re.compile(r"://|\bwww\b|[^\W_]\.[^\W\d_]{2,}")
 _MAIL = re.compile(r"\S@\S+\.\S")
 _BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+_ANYWHERE = tuple(map(confusable_skeleton, ANYWHERE))
+_ALONE = frozenset(map(confusable_skeleton, ALONE))
+
+IsTaken = Callable[[str], bool]  # True if somebody has a name with this confusable_skeleton
 
 
-IsTaken = Callable[[str], bool]  # whether there is a name of that look, as `look` gives it
-
-
-def nobody(look: str) -> bool:
-    """Where no name is taken."""
+def never_taken(skeleton: str) -> bool:
+    """Return False: no name is taken."""
     return False
 
 
-def suggest(seed: int, is_taken: IsTaken = nobody) -> str:
-    """Two plain words, and a number where all that were tried look like names that are taken.
+def suggest(seed: int, is_taken: IsTaken = never_taken) -> str:
+    """Return two plain words that are not taken; after 50 tries a number follows them.
 
-    The same for the same seed.
+    The same seed gives the same name.
     """
     rng = random.Random(seed)
-    for tried in range(100 * DRAWN):
+    for attempt in range(100 * PLAIN_TRIES):
         name = f"{rng.choice(FIRST_WORDS)} {rng.choice(SECOND_WORDS)}"
-        if tried >= DRAWN:
+        if attempt >= PLAIN_TRIES:
             name += f" {rng.randint(2, 9999)}"
         if not is_taken(confusable_skeleton(name)):
             break
     return name
 
 
-def check(name: str, is_taken: IsTaken = nobody, *, real_name: str = "") -> str:
-    """`name` as it is kept: in NFC, with single spaces; BadName where it can't be one.
+def check(name: str, is_taken: IsTaken = never_taken, *, real_name: str = "") -> str:
+    """Return the name as it is stored, in NFC with single spaces. Raises BadName.
 
-    `real_name` is a name by which its owner is known elsewhere, which would tell who it is.
+    `real_name` is the owner's name elsewhere, which would identify them.
     """
     name = unicodedata.normalize("NFC", _SPACES.sub(" ", name).strip())
     _check_characters(name)
     _check_length(name)
-    _check_telling(name)
-    mine = confusable_skeleton(name)
-    if not mine:
-        raise BadName("a pseudonym needs letters: write at least two")
-    if real_name.strip() and mine == confusable_skeleton(real_name):
-        raise BadName(
-            "that is the name that came with your music, and would tell who you are: take another"
-        )
-    words = [
-        confusable_skeleton(word) for word in NOT_WORD.split(unicodedata.normalize("NFKC", name))
-    ]
-    if any(part in mine for part in _ANYWHERE) or any(word in _ALONE for word in words):
-        raise BadName(
-            "that could be taken for the program, or for whoever runs it, speaking: take another"
-        )
-    if is_taken(mine):
+    _check_identifying(name)
+    skeleton = confusable_skeleton(name)
+    if not skeleton:
+        raise BadName("a name needs letters: write at least two")
+    if real_name.strip() and skeleton == confusable_skeleton(real_name):
+        raise BadName("this name came with your music and identifies you: choose another")
+    words = NOT_WORD.split(unicodedata.normalize("NFKC", name))
+    if any(part in skeleton for part in _ANYWHERE) or any(
+        confusable_skeleton(word) in _ALONE for word in words
+    ):
+        raise BadName("this name seems to speak for the app or its operator: choose another")
+    if is_taken(skeleton):
         raise BadName(NAME_IN_USE)
     return name
 
 
 def _check_characters(name: str) -> None:
-    """BadName at what has no look, changes the direction of what follows, or is a picture."""
+    """Raise BadName for characters that are invisible, change the direction, or are pictures."""
     marks = 0
     for char in name:
-        kind = unicodedata.category(char)
+        category = unicodedata.category(char)
         if unicodedata.bidirectional(char) in _BIDI:
+            raise BadName("a character changes the direction of writing: type the name again")
+        if category[0] == "C" or category in ("Zl", "Zp") or _INVISIBLE.match(char):
+            raise BadName("a character can't be seen: type the name again")
+        if category == "So" or (category == "Sk" and not char.isascii()):
             raise BadName(
-                "there is a character in it that turns the direction of writing: type it anew"
+                f"“{char}” is a picture, and many look alike: use letters, digits and punctuation"
             )
-        if kind[0] == "C" or kind in ("Zl", "Zp") or _UNSEEN.match(char):
-            raise BadName("there is a character in it that can't be seen: type it anew")
-        if kind == "So" or (kind == "Sk" and not char.isascii()):
-            raise BadName(
-                f"“{char}” is a picture: many look alike, and screen readers spell them out. Take "
-                "letters, digits and punctuation"
-            )
-        marks = marks + 1 if kind[0] == "M" else 0
-        if marks > MOST_MARKS or (marks and char is name[0]):
-            raise BadName(f"more than {MOST_MARKS} marks stand on one letter: take some away")
+        marks = marks + 1 if category[0] == "M" else 0
+        if marks > MAX_MARKS or (marks and char is name[0]):
+            raise BadName(f"a letter has more than {MAX_MARKS} marks: remove some")
 
 
 def _check_length(name: str) -> None:
     size = sum(unicodedata.category(char)[0] != "M" for char in name)
-    if size < SHORTEST:
-        raise BadName(f"write at least {SHORTEST} characters, or take the suggestion")
-    if size > LONGEST:
-        raise BadName(f"it has {size} characters: {LONGEST} are the most, make it shorter")
+    if size < MIN_LENGTH:
+        raise BadName(f"write at least {MIN_LENGTH} characters, or use the suggestion")
+    if size > MAX_LENGTH:
+        raise BadName(f"the name has {size} characters: use at most {MAX_LENGTH}")
 
 
-def _check_telling(name: str) -> None:
-    """BadName at addresses, accounts and numbers."""
+def _check_identifying(name: str) -> None:
+    """Raise BadName for addresses, accounts and phone numbers."""
     plain = unicodedata.normalize("NFKC", name).casefold()
     if _MAIL.search(plain):
-        raise BadName("an e-mail address tells who you are, to everyone: take words instead")
+        raise BadName("an e-mail address identifies you: use words instead")
     if "@" in plain:
-        raise BadName("with an @ it reads as an account elsewhere, and tells who you are: leave it")
+        raise BadName("a name with @ looks like an account elsewhere: remove the @")
     if _ADDRESS.search(plain):
         raise BadName(
-            "it reads as a web address, which tells who you are: take words, and put a space "
-            "after a full stop"
+            "this looks like a web address, which identifies you: use words, and put a space after "
+            "a full stop"
         )
     digits = sum(char.isdigit() for char in plain)
-    if digits > MOST_DIGITS:
-        raise BadName(
-            f"{digits} digits may be a phone number, which tells who you are: {MOST_DIGITS} are "
-            "the most"
-        )
-
-
-_ANYWHERE = tuple(map(confusable_skeleton, ANYWHERE))
-_ALONE = frozenset(map(confusable_skeleton, ALONE))
+    if digits > MAX_DIGITS:
+        raise BadName(f"{digits} digits may be a phone number: use at most {MAX_DIGITS}")

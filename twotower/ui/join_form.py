@@ -8,7 +8,7 @@ import streamlit as st
 
 from twotower.community import MemberRecord, membership
 from twotower.community.membership import MAX_VISIBLE, JoinRequest
-from twotower.community.pseudonyms import LONGEST
+from twotower.community.pseudonyms import MAX_LENGTH
 from twotower.core.domain import Artist
 from twotower.core.errors import TwoTowerError
 from twotower.core.names import artist_key
@@ -97,7 +97,7 @@ def _name_field() -> str:
     name = field.text_input(
         "Name others see",
         key=JOIN_NAME,
-        max_chars=2 * LONGEST,
+        max_chars=2 * MAX_LENGTH,
         help="Don't use a name people know you by.",
         persist_state="session",
     )
