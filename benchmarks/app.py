@@ -1,10 +1,10 @@
-"""What does all that a page asks for cost among so many: neighbours, a place, joining and leaving?
+"""Cost of what a page needs, by community size: neighbours, map place, joining and leaving.
 
     python benchmarks/app.py [--listeners 10000 100000 1000000]
 
-The shipped model and its invented listeners, and copies of these with vectors, places and names
-that differ a little, on SQLite. Filling the community and asking are processes of their own, so
-that memory is each one's own, with the model and all libraries in it.
+Uses the shipped model and its synthetic listeners, and copies of these with slightly different
+vectors, places and names, on SQLite. Filling and measuring run in separate processes, so that
+memory is measured with the model and all libraries.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from community import apart
+from community import in_process
 from results import milliseconds, peak_mb, percentiles, resident_mb, write
 
 from twotower.bundle.demos import DEMOS
@@ -29,13 +29,13 @@ from twotower.core.names import artist_key
 from twotower.core.settings import ROOT, Settings
 from twotower.matching.matcher import Matcher
 
-APART = 0.15  # of each number of a copy's vectors
-SHOWN = 30  # artists of a copy
+NOISE = 0.15  # standard deviation, added to each number of a copy's vectors
+VISIBLE = 30  # artists of a copy
 ROUNDS, CHANGES = 30, 12
 
 
 def copies(ships: Shipped, count: int, seed: int) -> Iterator[Member]:
-    """Those that ship, then as many copies as are wanted."""
+    """Yield the shipped listeners, then copies of them, `count` in all."""
     base = list(ships.members())
     yield from base[:count]
     rng = np.random.default_rng([seed, 7])
@@ -47,31 +47,35 @@ def copies(ships: Shipped, count: int, seed: int) -> Iterator[Member]:
             one.listener,
             id=f"copy-{number:07d}",
             name=names[number],
-            artists=one.listener.artists[:SHOWN],
+            artists=one.listener.artists[:VISIBLE],
             place=(x + float(rng.normal()) / 10, y + float(rng.normal()) / 10),
         )
-        user, candidate = (moved(each, rng) for each in (one.user_vector, one.candidate_vector))
+        user, candidate = (
+            with_noise(each, rng) for each in (one.user_vector, one.candidate_vector)
+        )
         yield replace(one, listener=who, user_vector=user, candidate_vector=candidate)
 
 
-def moved(vector: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    near = vector + APART * rng.standard_normal(len(vector), dtype=np.float32)
+def with_noise(vector: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    near = vector + NOISE * rng.standard_normal(len(vector), dtype=np.float32)
     return np.asarray(near / np.linalg.norm(near), np.float32)
 
 
 def fill(settings: Settings, count: int, seed: int, answer: Any) -> None:
+    """Fill the community, in this process, and send the seconds it took."""
     matcher = Matcher.load(replace(settings, community=f"{settings.community}.first"))
     ships = matcher.shipped
     matcher.community.close()
     community = Community.open(settings.community, model_version=matcher.version)
-    # under the mark of those that ship, or the app would put these in their place
+    # with the shipped digest, or the app would replace these by the shipped listeners
     seconds = milliseconds(lambda: community.seed(copies(ships, count, seed), digest=ships.digest))
-    community.snapshot()  # as a first start does, which keeps files for the next
+    community.snapshot()  # writes the segment cache, as a first start does
     community.close()
     answer.send(seconds / 1e3)
 
 
-def ask(settings: Settings, answer: Any) -> None:
+def measure(settings: Settings, answer: Any) -> None:
+    """Measure start, neighbours, places, names and changes, in this process."""
     began = time.perf_counter()
     matcher = Matcher.load(settings)
     found: dict[str, Any] = {
@@ -91,12 +95,12 @@ def ask(settings: Settings, answer: Any) -> None:
         name: percentiles([milliseconds(lambda at=at, act=act: act(at)) for at in range(ROUNDS)])
         for name, act in acts.items()
     }
-    answer.send(found | {"ms": ms | changed(matcher), "peak MB": peak_mb()})
+    answer.send(found | {"ms": ms | time_changes(matcher), "peak MB": peak_mb()})
     matcher.community.close()
 
 
-def changed(matcher: Matcher) -> dict[str, dict[str, float]]:
-    """One joins and leaves again, and the neighbours are asked for after each."""
+def time_changes(matcher: Matcher) -> dict[str, dict[str, float]]:
+    """Time joining and leaving, and the neighbours after each."""
     me: Profile = replace(DEMOS[0], origin="file")
     portrait = matcher.portrait(me)
     shown = tuple(
@@ -130,8 +134,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             url = f"sqlite:///{Path(folder) / 'community.sqlite'}"
             settings = Settings(Path(folder) / "none", ROOT / "assets", url)
-            filled = apart(fill, settings, count, asked.seed)
-            measured.append(found := {"filling s": filled, **apart(ask, settings)})
+            filled = in_process(fill, settings, count, asked.seed)
+            measured.append(found := {"filling s": filled, **in_process(measure, settings)})
         print(
             f"{count:10,}: filled in {filled:.1f} s, started in {found['seconds']:.1f} s, ", end=""
         )

@@ -1,10 +1,10 @@
-"""What does a community of so many cost: to load, hold, search, join and leave?
+"""Cost of a community by size: loading, memory, search, joining and leaving.
 
     python benchmarks/community.py [--listeners 10000 100000 1000000] [--postgres 10000 100000]
 
-Invented listeners are drawn from a seed. Loading, serving and the other side that joins and leaves
-are processes of their own, so that memory is each one's own and a change has to travel. The search
-stands beside faiss and the least time that reading the vectors takes, turn about on one thread.
+Synthetic listeners are drawn from a seed. Loading, serving and changing run in separate processes,
+so that memory is measured for each and a change has to travel. The search is compared with faiss
+and with the time of reading the vectors once, in turn, on one thread.
 """
 
 import argparse
@@ -35,7 +35,7 @@ GENRES = ("indie rock", "hip hop", "techno", "jazz", "folk", "metal", "ambient",
 
 
 def vectors(count: int, seed: int) -> np.ndarray:
-    """(count, DIM) unit float32 around some centres, as tastes are."""
+    """Draw (count, DIM) unit vectors float32 around 400 centres."""
     rng = np.random.default_rng([seed, 5])
     centres = rng.standard_normal((CENTRES, DIM), dtype=np.float32)
     drawn = centres[rng.integers(CENTRES, size=count)]
@@ -44,7 +44,7 @@ def vectors(count: int, seed: int) -> np.ndarray:
 
 
 def members(count: int, seed: int) -> Iterator[Member]:
-    """Invented listeners who each show ten artists; of both towers, the vectors differ a little."""
+    """Yield synthetic listeners with ten artists each."""
     rng = np.random.default_rng([seed, 6])
     names = pseudonyms(count, seed=seed)
     user, rows = vectors(count, seed), rng.integers(5000, size=(count, 10))
@@ -59,6 +59,7 @@ def members(count: int, seed: int) -> Iterator[Member]:
 
 
 def newcomer(number: int) -> Member:
+    """Return one of the members who join during the measurement."""
     vector = vectors(1, 1000 + number)[0]
     id, name = f"newcomer-{number}", f"Newcomer {number}"
     who = Listener(id, name, "file", (("Low", 3.0),), ("indie rock",))
@@ -76,7 +77,7 @@ def load(url: str, count: int, seed: int, answer: Any) -> None:
 
 
 def start(url: str, answer: Any) -> None:
-    """Open and read everyone, in this process; how long until it can be searched."""
+    """Measure opening a community until it can be searched, in this process."""
     gc.freeze()
     before, began = resident_mb(), time.perf_counter()
     community = Community.open(url, model_version=MODEL)
@@ -96,14 +97,14 @@ def start(url: str, answer: Any) -> None:
 
 
 def search(url: str, seed: int, answer: Any) -> None:
-    """Search, in a process that holds faiss's copy too."""
+    """Measure the search, in a process that also has faiss's copy."""
     community = Community.open(url, model_version=MODEL)
-    answer.send(searched(community.snapshot().candidate, seed))
+    answer.send(time_search(community.snapshot().candidate, seed))
     community.close()
 
 
 def serve(url: str, pipe: Any) -> None:
-    """Watch what the other process changes."""
+    """Report when a change of the other process is visible here."""
     community = Community.open(url, model_version=MODEL)
     pipe.send(len(community.snapshot()))
     while (wanted := pipe.recv()) is not None:
@@ -115,8 +116,8 @@ def serve(url: str, pipe: Any) -> None:
     community.close()
 
 
-def searched(matrix: Stacked, seed: int) -> dict[str, Any]:
-    """The exact top 10 beside faiss and the reading of the matrix."""
+def time_search(matrix: Stacked, seed: int) -> dict[str, Any]:
+    """Time the exact top 10, faiss, and reading the matrix once."""
     faiss.omp_set_num_threads(1)
     index = faiss.IndexFlatIP(matrix.shape[1])
     for part in matrix.parts:
@@ -141,9 +142,11 @@ def searched(matrix: Stacked, seed: int) -> dict[str, Any]:
     }
 
 
-def changed(url: str, pipe: Any) -> dict[str, dict[str, float]]:
-    """Newcomers join and leave from here, and the process at the other end of the pipe says when
-    it saw that; each figure is ms since the call returned, and the call itself beside it."""
+def time_changes(url: str, pipe: Any) -> dict[str, dict[str, float]]:
+    """Time joins and departures, and how long until the process at the pipe's other end sees them.
+
+    Returns percentiles in ms.
+    """
     community = Community.open(url, model_version=MODEL)
     times: dict[str, list[float]] = {name: [] for name in ("join", "seen", "leave", "gone")}
     for number in range(CHANGES):
@@ -162,41 +165,46 @@ def changed(url: str, pipe: Any) -> dict[str, dict[str, float]]:
     return {name: percentiles(each) for name, each in times.items()}
 
 
-def apart(act: Callable[..., None], *args: object) -> Any:
-    """What `act` sends from a process of its own."""
-    process, pipe = begun(act, *args)
+def in_process(act: Callable[..., None], *args: object) -> Any:
+    """Run `act` in a separate process and return what it sends."""
+    process, pipe = start_process(act, *args)
     found = pipe.recv()
     process.join()
     return found
 
 
-def begun(act: Callable[..., None], *args: object) -> tuple[Any, Any]:
+def start_process(act: Callable[..., None], *args: object) -> tuple[Any, Any]:
+    """Start `act` in a separate process; return the process and our end of the pipe."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=act, args=(*args, theirs), daemon=True)
     process.start()
-    theirs.close()  # so that a process that fails is the end of it
+    theirs.close()  # so that recv fails if the process does
     return process, ours
 
 
 def on_sqlite(count: int, seed: int) -> dict[str, Any]:
+    """Measure a community of `count` listeners on SQLite."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "community.sqlite"
         url = f"sqlite:///{file}"
-        found: dict[str, Any] = {"listeners": count, "load": apart(load, url, count, seed)}
+        found: dict[str, Any] = {"listeners": count, "load": in_process(load, url, count, seed)}
         found["file MB"] = megabytes(Path(folder))
-        found["first start"] = apart(start, url)  # makes what is derived, where there is any
-        found["start"] = apart(start, url)
+        found["first start"] = in_process(
+            start, url
+        )  # writes the segment cache, if it is large enough
+        found["start"] = in_process(start, url)
         found["derived MB"] = megabytes(Path(folder)) - found["file MB"]
-        found |= served(url, seed)
+        found |= measure_served(url, seed)
         return found
 
 
-def served(url: str, seed: int) -> dict[str, Any]:
-    found = {"search": apart(search, url, seed)}
-    process, pipe = begun(serve, url)
+def measure_served(url: str, seed: int) -> dict[str, Any]:
+    """Measure search and changes of a filled community."""
+    found = {"search": in_process(search, url, seed)}
+    process, pipe = start_process(serve, url)
     pipe.recv()
-    changes = changed(url, pipe)
+    changes = time_changes(url, pipe)
     pipe.send(None)
     after = pipe.recv()
     process.join()
@@ -204,6 +212,7 @@ def served(url: str, seed: int) -> dict[str, Any]:
 
 
 def megabytes(folder: Path) -> float:
+    """Return the size of all files in a folder, in MiB."""
     return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 2**20
 
 

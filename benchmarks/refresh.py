@@ -1,13 +1,12 @@
-"""Does a model get better by learning on from listeners who join, and what does a refresh cost?
+"""Gain and cost of retraining on listeners who join.
 
     TWOTOWER_DATA=DIR python benchmarks/refresh.py [--base 700] [--join 800] [--more 200] [--seed 0]
 
-A model is trained on part of the training listeners of HetRec (split SEED); of the others so many
-join its community, in a temporary folder, and let it learn. One refresh is made with the base data,
-then gone back from; one without it, and gone back from; one whose model is spoilt must be refused.
-The figures are the refresh's own checks: the same questions to both models, paired intervals. The
-listeners held out of the split were seen by neither. The seed also says who of those who join is
-held out.
+A model is trained on part of the training listeners of HetRec (split SEED). Others join its
+community, in a temporary folder, and consent to training. One refresh uses the base data and is
+rolled back; one does without and is rolled back; one with a spoilt model must be refused. The
+figures are the refresh's own comparison of both models, with paired intervals. Neither model was
+trained on the listeners held out of the split. The seed also decides which members are held out.
 """
 
 import argparse
@@ -38,7 +37,7 @@ from twotower.sources.datasets.public import Sources, read_sources
 
 
 def spoilt(embedder: Embedder, _: Consented) -> Embedder:
-    """The same model with noise on one tower: what a check must not let through."""
+    """Return the model with noise on one tower, which the gate must refuse."""
     model = type(embedder.model)(embedder.model.config)
     model.load_state_dict(embedder.model.state_dict())
     noise = torch.randn(model.user.turn.shape, generator=torch.Generator().manual_seed(0))
@@ -47,7 +46,7 @@ def spoilt(embedder: Embedder, _: Consented) -> Embedder:
     return replace(embedder, model=model.eval(), version="unsaved")
 
 
-def joined(matcher: Matcher, profile: Profile, seed: int) -> None:
+def join(matcher: Matcher, profile: Profile, seed: int) -> None:
     id = hashlib.sha256(f"{seed}:{profile.id}".encode()).hexdigest()[:16]
     profile = replace(profile, id=id, origin="file", tracks=(), playlists=())
     user, candidate = (matcher.embedder.embed([profile], side)[0] for side in ("user", "candidate"))
@@ -56,7 +55,7 @@ def joined(matcher: Matcher, profile: Profile, seed: int) -> None:
     matcher.community.join(Member(listener, user, candidate, training=True, profile=profile))
 
 
-def told(outcome: RefreshOutcome) -> dict[str, Any]:
+def outcome_json(outcome: RefreshOutcome) -> dict[str, Any]:
     names = ("switched", "reason", "consenting", "held", "new_artists", "left_out", "embedded")
     return {
         **{name: getattr(outcome, name) for name in names},
@@ -69,9 +68,9 @@ def told(outcome: RefreshOutcome) -> dict[str, Any]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--data", type=Path, default=Settings.from_env().data)
-    options.add_argument("--base", type=int, default=700, help="listeners the model begins with")
-    options.add_argument("--join", type=int, default=800, help="others who join and let it learn")
-    options.add_argument("--steps", type=int, default=400, help="of the model at the beginning")
+    options.add_argument("--base", type=int, default=700, help="listeners of the first training")
+    options.add_argument("--join", type=int, default=800, help="members who join and consent")
+    options.add_argument("--steps", type=int, default=400, help="of the first training")
     options.add_argument("--more", type=int, default=200, help="steps of each refresh")
     options.add_argument("--invented", type=int, default=1500)
     options.add_argument("--seed", type=int, default=0)
@@ -98,7 +97,7 @@ def main() -> None:
         matcher = Matcher.load(settings)
         for profile in joining:
             if matcher.embedder.knows(profile):
-                joined(matcher, profile, asked.seed)
+                join(matcher, profile, asked.seed)
         matcher.community.close()
         asks = {"others": sources.others}
         both = replace(known, listeners=(*base, *split.test), **asks)
@@ -111,18 +110,18 @@ def main() -> None:
             "steps at the beginning": asked.steps,
             "seconds at the beginning": trained_s,
             "steps of a refresh": asked.more,
-            "with base data": told(with_base),
+            "with base data": outcome_json(with_base),
         }
         print(found, flush=True)
         if with_base.switched:
             roll_back(settings)
         alone = Sources(split.test, **asks)
         without = refresh(settings, **more, data=alone)
-        found["without base data"] = told(without)
+        found["without base data"] = outcome_json(without)
         print(found["without base data"], flush=True)
         if without.switched:
             roll_back(settings)
-        found["spoilt"] = told(refresh(settings, seed=asked.seed, data=alone, train=spoilt))
+        found["spoilt"] = outcome_json(refresh(settings, seed=asked.seed, data=alone, train=spoilt))
     print(found)
     print(write("refresh", found))
 

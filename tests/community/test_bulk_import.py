@@ -1,4 +1,4 @@
-"""Many into the community at once, broken off at any moment and taken up again."""
+"""Bulk import, interrupted at any moment and continued."""
 
 import json
 import os
@@ -71,13 +71,13 @@ def bringer(planted_assets, tmp_path) -> "Iterator[subprocess.Popen[str]]":
 
 
 def codes_in(folder: Path) -> dict[str, str]:
-    """The code that holds for each line's id; every line has to be a whole one."""
+    """Return id -> code of the file; fails if a line is partial."""
     lines = (folder / "codes.jsonl").read_text().splitlines()
     return {entry["id"]: entry["code"] for entry in map(json.loads, lines)}
 
 
 def stored(matcher: Matcher, folder: Path) -> dict[str, dict]:
-    """All that is stored of each line's id that is in, by the code that was kept for its owner.
+    """Return id -> stored data of every imported member, found by the code in the file.
 
     Fails where a row is half, or somebody is in without a code.
     """
@@ -93,7 +93,7 @@ def stored(matcher: Matcher, folder: Path) -> dict[str, dict]:
     return found
 
 
-def test_a_kill_during_an_import_leaves_nobody_in_half_or_without_a_code(
+def test_a_killed_import_leaves_no_partial_row_and_no_member_without_a_code(
     matcher, bringer, planted_assets, tmp_path, tmp_path_factory
 ):
     rng = random.Random(4)
@@ -148,7 +148,7 @@ def test_the_code_is_in_its_file_before_the_row_is_stored(matcher, tmp_path, mon
     assert bring(matcher, tmp_path).joined == len(seen) == 3
 
 
-def test_who_finds_the_suggested_name_taken_meanwhile_gets_another(matcher, tmp_path, monkeypatch):
+def test_an_import_tries_another_name_if_the_first_was_just_taken(matcher, tmp_path, monkeypatch):
     write_people(tmp_path, 1)
     store, names = matcher.community.join, []
 
@@ -166,7 +166,7 @@ def test_who_finds_the_suggested_name_taken_meanwhile_gets_another(matcher, tmp_
 
 
 @pytest.mark.parametrize("half", ["{", '{"id": "p', '{"id": "p1", "code": "MN-2345', None])
-def test_the_end_of_the_codes_is_a_whole_line_whatever_was_there(matcher, tmp_path, half):
+def test_a_partial_last_line_of_codes_is_removed(matcher, tmp_path, half):
     write_people(tmp_path, 1)
     bring(matcher, tmp_path)
     codes = tmp_path / "codes.jsonl"
@@ -178,7 +178,7 @@ def test_the_end_of_the_codes_is_a_whole_line_whatever_was_there(matcher, tmp_pa
     assert set(stored(matcher, tmp_path)) == {"p0", "p1"}
 
 
-def test_what_is_no_line_of_codes_is_left_as_it_is(matcher, tmp_path):
+def test_other_text_in_the_file_of_codes_stays(matcher, tmp_path):
     codes = tmp_path / "codes.jsonl"
     codes.write_text("my notes")
     write_people(tmp_path, 1)
@@ -187,7 +187,7 @@ def test_what_is_no_line_of_codes_is_left_as_it_is(matcher, tmp_path):
     assert notes == "my notes" and matcher.membership.find(json.loads(code)["code"]) is not None
 
 
-def test_no_two_imports_add_to_one_file_of_codes(matcher, tmp_path):
+def test_only_one_import_at_a_time_writes_a_file_of_codes(matcher, tmp_path):
     write_people(tmp_path, 2)
     said = []
 
@@ -200,7 +200,7 @@ def test_no_two_imports_add_to_one_file_of_codes(matcher, tmp_path):
     assert len(said) == 2 and len(stored(matcher, tmp_path)) == 2
 
 
-def test_a_full_disk_leaves_no_half_code_and_the_same_call_goes_on(matcher, tmp_path):
+def test_a_full_disk_leaves_no_partial_code_and_a_second_call_continues(matcher, tmp_path):
     write_people(tmp_path, 3)
     codes = tmp_path / "codes.jsonl"
 

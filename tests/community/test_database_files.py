@@ -1,4 +1,4 @@
-"""A community in an SQLite file: what a crash, a damaged file or a full disk does to it."""
+"""SQLite files: crashes, damage, locks and upgrades."""
 
 import signal
 import sqlite3
@@ -36,7 +36,7 @@ def test_leave_removes_the_row_and_its_bytes_from_the_file(community, url):
 
 
 def together(*acts) -> list[BaseException]:
-    """Run the acts at the same moment in a thread each; gives what they raised."""
+    """Run the functions at once, each in a thread; return the exceptions."""
     start, raised = threading.Barrier(len(acts)), []
 
     def run(act) -> None:
@@ -54,7 +54,7 @@ def together(*acts) -> list[BaseException]:
     return raised
 
 
-def test_many_may_make_and_seed_the_same_community_at_once(url: str):
+def test_many_threads_can_create_and_seed_one_community_at_once(url: str):
     def start() -> None:
         Community.open(url, model_version="1").seed(invented(50))
 
@@ -115,7 +115,7 @@ def test_a_kill_in_mid_write_loses_nothing_that_was_acknowledged(url: str):
 
 
 @pytest.mark.parametrize("content", [b"not a database " * 600, b"SQLite format 3\0" + b"\7" * 9000])
-def test_a_damaged_file_is_set_aside_and_said_so(tmp_path: Path, content: bytes):
+def test_a_damaged_file_is_renamed_and_the_error_says_so(tmp_path: Path, content: bytes):
     file = tmp_path / "community.sqlite"
     file.write_bytes(content)
     with pytest.raises(CommunityError, match=r"set aside as community\.sqlite\.damaged-"):
@@ -125,7 +125,7 @@ def test_a_damaged_file_is_set_aside_and_said_so(tmp_path: Path, content: bytes)
     assert len(Community.open(f"sqlite:///{file}", model_version="1").snapshot()) == 0
 
 
-def test_a_page_damaged_in_the_middle_is_found_when_it_is_opened(community, url):
+def test_a_damaged_page_in_the_middle_is_noticed_on_opening(community, url):
     community.seed(invented(400))
     community.close()
     file = Path(sa.make_url(url).database)
@@ -138,7 +138,7 @@ def test_a_page_damaged_in_the_middle_is_found_when_it_is_opened(community, url)
     assert aside.read_bytes() == content
 
 
-def test_a_locked_database_is_told_and_can_be_read(community: Community, url: str):
+def test_a_locked_database_can_be_read_but_not_written(community: Community, url: str):
     community.join(member("a"))
     holder = sqlite3.connect(sa.make_url(url).database, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -150,13 +150,13 @@ def test_a_locked_database_is_told_and_can_be_read(community: Community, url: st
     assert community.snapshot().ids == ("a", "b")
 
 
-def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path):
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(CommunityError, match="the folder can't be created"):
         Community.open(f"sqlite:///{tmp_path}/file/community.sqlite", model_version="1")
 
 
-def test_a_folder_in_the_files_place_is_told(tmp_path: Path):
+def test_a_folder_in_place_of_the_file_is_an_error(tmp_path: Path):
     with pytest.raises(CommunityError, match="can't be opened"):
         Community.open(f"sqlite:///{tmp_path}", model_version="1")
 
@@ -164,7 +164,7 @@ def test_a_folder_in_the_files_place_is_told(tmp_path: Path):
 @pytest.mark.parametrize(
     "url", ["", "nonsense", "nosuch://host/name", "sqlite://", "postgresql://h:port/n"]
 )
-def test_an_address_that_is_none_is_told(url: str):
+def test_an_unusable_url_is_an_error(url: str):
     with pytest.raises(CommunityError, match="sqlite:////path/to/community"):
         Community.open(url, model_version="1")
 
@@ -177,7 +177,7 @@ def test_a_community_of_a_newer_program_is_left_alone(community: Community, url:
         Community.open(url, model_version="1")
 
 
-def test_a_backup_put_back_is_read_afresh(community: Community, tmp_path: Path, url: str):
+def test_a_restored_backup_is_loaded_anew(community: Community, tmp_path: Path, url: str):
     community.join(member("a"))
     with sqlite3.connect(sa.make_url(url).database) as now:
         backup = sqlite3.connect(tmp_path / "backup.sqlite")
@@ -212,7 +212,7 @@ INSERT INTO removals VALUES (3, 'gone');
 """
 
 
-def test_a_file_of_the_first_schema_is_brought_up_to_date_with_every_row(url: str, other_v1):
+def test_a_file_of_schema_1_is_upgraded_with_every_row(url: str, other_v1):
     with Community.open(url, model_version="1").database.read() as connection:
         columns = {c["name"] for c in sa.inspect(connection).get_columns("listeners")}
     assert "user_vector" not in columns and {"code_hash", "profile"} <= columns
@@ -246,7 +246,7 @@ INSERT INTO clock VALUES (1, 7);
 """
 
 
-def test_a_file_of_the_second_schema_learns_looks_lots_and_who_may_be_found(url: str):
+def test_a_file_of_schema_2_gets_skeletons_sample_keys_and_consent(url: str):
     file = Path(sa.make_url(url).database)
     file.parent.mkdir(parents=True)
     with sqlite3.connect(file) as old:
@@ -276,7 +276,7 @@ def test_a_file_of_the_second_schema_learns_looks_lots_and_who_may_be_found(url:
 
 @pytest.fixture
 def other_v1(url: str, tmp_path: Path) -> dict[str, tuple]:
-    """A file of the first schema with two listeners; gives what a snapshot of them holds."""
+    """Write a file of schema 1 with two listeners; return their snapshot as a dictionary."""
     today = Community.open(f"sqlite:///{tmp_path / 'today.sqlite'}", model_version="1")
     file = Path(sa.make_url(url).database)
     file.parent.mkdir(parents=True)

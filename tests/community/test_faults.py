@@ -1,4 +1,4 @@
-"""What the community does when something breaks: nothing that was acknowledged is lost."""
+"""Faults of disk and file: nothing that was acknowledged is lost."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ TESTS = Path(__file__).parents[1] / "helpers"
 
 
 def turn_in(community: Community, id: str) -> int | None:
-    """The turn that is stored, the same in row, profile and vectors; None where nothing is."""
+    """Return the stored turn, checked in row, profile and vectors; None if nothing is stored."""
     held = export(community, id)
     if held is None:
         assert not any(count_rows(community, id).values())
@@ -53,7 +53,7 @@ def unchanged(community: Community) -> bool:
     return found == [0, 0, None] and last_change(community) == 3
 
 
-def test_a_locked_database_says_so_and_works_again(community, file):
+def test_a_locked_database_is_an_error_and_works_after_unlocking(community, file):
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for change in all_kinds(community):
@@ -72,7 +72,7 @@ def whole_file(file: Path) -> bool:
 
 
 class Limit:
-    """A disk on which, while it is nearly full, no file can grow by more than a little."""
+    """A nearly full disk: no file can grow by more than 100 kB."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -85,7 +85,7 @@ class Limit:
 
 
 class Small(Limit):
-    """A disk of its own, with another file that takes nearly all the room there is."""
+    """A small disk that another file nearly fills."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -117,7 +117,7 @@ def disk(request, tmp_path: Path) -> Iterator[Limit]:
             subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-def test_a_full_disk_loses_nothing_and_says_so(disk, file, community):
+def test_a_full_disk_is_an_error_and_loses_nothing(disk, file, community):
     disk.fill()
     stored: list[str] = []
     with pytest.raises(CommunityError, match="the disk is full and nothing was changed"):
@@ -180,13 +180,13 @@ READABLE, WRITABLE = 0o444, 0o666  # to everybody
 
 @pytest.fixture
 def open_to_all(tmp_path) -> Iterator[Path]:
-    """A folder that everybody can go into, as those of pytest are not."""
+    """A folder that every user may enter, unlike those of pytest."""
     with tempfile.TemporaryDirectory(prefix="c") as folder:
         yield Path(folder)
 
 
 def allow(folder: Path, *, file: int, inside: int) -> None:
-    """Rights on the community's file and log, and on the folder."""
+    """Set the permissions of the community's files and folder."""
     for path in folder.iterdir():
         path.chmod(file)
     folder.chmod(inside | 0o111)
@@ -197,7 +197,7 @@ def allow(folder: Path, *, file: int, inside: int) -> None:
     [(True, READABLE, True), (False, WRITABLE, True), (False, READABLE, False)],
     ids=["while another writes", "the file alone", "file and folder"],
 )
-def test_who_may_only_read_is_told_and_goes_on_with_the_right_to_write(
+def test_read_only_files_give_an_error_until_the_permission_is_granted(
     open_to_all, tmp_path, in_use, inside, readable
 ):
     file = open_to_all / "c.sqlite"
@@ -236,7 +236,7 @@ def test_who_may_only_read_is_told_and_goes_on_with_the_right_to_write(
     assert whole_file(file)
 
 
-def test_two_writers_take_every_number_once(file, community):
+def test_two_writers_use_every_number_once(file, community):
     seqs: list[int] = []
 
     def write(name: str) -> None:
@@ -251,7 +251,7 @@ def test_two_writers_take_every_number_once(file, community):
     assert sorted(seqs) == list(range(4, 44)) and len(community.snapshot()) == 43
 
 
-def test_another_models_rows_are_never_compared_and_given_back_to_embed(community):
+def test_rows_of_another_model_are_not_in_the_snapshot_but_to_be_embedded(community):
     other = community.with_model("m2")
     assert len(other.snapshot()) == 0
     assert [id for id, _ in profiles_without_vectors(other, "m2")] == [
@@ -260,7 +260,7 @@ def test_another_models_rows_are_never_compared_and_given_back_to_embed(communit
     assert list(profiles_without_vectors(other, "m1")) == []
 
 
-def test_a_damaged_file_is_set_aside_whole(file, community):
+def test_a_damaged_file_is_renamed_unchanged(file, community):
     community.close()
     damaged = b"SQLite format 3\x00" + b"\xff" * 5000
     file.write_bytes(damaged)

@@ -1,4 +1,4 @@
-"""The nearest by PostgreSQL's index: nearly all of the exact ones, on one server and on three."""
+"""PostgreSQL's vector index, on one server and on three."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ COUNT, DIM, K = 3000, 16, 50
 
 
 def drawn(count: int, seed: int) -> np.ndarray:
-    """(count, DIM) unit float32 around some centres, as tastes are."""
+    """Draw (count, DIM) unit vectors float32 around twenty centres."""
     rng = np.random.default_rng(seed)
     rows = rng.standard_normal((20, DIM))[rng.integers(20, size=count)]
     rows = (rows + rng.standard_normal((count, DIM))).astype(np.float32)
@@ -81,7 +81,7 @@ def community(url: str) -> Iterator[Community]:
     community.close()
 
 
-def test_the_index_finds_nearly_all_of_the_nearest_in_their_order(community, whole):
+def test_the_index_finds_nearly_all_neighbours_in_order(community, whole):
     shares = []
     for query in drawn(20, 2):
         found, exact = community.nearest(query, K), whole.nearest(query, K)
@@ -94,8 +94,8 @@ def test_the_index_finds_nearly_all_of_the_nearest_in_their_order(community, who
     assert np.mean(shares) > 0.95
 
 
-def test_the_planner_takes_the_index(url: str, community):
-    """Not only where it must: with three servers each of them does."""
+def test_the_planner_uses_the_index(url: str, community):
+    """On three servers each of them uses its own."""
     seen: list[str] = []
 
     def explained(connection, cursor, statement, parameters, context, many) -> None:
@@ -111,7 +111,7 @@ def test_the_planner_takes_the_index(url: str, community):
     assert here in plan or plan.count(there) == 3, plan
 
 
-def test_the_crowd_is_a_sample_that_keeps_up(community, whole):
+def test_the_snapshot_is_a_sample_and_follows_changes(community, whole):
     snapshot = community.snapshot()
     assert 120 < len(snapshot) < 300 and snapshot.total == snapshot.total_synthetic == len(
         whole.snapshot()
@@ -134,7 +134,7 @@ def test_the_crowd_is_a_sample_that_keeps_up(community, whole):
     again.close()
 
 
-def test_a_small_crowd_is_held_whole_and_searched_exactly(url: str, whole):
+def test_a_small_community_is_loaded_whole_and_searched_exactly(url: str, whole):
     large = Community.open(url, model_version="1")
     assert large.is_indexed and large.snapshot().is_whole
     for query in drawn(5, 3):
@@ -142,7 +142,7 @@ def test_a_small_crowd_is_held_whole_and_searched_exactly(url: str, whole):
     large.close()
 
 
-def test_what_grows_beyond_the_sample_while_it_is_served_is_found(three):
+def test_members_are_found_after_the_community_outgrows_the_sample(three):
     url = fresh(three[0])
     whole = Community.open(url, model_version="1", sample=None)
     whole.seed(made(n) for n in range(20))
@@ -160,13 +160,13 @@ def test_what_grows_beyond_the_sample_while_it_is_served_is_found(three):
         each.close()
 
 
-def test_who_has_no_place_may_be_left_out(community):
+def test_listeners_without_a_place_can_be_left_out(community):
     found = community.nearest(VECTORS[0], K, placed=True)
     assert len(found.ids) == K and np.isfinite(found.places).all()
     assert not any(int(id[1:]) % 10 == 0 for id in found.ids)
 
 
-def test_vectors_of_another_model_are_not_found_nor_in_the_way(community, whole):
+def test_vectors_of_another_model_do_not_matter(community, whole):
     new = replace(member("two"), user_vector=drawn(1, 5)[0], candidate_vector=VECTORS[5])
     other = whole.with_model("2")
     other.join(new)
@@ -177,8 +177,8 @@ def test_vectors_of_another_model_are_not_found_nor_in_the_way(community, whole)
     other.leave("two")
 
 
-def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three, planted_assets):
-    """Also who has just joined and isn't in the sample; of who leaves there is nothing."""
+def test_a_matcher_with_a_sample_finds_the_same_neighbours(three, planted_assets):
+    """A new member outside the sample is found, too; one who left is not."""
     url = fresh(three[0])
     settings = Settings(planted_assets / "none", planted_assets, url)
     whole = Matcher.load(settings)
@@ -207,12 +207,12 @@ def test_a_matcher_that_holds_a_sample_finds_who_one_that_holds_all_finds(three,
 
 
 def whole_similarity(matcher: Matcher, portrait: Portrait, id: str) -> float:
-    """Of the pair, by a matcher that holds everyone."""
+    """Return the similarity of a pair, by a matcher with everyone in memory."""
     found = matcher.neighbours(portrait, len(matcher.snapshot()))
     return next(n.similarity for n in found if n.listener.id == id)
 
 
-def test_sqlite_has_no_such_index_and_says_so(tmp_path):
+def test_sqlite_has_no_index_and_says_so(tmp_path):
     community = Community.open(f"sqlite:///{tmp_path / 'c.sqlite'}", model_version="1")
     with pytest.raises(CommunityError, match="the community is empty"):
         build_index(community.database, community.model_version)

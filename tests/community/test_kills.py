@@ -1,4 +1,4 @@
-"""Kills at random moments: nothing acknowledged is lost, and no half row is seen."""
+"""Kills at random moments: nothing acknowledged is lost, and no row is partial."""
 
 import os
 import random
@@ -70,7 +70,7 @@ def changer(url: str) -> "Iterator[subprocess.Popen[str]]":
 
 
 def killed(changer, url: str, kind: str, count: int, start: int, rng: random.Random) -> list[int]:
-    """Let a child do changes, and kill it at a random moment; gives what it said was stored."""
+    """Let a child make changes and kill it at a random moment; return the acknowledged ones."""
     changer.stdin.write(f"{kind}:{count}:{start}\n")
     changer.stdin.flush()
     ready, pid = changer.stdout.readline().split()
@@ -87,7 +87,7 @@ def killed(changer, url: str, kind: str, count: int, start: int, rng: random.Ran
 
 @contextmanager
 def database(url: str) -> Iterator[sa.Connection]:
-    """A connection of the test's own."""
+    """Open a separate connection."""
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         yield connection
@@ -101,7 +101,7 @@ AND pid <> pg_backend_pid() AND state <> 'idle' AND backend_type = 'client backe
 
 
 def settled(url: str) -> None:
-    """Wait until a server is through with what the dead one asked it for last."""
+    """Wait until the server has finished the killed process's last statement."""
     with database(url) as plain:
         while plain.dialect.name == "postgresql" and plain.scalar(sa.text(BUSY)):
             plain.rollback()  # to see the next moment
@@ -109,9 +109,9 @@ def settled(url: str) -> None:
 
 
 def whole(community: Community, id: str) -> int | None:
-    """The number of the change that a stored row is of; None where there is no trace of it.
+    """Return the number of the change that a stored row comes from; None if no row is left.
 
-    Fails where a column, the kept profile or a vector is of another change, or is there alone.
+    Fails if a column, the profile or a vector comes from another change, or is there alone.
     """
     held = export(community, id)
     if held is None:
@@ -129,7 +129,7 @@ def whole(community: Community, id: str) -> int | None:
 
 
 def sound(url: str) -> None:
-    """Every change has a number of its own, and none is beyond the last."""
+    """Check that all numbers of changes differ and none is beyond the last."""
     with database(url) as plain:
         if plain.dialect.name == "sqlite":
             assert plain.scalar(sa.text("PRAGMA integrity_check")) == "ok"
@@ -139,7 +139,7 @@ def sound(url: str) -> None:
     assert len(taken) == len(set(taken)) and max(taken, default=0) <= last
 
 
-def test_a_kill_during_joins_loses_none_and_leaves_no_half(url: str, changer):
+def test_a_kill_during_joins_loses_none_and_leaves_no_partial_row(url: str, changer):
     rng = random.Random(1)
     acknowledged: set[int] = set()
     start = 0
@@ -161,7 +161,7 @@ def test_a_kill_during_joins_loses_none_and_leaves_no_half(url: str, changer):
     assert start >= ROUNDS
 
 
-def test_a_kill_during_updates_leaves_row_profile_and_both_vectors_in_step(url: str, changer):
+def test_a_kill_during_updates_leaves_row_profile_and_vectors_consistent(url: str, changer):
     rng = random.Random(2)
     community = open_at(url)
     community.join(changed("p0", 0))
@@ -179,7 +179,7 @@ def test_a_kill_during_updates_leaves_row_profile_and_both_vectors_in_step(url: 
     assert last >= ROUNDS
 
 
-def test_a_kill_during_leaving_leaves_all_of_one_or_nothing(url: str, changer):
+def test_a_kill_during_leaving_removes_a_member_completely_or_not_at_all(url: str, changer):
     rng = random.Random(3)
     community = open_at(url)
     people = 40 + 8 * ROUNDS  # more than can leave between the kills
@@ -215,7 +215,7 @@ def test_a_server_killed_in_mid_write_loses_nothing_that_was_acknowledged():
         said: list[str] = []
 
         def write(start: int) -> None:
-            """Joins and updates, one after another, until the server is gone."""
+            """Join and update until the server is gone."""
             try:
                 for number in range(start, start + 10_000):
                     community.join(changed(f"p{number}", 0))

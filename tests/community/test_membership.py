@@ -1,4 +1,4 @@
-"""Joining, changing and leaving, on a planted world and a real database."""
+"""Joining, updating and leaving, on a planted world and a real database."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def stored(matcher: Matcher, joined: Joined) -> dict:
     return json.loads(json.dumps(matcher.membership.export(joined.code), default=str))
 
 
-def test_a_wish_says_yes_to_nothing_by_itself():
+def test_a_join_request_agrees_to_nothing_by_default():
     assert (
         not JoinRequest("x").findable
         and not JoinRequest("x").training
@@ -66,7 +66,7 @@ def test_others_see_exactly_what_the_preview_showed(matcher, portrait, join_requ
     assert {artist_key(name) for name, _ in before.artists} == set(join_request.visible_artists)
 
 
-def test_who_has_joined_is_found_by_somebody_alike_and_not_by_themselves(matcher, portrait, joined):
+def test_a_member_is_found_by_a_similar_listener_and_not_by_themselves(matcher, portrait, joined):
     near = replace(ME, id="somebody")
     found = matcher.neighbours(matcher.portrait(near), 3)
     assert found[0].listener.id == joined.id
@@ -74,7 +74,7 @@ def test_who_has_joined_is_found_by_somebody_alike_and_not_by_themselves(matcher
     assert joined.id not in {each.listener.id for each in mine} and len(mine) == 50
 
 
-def test_how_much_is_heard_is_told_in_shares_only(matcher, join_request):
+def test_plays_are_stored_as_shares_only(matcher, join_request):
     loud = replace(ME, artists={k: replace(a, plays=a.plays * 37) for k, a in ME.artists.items()})
     listeners = [
         matcher.membership.preview(matcher.portrait(who), join_request) for who in (ME, loud)
@@ -85,7 +85,7 @@ def test_how_much_is_heard_is_told_in_shares_only(matcher, join_request):
     assert sum(plays) == pytest.approx(SHARES, abs=len(plays))
 
 
-def test_an_artist_that_stays_hidden_leaves_no_trace(matcher, portrait, join_request):
+def test_a_hidden_artist_leaves_no_trace(matcher, portrait, join_request):
     less = replace(
         ME,
         artists={k: a for k, a in ME.artists.items() if k in join_request.visible_artists},
@@ -103,7 +103,7 @@ def test_an_artist_that_stays_hidden_leaves_no_trace(matcher, portrait, join_req
     assert hidden and not [name for name in hidden if f'"{name}"' in text]
 
 
-def test_what_only_a_file_says_of_a_name_is_never_shown(matcher, join_request):
+def test_a_name_that_only_a_file_has_is_never_shown(matcher, join_request):
     odd = replace(ME, artists={**ME.artists, "call me": Artist("Call Me 555", 900.0)})
     key = next(iter(ME.artists))
     odd = replace(odd, artists={**odd.artists, key: Artist(key.upper(), 5.0)})
@@ -115,12 +115,12 @@ def test_what_only_a_file_says_of_a_name_is_never_shown(matcher, join_request):
     assert "Call Me 555" not in names and key.upper() not in names and key in names
 
 
-def test_who_says_no_to_training_keeps_no_whole_profile_in_the_store(matcher, joined):
+def test_without_consent_to_training_no_whole_profile_is_stored(matcher, joined):
     assert stored(matcher, joined)["profile"] is None
     assert not matcher.membership.find(joined.code).has_profile
 
 
-def test_who_says_yes_keeps_what_is_trained_with_and_no_more(matcher, join_request):
+def test_with_consent_to_training_only_its_inputs_are_stored(matcher, join_request):
     private = replace(
         ME,
         name="rj",
@@ -134,14 +134,14 @@ def test_who_says_yes_keeps_what_is_trained_with_and_no_more(matcher, join_reque
     assert not [word for word in ("Secret song", "For Anna", '"rj"') if word in text]
 
 
-def test_who_only_helps_to_train_is_not_found_and_has_no_name(matcher, portrait, join_request):
+def test_a_member_for_training_only_is_not_found_and_has_no_name(matcher, portrait, join_request):
     made = matcher.membership.join(portrait, replace(join_request, findable=False, training=True))
     assert made.listener.name == "" and made.listener.artists == ()
     assert matcher.snapshot().row_of(made.id) is None and matcher.person(made.id) is None
     assert matcher.membership.find(made.code).training
 
 
-def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, join_request):
+def test_without_any_consent_joining_is_refused(matcher, portrait, join_request):
     before = last_change(matcher.community)
     with pytest.raises(MayNotJoin, match="agreed to nothing"):
         matcher.membership.join(portrait, replace(join_request, findable=False))
@@ -153,7 +153,7 @@ def test_without_a_yes_nothing_is_stored_and_that_is_said(matcher, portrait, joi
     [(SPOTIFY_WEB_API, "Ask Spotify for your own"), (f"file+{SPOTIFY_WEB_API}", "may not be"),
      ("demo", "no person"), ("invented", "no person")],
 )  # fmt: skip
-def test_what_is_no_persons_or_may_not_be_stored_can_not_join(matcher, join_request, origin, said):
+def test_made_up_and_forbidden_profiles_cannot_join(matcher, join_request, origin, said):
     before = last_change(matcher.community)
     portrait = matcher.portrait(replace(ME, origin=origin))
     for act in (matcher.membership.preview, matcher.membership.join):
@@ -162,7 +162,7 @@ def test_what_is_no_persons_or_may_not_be_stored_can_not_join(matcher, join_requ
     assert last_change(matcher.community) == before
 
 
-def test_too_few_artists_to_show_are_refused(matcher, portrait, join_request):
+def test_too_few_visible_artists_are_refused(matcher, portrait, join_request):
     with pytest.raises(MayNotJoin, match=f"choose at least {MIN_VISIBLE}"):
         matcher.membership.join(
             portrait,
@@ -170,9 +170,7 @@ def test_too_few_artists_to_show_are_refused(matcher, portrait, join_request):
         )
 
 
-def test_a_name_that_is_there_is_refused_and_ones_own_is_not(
-    matcher, portrait, join_request, joined
-):
+def test_a_taken_name_is_refused_and_ones_own_is_not(matcher, portrait, join_request, joined):
     with pytest.raises(BadName):
         matcher.membership.join(portrait, replace(join_request, name="AMBER CADENCE"))
     with pytest.raises(BadName):
@@ -183,7 +181,7 @@ def test_a_name_that_is_there_is_refused_and_ones_own_is_not(
     )
 
 
-def test_of_two_who_take_one_name_at_once_one_is_told(matcher, portrait, join_request):
+def test_of_four_who_choose_one_name_at_once_one_joins(matcher, portrait, join_request):
     outcomes, ready = [], threading.Barrier(4)
 
     def act() -> None:
@@ -201,20 +199,20 @@ def test_of_two_who_take_one_name_at_once_one_is_told(matcher, portrait, join_re
     assert sorted(type(each).__name__ for each in outcomes) == ["BadName"] * 3 + ["Joined"]
 
 
-def test_a_suggested_name_is_nobodys(matcher, portrait, join_request):
+def test_a_suggested_name_is_not_taken(matcher, portrait, join_request):
     first = matcher.membership.suggest_name(5)
     matcher.membership.join(portrait, replace(join_request, name=first))
     assert matcher.membership.suggest_name(5) != first
 
 
-def test_a_code_has_more_than_110_bits_and_no_letter_that_is_taken_for_another():
+def test_a_code_has_more_than_110_bits_and_no_characters_that_look_alike():
     codes = {new_code() for _ in range(200)}
     assert len(codes) == 200 and not set("01ILOU") & set(ALPHABET)
     assert len(ALPHABET) ** (GROUPS * GROUP_LENGTH) > 2**110
     assert all(re.fullmatch(r"MN(-[2-9A-Z]{5}){5}", code) for code in codes)
 
 
-def test_a_code_is_known_however_it_is_typed(matcher, joined):
+def test_case_spaces_and_dashes_of_a_code_do_not_matter(matcher, joined):
     code = joined.code
     for typed in (code.lower(), code.replace("-", ""), f"  {code.replace('-', ' ')}\n", code[3:]):
         assert matcher.membership.find(typed).id == joined.id
@@ -230,7 +228,7 @@ def test_the_code_is_stored_nowhere(matcher, joined, tmp_path):
 
 
 @pytest.mark.parametrize("code", ["", "MN-", "x" * 10_000, "MN-" + "AAAAA-" * 5, "' OR 1=1 --"])
-def test_a_wrong_code_and_one_that_is_none_get_the_same_answer(
+def test_unknown_and_malformed_codes_get_the_same_answer(
     matcher, joined, portrait, join_request, code
 ):
     assert matcher.membership.find(code) is None
@@ -246,7 +244,7 @@ def test_a_wrong_code_and_one_that_is_none_get_the_same_answer(
     assert len(said) == 1
 
 
-def test_an_update_puts_both_vectors_and_the_list_in_step(matcher, portrait, join_request, joined):
+def test_an_update_changes_vectors_and_artists_together(matcher, portrait, join_request, joined):
     other = matcher.portrait(OTHER)
     new = replace(join_request, visible_artists=keys(matcher, other), name="Cobalt Waltz")
     before = matcher.snapshot()
@@ -260,7 +258,7 @@ def test_an_update_puts_both_vectors_and_the_list_in_step(matcher, portrait, joi
     assert matcher.membership.find(joined.code).created == owned.created
 
 
-def test_choices_are_changed_without_bringing_music(matcher, portrait, join_request):
+def test_choices_can_be_changed_without_music(matcher, portrait, join_request):
     made = matcher.membership.join(portrait, replace(join_request, training=True))
     fewer = replace(
         join_request,
@@ -278,7 +276,7 @@ def test_choices_are_changed_without_bringing_music(matcher, portrait, join_requ
         matcher.membership.update(made.code, None, replace(fewer, findable=False, training=False))
 
 
-def test_who_leaves_is_gone_and_gets_a_receipt(matcher, portrait, joined):
+def test_leaving_removes_a_member_and_returns_a_receipt(matcher, portrait, joined):
     receipt = matcher.membership.leave(joined.code)
     assert receipt.id == joined.id and receipt.digest and receipt.removed
     assert matcher.person(joined.id) is None and matcher.snapshot().row_of(joined.id) is None
@@ -289,7 +287,7 @@ def test_who_leaves_is_gone_and_gets_a_receipt(matcher, portrait, joined):
         matcher.membership.leave(joined.code)
 
 
-def test_another_process_sees_who_joined_and_who_left(
+def test_another_process_sees_joins_and_departures(
     planted_assets, tmp_path, portrait, join_request
 ):
     here, there = (opened(planted_assets, tmp_path) for _ in range(2))
@@ -301,12 +299,12 @@ def test_another_process_sees_who_joined_and_who_left(
     assert made.id not in {each.listener.id for each in there.neighbours(portrait, 50)}
 
 
-def test_a_profile_of_which_nothing_is_known_is_told_so(matcher, join_request):
+def test_an_unknown_profile_is_an_error(matcher, join_request):
     with pytest.raises(EmptyProfile):
         matcher.portrait(replace(ME, artists={"nobody": Artist("Nobody")}))
 
 
-def test_another_model_embeds_of_a_member_what_others_see_too(matcher, portrait, join_request):
+def test_another_model_embeds_the_visible_artists_only(matcher, portrait, join_request):
     made = matcher.membership.join(portrait, replace(join_request, training=True))
     hidden = matcher.membership.join(portrait, replace(join_request, findable=False, training=True))
     other = dict(profiles_without_vectors(matcher.community, "another"))

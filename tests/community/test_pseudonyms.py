@@ -26,11 +26,11 @@ def test_a_suggestion_is_two_words_and_the_same_for_the_same_seed():
         assert check(suggest(seed)) == suggest(seed)
 
 
-def test_a_suggestion_is_never_a_name_that_is_there():
+def test_a_suggestion_is_never_a_taken_name():
     assert suggest(3, {confusable_skeleton(suggest(3).upper())}.__contains__) != suggest(3)
 
 
-def test_where_all_that_was_tried_is_there_a_number_follows():
+def test_if_all_suggestions_are_taken_a_number_follows():
     *words, number = suggest(0, _all_pairs().__contains__).split()
     assert len(words) == 2 and number.isdigit()
 
@@ -42,7 +42,7 @@ def _all_pairs() -> set[str]:
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
-def test_a_look_alike_of_a_name_that_is_there_is_refused(name):
+def test_a_name_that_looks_like_a_taken_one_is_refused(name):
     with pytest.raises(BadName, match="looks like it: change a word"):
         check(name, {confusable_skeleton("Amber Otter")}.__contains__)
 
@@ -52,14 +52,14 @@ def test_a_look_alike_of_a_name_that_is_there_is_refused(name):
     ["\u041c\u0430\u0440\u0438\u044f", "\u5c71\u7530",
      "Ren\u00e9e & co.", "D'Arcy-Quaver", "No. 9", "Amber Otter"],
 )  # fmt: skip
-def test_whatever_people_write_with_is_allowed(name):
+def test_all_scripts_are_allowed(name):
     assert check(name, {confusable_skeleton("Amber Heron")}.__contains__) == name
 
 
 @pytest.mark.parametrize(
     "name", ["*x*", "[a](b)", "$math$ $x$", ":red[x]", "<b>bold</b>", "`code` ~~no~~", "=1+cmd()"]
 )
-def test_what_a_page_or_a_spreadsheet_could_read_as_more_is_kept_letter_for_letter(name):
+def test_markup_and_formulas_are_stored_unchanged(name):
     assert check(name) == name
 
 
@@ -91,12 +91,12 @@ def test_what_a_page_or_a_spreadsheet_could_read_as_more_is_kept_letter_for_lett
         ("5taff", "speak for the app"),
     ],
 )
-def test_what_can_not_be_a_pseudonym_is_refused_with_a_word(name, said):
+def test_names_that_are_not_allowed_are_refused_with_a_reason(name, said):
     with pytest.raises(BadName, match=said):
         check(name)
 
 
-def test_a_word_that_only_begins_like_one_of_the_staff_is_fine():
+def test_words_that_only_begin_like_a_reserved_one_are_allowed():
     assert check("Admiral Moderato") == "Admiral Moderato"
 
 

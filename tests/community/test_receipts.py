@@ -1,4 +1,4 @@
-"""Leaving: the receipt holds, forged ones are told apart, and the bytes are gone."""
+"""Receipts: genuine ones hold, forged ones don't, and no byte is left."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ def member(id: str, **more: object) -> Member:
 
 
 def person(turn: int) -> Member:
-    """The one who leaves, as of a turn of updates: each leaves old bytes behind."""
+    """Return the member who leaves, after `turn` updates; each update leaves old bytes behind."""
     who = member("feedfacecafe0001", training=True, code_hash="c0de" * 16)
     shown = ((ONLY, float(turn + 1)), *((f"Artist {turn} {n}", 1.0) for n in range(turn * 9)))
     profile = Profile("", {"zyx": Artist(ONLY, 5.0 + turn)}, origin="file")
@@ -62,7 +62,7 @@ def run(url: str, *args: str, input: str | None = None) -> Result:
     )
 
 
-def test_a_receipt_holds_and_says_what_stays(community, removal):
+def test_a_receipt_holds_and_says_what_remains(community, removal):
     check = verified(community, receipts.dumps(removal))
     assert check.holds and "no row of that id" in check.messages[-1]
     words = receipts.to_text(removal)
@@ -70,7 +70,7 @@ def test_a_receipt_holds_and_says_what_stays(community, removal):
     assert "Heron" not in words + receipts.dumps(removal)
 
 
-def test_who_did_not_train_is_told_nothing_of_weights(community):
+def test_a_receipt_without_training_does_not_mention_weights(community):
     removal = community.leave(f"{0:016x}")
     assert removal is not None and receipts.MODEL_WEIGHTS not in receipts.remains(removal)
 
@@ -102,14 +102,14 @@ def test_receipts_that_do_not_hold_say_why(community, removal, url, tmp_path, ch
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"receipt": 2}', '{"receipt": 1}', "[" * 9999]
 )
-def test_what_is_no_receipt_is_bad_input(url, community, text):
+def test_other_text_is_no_receipt(url, community, text):
     with pytest.raises(BadReceipt):
         receipts.read(text)
     result = run(url, "verify-receipt", "-", input=text)
     assert result.exit_code == 2 and result.stderr.startswith("error: ")
 
 
-def test_every_cut_of_a_receipt_is_told(removal):
+def test_a_truncated_receipt_is_an_error(removal):
     whole = receipts.dumps(removal).rstrip()
     for length in range(0, len(whole), 40):
         with pytest.raises(BadReceipt):
@@ -122,8 +122,8 @@ def test_a_row_that_came_back_is_found(community, removal):
     assert not check.holds and "1 in listeners" in check.messages[-1]
 
 
-def test_no_byte_of_who_left_is_in_any_file(tmp_path, url):
-    """Among hundreds of rows, after updates that moved theirs from page to page."""
+def test_no_byte_of_a_member_who_left_is_in_any_file(tmp_path, url):
+    """Among hundreds of rows, after updates that moved the row from page to page."""
     community, states = Community.open(url, model_version="m1"), []
     for n in range(300):
         community.join(member(f"{n * 7919 % 65536:016x}"))

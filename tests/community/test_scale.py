@@ -1,4 +1,4 @@
-"""The pages with figures say what the benchmarks found, and that on scale nothing of its own."""
+"""Tables of the documentation agree with the results of the benchmarks."""
 
 import importlib
 import re
@@ -18,7 +18,7 @@ def page(monkeypatch):
 
 
 @pytest.mark.parametrize("path", [PAGE, LEARNING], ids=lambda path: path.stem)
-def test_every_table_is_as_the_results_have_it(page, path):
+def test_the_tables_agree_with_the_results(page, path):
     text = path.read_text(encoding="utf-8")
     assert page.filled(text, path) == text
     emptied = re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", r"<!-- \1 --><!-- /\1 -->", text, flags=re.S)
@@ -35,5 +35,5 @@ def test_no_figure_stands_outside_the_tables():
     ("value", "told"),
     [(0.0123, "12.3 ms"), (4.567, "4.57 s"), (600, "10 min"), (9000, "2.5 h")],
 )
-def test_times_are_told_in_the_unit_that_reads_best(page, value, told):
+def test_times_have_a_readable_unit(page, value, told):
     assert page.seconds(value) == told

@@ -1,4 +1,4 @@
-"""Files for a quick start: never older than the rows, and nothing in them of who left."""
+"""Segment cache: never older than the rows, and without members who left."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch) -> None:
-    """Segments of eight, kept from twenty listeners on."""
+    """Segments of eight listeners, cached from twenty listeners on."""
     for module in (crowds, sync):
         monkeypatch.setattr(module, "SEGMENT_SIZE", 8)
     monkeypatch.setattr(sync, "ROWS_AT_ONCE", 4)
@@ -37,7 +37,7 @@ def files(url: str) -> list[Path]:
 
 
 def rows_read(community: Community) -> int:
-    """How many rows the database gives for a snapshot that is made anew."""
+    """Return how many rows are read for a newly loaded snapshot."""
     seen: list[int] = []
     whole = sync.SnapshotLoader._segment
 
@@ -57,7 +57,7 @@ def again(url: str) -> Community:
     return community
 
 
-def test_a_start_reads_only_what_no_file_has(community: Community, url: str):
+def test_a_start_reads_only_rows_that_are_in_no_file(community: Community, url: str):
     community.seed(invented(30))
     started(url)
     assert len(files(url)) == 3  # the last six are not a whole segment
@@ -66,13 +66,13 @@ def test_a_start_reads_only_what_no_file_has(community: Community, url: str):
     assert people(second.snapshot()) == people(community.snapshot())
 
 
-def test_a_small_crowd_is_in_no_file(community: Community, url: str):
+def test_a_small_community_is_not_cached(community: Community, url: str):
     community.seed(invented(19))
     started(url)
     assert files(url) == []
 
 
-def test_who_leaves_is_in_no_file_when_leaving_returns(community: Community, url: str):
+def test_a_member_who_left_is_in_no_file(community: Community, url: str):
     community.seed(invented(12))
     for n in range(12):
         community.join(member(f"p{n:02d}", seed=500 + n))
@@ -92,7 +92,7 @@ def test_who_leaves_is_in_no_file_when_leaving_returns(community: Community, url
     assert len(files(url)) == 3 and people(second.snapshot()) == people(community.snapshot())
 
 
-def test_an_update_takes_the_old_vectors_out(community: Community, url: str):
+def test_an_update_removes_the_old_vectors(community: Community, url: str):
     for n in range(24):
         community.join(member(f"p{n:02d}", seed=500 + n))
     started(url)
@@ -103,8 +103,8 @@ def test_an_update_takes_the_old_vectors_out(community: Community, url: str):
     assert people(again(url).snapshot()) == people(community.snapshot())
 
 
-def test_a_file_that_a_kill_left_behind_is_not_believed(community: Community, url: str):
-    """As if the process had died between the end of its transaction and the removal of the file."""
+def test_an_outdated_file_is_not_used(community: Community, url: str):
+    """As if the process had died between its commit and the removal of the file."""
     for n in range(24):
         community.join(member(f"p{n:02d}", seed=500 + n))
     started(url)
@@ -117,7 +117,7 @@ def test_a_file_that_a_kill_left_behind_is_not_believed(community: Community, ur
     assert not any(b"p02" in path.read_bytes() for path in files(url))
 
 
-def test_who_leaves_while_a_file_is_written_is_not_in_it(community, url, monkeypatch):
+def test_a_member_who_leaves_while_a_file_is_written_is_not_in_it(community, url, monkeypatch):
     for n in range(24):
         community.join(member(f"p{n:02d}", seed=500 + n))
     keep = sync.SnapshotLoader._cache_segments
@@ -132,7 +132,7 @@ def test_who_leaves_while_a_file_is_written_is_not_in_it(community, url, monkeyp
     assert not any(b"p02" in path.read_bytes() for path in files(url))
 
 
-def test_a_backup_put_back_is_not_mixed_with_files_of_what_came_after(community, url, tmp_path):
+def test_a_restored_backup_is_not_mixed_with_later_files(community, url, tmp_path):
     import sqlite3
 
     file = url.removeprefix("sqlite:///")
@@ -152,7 +152,7 @@ def test_a_backup_put_back_is_not_mixed_with_files_of_what_came_after(community,
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\3\4 half", None])
-def test_a_broken_file_is_made_again(community: Community, url: str, damage: bytes | None):
+def test_a_broken_file_is_written_again(community: Community, url: str, damage: bytes | None):
     community.seed(invented(24))
     started(url)
     first = files(url)[0]
@@ -163,14 +163,14 @@ def test_a_broken_file_is_made_again(community: Community, url: str, damage: byt
     assert len(files(url)) == 3
 
 
-def test_where_no_file_can_be_written_all_goes_on(community: Community, url: str):
+def test_everything_works_if_no_file_can_be_written(community: Community, url: str):
     community.seed(invented(24))
     Path(f"{url.removeprefix('sqlite:///')}-crowd").write_text("in the way")
     assert people(started(url).snapshot()) == people(community.snapshot())
     assert community.leave("made3")
 
 
-def test_other_models_and_another_set_of_invented_ones_have_files_of_their_own(community, url):
+def test_each_model_and_synthetic_set_has_its_own_files(community, url):
     community.seed(invented(24))
     started(url)
     assert len(started(url, "2").snapshot()) == 0 and len(files(url)) == 3
@@ -184,7 +184,7 @@ def test_other_models_and_another_set_of_invented_ones_have_files_of_their_own(c
     assert files(url) == [] and len(again(url).snapshot()) == 0
 
 
-def test_places_and_marks_come_back_as_they_were(community: Community, url: str):
+def test_places_and_synthetic_flags_are_cached(community: Community, url: str):
     community.seed(invented(24))
     started(url)
     snapshot, fresh = community.snapshot(), again(url).snapshot()
@@ -202,7 +202,7 @@ def placed(id: str, seed: int) -> ModelVectors:
     return ModelVectors(id, new.user_vector, new.candidate_vector, (1.0, 2.0), "m2")
 
 
-def test_vectors_put_anew_are_in_the_crowd_and_the_old_ones_in_no_file(community, url):
+def test_new_vectors_are_in_the_snapshot_and_old_ones_in_no_file(community, url):
     crowded(community)
     reading_on = started(url)
     assert len(files(url)) == 3
@@ -220,8 +220,8 @@ def test_vectors_put_anew_are_in_the_crowd_and_the_old_ones_in_no_file(community
     assert not any(b"p02" in path.read_bytes() for path in files(url))
 
 
-def test_a_model_that_is_filled_in_behind_a_reader_is_read_whole(community, url):
-    """As on the way back: the snapshot of the model before has gaps, which are then filled."""
+def test_a_reader_sees_vectors_that_were_added_for_its_model(community, url):
+    """As during a rollback, when members who joined since are embedded."""
     crowded(community)
     community.put_vectors("2", [placed(f"p{n:02d}", n) for n in range(20)])
     old = started(url, "2")
@@ -230,8 +230,8 @@ def test_a_model_that_is_filled_in_behind_a_reader_is_read_whole(community, url)
     assert len(old.snapshot()) == len(started(url, "2").snapshot()) == 24
 
 
-def test_what_a_kill_leaves_behind_is_cleared_by_the_next_start(community, url, monkeypatch):
-    """Files of other models and files that were never finished, too."""
+def test_the_next_start_removes_what_a_kill_left_behind(community, url, monkeypatch):
+    """Including files of other models and unfinished ones."""
     crowded(community)
     started(url)
     kept = {path: path.read_bytes() for path in files(url)}
@@ -244,8 +244,8 @@ def test_what_a_kill_leaves_behind_is_cleared_by_the_next_start(community, url, 
     assert not any(b"p02" in path.read_bytes() for path in files(url))
 
 
-def test_a_kill_between_the_files_and_the_row_leaves_a_listener_whole(community, url):
-    """The files go first: where the row then stays, they are made again."""
+def test_a_kill_between_files_and_row_keeps_the_listener(community, url):
+    """The files are removed first; if the row stays, they are written again."""
     crowded(community)
     started(url)
 
@@ -263,14 +263,14 @@ def test_a_kill_between_the_files_and_the_row_leaves_a_listener_whole(community,
     assert again(url).snapshot().row_of("p02") is not None and len(files(url)) == 3
 
 
-def test_a_file_that_gets_its_name_while_one_leaves_goes_too(community, url, monkeypatch):
+def test_a_file_renamed_during_a_departure_is_removed_too(community, url, monkeypatch):
     crowded(community)
     started(url)
     first = files(url)[0]
     unlink = Path.unlink
 
     def quicker(path: Path, missing_ok: bool = False) -> None:
-        """Another process gives the file its name just before it would be removed."""
+        """Let another process rename the file just before it is removed."""
         if path.name.startswith(".half"):
             path.replace(first)
         unlink(path, missing_ok=missing_ok)
@@ -281,7 +281,7 @@ def test_a_file_that_gets_its_name_while_one_leaves_goes_too(community, url, mon
     assert not any(b"p02" in path.read_bytes() for path in files(url)) and len(files(url)) == 2
 
 
-def test_an_update_leaves_nothing_of_the_old_row_in_the_log(community: Community, url: str):
+def test_an_update_leaves_no_old_bytes_in_the_log(community: Community, url: str):
     crowded(community, 3)
     community.update(member("p01", seed=99))
     old = member("p01", seed=501).user_vector.tobytes()
@@ -289,7 +289,7 @@ def test_an_update_leaves_nothing_of_the_old_row_in_the_log(community: Community
     assert not any(old in path.read_bytes() for path in file.parent.glob("c.sqlite*"))
 
 
-def test_an_invented_listener_gives_way_to_a_person_of_its_name(community: Community):
+def test_a_synthetic_listener_gets_another_name_if_a_person_has_it(community: Community):
     person = member("a")
     taken = invented(1)[0].listener.name
     community.join(replace(person, listener=replace(person.listener, name=taken.upper())))

@@ -1,4 +1,4 @@
-"""A snapshot in segments: the same as one array, and the old one stays whole."""
+"""Snapshots in segments behave like one array, and older ones stay valid."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ DIM = 4
 
 
 def segment(*seqs: int, prefix: str = "p") -> Segment:
-    """A listener of each change, all of it told by the number."""
+    """Return a segment with one listener for each number; all values follow from it."""
     user = np.repeat(np.array(seqs, np.float32)[:, None], DIM, axis=1)
     places = np.stack([user[:, 0], -user[:, 0]], axis=1) if seqs else np.zeros((0, 2), np.float32)
     ids = encode_ids([f"{prefix}{seq}" for seq in seqs])
@@ -19,7 +19,7 @@ def segment(*seqs: int, prefix: str = "p") -> Segment:
 
 
 def sound(snapshot: MemberSnapshot, numbers: list[int]) -> None:
-    """It holds exactly these, in this order, and every array is in step."""
+    """Check that the snapshot has exactly these listeners, in this order, in every array."""
     assert snapshot.ids == [f"p{number}" for number in numbers]
     wanted = np.array(numbers, np.float32)
     assert len(snapshot) == snapshot.total == len(numbers)
@@ -36,7 +36,7 @@ def sound(snapshot: MemberSnapshot, numbers: list[int]) -> None:
     assert snapshot.row_of("nobody") is None
 
 
-def test_changes_at_random_are_those_of_a_plain_list(monkeypatch):
+def test_random_changes_agree_with_a_plain_list(monkeypatch):
     monkeypatch.setattr(crowds, "SEGMENT_SIZE", 7)
     monkeypatch.setattr(crowds, "MIN_CAPACITY", 3)
     rng = np.random.default_rng(0)
@@ -55,7 +55,7 @@ def test_changes_at_random_are_those_of_a_plain_list(monkeypatch):
     assert max(len(each) for each in snapshot.segments) <= 7 < len(numbers)
 
 
-def test_a_change_leaves_all_segments_alone_but_those_it_touches(monkeypatch):
+def test_a_change_shares_all_segments_that_it_does_not_touch(monkeypatch):
     monkeypatch.setattr(crowds, "SEGMENT_SIZE", 10)
     builder = SnapshotBuilder()
     for start in range(0, 50, 10):
@@ -71,21 +71,21 @@ def test_a_change_leaves_all_segments_alone_but_those_it_touches(monkeypatch):
     assert builder.build(62).segments[-1].user.base is with_room.base is not None  # behind it
 
 
-def test_an_id_longer_than_those_before_is_kept_whole():
+def test_an_id_longer_than_earlier_ones_is_stored_whole():
     builder = SnapshotBuilder()
     builder.add(segment(1))
     builder.change([], segment(2, prefix="a much longer id "))
     assert builder.build(2).ids == ("p1", "a much longer id 2")
 
 
-def test_a_crowd_of_nobody_finds_nobody():
+def test_an_empty_snapshot_finds_nobody():
     nobody = SnapshotBuilder().build(0)
     assert (len(nobody), nobody.row_of("a")) == (0, None)
     assert nobody.nearest(np.ones(DIM, np.float32), 3).ids == ()
 
 
 @pytest.mark.parametrize("row", [-1, 0, 6, 12])
-def test_rows_of_several_parts_are_asked_for_as_of_an_array(row: int):
+def test_several_segments_are_indexed_like_one_array(row: int):
     builder = SnapshotBuilder()
     for start in (0, 5, 6):
         builder.add(segment(*range(start, start + 5)))
@@ -97,6 +97,6 @@ def test_rows_of_several_parts_are_asked_for_as_of_an_array(row: int):
         stacked[[15]]
 
 
-def test_arrays_can_not_be_written_to():
+def test_arrays_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         segment(1).user[0] = 0

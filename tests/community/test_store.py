@@ -1,4 +1,4 @@
-"""What a community promises on SQLite, on PostgreSQL, and on three servers of it."""
+"""Contract of a community: on SQLite, on PostgreSQL, and on three PostgreSQL servers."""
 
 import signal
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def test_a_new_community_is_empty(community: Community):
     assert snapshot.places.shape == (0, 2)
 
 
-def test_who_joins_is_in_the_crowd_as_given(community: Community):
+def test_a_new_member_is_in_the_snapshot(community: Community):
     someone = member("a")
     seq = community.join(someone)
     snapshot = community.snapshot()
@@ -71,25 +71,25 @@ def test_who_joins_is_in_the_crowd_as_given(community: Community):
     assert (snapshot.row_of("a"), snapshot.row_of("b")) == (0, None)
 
 
-def test_get_gives_listeners_as_they_joined_in_the_order_asked(community: Community):
+def test_get_returns_listeners_in_the_given_order(community: Community):
     for id in "abc":
         community.join(member(id))
     assert community.get(["c", "nobody", "a"]) == [member("c").listener, member("a").listener]
 
 
-def test_get_takes_more_ids_than_a_statement_may_hold(community: Community):
+def test_get_accepts_more_ids_than_one_statement(community: Community):
     community.seed(invented(1200))
     assert len(community.get([f"made{n}" for n in range(1200)])) == 1200
 
 
-def test_what_no_text_should_hold_comes_back_as_it_went_in(community: Community):
+def test_hostile_text_comes_back_unchanged(community: Community):
     strange = (("<b>\ud800\x00'; drop table listeners", 1.0),)
     someone = member("a")
     community.join(replace(someone, listener=replace(someone.listener, artists=strange)))
     assert community.get(["a"])[0].artists == strange
 
 
-def test_one_without_a_place_has_none_on_the_map(community: Community):
+def test_a_listener_can_have_no_place(community: Community):
     someone = member("a")
     community.join(replace(someone, listener=replace(someone.listener, place=None)))
     assert community.get(["a"])[0].place is None
@@ -97,7 +97,7 @@ def test_one_without_a_place_has_none_on_the_map(community: Community):
 
 
 @ALSO_ON_THREE_SERVERS
-def test_another_process_sees_join_update_and_leave_at_once(community, other):
+def test_another_process_sees_changes_at_once(community, other):
     community.join(member("a"))
     assert other.snapshot().ids == ("a",)
     community.join(member("b"))
@@ -110,7 +110,7 @@ def test_another_process_sees_join_update_and_leave_at_once(community, other):
     assert other.get(["a"]) == []
 
 
-def test_the_crowd_is_the_same_object_until_something_changes(community, other):
+def test_the_snapshot_is_the_same_object_until_something_changes(community, other):
     community.join(member("a"))
     snapshot = other.snapshot()
     assert other.snapshot() is snapshot
@@ -122,7 +122,7 @@ def test_the_crowd_is_the_same_object_until_something_changes(community, other):
 
 
 @ALSO_ON_THREE_SERVERS
-def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url):
+def test_an_updated_snapshot_equals_a_newly_loaded_one(community, other, url):
     rng = np.random.default_rng(5)
     community.seed(invented(20))
     inside: list[str] = []
@@ -145,7 +145,7 @@ def test_a_crowd_kept_up_to_date_is_the_crowd_read_afresh(community, other, url)
 
 
 @ALSO_ON_THREE_SERVERS
-def test_a_name_is_given_once_however_it_is_written(community: Community, other: Community):
+def test_two_findable_names_never_look_alike(community: Community, other: Community):
     named = replace(member("a"), listener=replace(member("a").listener, name="Amber Otter"))
     community.join(named)
     again = replace(member("b"), listener=replace(member("b").listener, name="AMBER-0TTER"))
@@ -165,7 +165,7 @@ def test_a_name_is_given_once_however_it_is_written(community: Community, other:
     other.update(again)
 
 
-def test_people_are_found_by_a_part_of_their_names(community: Community):
+def test_people_are_found_by_part_of_their_name(community: Community):
     for id, name in (("a", "Amber Otter"), ("b", "Brisk Otter"), ("c", "\u00c4mber Lynx")):
         community.join(replace(member(id), listener=replace(member(id).listener, name=name)))
     community.join(member("d", findable=False))
@@ -176,7 +176,7 @@ def test_people_are_found_by_a_part_of_their_names(community: Community):
 
 
 @ALSO_ON_THREE_SERVERS
-def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
+def test_nearest_agrees_with_all_cosines(community: Community):
     community.seed(invented(300))
     asked, snapshot = member("q").user_vector, community.snapshot()
     found = community.nearest(asked, 7)
@@ -192,7 +192,7 @@ def test_the_nearest_of_a_vector_are_those_of_all_cosines(community: Community):
     assert community.nearest(asked, 1, placed=True).ids == found.ids[:1]
 
 
-def test_who_may_not_be_found_is_nowhere(community: Community):
+def test_a_member_who_is_not_findable_is_nowhere(community: Community):
     community.join(member("a", findable=False))
     assert (len(community.snapshot()), community.get(["a"])) == (0, [])
     community.update(member("a"))
@@ -201,7 +201,7 @@ def test_who_may_not_be_found_is_nowhere(community: Community):
     assert community.snapshot().ids == ()
 
 
-def test_rows_of_another_model_are_never_in_the_crowd(community: Community, url: str):
+def test_rows_of_another_model_are_never_in_the_snapshot(community: Community, url: str):
     community.join(member("a"))
     newer = Community.open(url, model_version="2")
     assert (len(newer.snapshot()), newer.get(["a"])) == (0, [])
@@ -212,7 +212,7 @@ def test_rows_of_another_model_are_never_in_the_crowd(community: Community, url:
     assert community.snapshot().ids == ()
 
 
-def test_arrays_of_the_crowd_can_not_be_written_to(community: Community):
+def test_arrays_of_the_snapshot_are_read_only(community: Community):
     community.join(member("a"))
     community.snapshot()
     community.join(member("b"))
@@ -247,7 +247,7 @@ def test_updating_nobody_is_refused(community: Community):
 
 
 @pytest.mark.parametrize("origin", [SPOTIFY_WEB_API, " Spotify-Web-API "])
-def test_what_came_through_spotifys_web_api_is_never_stored(community, origin):
+def test_profiles_from_spotifys_web_api_are_never_stored(community, origin):
     for write in (community.join, community.update, lambda one: community.seed([one])):
         with pytest.raises(CommunityError, match="is never stored"):
             write(member("a", origin=origin))
@@ -266,13 +266,13 @@ def test_what_came_through_spotifys_web_api_is_never_stored(community, origin):
         ({"user_vector": np.eye(1, 5, dtype=np.float32)[0]}, "vector of 5 and .* vector of 8"),
     ],
 )
-def test_vectors_that_are_not_two_unit_vectors_are_refused(community, changes, says):
+def test_vectors_that_are_not_unit_are_refused(community, changes, says):
     with pytest.raises(ValueError, match=says):
         community.join(member("a", **changes))
     assert last_change(community) == 0
 
 
-def test_vectors_of_another_width_are_refused_among_those_of_one_model(community):
+def test_vectors_of_another_length_are_refused(community):
     community.join(member("a"))
     narrow = np.eye(1, 5, dtype=np.float32)[0]
     with pytest.raises(ValueError, match="vector of 5 among vectors of 8"):
@@ -303,7 +303,7 @@ def test_a_known_digest_spares_reading_the_set(community: Community):
     assert community.seed(unread(), digest="d1") == 0
 
 
-def test_another_set_takes_the_place_of_the_invented_and_of_nobody_else(community, other):
+def test_another_set_replaces_the_synthetic_listeners_only(community, other):
     community.seed(invented(30))
     community.join(member("a"))
     before = people(other.snapshot())
@@ -314,7 +314,7 @@ def test_another_set_takes_the_place_of_the_invented_and_of_nobody_else(communit
     assert people(snapshot)["made3"] != before["made3"]
 
 
-def test_a_set_with_a_persons_id_is_refused_whole(community: Community):
+def test_a_set_with_a_members_id_is_refused_whole(community: Community):
     community.seed(invented(3))
     community.join(member("a"))
     before = community.snapshot()
@@ -323,7 +323,7 @@ def test_a_set_with_a_persons_id_is_refused_whole(community: Community):
     assert community.snapshot() is before
 
 
-def test_people_can_not_be_seeded_nor_the_invented_join(community: Community):
+def test_people_cannot_be_seeded_and_synthetic_listeners_cannot_join(community: Community):
     with pytest.raises(ValueError, match="1 of 4 listeners are not synthetic"):
         community.seed([*invented(3), member("a")])
     with pytest.raises(ValueError, match="made0 is synthetic"):
@@ -337,13 +337,13 @@ def test_people_can_not_be_seeded_nor_the_invented_join(community: Community):
 
 
 def consenting(id: str, *, code: str = "", **changes) -> Member:
-    """One who helps to train, with a profile of more than others see."""
+    """Return a member who consents to training, with more artists than others see."""
     artists = {"low": Artist("Low", plays=3.5), "hidden": Artist("Hidden", plays=2.0)}
     profile = Profile(f"{id} at home", artists=artists, name="My name", origin="file")
     return member(id, training=True, profile=profile, code_hash=code, **changes)
 
 
-def test_an_owner_is_known_by_the_code_and_told_what_is_held(community: Community):
+def test_an_owner_is_found_by_the_code_and_can_export_everything(community: Community):
     community.join(consenting("a", code="c0de", findable=False))
     owned = find_by_code(community, "c0de")
     assert (owned.id, owned.findable, owned.training, owned.has_profile) == ("a", False, True, True)
@@ -357,14 +357,14 @@ def test_an_owner_is_known_by_the_code_and_told_what_is_held(community: Communit
     assert export(community, "b") is None
 
 
-def test_a_code_belongs_to_one(community: Community):
+def test_a_code_belongs_to_one_member(community: Community):
     community.join(consenting("a", code="c0de"))
     with pytest.raises(CommunityError, match="access code is taken"):
         community.join(consenting("b", code="c0de"))
     assert count_rows(community, "b") == {"listeners": 0, "vectors": 0}
 
 
-def test_an_update_keeps_code_and_age_and_takes_both_vectors_and_the_profile(community, other):
+def test_an_update_keeps_code_and_age_and_replaces_vectors_and_profile(community, other):
     community.join(consenting("a", code="c0de"))
     community.put_vectors("2", [ModelVectors("a", *vectors_of("x"))])
     before = other.snapshot()
@@ -380,7 +380,7 @@ def test_an_update_keeps_code_and_age_and_takes_both_vectors_and_the_profile(com
 
 
 @ALSO_ON_THREE_SERVERS
-def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, other: Community):
+def test_leaving_removes_everything_but_its_record(community: Community, other: Community):
     community.join(consenting("a", code="c0de"))
     community.join(member("b"))
     community.put_vectors("2", [ModelVectors("a", *vectors_of("x"), (1.0, 2.0), "m2")])
@@ -402,7 +402,7 @@ def test_leaving_is_told_and_nothing_but_that_is_left(community: Community, othe
     assert community.leave("a") is None and find_deletion(community, "b") is None
 
 
-def test_a_profile_is_kept_only_of_who_helps_to_train(community: Community):
+def test_a_profile_is_stored_only_with_consent_to_training(community: Community):
     with pytest.raises(ValueError, match="stored only with consent"):
         community.join(replace(consenting("a"), training=False))
     through = replace(consenting("a").profile, origin=f"file+{SPOTIFY_WEB_API}")
@@ -411,7 +411,7 @@ def test_a_profile_is_kept_only_of_who_helps_to_train(community: Community):
     assert last_change(community) == 0 and count_rows(community, "a")["listeners"] == 0
 
 
-def test_counts_are_of_nobody_in_particular(community: Community):
+def test_stats_counts_rows(community: Community):
     community.seed(invented(3))
     community.join(consenting("a", code="c0de", findable=False))
     community.join(member("b"))
@@ -431,7 +431,7 @@ def vectors_of(id: str) -> tuple[np.ndarray, np.ndarray]:
     return someone.user_vector, someone.candidate_vector
 
 
-def test_profiles_come_whole_from_who_consents_and_as_shown_from_others(community: Community):
+def test_profiles_are_whole_with_consent_and_public_otherwise(community: Community):
     community.join(consenting("a"))
     community.join(member("b"))
     ((id, kept),) = training_profiles(community)
@@ -443,7 +443,7 @@ def test_profiles_come_whole_from_who_consents_and_as_shown_from_others(communit
 
 
 @ALSO_ON_THREE_SERVERS
-def test_another_models_vectors_stand_beside_until_they_are_switched_to(community, other):
+def test_vectors_of_another_model_are_stored_beside_until_the_switch(community, other):
     community.seed(invented(2))
     community.join(member("a"))
     before = other.snapshot()
@@ -469,7 +469,7 @@ def test_another_models_vectors_stand_beside_until_they_are_switched_to(communit
     assert dict(queries.stats(community)["vectors by model"]) == {"1": 3}
 
 
-def test_one_who_joins_meanwhile_is_embedded_before_the_switch(community: Community):
+def test_a_new_member_must_be_embedded_before_the_switch(community: Community):
     community.join(member("a"))
     community.put_vectors("2", [ModelVectors("a", *vectors_of("a"))])
     community.join(member("b"))
@@ -479,7 +479,7 @@ def test_one_who_joins_meanwhile_is_embedded_before_the_switch(community: Commun
     assert active_model(community) is None
 
 
-def test_vectors_of_a_profile_that_changed_meanwhile_are_not_put(community: Community):
+def test_vectors_of_a_profile_that_changed_meanwhile_are_skipped(community: Community):
     for id in "ab":
         community.join(member(id))
     since = last_change(community)
@@ -489,7 +489,7 @@ def test_vectors_of_a_profile_that_changed_meanwhile_are_not_put(community: Comm
     assert [id for id, _ in profiles_without_vectors(community, "2")] == ["a"]
 
 
-def test_a_crowd_that_is_served_learns_of_vectors_that_come_later(community, other):
+def test_the_current_snapshot_gets_vectors_that_come_later(community, other):
     later = other.with_model("2")
     community.activate("two", model_version="2")
     community.join(member("a"))  # by a server that hasn't noticed yet
@@ -498,7 +498,7 @@ def test_a_crowd_that_is_served_learns_of_vectors_that_come_later(community, oth
     assert later.snapshot().ids == ("a",) and other.snapshot().ids == ("a",)
 
 
-def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
+def test_a_server_that_restarts_is_an_error_meanwhile_and_loses_nothing():
     with postgres() as (server,):
         server.psql("ALTER SYSTEM RESET ALL;")  # what is acknowledged is written
         server.psql("SELECT pg_reload_conf();")
@@ -519,6 +519,6 @@ def test_a_server_that_goes_and_comes_back_is_told_and_loses_nothing():
         community.close()
 
 
-def test_a_database_that_is_not_there_is_told(server):
+def test_a_missing_database_is_an_error(server):
     with pytest.raises(CommunityError, match="has no such database: create it"):
         Community.open(as_url(server.get_uri(), "nowhere"), model_version="1")

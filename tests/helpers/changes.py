@@ -34,7 +34,7 @@ def bring(matcher: Matcher, folder: Path, progress=lambda share, message: None) 
 
 
 def of_turn(id: str, turn: int) -> Member:
-    """Row, profile and both vectors tell the turn, so that halves of two turns show."""
+    """Return a member whose row, profile and vectors all encode the turn."""
     user = np.zeros(DIM, np.float32)
     candidate = user.copy()
     user[turn], candidate[turn + 8] = 1, 1
@@ -52,7 +52,7 @@ def all_kinds(community: Community) -> tuple:
 
 
 def changed(id: str, number: int) -> Member:
-    """A member of whom all columns and both vectors follow from id and number."""
+    """Return a member whose columns and vectors all follow from id and number."""
     plain = member(id, seed=1000 * int(id[1:]) + number)
     name = f"{id} at {number}"
     profile = Profile(id, {"low": Artist(name, 1.0 + number)}, origin="file")
@@ -68,6 +68,6 @@ def changed(id: str, number: int) -> Member:
 
 
 def limit_files(size: int | None) -> None:
-    """Let the system refuse to write beyond so many bytes of any file; None is no limit."""
+    """Limit the size of files that this process writes, in bytes; None is no limit."""
     most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (most if size is None else size, most))

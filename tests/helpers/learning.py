@@ -1,4 +1,4 @@
-"""A small community on the ring, in which some help to train and share artists that are new."""
+"""A small community on the ring; some members consent to training and share new artists."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ SHARED, RARE = 8, 3  # who have them
 
 
 def base() -> Sources:
-    """What the small model of conftest.py was trained on, and listeners it has not seen."""
+    """Return the training data of conftest.py's small model, and listeners it has not seen."""
     listeners = ring(160, artists=16, hits=16)
     others = {"germany": tuple(ring(40, artists=16, hits=8, origin="germany", seed=7))}
     return Sources(
@@ -32,7 +32,7 @@ def base() -> Sources:
 
 
 def joining() -> list[Profile]:
-    """Members "m0" to "m89" of the ring; the first of them play artists that no model knows."""
+    """Return members "m0" to "m89" of the ring; the first of them play unknown artists."""
     found = []
     for n, p in enumerate(ring(JOINED, artists=16, hits=8, origin="file", seed=5)):
         artists = dict(p.artists)
@@ -63,7 +63,7 @@ def settings_of(folder: Path, assets: Path, url: str = "") -> Settings:
 
 
 def settle(folder: Path, assets: Path, url: str = "") -> Settings:
-    """A community of those who join, with the model in `assets`; there is no base data.
+    """Create a community of `joining()` with the model in `assets`, without base data.
 
     All is in `folder`, but for a database that a `url` names.
     """
@@ -83,7 +83,7 @@ def by_model(settings: Settings) -> Mapping[str, int]:
 
 
 def shaken(embedder: Embedder, strength: float = 1e-3) -> Embedder:
-    """The same model, moved by a little, or by much."""
+    """Return the model with noise of this strength on its towers."""
     model = type(embedder.model)(embedder.model.config)
     model.load_state_dict(embedder.model.state_dict())
     drawn = torch.Generator().manual_seed(1)
@@ -94,6 +94,6 @@ def shaken(embedder: Embedder, strength: float = 1e-3) -> Embedder:
 
 
 def quick_map(vectors: np.ndarray, *, seed: int = 0, start=None, progress=None) -> np.ndarray:
-    """A map made at once; umap takes ten seconds, and has tests of its own."""
+    """Return a map without UMAP, which takes ten seconds and has its own tests."""
     places = main_plane(vectors, seed=seed)
     return places if start is None else projection.laid_onto(places, start)

