@@ -124,3 +124,12 @@ def test_documented_keys_are_those_of_the_output(planted_assets: Path, tmp_path:
         for document in (documented, actual):
             document.pop("vectors by model", None)  # its keys are model versions
         assert documented == actual, name
+
+
+def test_defaults_written_by_hand_are_those_of_the_program():
+    """Help texts name these defaults themselves: importing them would load PyTorch."""
+    from twotower.retraining.consent import MIN_LISTENERS
+    from twotower.retraining.full import STEPS
+
+    parameters = {each.opts[0]: default(each) for each in COMMANDS["refresh"].params}
+    assert (parameters["--steps"], parameters["--share"]) == (str(STEPS), str(MIN_LISTENERS))
