@@ -111,7 +111,7 @@ def test_everyone_has_a_place_and_the_map_has_names(matcher):
 
 def test_a_community_is_built_of_a_model_and_listening(trained, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(projection, "fit_map", main_plane)
-    monkeypatch.setattr(build, "invent", lambda *args, **kwargs: tuple(invented))
+    monkeypatch.setattr(build, "generate_listeners", lambda *args, **kwargs: tuple(invented))
     invented = ring(60, origin="invented", seed=40)
     embedder = trained.save(tmp_path / "model")
     sources = Sources(tuple(ring(160, artists=16, hits=16)))

@@ -128,11 +128,11 @@ def test_neighbours_of_known_profiles_are_recorded(embedder):
     ids = ["a", "b", "c"]
     people = ListenerBatch.of(embedder, ring(3, artists=16, hits=8, seed=8))
     density = np.array([0.1, 0.2, 0.3])
-    assert shipped.record(embedder, ids, people, density) == {}  # no demo is on the ring
+    assert shipped.demo_neighbours(embedder, ids, people, density) == {}  # no demo is on the ring
     demo = Profile("demo", ring(1)[0].artists)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipped, "DEMOS", (demo, Profile("unheard of")))
-        found = shipped.record(embedder, ids, people, density)
+        found = shipped.demo_neighbours(embedder, ids, people, density)
     assert list(found) == ["demo"]
     scores = similarity(ListenerBatch.of(embedder, [demo]), people)
     corrected = hub_corrected(scores, local_density(scores), density)[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from twotower.bundle.synthetic import FEWEST, MOST_SHARED, invent, most_shared, pseudonyms
+from twotower.bundle.synthetic import MIN_ARTISTS, MAX_SHARED, generate_listeners, largest_share, pseudonyms
 from twotower.model.catalogue import Catalogue
 
 GROUPS, ARTISTS, DIM = 4, 800, 16
@@ -37,7 +37,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def people(world):
-    return invent(*world, count=150, seed=3)
+    return generate_listeners(*world, count=150, seed=3)
 
 
 def test_each_has_an_id_a_pseudonym_and_is_marked_as_invented(people):
@@ -47,8 +47,8 @@ def test_each_has_an_id_a_pseudonym_and_is_marked_as_invented(people):
 
 def test_sizes_are_those_of_real_listeners(people, world):
     sizes = [len(p.artists) for p in people]
-    real = np.clip(np.diff(world[0].indptr), FEWEST, None)
-    assert set(sizes) <= set(real.tolist()) and min(sizes) >= FEWEST
+    real = np.clip(np.diff(world[0].indptr), MIN_ARTISTS, None)
+    assert set(sizes) <= set(real.tolist()) and min(sizes) >= MIN_ARTISTS
     assert np.median(sizes) == pytest.approx(np.median(real), rel=0.25)
 
 
@@ -65,8 +65,8 @@ def test_nobody_shares_more_than_half_with_any_real_listener(people, world):
         max(len({world[3].row_of[k] for k in p.artists} & them) for them in real) / len(p.artists)
         for p in people
     ]
-    assert max(shares) <= MOST_SHARED
-    assert most_shared(people, world[0], world[3]) == pytest.approx(max(shares))
+    assert max(shares) <= MAX_SHARED
+    assert largest_share(people, world[0], world[3]) == pytest.approx(max(shares))
 
 
 def test_a_copy_of_a_real_listener_would_be_noticed(people, world):
@@ -74,7 +74,7 @@ def test_a_copy_of_a_real_listener_would_be_noticed(people, world):
         world[3].keys[row]: people[0].artists[next(iter(people[0].artists))]
         for row in world[0][5].indices
     })  # fmt: skip
-    assert most_shared([*people, copied], world[0], world[3]) == 1
+    assert largest_share([*people, copied], world[0], world[3]) == 1
 
 
 def test_tastes_lean_to_places_where_real_listeners_are(people):
@@ -100,14 +100,14 @@ def test_famous_artists_are_drawn_more_often(people, world):
     assert drawn[order[:100]].sum() > 2 * drawn[order[-400:]].sum() / 4
 
 
-def test_the_same_seed_invents_the_same_people_and_another_others(people, world):
-    assert invent(*world, count=150, seed=3) == people
-    assert invent(*world, count=150, seed=4) != people
+def test_the_same_seed_gives_the_same_listeners_and_another_seed_others(people, world):
+    assert generate_listeners(*world, count=150, seed=3) == people
+    assert generate_listeners(*world, count=150, seed=4) != people
 
 
-def test_progress_is_told_to_the_end(world):
+def test_progress_is_reported_to_the_end(world):
     told: list[float] = []
-    invent(*world, count=20, seed=1, progress=lambda share, text: told.append(share))
+    generate_listeners(*world, count=20, seed=1, progress=lambda share, text: told.append(share))
     assert told == sorted(told) and told[-1] == 1
 
 
@@ -118,16 +118,16 @@ def test_pseudonyms_are_different_even_beyond_all_pairs():
     assert pseudonyms(5, seed=2) != names[:5]
 
 
-def test_a_world_too_small_to_invent_in_is_refused(world):
+def test_too_few_played_artists_are_refused(world):
     plays, tastes, artists, catalogue = world
-    few = sp.csr_matrix(plays.toarray() * (np.arange(plays.shape[1]) < 2 * FEWEST - 1))
+    few = sp.csr_matrix(plays.toarray() * (np.arange(plays.shape[1]) < 2 * MIN_ARTISTS - 1))
     with pytest.raises(ValueError, match="played artists"):
-        invent(few, tastes, artists, catalogue, count=5)
+        generate_listeners(few, tastes, artists, catalogue, count=5)
 
 
-def test_where_everyone_would_be_a_copy_it_says_so_and_ends(world):
+def test_if_everyone_would_be_a_copy_it_ends_with_an_error(world):
     _, tastes, artists, catalogue = world
     all_heard = sp.csr_matrix(np.ones((len(tastes), 40), np.float32))  # everyone hears everything
     small = Catalogue(catalogue.keys[:40], catalogue.names[:40], np.ones(40, np.float32))
-    with pytest.raises(ValueError, match="would copy a real one"):
-        invent(all_heard, tastes, artists[:40], small, count=5)
+    with pytest.raises(ValueError, match="share too many artists with a real one"):
+        generate_listeners(all_heard, tastes, artists[:40], small, count=5)

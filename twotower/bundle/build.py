@@ -1,9 +1,9 @@
-"""Rebuilds all that ships from raw data: the model, the invented listeners, the map.
+"""Build the shipped assets from raw data: the model, the synthetic listeners, the map.
 
-The order is fixed and every draw has a seed, so the same data and versions give the same files.
+Every draw has a seed, so the same data and library versions give the same files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ import torch
 
 from twotower.bundle import shipped
 from twotower.bundle.shipped import Shipped, pair_similarity
-from twotower.bundle.synthetic import Shape, invent, most_shared
+from twotower.bundle.synthetic import Shape, generate_listeners, largest_share
 from twotower.core.domain import Profile
+from twotower.core.jobs import Progress, silent
 from twotower.model import als
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import FEWEST_ARTISTS, fit
@@ -23,12 +24,14 @@ from twotower.model.training import TrainConfig
 from twotower.retrieval.similarity import ListenerBatch
 from twotower.sources.datasets.public import Sources, read_sources, shipped_training
 
-LISTENERS = 5000
-Progress = Callable[[float, str], None]
+LISTENERS = 5000  # synthetic ones
+PERCENTILES = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True)
 class Built:
+    """The shipped model and its community."""
+
     embedder: Embedder
     community: Shipped
 
@@ -39,31 +42,32 @@ def build_assets(
     *,
     seed: int = 0,
     listeners: int = LISTENERS,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Built:
-    """Train the default model on `data`, invent its community, and write both under `assets`."""
-    tell = progress or (lambda share, text: None)
-    tell(0.0, "reading the data sets")
+    """Train the default model on `data`, generate its community, and write both to `assets`.
+
+    An interrupted training is resumed. Raises MissingData without the public data sets.
+    """
+    progress(0.0, "reading the data sets")
     sources = read_sources(data)
-    profiles = shipped_training(sources)
     resume = assets / ".training.safetensors"
     embedder = fit(
-        profiles,
+        shipped_training(sources),
         sources.content,
         sources.tags,
         config=TrainConfig(seed=seed),
         resume=resume,
-        progress=lambda share, text: tell(0.02 + 0.58 * share, text),
+        progress=lambda share, message: progress(0.02 + 0.58 * share, message),
     ).save(assets / "model")
     resume.unlink(missing_ok=True)
-    tell(0.6, "inventing listeners")
+    progress(0.6, "generating listeners")
     community = build_community(
         sources,
         embedder,
         assets,
         seed=seed,
         listeners=listeners,
-        progress=lambda share, text: tell(0.6 + 0.4 * share, text),
+        progress=lambda share, message: progress(0.6 + 0.4 * share, message),
     )
     return Built(embedder, community)
 
@@ -75,27 +79,24 @@ def build_community(
     *,
     seed: int = 0,
     listeners: int = LISTENERS,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Shipped:
-    """The invented listeners of a model, their vectors and map, and how they compare to real."""
-    tell = progress or (lambda share, text: None)
+    """Write the synthetic listeners of a model, with vectors, map and a comparison to real ones."""
     real = [p for p in shipped_training(sources) if len(p.artists) >= FEWEST_ARTISTS]
     plays = play_matrix(real, embedder.catalogue.row_of).astype(np.float32)
-    artists = embedder.items.vectors[1:].numpy()
-    tastes = _tastes(plays, artists)
-    people = invent(
+    artists = embedder.items.vectors[1:].numpy()  # (artists, d); row 0 is padding
+    people = generate_listeners(
         plays,
-        tastes,
+        _fold_in(plays, artists),
         artists,
         embedder.catalogue,
         count=listeners,
         seed=seed,
-        progress=lambda share, text: tell(0.5 * share, text),
+        progress=lambda share, message: progress(0.5 * share, message),
     )
+    shared = largest_share(people, plays, embedder.catalogue)
     about = {
-        "most shared with one real listener": round(
-            most_shared(people, plays, embedder.catalogue), 3
-        ),
+        "most shared with one real listener": round(shared, 3),
         "real": asdict(_shape(real, embedder, seed=seed)),
         "invented": asdict(_shape(people, embedder, seed=seed)),
     }
@@ -105,12 +106,12 @@ def build_community(
         people,
         seed=seed,
         about=about,
-        progress=lambda share, text: tell(0.5 + 0.5 * share, text),
+        progress=lambda share, message: progress(0.5 + 0.5 * share, message),
     )
 
 
-def _tastes(plays: sp.csr_matrix, artists: np.ndarray) -> np.ndarray:
-    """(listeners, d) where each real listener stands among the artists, by fold-in."""
+def _fold_in(plays: sp.csr_matrix, artists: np.ndarray) -> np.ndarray:
+    """Return (listeners, d) positions of real listeners in the space of the artists, by ALS."""
     weights = plays.copy()
     weights.data = np.log1p(weights.data)
     played = np.asarray(plays.sum(0)).ravel() > 0
@@ -120,8 +121,7 @@ def _tastes(plays: sp.csr_matrix, artists: np.ndarray) -> np.ndarray:
 
 
 def _shape(profiles: Sequence[Profile], embedder: Embedder, *, seed: int) -> Shape:
-    """Percentiles 5, 25, 50, 75, 95 of sizes, artists' popularity ranks and pair similarity."""
-    cuts = (5, 25, 50, 75, 95)
+    """Return percentiles of profile sizes, popularity ranks and pair similarity."""
     rows = [
         row
         for profile in profiles
@@ -130,7 +130,7 @@ def _shape(profiles: Sequence[Profile], embedder: Embedder, *, seed: int) -> Sha
     ]
 
     def percentiles(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:
-        return tuple(round(float(v), 3) for v in np.percentile(values, cuts))
+        return tuple(round(float(v), 3) for v in np.percentile(values, PERCENTILES))
 
     return Shape(
         percentiles([len(p.artists) for p in profiles]),

@@ -1,4 +1,4 @@
-"""Five made-up listeners with different tastes, to try the program with."""
+"""Five demo listeners with different tastes, to try the program with."""
 
 from types import MappingProxyType
 
@@ -7,8 +7,9 @@ from twotower.core.names import artist_key
 
 
 def _demo(id: str, name: str, artists: str) -> Profile:
+    """Return a demo listener; plays fall as a power law along the artists, from 400."""
     names = [each.strip() for each in artists.split(",")]
-    plays = [float(round(400 / (at + 1) ** 0.7)) for at in range(len(names))]
+    plays = [float(round(400 / (rank + 1) ** 0.7)) for rank in range(len(names))]
     return Profile(
         id=f"demo-{id}",
         name=name,

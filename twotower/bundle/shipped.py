@@ -1,15 +1,14 @@
-"""What ships beside the model: invented listeners, their vectors, the map, what pairs are like.
+"""The shipped community: synthetic listeners, their vectors, the map, and percentiles.
 
-`assets/community/` holds `listeners.jsonl.gz` (profiles), `vectors.npz` and `community.json`;
-`build` makes all of it from a model and real listening, and `Shipped.load` checks that it belongs
-together.
+`assets/community/` holds `listeners.jsonl.gz` (profiles), `vectors.npz` and `community.json`.
+`build` makes them from a model and profiles; `Shipped.load` checks that they belong together.
 """
 
 import gzip
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from twotower.community.public_view import genre_weights, listed_artists, top_ge
 from twotower.core.domain import AUDIO, Area, Listener, Profile
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import sha256_of_file
+from twotower.core.jobs import Progress, silent
 from twotower.core.names import artist_key
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
@@ -38,26 +38,26 @@ from twotower.retrieval.similarity import (
     local_density,
     pair_quantiles,
     rank_csls,
+    similarity,
     similarity_of_pairs,
 )
-from twotower.retrieval.similarity import similarity as similarity_of
 from twotower.retrieval.topk import top_k
 from twotower.sources.profile_jsonl import profile_to_json, read_profiles
 
 FORMAT = 1
-RECORDED = 10  # neighbours of each demo listener, kept to compare with
-PAIRS = 200_000  # random pairs that describe a community
 FOLDER = "community"
-Progress = Callable[[float, str], None]
+DOCUMENT, LISTENERS, VECTORS = "community.json", "listeners.jsonl.gz", "vectors.npz"
+RECORDED = 10  # neighbours of each demo listener that are stored to compare with
+PAIRS = 200_000  # random pairs that describe a community
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """The invented community of one model version."""
+    """The synthetic community of one model version."""
 
     folder: Path
     model_version: str
-    digest: str  # of all that is in the folder
+    digest: str  # SHA-256 of the folder's content
     quantiles: np.ndarray | None  # (1001,) similarity of random pairs, ascending; None: not stored
     areas: tuple[Area, ...]
     audio: Mapping[str, tuple[float, float, float]]  # 10th, 50th, 90th percentile of listeners
@@ -65,45 +65,54 @@ class Shipped:
 
     @classmethod
     def load(cls, assets: Path, *, model_version: str) -> "Shipped":
-        """MissingData where it is absent, IncompatibleModel where it is of another model."""
+        """Load the community of a model.
+
+        Raises MissingData if there is none, IncompatibleModel if it is damaged or of another
+        model.
+        """
         folder = assets / FOLDER
-        if not (folder / "community.json").is_file():
+        if not (folder / DOCUMENT).is_file():
             raise MissingData(
                 f"no community in {folder}: restore the shipped assets, or make them with "
                 "`make assets`"
             )
         try:
-            document = json.loads((folder / "community.json").read_text(encoding="utf-8"))
-            if document["format"] != FORMAT:
-                raise IncompatibleModel(
-                    f"the shipped community has format {document['format']}, this program reads "
-                    f"{FORMAT}: restore assets/{FOLDER}"
-                )
-            files = document["files"]
-            found = {name: sha256_of_file(folder / name) for name in files}
-            version = document["model_version"]
-            shipped = cls(
-                folder,
-                version,
-                hashlib.sha256(json.dumps([version, files]).encode()).hexdigest(),
-                _quantiles(document),
-                tuple(Area(**area) for area in document["areas"]),
-                {name: (a, b, c) for name, (a, b, c) in document["audio"].items()},
-                document["about"],
-            )
+            shipped, files = cls._read(folder)
+            hashes = {name: sha256_of_file(folder / name) for name in files}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IncompatibleModel(
                 f"the shipped community can't be read ({error}): restore assets/{FOLDER}"
             ) from error
-        if version != model_version:
+        if shipped.model_version != model_version:
             raise IncompatibleModel(
-                f"the shipped community is of model {version}, the model here is {model_version}: "
-                "make both with `make assets`, or restore them"
+                f"the shipped community is of model {shipped.model_version}, the model here is "
+                f"{model_version}: make both with `make assets`, or restore them"
             )
         for name, digest in files.items():
-            if found[name] != digest:
+            if hashes[name] != digest:
                 raise IncompatibleModel(f"{name} is damaged: restore assets/{FOLDER}")
         return shipped
+
+    @classmethod
+    def _read(cls, folder: Path) -> tuple["Shipped", Mapping[str, str]]:
+        """Return the content of `community.json`, and the SHA-256 of each file beside it."""
+        document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            raise IncompatibleModel(
+                f"the shipped community has format {document['format']}, this program reads "
+                f"{FORMAT}: restore assets/{FOLDER}"
+            )
+        files, version = document["files"], document["model_version"]
+        shipped = cls(
+            folder,
+            version,
+            hashlib.sha256(json.dumps([version, files]).encode()).hexdigest(),
+            _quantiles(document),
+            tuple(Area(**area) for area in document["areas"]),
+            {name: (low, mid, high) for name, (low, mid, high) in document["audio"].items()},
+            document["about"],
+        )
+        return shipped, files
 
     @property
     def reliability(self) -> float:
@@ -113,18 +122,22 @@ class Shipped:
     @cached_property
     def vectors(self) -> Mapping[str, np.ndarray]:
         """Arrays `ids` (n,), `user` and `candidate` (n, d) float32, `places` (n, 2)."""
-        with np.load(self.folder / "vectors.npz", allow_pickle=False) as arrays:
+        with np.load(self.folder / VECTORS, allow_pickle=False) as arrays:
             return {
                 name: arrays[name].astype(np.float32) if name != "ids" else arrays[name]
                 for name in ("ids", "user", "candidate", "places")
             }
 
     def profiles(self) -> Iterator[Profile]:
-        with gzip.open(self.folder / "listeners.jsonl.gz", "rb") as file:
-            yield from read_profiles(io.BytesIO(file.read()), where="listeners.jsonl.gz")
+        """Yield the synthetic profiles, in the order of the vectors."""
+        with gzip.open(self.folder / LISTENERS, "rb") as file:
+            yield from read_profiles(io.BytesIO(file.read()), where=LISTENERS)
 
     def members(self) -> Iterator[Member]:
-        """The invented listeners as rows for the community."""
+        """Yield the synthetic listeners as members of the community.
+
+        Raises IncompatibleModel if profiles and vectors are in different orders.
+        """
         vectors = self.vectors
         genres = self.about["genres"]
         for row, profile in enumerate(self.profiles()):
@@ -157,88 +170,102 @@ def build(
     seed: int = 0,
     places: np.ndarray | None = None,
     about: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Shipped:
-    """Write the community of these invented profiles for this model, and give it as loaded.
+    """Write the community of these synthetic profiles for a model, and load it.
 
-    Where `places` (n, 2) are given, the map is theirs and none is fitted.
+    places  (n, 2) positions on the map; without it the map is fitted
+    about   more facts for `community.json`
     """
-    tell = progress or (lambda share, text: None)
-    folder = assets / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    tell(0.0, "embedding the listeners")
+    progress(0.0, "embedding the listeners")
     user = embedder.embed(profiles, "user").astype(np.float16)
     candidate = embedder.embed(profiles, "candidate").astype(np.float16)
-    wide = unit_rows(candidate.astype(np.float32))
-    tell(0.2, "fitting the map")
-    if places is None:
-        places = projection.fit_map(wide, seed=seed)
-    tags = [genre_weights(profile, embedder.catalogue) for profile in profiles]
-    named = projection.areas(places, tags, seed=seed)
-    kept = projection.reliability(wide, places)
-    tell(0.9, "writing")
-    listed = [[(artist_key(name), n) for name, n in listed_artists(p)] for p in profiles]
     people = ListenerBatch(
-        unit_rows(user.astype(np.float32)), wide, PlayRowReader.of(embedder).read(listed)
+        unit_rows(user.astype(np.float32)),
+        unit_rows(candidate.astype(np.float32)),
+        PlayRowReader.of(embedder).read(_listed_plays(profiles)),
     )
-    scores = similarity_of(people, people)
-    density = local_density(scores, ~np.eye(len(scores), dtype=bool))
-    quantiles = pair_quantiles(hub_corrected(scores, density, density))
-    audio = _audio_percentiles(profiles, embedder.catalogue)
-    _write_gz(folder / "listeners.jsonl.gz", profiles)
-    arrays = {
-        "ids": np.array([p.id for p in profiles]),
-        "user": user,
-        "candidate": candidate,
-        "places": places.astype(np.float32),
-    }
-    np.savez_compressed(folder / "vectors.npz", **arrays)  # type: ignore[arg-type]
-    names = ("listeners.jsonl.gz", "vectors.npz")
+    progress(0.2, "fitting the map")
+    if places is None:
+        places = projection.fit_map(people.candidate, seed=seed)
+    description = _describe(embedder, profiles, people, places, seed=seed)
+    description["about"] |= about or {}
+    progress(0.9, "writing")
+    folder = assets / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_profiles(folder / LISTENERS, profiles)
+    np.savez_compressed(
+        folder / VECTORS,
+        ids=np.array([p.id for p in profiles]),
+        user=user,
+        candidate=candidate,
+        places=places.astype(np.float32),
+    )
     document = {
         "format": FORMAT,
         "model_version": embedder.version,
-        "files": {name: sha256_of_file(folder / name) for name in names},
-        "hub_share": HUB_SHARE,
-        "quantiles": [round(float(q), 5) for q in quantiles],
-        "areas": [asdict(area) for area in named],
-        "audio": audio,
-        "about": {
-            "seed": seed,
-            "listeners": len(profiles),
-            "map reliability": round(float(np.nanmean(kept)), 3),
-            "genres": [list(top_genres(weights)) for weights in tags],
-            "recorded": record(embedder, [p.id for p in profiles], people, density),
-            **(about or {}),
-        },
+        "files": {name: sha256_of_file(folder / name) for name in (LISTENERS, VECTORS)},
+        **description,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    (folder / "community.json").write_text(text, encoding="utf-8")
-    tell(1.0, "done")
+    (folder / DOCUMENT).write_text(text, encoding="utf-8")
+    progress(1.0, "done")
     return Shipped.load(assets, model_version=embedder.version)
 
 
-def record(
+def _describe(
+    embedder: Embedder,
+    profiles: Sequence[Profile],
+    people: ListenerBatch,
+    places: np.ndarray,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Return what `community.json` says about the listeners, their similarity and the map."""
+    genres = [genre_weights(profile, embedder.catalogue) for profile in profiles]
+    reliability = float(np.nanmean(projection.reliability(people.candidate, places)))
+    scores = similarity(people, people)
+    density = local_density(scores, ~np.eye(len(scores), dtype=bool))
+    quantiles = pair_quantiles(hub_corrected(scores, density, density))
+    return {
+        "hub_share": HUB_SHARE,
+        "quantiles": [round(float(q), 5) for q in quantiles],
+        "areas": [asdict(area) for area in projection.areas(places, genres, seed=seed)],
+        "audio": _audio_percentiles(profiles, embedder.catalogue),
+        "about": {
+            "seed": seed,
+            "listeners": len(profiles),
+            "map reliability": round(reliability, 3),
+            "genres": [list(top_genres(weights)) for weights in genres],
+            "recorded": demo_neighbours(embedder, [p.id for p in profiles], people, density),
+        },
+    }
+
+
+def demo_neighbours(
     embedder: Embedder, ids: Sequence[str], people: ListenerBatch, density: np.ndarray
 ) -> dict[str, list[tuple[str, float]]]:
     """Return demo id -> (listener id, similarity) of the most similar, best first.
 
     Leaves out demos that the model knows nothing of.
     """
-    found = {}
+    neighbours = {}
     for demo in DEMOS:
         if not embedder.knows(demo):
             continue
         one = ListenerBatch.of(embedder, [demo])
-        own = local_density(similarity_of(one, people))[0]
-        among, _ = top_k(people.candidate, one.user[0], candidates_needed(RECORDED))
-        rows, similarity = rank_csls(one, people.select(among), own, density[among], RECORDED)
-        nearby = zip(among[rows].tolist(), similarity.tolist(), strict=True)
-        found[demo.id] = [(ids[row], round(value, 4)) for row, value in nearby]
-    return found
+        own = local_density(similarity(one, people))[0]
+        nearest, _ = top_k(people.candidate, one.user[0], candidates_needed(RECORDED))
+        rows, values = rank_csls(one, people.select(nearest), own, density[nearest], RECORDED)
+        neighbours[demo.id] = [
+            (ids[row], round(value, 4))
+            for row, value in zip(nearest[rows].tolist(), values.tolist(), strict=True)
+        ]
+    return neighbours
 
 
 def pair_similarity(people: ListenerBatch, *, seed: int = 0) -> np.ndarray:
-    """Similarity of random pairs of different listeners, (at most PAIRS,)."""
+    """Return the similarity of random pairs of different listeners, (at most PAIRS,)."""
     rng = np.random.default_rng([seed, 5])
     a, b = rng.integers(0, len(people), (2, PAIRS))
     a, b = a[a != b], b[a != b]
@@ -254,7 +281,19 @@ def _quantiles(document: Mapping[str, Any]) -> np.ndarray | None:
     return quantiles if document.get("hub_share") == HUB_SHARE else None
 
 
+def _listed_plays(profiles: Sequence[Profile]) -> list[list[tuple[str, float]]]:
+    """Return (artist key, plays) of the artists that a member's public profile lists."""
+    return [
+        [(artist_key(name), plays) for name, plays in listed_artists(profile)]
+        for profile in profiles
+    ]
+
+
 def _audio_percentiles(profiles: Sequence[Profile], catalogue: Catalogue) -> dict[str, list[float]]:
+    """Return attribute -> 10th, 50th and 90th percentile of the listeners' means.
+
+    Empty if the catalogue has no audio.
+    """
     means = []
     for profile in profiles:
         rows = [catalogue.row_of[key] for key in profile.artists if key in catalogue.row_of]
@@ -269,7 +308,8 @@ def _audio_percentiles(profiles: Sequence[Profile], catalogue: Catalogue) -> dic
     return {name: [round(float(v), 4) for v in cut] for name, cut in zip(AUDIO, cuts, strict=True)}
 
 
-def _write_gz(path: Path, profiles: Sequence[Profile]) -> None:
+def _write_profiles(path: Path, profiles: Sequence[Profile]) -> None:
+    """Write compressed JSON Lines, the same bytes for the same profiles."""
     with gzip.GzipFile(path, "wb", mtime=0) as file:
         for profile in profiles:
             line = json.dumps(profile_to_json(profile), ensure_ascii=False, separators=(",", ":"))

@@ -10,12 +10,12 @@ from twotower.core.domain import Artist, Profile
 from twotower.evaluation.methods.base import HasVectors, Recommends, Scorer
 from twotower.evaluation.metrics import (
     aucs,
-    listed_by,
-    mutual,
+    k_occurrences,
+    mutual_shares,
     ndcgs_at,
     overlaps,
     ranks_of_positives,
-    standard_cubes,
+    cubed_z_scores,
     top_columns,
     uniformity,
 )
@@ -109,12 +109,12 @@ class Geometry:
         """
         length = min(LIST_LENGTH, len(self.pool) - 1)
         lists = top_columns(symmetric_scores(method, self.pool), length)
-        counts = listed_by(lists)
+        counts = k_occurrences(lists)
         values = {
-            f"skew of N_{LIST_LENGTH}": standard_cubes(counts),
+            f"skew of N_{LIST_LENGTH}": cubed_z_scores(counts),
             "never listed": (counts == 0).astype(float),
             f"most listed / {LIST_LENGTH}": np.full(len(counts), counts.max() / LIST_LENGTH),
-            f"mutual share of top {LIST_LENGTH}": mutual(lists),
+            f"mutual share of top {LIST_LENGTH}": mutual_shares(lists),
         }
         if isinstance(method, HasVectors):
             vectors = method.vectors(self.pool, asking=False)
