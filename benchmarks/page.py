@@ -10,7 +10,7 @@ from typing import Any
 
 from results import FOLDER
 
-from twotower.evaluation.model_card import between
+from twotower.evaluation.model_card import replace_section
 from twotower.model.training import TrainConfig
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -293,7 +293,7 @@ def filled(text: str, page: Path = SCALE, folder: Path = FOLDER) -> str:
     if page == SCALE:
         parts = _scale_tables(results)
     for mark, part in parts.items():
-        text = between(text, mark, part, where=page.name)
+        text = replace_section(text, mark, part, where=page.name)
     return text
 
 

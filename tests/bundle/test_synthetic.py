@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from twotower.bundle.synthetic import MIN_ARTISTS, MAX_SHARED, generate_listeners, largest_share, pseudonyms
+from twotower.bundle.synthetic import (
+    MAX_SHARED,
+    MIN_ARTISTS,
+    generate_listeners,
+    largest_share,
+    pseudonyms,
+)
 from twotower.model.catalogue import Catalogue
 
 GROUPS, ARTISTS, DIM = 4, 800, 16

@@ -4,12 +4,12 @@ import pytest
 from twotower.evaluation.metrics import (
     aucs,
     bootstrap,
+    cubed_z_scores,
     k_occurrences,
     mutual_shares,
     ndcgs_at,
     overlaps,
     ranks_of_positives,
-    cubed_z_scores,
     top_columns,
     uniformity,
 )

@@ -56,13 +56,13 @@ def test_filling_twice_is_filling_once_and_keeps_the_words_around(tmp_path):
     assert fill(tmp_path).read_text() == once
 
 
-def test_a_card_without_its_marks_is_said_so(tmp_path):
+def test_a_card_without_its_marks_is_refused(tmp_path):
     write(tmp_path, "no marks here")
-    with pytest.raises(MissingData, match="no place for its shapes"):
+    with pytest.raises(MissingData, match="lacks the marks <!-- shapes -->"):
         fill(tmp_path)
 
 
-def test_a_missing_report_is_said_so(tmp_path):
+def test_a_missing_report_is_refused(tmp_path):
     write(tmp_path, "<!-- shapes --><!-- /shapes --><!-- quality --><!-- /quality -->")
     (tmp_path / "quality.json").unlink()
     with pytest.raises(MissingData, match="there is no quality report yet"):

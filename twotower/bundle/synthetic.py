@@ -5,7 +5,7 @@ they fit it, and play counts follow a power law. A listener with more than half 
 one real listener is drawn again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np

@@ -10,12 +10,12 @@ from twotower.core.domain import Artist, Profile
 from twotower.evaluation.methods.base import HasVectors, Recommends, Scorer
 from twotower.evaluation.metrics import (
     aucs,
+    cubed_z_scores,
     k_occurrences,
     mutual_shares,
     ndcgs_at,
     overlaps,
     ranks_of_positives,
-    cubed_z_scores,
     top_columns,
     uniformity,
 )
