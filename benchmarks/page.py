@@ -11,7 +11,7 @@ from typing import Any
 from results import FOLDER
 
 from twotower.evaluation.model_card import replace_section
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCALE, RETRAINING = DOCS / "scale.md", DOCS / "retraining.md"

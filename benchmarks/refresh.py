@@ -29,7 +29,7 @@ from twotower.evaluation.data import split_listeners
 from twotower.matching.matcher import Matcher
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.retraining.consent import Consented
 from twotower.retraining.refresh import RefreshOutcome, refresh
 from twotower.retraining.rollback import roll_back
@@ -40,9 +40,9 @@ def spoilt(embedder: Embedder, _: Consented) -> Embedder:
     """Return the model with noise on one tower, which the gate must refuse."""
     model = type(embedder.model)(embedder.model.config)
     model.load_state_dict(embedder.model.state_dict())
-    noise = torch.randn(model.user.turn.shape, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(model.user.rotation.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        model.user.turn.add_(0.5 * noise)
+        model.user.rotation.add_(0.5 * noise)
     return replace(embedder, model=model.eval(), version="unsaved")
 
 

@@ -24,12 +24,13 @@ import torch
 from results import peak_mb, resident_mb, write
 
 from twotower.model import als as factors
-from twotower.model.artist_features import build_world
+from twotower.model.artist_features import build_training_data
 from twotower.model.content import ContentSpace
-from twotower.model.distributed import Ranks, ranks_from_env
-from twotower.model.packed_profiles import Packed, pack
+from twotower.model.distributed import ProcessGroup, process_group_from_env
+from twotower.model.packed_profiles import PackedProfiles, pack
 from twotower.model.pipeline import fit_item_item, prepare
-from twotower.model.training import TrainConfig, train
+from twotower.model.train_config import TrainConfig
+from twotower.model.training import train
 from twotower.sources.profile_jsonl import write_profiles
 from twotower.sources.sharding import read_shard
 
@@ -50,7 +51,7 @@ PARTS = (
 )
 
 
-def drawn(listeners: int, artists: int, seed: int) -> Packed:
+def drawn(listeners: int, artists: int, seed: int) -> PackedProfiles:
     """Listeners on Zipf's curve of artists: each in one or two groups, with one in ten at large."""
     rng = np.random.default_rng([seed, listeners])
     fame = 1 / (np.arange(artists) + 30.0)
@@ -69,7 +70,7 @@ def drawn(listeners: int, artists: int, seed: int) -> Packed:
     new = np.concatenate([np.ones((listeners, 1), bool), np.diff(rows, axis=1) > 0], axis=1)
     indptr = np.concatenate([[0], np.cumsum(new.sum(1))])
     names = tuple(f"{_name(row)} {row}" for row in range(artists))
-    return Packed(
+    return PackedProfiles(
         names,
         names,
         np.zeros(artists, np.int64),
@@ -106,7 +107,9 @@ def clocked(spent: dict[str, list[float]]) -> Iterator[None]:
         mock.patch.object(factors, "als", timed("als", factors.als)),
         mock.patch.object(factors, "ridge", timed("ridge", factors.ridge)),
         mock.patch.object(ContentSpace, "fit", timed("svd", ContentSpace.fit)),
-        mock.patch("twotower.model.pipeline.build_world", timed("world", build_world)),
+        mock.patch(
+            "twotower.model.pipeline.build_training_data", timed("world", build_training_data)
+        ),
     ):
         yield
 
@@ -124,7 +127,7 @@ def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) ->
     whole = time.perf_counter() - start
     svd, world, als, ridge = (spent[name] for name in ("svd", "world", "als", "ridge"))
     start = time.perf_counter()
-    fit_item_item(ready.world)
+    fit_item_item(ready.data)
     companions = time.perf_counter() - start
     parts = {
         "SVD of names and genres": sum(svd),
@@ -136,13 +139,13 @@ def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) ->
         "companions": companions,
     }
     start = time.perf_counter()
-    train(ready.world, config=config, tables=ready.tables)
+    train(ready.data, config=config, features=ready.features)
     step = (time.perf_counter() - start) / steps
     answer.send(
         {
             "listeners": listeners,
             "plays": int(people.indptr[-1]),
-            "artists": int((ready.world.plays.getnnz(0) > 0).sum()),
+            "artists": int((ready.data.plays.getnnz(0) > 0).sum()),
             "seconds": parts,
             "tables s": whole + companions,
             "towers s": step * TrainConfig().steps,
@@ -154,8 +157,8 @@ def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) ->
     )
 
 
-def packed_mb(people: Packed) -> float:
-    arrays = (people.indptr, people.artists, people.plays, people.places)
+def packed_mb(people: PackedProfiles) -> float:
+    arrays = (people.indptr, people.artists, people.plays, people.positions)
     return sum(each.nbytes for each in arrays) / 2**20
 
 
@@ -190,20 +193,20 @@ def side(rank: int, count: int, port: int, asked: argparse.Namespace, answer: An
     told = {"RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ |= {name: str(value) for name, value in told.items()}
     config = TrainConfig(steps=asked.steps, seed=asked.seed)
-    with ranks_from_env() as ranks:
-        ready = ranks.of_first(
+    with process_group_from_env() as group:
+        ready = group.broadcast_from_first(
             lambda: prepare(drawn(min(asked.listeners), asked.artists, asked.seed), config=config),
             Path(tempfile.gettempdir()),
         )
-        seconds = stepping(ranks, ready, config)
+        seconds = stepping(group, ready, config)
     if rank == 0:
         answer.send(1e3 * seconds / asked.steps)
 
 
-def stepping(ranks: Ranks, ready: Any, config: TrainConfig) -> float:
-    ranks.wait()
+def stepping(group: ProcessGroup, ready: Any, config: TrainConfig) -> float:
+    group.barrier()
     start = time.perf_counter()
-    train(ready.world, config=config, tables=ready.tables, ranks=ranks)
+    train(ready.data, config=config, features=ready.features, group=group)
     return time.perf_counter() - start
 
 

@@ -24,7 +24,7 @@ from twotower.community import Community
 from twotower.core.settings import Settings
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.retrieval import projection
 from twotower.ui import model_cache, visitor
 

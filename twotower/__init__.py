@@ -87,12 +87,13 @@ def train(
     """
     from dataclasses import replace
 
+    from twotower.core.jobs import silent
     from twotower.model.pipeline import fit
-    from twotower.model.training import TrainConfig
+    from twotower.model.train_config import TrainConfig
 
     config = TrainConfig(seed=seed)
     config = config if steps is None else replace(config, steps=steps)
-    return fit(profiles, config=config, progress=progress)
+    return fit(profiles, config=config, progress=progress or silent)
 
 
 def evaluate(

@@ -39,7 +39,7 @@ def test_what_ships_is_small_readable_and_nothing_is_pickled():
 
 def test_model_and_community_belong_together(matcher):
     assert matcher.shipped.model_version == matcher.embedder.version
-    assert len(matcher.embedder.items.gates) == len(matcher.catalogue) + 1
+    assert len(matcher.embedder.items.log_precision) == len(matcher.catalogue) + 1
 
 
 def test_five_thousand_listeners_ship_each_invented_with_a_name_of_its_own(matcher):

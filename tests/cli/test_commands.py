@@ -29,7 +29,7 @@ from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.runner import REFERENCE, SECOND_REFERENCE
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.retrieval import projection
 from twotower.sources import sharding
 from twotower.sources.datasets.tables import FOLDERS

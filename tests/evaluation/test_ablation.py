@@ -5,7 +5,7 @@ from planted import make_sources
 
 from twotower.evaluation.ablation import DEFAULT, VARIANTS, Variant, ablate, learning_curve
 from twotower.model.towers import ModelConfig
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 
 
 @pytest.fixture(scope="module")

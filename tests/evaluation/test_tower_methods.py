@@ -3,7 +3,7 @@ from planted import ring, ring_content
 
 from twotower.evaluation.methods.towers import OneWay, TwoTowers, two_towers
 from twotower.model.towers import ModelConfig
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.sources.datasets.public import Training
 
 SHORT = TrainConfig(steps=2)

@@ -19,7 +19,7 @@ from twotower.evaluation.verify_data import (
     VECTORS,
 )
 from twotower.model.pipeline import fit
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.sources.datasets.tables import FOLDERS
 
 

@@ -89,7 +89,7 @@ def shaken(embedder: Embedder, strength: float = 1e-3) -> Embedder:
     drawn = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for tower in (model.user, model.candidate):
-            tower.turn.add_(strength * torch.randn(tower.turn.shape, generator=drawn))
+            tower.rotation.add_(strength * torch.randn(tower.rotation.shape, generator=drawn))
     return replace(embedder, model=model.eval(), version="unsaved")
 
 

@@ -10,11 +10,11 @@ from planted import QUARTERS, make_profile, quarter, ring, ring_content, ring_ta
 from twotower.core.domain import Profile
 from twotower.model.artist_features import (
     PRIOR_LISTENERS,
-    World,
-    build_tables,
-    build_world,
-    folds_of,
-    listeners_of_artists,
+    TrainingData,
+    assign_folds,
+    build_training_data,
+    cross_fit,
+    listeners_per_artist,
 )
 from twotower.model.towers import CONTENT, DF, FACTOR, TAGS
 
@@ -22,30 +22,30 @@ PEOPLE = ring(120)
 CHANGED = 5  # the listener whose listening and tags change
 
 
-def built(people: list[Profile], tags: list | None = None) -> World:
-    return build_world(people, ring_content(), ring_tags(people) if tags is None else tags)
+def built(people: list[Profile], tags: list | None = None) -> TrainingData:
+    return build_training_data(people, ring_content(), ring_tags(people) if tags is None else tags)
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> TrainingData:
     return built(PEOPLE)
 
 
 @pytest.fixture(scope="module")
 def fold(world) -> np.ndarray:
-    return folds_of(world.source, 4, seed=0)
+    return assign_folds(world.source, 4, seed=0)
 
 
 @pytest.fixture(scope="module")
 def tables(world, fold):
-    return build_tables(world, fold)
+    return cross_fit(world, fold)
 
 
 @pytest.fixture(scope="module")
 def before(fold):
     """(world, tables) without tags."""
     untagged = built(PEOPLE, [])
-    return untagged, build_tables(untagged, fold)[1]
+    return untagged, cross_fit(untagged, fold).per_fold
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +53,11 @@ def after(before, fold):
     """The same after one listener has moved to the other side of the ring."""
     elsewhere = list(PEOPLE)
     elsewhere[CHANGED] = replace(PEOPLE[CHANGED + 2], id=PEOPLE[CHANGED].id)
-    moved = build_world(elsewhere, ring_content(), space=before[0].space)
-    return moved, build_tables(moved, fold)[1]
+    moved = build_training_data(elsewhere, ring_content(), space=before[0].space)
+    return moved, cross_fit(moved, fold).per_fold
 
 
-def relations(world: World, inputs: np.ndarray) -> np.ndarray:
+def relations(world: TrainingData, inputs: np.ndarray) -> np.ndarray:
     """(artists, artists) products of the artists' factors, by key, in units of their own size."""
     rows = [world.keys.index(key) for key in sorted(world.keys)]
     factors = inputs[rows, FACTOR].astype(np.float64)
@@ -93,8 +93,8 @@ def test_tags_of_a_folds_own_listeners_are_not_in_its_table(world, fold):
         (who, key, "techno heard" if who == PEOPLE[CHANGED].id else tag, when)
         for who, key, tag, when in tags
     ]
-    _, before = build_tables(world, fold)
-    _, after = build_tables(built(PEOPLE, lying), fold)
+    before = cross_fit(world, fold).per_fold
+    after = cross_fit(built(PEOPLE, lying), fold).per_fold
     rows = [world.keys.index(key) for key in list(PEOPLE[CHANGED].artists)[:4]]
     for f in range(4):
         one, two = before[f].inputs[rows, TAGS], after[f].inputs[rows, TAGS]
@@ -106,8 +106,8 @@ def test_tags_of_a_folds_own_listeners_are_not_in_its_table(world, fold):
 def test_artists_of_one_fold_alone_are_nowhere_by_listening_in_its_table():
     people = [*PEOPLE, make_profile("x", {"only x": 9, "artist 3": 2, "artist 4": 1})]
     alone = built(people, ring_tags(PEOPLE))
-    fold = folds_of(alone.source, 4, seed=0)
-    _, tables = build_tables(alone, fold)
+    fold = assign_folds(alone.source, 4, seed=0)
+    tables = cross_fit(alone, fold).per_fold
     row = alone.keys.index("only x")
     for f, table in enumerate(tables):
         hidden = f == fold[-1]
@@ -127,26 +127,26 @@ def test_taggings_of_listeners_outside_training_are_not_used(world):
 
 def test_folds_are_even_within_each_source():
     source = np.array(["hetrec"] * 101 + ["mpd"] * 31 + ["file"] * 2)
-    fold = folds_of(source, 4, seed=3)
+    fold = assign_folds(source, 4, seed=3)
     for origin in ("hetrec", "mpd", "file"):
         sizes = Counter(fold[source == origin].tolist())
         assert max(sizes.values()) - min(sizes.get(f, 0) for f in range(4)) <= 1
-    assert np.array_equal(fold, folds_of(source, 4, seed=3))
-    assert not np.array_equal(fold, folds_of(source, 4, seed=4))
+    assert np.array_equal(fold, assign_folds(source, 4, seed=3))
+    assert not np.array_equal(fold, assign_folds(source, 4, seed=4))
 
 
 def test_rows_go_by_listeners_and_artists_known_by_content_follow(world):
-    df = listeners_of_artists(world)
+    df = listeners_per_artist(world)
     assert (np.diff(df) <= 0).all()
     heard = Counter(key for p in PEOPLE for key in p.artists)
     assert df.tolist() == [heard[key] for key in world.keys]
-    extra = build_world(PEOPLE[:4], ring_content())
+    extra = build_training_data(PEOPLE[:4], ring_content())
     assert set(extra.keys) > {key for p in PEOPLE[:4] for key in p.artists}
 
 
 def test_a_playlist_counts_as_little_as_its_source():
     people = [make_profile("0", {"artist 1": 3}), make_profile("0", {"artist 1": 1}, "mpd")]
-    assert listeners_of_artists(build_world(people)).tolist() == pytest.approx([1.3])
+    assert listeners_per_artist(build_training_data(people)).tolist() == pytest.approx([1.3])
 
 
 def test_plays_count_relative_to_the_listeners_own(world):
@@ -158,7 +158,7 @@ def test_plays_count_relative_to_the_listeners_own(world):
 
 
 def test_artists_of_a_quarter_stand_together(world, tables):
-    whole, parts = tables
+    whole, parts = tables.whole, tables.per_fold
     for table in (whole, *parts):
         factors = table.inputs[:, FACTOR]
         factors = factors / np.linalg.norm(factors, axis=1, keepdims=True)
@@ -168,8 +168,8 @@ def test_artists_of_a_quarter_stand_together(world, tables):
 
 
 def test_the_tables_of_the_folds_are_laid_onto_that_of_all(world, tables):
-    whole, parts = tables
-    heard = listeners_of_artists(world) >= 8
+    whole, parts = tables.whole, tables.per_fold
+    heard = listeners_per_artist(world) >= 8
     for part in parts:
         a, b = whole.inputs[heard, FACTOR], part.inputs[heard, FACTOR]
         cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
@@ -177,13 +177,13 @@ def test_the_tables_of_the_folds_are_laid_onto_that_of_all(world, tables):
 
 
 def test_an_unheard_artist_stands_where_its_content_says(world, tables):
-    whole, _ = tables
-    df = listeners_of_artists(world)
+    whole = tables.whole
+    df = listeners_per_artist(world)
     expected = whole.content_map.factors(whole.inputs[:, CONTENT])
     np.testing.assert_allclose(whole.by_content, expected, atol=1e-5)
-    few = build_world(PEOPLE[:60], ring_content())
-    table, _ = build_tables(few, folds_of(few.source, 4, seed=0))
-    unheard = listeners_of_artists(few) == 0
+    few = build_training_data(PEOPLE[:60], ring_content())
+    table = cross_fit(few, assign_folds(few.source, 4, seed=0)).whole
+    unheard = listeners_per_artist(few) == 0
     np.testing.assert_allclose(
         table.inputs[unheard][:, FACTOR], table.by_content[unheard], atol=1e-5
     )
@@ -191,7 +191,7 @@ def test_an_unheard_artist_stands_where_its_content_says(world, tables):
 
 
 def test_content_without_tags_ignores_them(world, tables):
-    whole, _ = tables
+    whole = tables.whole
     bare = whole.inputs[:, CONTENT].copy()
     bare[:, : TAGS.stop - TAGS.start] = 0
     np.testing.assert_allclose(whole.by_static, whole.content_map.factors(bare), atol=1e-5)
@@ -199,25 +199,26 @@ def test_content_without_tags_ignores_them(world, tables):
 
 
 def test_the_prior_is_a_precision(tables):
-    for table in (tables[0], *tables[1]):
+    for table in (tables.whole, *tables.per_fold):
         assert np.linalg.eigvalsh(table.prior.astype(np.float64)).min() > 0
 
 
 def test_progress_rises_to_the_end(world, fold):
     told: list[float] = []
-    build_tables(world, fold, progress=lambda share, text: told.append(share))
+    cross_fit(world, fold, progress=lambda share, text: told.append(share))
     assert told == sorted(told) and 0.9 < told[-1] <= 1
 
 
 def test_the_same_seed_gives_the_same_tables(world, fold, tables):
-    again = build_tables(world, fold)
-    assert np.array_equal(again[0].inputs, tables[0].inputs)
-    assert all(np.array_equal(a.inputs, b.inputs) for a, b in zip(again[1], tables[1], strict=True))
+    again = cross_fit(world, fold)
+    assert np.array_equal(again.whole.inputs, tables.whole.inputs)
+    pairs = zip(again.per_fold, tables.per_fold, strict=True)
+    assert all(np.array_equal(a.inputs, b.inputs) for a, b in pairs)
 
 
 def test_without_content_and_tags_there_is_a_table_too():
-    bare = build_world(PEOPLE)
-    whole, parts = build_tables(bare, folds_of(bare.source, 4, seed=0))
-    assert len(parts) == 4 and np.isfinite(whole.inputs).all()
+    bare = build_training_data(PEOPLE)
+    found = cross_fit(bare, assign_folds(bare.source, 4, seed=0))
+    assert len(found.per_fold) == 4 and np.isfinite(found.whole.inputs).all()
     assert all(word in QUARTERS for word in built(PEOPLE).space.genre_words)
     assert bare.space.genre_words == ()

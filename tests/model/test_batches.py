@@ -9,18 +9,18 @@ from planted import make_profile, ring
 
 from twotower.core.domain import AUDIO, Artist, Playlist, Profile, Spread
 from twotower.model.batches import (
-    LONGEST_UNKNOWN,
+    MAX_UNKNOWN,
     ExtraItems,
     ItemSet,
     audio_extra,
-    chunked,
     collate,
     content_block,
     coverage_of,
     playlist_extra,
-    read_profile,
     relative_weights,
+    split_chunks,
     title_genres,
+    to_items,
 )
 from twotower.model.play_matrix import MEAN_WEIGHT
 from twotower.model.towers import ARTIST, AUDIO_GROUP, EXTRA_WIDTH, GENRE_GROUP, PLAYLIST_GROUP
@@ -34,7 +34,7 @@ def read(trained):
 
     def act(profile: Profile) -> tuple[ItemSet, ExtraItems]:
         extras = ExtraItems(first=len(trained.catalogue) + 1)
-        return read_profile(profile, trained.catalogue, trained.content, extras), extras
+        return to_items(profile, trained.catalogue, trained.content, extras), extras
 
     return act
 
@@ -53,7 +53,7 @@ def test_artists_of_the_catalogue_are_its_rows(trained, read):
     items, extras = read(make_profile("a", {"artist 3": 7, "artist 60": 2}))
     row = trained.catalogue.row_of
     assert items.rows.tolist() == [row["artist 3"] + 1, row["artist 60"] + 1]
-    assert items.plays.tolist() == [7, 2] and items.kinds.tolist() == [ARTIST, ARTIST]
+    assert items.plays.tolist() == [7, 2] and items.item_types.tolist() == [ARTIST, ARTIST]
     assert not extras.content
 
 
@@ -75,9 +75,9 @@ def test_unknown_artists_enter_by_their_genres_and_not_without(trained, read):
 
 
 def test_of_many_unknown_artists_the_most_played_enter(read):
-    many = {f"x{n}": Artist(f"x{n}", 1 + n, ("metal",)) for n in range(LONGEST_UNKNOWN + 30)}
+    many = {f"x{n}": Artist(f"x{n}", 1 + n, ("metal",)) for n in range(MAX_UNKNOWN + 30)}
     items, _ = read(Profile("a", many))
-    assert sorted(items.plays.tolist()) == list(range(31, 31 + LONGEST_UNKNOWN))
+    assert sorted(items.plays.tolist()) == list(range(31, 31 + MAX_UNKNOWN))
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_each_group_is_an_item_of_its_own_kind_and_moves_the_listener(trained, r
     artists = make_profile("a", {"artist 3": 7})
     both = replace(artists, **groups)
     items, extras = read(both)
-    assert items.kinds.tolist() == [ARTIST, kind] and len(extras.content) == 1
-    assert read(Profile("b", **groups))[0].kinds.tolist() == [kind]
+    assert items.item_types.tolist() == [ARTIST, kind] and len(extras.content) == 1
+    assert read(Profile("b", **groups))[0].item_types.tolist() == [kind]
     assert trained.knows(Profile("b", **groups))
     assert cosine(trained, artists, both) < 0.9999
 
@@ -160,7 +160,7 @@ def test_a_hundred_times_the_plays_is_the_same_person(trained):
 @pytest.mark.parametrize(("count", "pieces"), [(0, 1), (1, 1), (40, 1), (41, 2), (2000, 50)])
 def test_chunks_are_even_and_whole(count, pieces):
     items = artists(np.random.default_rng(0).exponential(50, count).tolist())
-    cut = chunked(items, 40)
+    cut = split_chunks(items, 40)
     assert len(cut) == pieces
     sizes = [len(c.rows) for c in cut]
     assert max(sizes) - min(sizes) <= 1 and max(sizes) <= 40
@@ -174,17 +174,17 @@ def test_every_chunk_has_the_groups():
     groups = ItemSet(np.array([900, 901]), np.zeros(2, np.float32), np.array([1, 3]))
     many = artists([float(n) for n in range(100)])
     both = ItemSet(*(np.concatenate([getattr(many, n), getattr(groups, n)])
-                     for n in ("rows", "plays", "kinds")))  # fmt: skip
-    for chunk in chunked(both, 40):
-        assert chunk.rows[-2:].tolist() == [900, 901] and chunk.kinds[-2:].tolist() == [1, 3]
+                     for n in ("rows", "plays", "item_types")))  # fmt: skip
+    for chunk in split_chunks(both, 40):
+        assert chunk.rows[-2:].tolist() == [900, 901] and chunk.item_types[-2:].tolist() == [1, 3]
         assert len(chunk.rows) in (35, 36)
 
 
 def test_chunks_dont_depend_on_the_order_of_artists_played_alike():
     items = artists([1.0] * 90)
     order = np.random.default_rng(0).permutation(90)
-    other = ItemSet(items.rows[order], items.plays[order], items.kinds[order])
-    for a, b in zip(chunked(items, 40), chunked(other, 40), strict=True):
+    other = ItemSet(items.rows[order], items.plays[order], items.item_types[order])
+    for a, b in zip(split_chunks(items, 40), split_chunks(other, 40), strict=True):
         assert sorted(a.rows) == sorted(b.rows)
 
 

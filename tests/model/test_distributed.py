@@ -24,14 +24,17 @@ from twotower.evaluation.ablation import VARIANTS
 from twotower.evaluation.data import split_half
 from twotower.evaluation.metrics import bootstrap
 from twotower.model import training
-from twotower.model.artist_features import build_world
+from twotower.model.artist_features import build_training_data
 from twotower.model.batches import collate
-from twotower.model.distributed import ALONE, Ranks, ranks_from_env
+from twotower.model.checkpoint import Record
+from twotower.model.distributed import SINGLE_PROCESS, ProcessGroup, process_group_from_env
 from twotower.model.embedder import Embedder
 from twotower.model.losses import BY_NAME, Name
 from twotower.model.pipeline import fit
 from twotower.model.towers import ModelConfig, TwoTower
-from twotower.model.training import Step, TrainConfig, Views, tables_for, together, train
+from twotower.model.train_config import TrainConfig
+from twotower.model.training import TrainingStep, cross_fit_together, train
+from twotower.model.views import ViewBatch, ViewSampler, concat_batches
 from twotower.sources.profile_jsonl import write_profiles
 
 LISTENERS = ring(160, artists=16, hits=16)
@@ -57,7 +60,7 @@ def torchrun(*args: object) -> subprocess.Popen[str]:
     )
 
 
-def side_by_side(act: Callable[[Ranks, Path], Any], folder: Path) -> list[Any]:
+def side_by_side(act: Callable[[ProcessGroup, Path], Any], folder: Path) -> list[Any]:
     """What `act` gives in each of two processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -69,25 +72,25 @@ def side_by_side(act: Callable[[Ranks, Path], Any], folder: Path) -> list[Any]:
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(2)]
 
 
-def _process(rank: int, act: Callable[[Ranks, Path], Any], port: int, folder: Path) -> None:
+def _process(rank: int, act: Callable[[ProcessGroup, Path], Any], port: int, folder: Path) -> None:
     torch.set_num_threads(1)
     told = {"RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ |= {name: str(value) for name, value in told.items()}
-    with ranks_from_env() as ranks:
-        torch.save(act(ranks, folder), folder / f"{rank}.pt")
+    with process_group_from_env() as group:
+        torch.save(act(group, folder), folder / f"{rank}.pt")
 
 
-def drawn(world, parts) -> list[training.Drawn]:
-    """Views of 40 listeners and of 24 others, as each of two processes would draw them."""
-    views = Views(world, parts[0], [{"jazz": 1.0}] * 64)
+def drawn(world, parts) -> list[ViewBatch]:
+    """ViewSampler of 40 listeners and of 24 others, as each of two processes would draw them."""
+    views = ViewSampler(world, parts[0], [{"jazz": 1.0}] * 64)
     shares = (np.arange(40), np.arange(40, 64))
     return [
-        views.draw(share, SHORT, np.random.default_rng(at), least=0)
+        views.draw(share, SHORT, np.random.default_rng(at), min_df=0)
         for at, share in enumerate(shares)
     ]
 
 
-def one_step(ranks: Ranks, batch: training.Drawn) -> dict[str, tuple[float, np.ndarray]]:
+def one_step(group: ProcessGroup, batch: ViewBatch) -> dict[str, tuple[float, np.ndarray]]:
     """Loss and gradient of one step without dropout, by each loss, from the same weights."""
     torch.manual_seed(0)
     found = {}
@@ -96,14 +99,17 @@ def one_step(ranks: Ranks, batch: training.Drawn) -> dict[str, tuple[float, np.n
         with torch.no_grad():
             for parameter in model.parameters():  # those that start at zero would hide the others
                 parameter += 0.02 * torch.randn(parameter.shape)
-        users, candidates, inputs, extra = batch
-        sizes = ranks.sizes(len(users))
-        run = ranks.wrapped(Step(model, loss_name))
-        one, other, scale = run(inputs, extra, collate(users), collate(candidates))
-        loss = BY_NAME[loss_name](
-            ranks.gathered(one, sizes), ranks.gathered(other, sizes), scale=ranks.once(scale)
+        counts = group.row_counts(len(batch.users))
+        run = group.data_parallel(TrainingStep(model, loss_name))
+        one, other, scale = run(
+            batch.inputs, batch.extra, collate(batch.users), collate(batch.candidates)
         )
-        (loss * ranks.count).backward()
+        loss = BY_NAME[loss_name](
+            group.all_gather(one, counts),
+            group.all_gather(other, counts),
+            scale=group.average_gradient(scale),
+        )
+        (loss * group.count).backward()
         learned = [p for p in model.parameters() if p.requires_grad]
         slopes = [torch.zeros(0) if p.grad is None else p.grad.ravel() for p in learned]
         assert all(map(len, slopes)), "a gradient is missing"
@@ -118,29 +124,29 @@ def weights(model: TwoTower) -> np.ndarray:
 class Interrupted(Exception): ...
 
 
-def both_sides(ranks: Ranks, folder: Path) -> dict[str, Any]:
+def both_sides(group: ProcessGroup, folder: Path) -> dict[str, Any]:
     """All that two processes are asked about, in one start of them."""
-    world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
-    tables = tables_for(world, SHORT, ranks=ranks, folder=folder)
-    step = one_step(ranks, drawn(world, tables[2])[ranks.rank])
+    world = build_training_data(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
+    features = cross_fit_together(world, SHORT, group=group, folder=folder)
+    step = one_step(group, drawn(world, features.per_fold)[group.rank])
 
-    training.KEEP_EVERY, training.RECORD_EVERY = 10, 2
+    training.CHECKPOINT_EVERY, training.RECORD_EVERY = 10, 2
     kept = folder / "state"
     told: list[int] = []
 
-    def stop(record: training.Record) -> None:
+    def stop(record: Record) -> None:
         if record.step >= 14:
             raise Interrupted
 
-    whole = weights(train(world, config=SHORT, tables=tables, ranks=ranks)[0])
+    whole = weights(train(world, config=SHORT, features=features, group=group)[0])
     with pytest.raises(Interrupted):
-        train(world, config=SHORT, tables=tables, ranks=ranks, resume=kept, on_record=stop)
-    ranks.wait()
-    again, _, history = train(
+        train(world, config=SHORT, features=features, group=group, resume=kept, on_record=stop)
+    group.barrier()
+    again, _, records = train(
         world,
         config=SHORT,
-        tables=tables,
-        ranks=ranks,
+        features=features,
+        group=group,
         resume=kept,
         on_record=lambda record: told.append(record.step),
     )
@@ -151,30 +157,30 @@ def both_sides(ranks: Ranks, folder: Path) -> dict[str, Any]:
             world,
             config=replace(few, **variant.training),
             model_config=ModelConfig(**variant.model),
-            tables=tables,
-            ranks=ranks,
+            features=features,
+            group=group,
         )[0]
         for name, variant in VARIANTS.items()
     }
 
-    shared = ranks.of_first(lambda: world, folder)
-    shared.plays.data[:] += ranks.rank + 1  # a copy of one's own
+    shared = group.broadcast_from_first(lambda: world, folder)
+    shared.plays.data[:] += group.rank + 1  # a copy of one's own
     lost = None
     try:
-        ranks.agree(ranks.rank)
+        group.assert_equal(group.rank)
     except LostProcess as error:
         lost = str(error)
     return {
         "step": step,
-        "tables": [tables[1].inputs, *(each.inputs for each in tables[2])],
+        "tables": [each.inputs for each in (features.whole, *features.per_fold)],
         "whole": whole,
         "again": weights(again),
-        "records": history.records,
+        "records": records,
         "told": told,
         "variants": {name: weights(model) for name, model in variants.items()},
         "shared": (shared.keys == world.keys, shared.plays - world.plays),
-        "each": ranks.of_each(lambda: np.full(3, ranks.rank), folder),
-        "first": ranks.at_first(lambda: "made"),
+        "each": group.gather(lambda: np.full(3, group.rank), folder),
+        "first": group.run_in_first(lambda: "made"),
         "lost": lost,
         "kept": kept,
     }
@@ -189,8 +195,9 @@ def two(tmp_path_factory) -> list[dict[str, Any]]:
 
 
 def test_a_step_of_two_has_the_loss_and_the_gradient_of_one_with_all_their_views(two):
-    world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
-    alone = one_step(ALONE, together(drawn(world, tables_for(world, SHORT)[2])))
+    world = build_training_data(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
+    per_fold = cross_fit_together(world, SHORT).per_fold
+    alone = one_step(SINGLE_PROCESS, concat_batches(drawn(world, per_fold)))
     for name in LEARNED:
         loss, slope = alone[name]
         steepest = float(np.abs(slope).max())  # 6e-4 for triplet with attention, 345 for sigmoid
@@ -201,10 +208,10 @@ def test_a_step_of_two_has_the_loss_and_the_gradient_of_one_with_all_their_views
 
 
 def test_jobs_that_two_share_out_give_the_tables_of_one(two):
-    world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
-    _, whole, parts = tables_for(world, SHORT)
+    world = build_training_data(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
+    features = cross_fit_together(world, SHORT)
     for each in two:
-        for table, shared in zip([whole, *parts], each["tables"], strict=True):
+        for table, shared in zip([features.whole, *features.per_fold], each["tables"], strict=True):
             assert np.array_equal(table.inputs, shared)
 
 
@@ -213,7 +220,7 @@ def test_both_end_with_the_same_weights_and_go_on_to_them_when_interrupted(two):
         assert np.array_equal(each["whole"], two[0]["whole"])
         assert np.array_equal(each["again"], each["whole"])
         assert each["told"] == [12, 14, 16] and len(each["records"]) == 8
-    world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
+    world = build_training_data(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
     assert not np.array_equal(weights(train(world, config=SHORT)[0]), two[0]["whole"])
 
 
@@ -225,28 +232,28 @@ def test_two_train_every_variant_to_the_same_weights(two):
 
 
 def test_one_process_goes_on_from_what_two_have_kept(two):
-    world = build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
-    _, _, history = train(world, config=SHORT, resume=two[0]["kept"])
-    assert [record.step for record in history.records] == [2, 4, 6, 8, 10, 16]
+    world = build_training_data(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
+    _, _, records = train(world, config=SHORT, resume=two[0]["kept"])
+    assert [record.step for record in records] == [2, 4, 6, 8, 10, 16]
 
 
 def test_what_the_first_makes_all_have_and_what_each_makes_the_first_has(two):
     for rank, each in enumerate(two):
         same, more = each["shared"]
         assert same and set(more.data.tolist()) == {rank + 1}
-        assert "stand at different steps (0, 1)" in each["lost"]
+        assert "are at different steps (0, 1)" in each["lost"]
     assert [part.tolist() for part in two[0]["each"]] == [[0, 0, 0], [1, 1, 1]]
     assert two[1]["each"] == [] and (two[0]["first"], two[1]["first"]) == ("made", None)
 
 
-def failing(ranks: Ranks, folder: Path) -> str:
+def failing(group: ProcessGroup, folder: Path) -> str:
     def make() -> int:
-        if ranks.rank == 1:
+        if group.rank == 1:
             raise BadProfile("line 7 is wrong")
         return 0
 
     try:
-        ranks.of_each(make, folder)
+        group.gather(make, folder)
     except (BadProfile, SystemExit) as error:
         return repr(error)
     return ""
@@ -261,10 +268,12 @@ def test_without_torchrun_there_is_one_process(monkeypatch):
     for name in ("RANK", "MASTER_ADDR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with ranks_from_env() as ranks:
-        assert ranks is ALONE
-    assert ALONE.of_first(lambda: 1, Path()) == 1 and ALONE.of_each(lambda: 1, Path()) == [1]
-    assert ALONE.at_first(lambda: 1) == ALONE.agree(1) == 1
+    with process_group_from_env() as group:
+        assert group is SINGLE_PROCESS
+    assert SINGLE_PROCESS.broadcast_from_first(lambda: 1, Path()) == 1 and SINGLE_PROCESS.gather(
+        lambda: 1, Path()
+    ) == [1]
+    assert SINGLE_PROCESS.run_in_first(lambda: 1) == SINGLE_PROCESS.assert_equal(1) == 1
 
 
 def reciprocal_ranks(embedder: Embedder) -> np.ndarray:
@@ -297,7 +306,7 @@ def test_one_of_two_is_killed_and_the_same_call_gets_as_far_as_one_process(tmp_p
     os.kill(second, signal.SIGKILL)
     _, said = training_.communicate(timeout=120)
     assert training_.returncode != 0 and not out.exists()
-    assert said.count("error: another of the processes that work together is gone: start") == 1
+    assert said.count("error: another process of this command ended early. Start") == 1
 
     again = torchrun(*call, "--json")
     _, said = again.communicate(timeout=240)

@@ -11,17 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from planted import make_profile, ring, ring_content, ring_tags
+from planted import make_profile, ring, ring_content
 from safetensors.torch import load_file, save_file
 
 from twotower.core.domain import AUDIO, Artist, Playlist, Profile, Spread
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import sha256_of_file
 from twotower.core.names import hashed_id
-from twotower.model import embedder as module
-from twotower.model.embedder import FILES, Embedder
+from twotower.core.settings import ROOT
+from twotower.model import model_folder
+from twotower.model.embedder import UNSAVED, Embedder
+from twotower.model.model_folder import FILES
 from twotower.model.pipeline import fit
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 
 PEOPLE = [
     *ring(5, artists=16, hits=8, seed=9),
@@ -105,17 +107,23 @@ def test_listeners_of_one_quarter_are_near(trained):
 
 
 def test_a_loaded_model_gives_the_very_same_vectors(tmp_path):
-    listeners = ring(90, artists=16, hits=8)
-    fitted = fit(listeners, ring_content(), ring_tags(listeners), config=TrainConfig(steps=2))
-    saved = fitted.save(tmp_path / "model")
+    fresh = fit(ring(48), ring_content(), config=TrainConfig(steps=2))
+    kept = fresh.save(tmp_path / "model")
     loaded = Embedder.load(tmp_path / "model")
     for tower in ("user", "candidate"):
-        assert np.array_equal(loaded.embed(PEOPLE, tower), fitted.embed(PEOPLE, tower))
-    assert loaded.version == saved.version != fitted.version == "unsaved"
-    assert loaded.catalogue.keys == fitted.catalogue.keys
-    assert loaded.about == json.loads(json.dumps(fitted.about))
-    assert loaded.trained_on == fitted.trained_on
-    assert [loaded.coverage(p) for p in PEOPLE] == [fitted.coverage(p) for p in PEOPLE]
+        assert np.array_equal(loaded.embed(PEOPLE, tower), fresh.embed(PEOPLE, tower))
+    assert loaded.version == kept.version != fresh.version == UNSAVED
+    assert loaded.catalogue.keys == fresh.catalogue.keys
+    assert loaded.about == json.loads(json.dumps(fresh.about))
+    assert loaded.trained_on == fresh.trained_on
+    assert [loaded.coverage(p) for p in PEOPLE] == [fresh.coverage(p) for p in PEOPLE]
+
+
+def test_the_shipped_model_keeps_its_version_when_it_is_saved_again(tmp_path):
+    shipped = Embedder.load(ROOT / "assets" / "model")
+    assert shipped.save(tmp_path / "model").version == shipped.version
+    weights = load_file(tmp_path / "model" / "weights.safetensors")
+    assert {"model.user.root", "model.candidate.turn", "model.encoder.gate.weight"} <= set(weights)
 
 
 def test_it_keeps_the_hashed_ids_of_whom_it_has_seen(trained):
@@ -156,7 +164,7 @@ def test_a_model_takes_the_place_of_the_old_one(trained, copied):
     assert [path.name for path in copied.parent.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("failing", ["write_text", "_tensors", "replace"])
+@pytest.mark.parametrize("failing", ["write_text", "save_file", "replace"])
 def test_where_saving_fails_the_old_model_stays(trained, copied, monkeypatch, failing):
     before = contents(copied)
 
@@ -165,8 +173,8 @@ def test_where_saving_fails_the_old_model_stays(trained, copied, monkeypatch, fa
 
     if failing == "write_text":
         monkeypatch.setattr(Path, "write_text", full)
-    elif failing == "_tensors":
-        monkeypatch.setattr(module, "_tensors", full)
+    elif failing == "save_file":
+        monkeypatch.setattr(model_folder, "save_file", full)
     else:
         real, calls = os.replace, []
 
@@ -174,7 +182,7 @@ def test_where_saving_fails_the_old_model_stays(trained, copied, monkeypatch, fa
             calls.append(args)
             return full() if len(calls) == 2 else real(*args)
 
-        monkeypatch.setattr(module.os, "replace", second_fails)
+        monkeypatch.setattr(os, "replace", second_fails)
     with pytest.raises(OSError, match="No space"):
         replace(trained, about={"note": "new"}).save(copied)
     monkeypatch.undo()
@@ -185,11 +193,11 @@ def test_where_saving_fails_the_old_model_stays(trained, copied, monkeypatch, fa
 def test_a_folder_with_other_things_is_not_replaced(trained, tmp_path):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").write_text("keep me")
-    with pytest.raises(ValueError, match="letters holds something else"):
+    with pytest.raises(ValueError, match="letters has other files"):
         trained.save(tmp_path / "letters")
     assert (tmp_path / "letters" / "dear.txt").read_text() == "keep me"
     (tmp_path / "file").write_text("keep me")
-    with pytest.raises(ValueError, match="file holds something else"):
+    with pytest.raises(ValueError, match="file has other files"):
         trained.save(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     trained.save(tmp_path / "empty")
@@ -211,7 +219,7 @@ def test_damaged_files_are_told_by_name(copied, name, how):
         path.write_bytes(
             {"cut": data[:-1], "garbled": b"\x00" + data[1:], "of another run": data + b" "}[how]
         )
-    with pytest.raises(IncompatibleModel, match=r"restore|train anew") as caught:
+    with pytest.raises(IncompatibleModel, match=r"restore|train a new") as caught:
         Embedder.load(copied)
     assert name in str(caught.value)
 
@@ -253,15 +261,15 @@ def test_a_config_that_is_none_is_refused(copied, text):
 def test_weights_of_another_catalogue_are_refused_even_with_true_hashes(copied):
     """What a person who copies files about by hand could make."""
     tensors = load_file(copied / "weights.safetensors")
-    tensors["items.gates"] = tensors["items.gates"][:-1].contiguous()
+    tensors["items.log_precision"] = tensors["items.log_precision"][:-1].contiguous()
     save_file(tensors, copied / "weights.safetensors")
 
     def honest(document):
         document["files"]["weights.safetensors"] = sha256_of_file(copied / "weights.safetensors")
-        document["version"] = module._version(document["files"])
+        document["version"] = model_folder._version(document["files"])
 
     _rewrite(copied, honest)
-    with pytest.raises(IncompatibleModel, match="different training runs"):
+    with pytest.raises(IncompatibleModel, match="different trainings"):
         Embedder.load(copied)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from planted import QUARTERS, RING, quarter, ring, ring_content
 
 from twotower.core.domain import AUDIO, AUDIO_RANGE
-from twotower.model.artist_features import build_tables, build_world, folds_of
+from twotower.model.artist_features import assign_folds, build_training_data, cross_fit
 from twotower.model.catalogue import NO_GENRE
 from twotower.model.estimates import GENRES_SHOWN, estimate_audio, estimate_genres
 from twotower.sources.datasets.artist_content import ArtistContent
@@ -13,8 +13,8 @@ LISTENERS = ring(120)
 
 
 def table_of(content: list[ArtistContent], tags=()):
-    world = build_world(LISTENERS, content, tags)
-    return world, build_tables(world, folds_of(world.source, 4, seed=0))[0]
+    world = build_training_data(LISTENERS, content, tags)
+    return world, cross_fit(world, assign_folds(world.source, 4, seed=0)).whole
 
 
 def untold(world) -> list[int]:

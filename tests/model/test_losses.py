@@ -36,15 +36,6 @@ def test_in_batch_softmax_by_hand():
     assert in_batch_softmax(USERS, CANDIDATES, scale=1.0).item() == pytest.approx(expected)
 
 
-def test_log_q_takes_from_what_is_drawn_often():
-    # log 2 off the first candidate: rows are [1 - log 2, 1] and [-log 2, 0]; columns stay
-    log_q = torch.tensor([math.log(2), 0.0])
-    rows = (softplus(math.log(2)) + softplus(-math.log(2))) / 2
-    expected = (rows + (softplus(-1) + softplus(1)) / 2) / 2
-    loss = in_batch_softmax(USERS, CANDIDATES, scale=1.0, log_q=log_q)
-    assert loss.item() == pytest.approx(expected)
-
-
 def test_pairwise_sigmoid_by_hand():
     # logits 2 x [[1, 1], [0, 0]] - log 2: own pairs 2 - log 2 and -log 2, others the same
     high, low = 2 - math.log(2), -math.log(2)

@@ -7,7 +7,7 @@ from twotower.core.domain import SPOTIFY_WEB_API, Playlist
 from twotower.core.errors import BadProfile
 from twotower.core.names import hashed_id
 from twotower.model.pipeline import FEWEST_ARTISTS, FEWEST_LISTENERS, fit
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 
 SHORT = TrainConfig(steps=2)
 LISTENERS = ring(48)

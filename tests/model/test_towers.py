@@ -21,6 +21,8 @@ from twotower.model.towers import (
     ModelConfig,
     ProfileBatch,
     TwoTower,
+    from_stored_name,
+    to_stored_name,
 )
 
 ARTISTS = 300
@@ -76,7 +78,7 @@ def test_every_answer_is_a_unit_vector(inputs, count):
 def test_the_order_of_artists_doesnt_matter(inputs, count):
     one = listener(count)
     order = np.random.default_rng(5).permutation(count)
-    other = ItemSet(one.rows[order], one.plays[order], one.kinds[order])
+    other = ItemSet(one.rows[order], one.plays[order], one.item_types[order])
     out = answer(shaken(), inputs, [one, other])
     torch.testing.assert_close(out[0], out[1], atol=2e-5, rtol=0)
 
@@ -105,8 +107,8 @@ def test_the_small_solve_gives_what_the_large_one_gives(inputs, count):
     padded = ProfileBatch(  # wider than the space has dimensions
         torch.cat([batch.rows, nothing], 1),
         torch.cat([batch.weights, nothing.float()], 1),
-        torch.cat([batch.spread, nothing.float()], 1),
-        torch.cat([batch.kinds, nothing], 1),
+        torch.cat([batch.z_scores, nothing.float()], 1),
+        torch.cat([batch.item_types, nothing], 1),
         batch.count,
     )
     with torch.no_grad():
@@ -120,7 +122,7 @@ def test_before_training_the_towers_are_the_fold_in_of_artist_factors(inputs, co
     one = listener(count)
     factors = inputs[1:, FACTOR]
     model = untrained()
-    model.start_from(factors.T @ factors + 200.0 * torch.eye(64))
+    model.set_prior(factors.T @ factors + 200.0 * torch.eye(64))
     weights, _ = relative_weights([one])
     row = sp.csr_matrix(
         (np.maximum(weights, 0.3), (np.zeros(count, int), one.rows - 1)), shape=(1, ARTISTS)
@@ -161,7 +163,7 @@ def test_each_tower_has_parameters_of_its_own_unless_they_are_to_be_shared():
 
 def test_more_plays_draw_a_listener_nearer_to_an_artist(inputs):
     model = untrained()
-    model.start_from(50 * torch.eye(64))
+    model.set_prior(50 * torch.eye(64))
     items = items_of(model, inputs)
     one = listener(10)
     much = replace(one, plays=np.where(np.arange(10) == 0, 5000, one.plays).astype(np.float32))
@@ -181,24 +183,24 @@ def test_hidden_identities_and_few_listeners_reach_the_precision(inputs):
         one = replace(two, df=one.df)
         v = two.vectors[batch.rows]
         assert not torch.equal(
-            model.user.confidences(one, batch, v), model.user.confidences(two, batch, v)
+            model.user.precisions(one, batch, v), model.user.precisions(two, batch, v)
         )
 
 
 def test_a_group_that_is_missing_has_a_place_of_its_own(inputs):
     """Where there are no genres the tower starts from what such listeners are like."""
     model, one = untrained(), listener(10)
-    model.start_from(50 * torch.eye(64))
+    model.set_prior(50 * torch.eye(64))
     before = answer(model, inputs, [one])
     with torch.no_grad():
-        model.user.absent[AUDIO_GROUP] = 40.0
+        model.user.missing_group[AUDIO_GROUP] = 40.0
     assert not torch.allclose(before, answer(model, inputs, [one]), atol=1e-3)
     told = ItemSet(
-        np.append(one.rows, 5), np.append(one.plays, 0), np.append(one.kinds, AUDIO_GROUP)
+        np.append(one.rows, 5), np.append(one.plays, 0), np.append(one.item_types, AUDIO_GROUP)
     )
     with torch.no_grad():
         there = answer(model, inputs, [told])
-        model.user.absent[AUDIO_GROUP] = 0.0
+        model.user.missing_group[AUDIO_GROUP] = 0.0
     torch.testing.assert_close(there, answer(model, inputs, [told]))
 
 
@@ -209,6 +211,15 @@ def test_information_is_what_the_artists_add_to_the_prior(inputs, count):
         items = items_of(model, inputs)
         added = model.user.information(items, batch)
         v = items.vectors[batch.rows]
-        c = model.user.confidences(items, batch, v)
+        c = model.user.precisions(items, batch, v)
     expected = sum(c[0, n] * torch.outer(v[0, n], v[0, n]) for n in range(count))
     torch.testing.assert_close(added[0], expected, rtol=1e-4, atol=1e-2)
+
+
+def test_parameters_are_stored_under_names_that_stay():
+    names = [name for name, _ in untrained().named_parameters()]
+    stored = [to_stored_name(name) for name in names]
+    assert {"user.root", "candidate.start", "user.gate.0.bias", "encoder.gate.bias"} <= {*stored}
+    assert len({*stored}) == len(names)
+    assert [from_stored_name(name) for name in stored] == names
+    assert [from_stored_name(name) for name in names] == names  # new names can be read, too

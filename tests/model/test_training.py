@@ -5,48 +5,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from planted import make_profile, ring, ring_content, ring_tags
 from safetensors import safe_open
 
-from twotower.core.domain import Playlist, Profile
 from twotower.evaluation.data import split_half
 from twotower.model import training
-from twotower.model.artist_features import World, build_tables, build_world, folds_of
+from twotower.model.artist_features import (
+    TrainingData,
+    build_training_data,
+)
+from twotower.model.checkpoint import Record
 from twotower.model.pipeline import fit
 from twotower.model.towers import (
-    AUDIO_GROUP,
-    DF,
-    EXTRA_WIDTH,
-    FACTOR,
-    GENRE_GROUP,
-    PLAYLIST_GROUP,
-    TAGS,
     ModelConfig,
 )
-from twotower.model.training import (
-    Record,
-    TrainConfig,
-    TwoTower,
-    Views,
-    playlist_titles,
-    tables_for,
-    together,
-    train,
-)
+from twotower.model.train_config import TrainConfig
+from twotower.model.training import TwoTower, cross_fit_together, train
 
 LISTENERS = ring(160, artists=16, hits=16)
 SHORT = TrainConfig(steps=20)
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return build_world(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
-
-
-@pytest.fixture(scope="module")
-def table(world):
-    return build_tables(world, folds_of(world.source, 4, seed=0))[1][0]
+def world() -> TrainingData:
+    return build_training_data(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
 
 
 def weights(model: TwoTower) -> np.ndarray:
@@ -88,14 +70,14 @@ def stopping_at(step: int):
 @pytest.fixture
 def often_kept(monkeypatch):
     """A state every ten steps, a record every two."""
-    monkeypatch.setattr(training, "KEEP_EVERY", 10)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 10)
     monkeypatch.setattr(training, "RECORD_EVERY", 2)
 
 
 @pytest.mark.usefixtures("often_kept")
 def test_an_interrupted_training_goes_on_to_the_very_same_result(world, tmp_path):
     config, path = TrainConfig(steps=16), tmp_path / "state.safetensors"
-    whole, _, history = train(world, config=config)
+    whole, _, records = train(world, config=config)
     with pytest.raises(Interrupted):
         train(world, config=config, resume=path, on_record=stopping_at(14))
     told: list[int] = []
@@ -104,14 +86,14 @@ def test_an_interrupted_training_goes_on_to_the_very_same_result(world, tmp_path
     )
     assert told == [12, 14, 16]  # it went on from step 10
     assert np.array_equal(weights(again), weights(whole))
-    assert later.records == history.records
+    assert later == records
 
 
 @pytest.mark.usefixtures("often_kept")
 @pytest.mark.parametrize("spoil", ["cut", "garbled", "empty", "of other data", "of another seed"])
 def test_a_state_that_doesnt_fit_is_begun_anew(world, tmp_path, spoil):
     config, path = TrainConfig(steps=12), tmp_path / "state.safetensors"
-    moved = build_world(ring(64, artists=16, hits=16, seed=7), ring_content())
+    moved = build_training_data(ring(64, artists=16, hits=16, seed=7), ring_content())
     source = moved if spoil == "of other data" else world
     seed = 1 if spoil == "of another seed" else 0
     train(source, config=TrainConfig(steps=12, seed=seed), resume=path)
@@ -138,9 +120,9 @@ def test_the_state_is_kept_whole(world, tmp_path):
 
 def test_history_tells_each_twentieth_step_and_the_last(world):
     told: list[Record] = []
-    _, _, history = train(world, config=TrainConfig(steps=50), on_record=told.append)
-    assert [record.step for record in history.records] == [20, 40, 50]
-    assert told == history.records
+    _, _, records = train(world, config=TrainConfig(steps=50), on_record=told.append)
+    assert [record.step for record in records] == [20, 40, 50]
+    assert told == records
     for record in told:
         assert np.isfinite([record.loss, record.scale, record.alignment, record.uniformity]).all()
         assert 0 <= record.alignment <= 4 and record.uniformity <= 0 and record.scale <= 60
@@ -162,68 +144,15 @@ def test_a_loss_that_is_not_a_number_leaves_the_weights_alone(world, monkeypatch
 
 def test_few_listeners_with_few_artists_in_common_train_too():
     few = [make_profile(str(n), {f"own {n} {a}": 1.0 for a in range(4)}) for n in range(40)]
-    model, _, _ = train(build_world(few), config=SHORT)
+    model, _, _ = train(build_training_data(few), config=SHORT)
     assert np.isfinite(weights(model)).all()
 
 
 def test_playlists_alone_and_beside_listeners_train_too():
     lists = ring(40, origin="mpd", seed=3)
     for people in (lists, [*LISTENERS[:60], *lists], [*LISTENERS[:60], *lists[:2]]):
-        model, _, history = train(build_world(people), config=SHORT)
-        assert np.isfinite(weights(model)).all() and history.records
-
-
-def draw(world: World, table, config: TrainConfig, seed: int = 0, titles=None):
-    views = Views(world, table, titles or [{}] * 64)
-    return views.draw(np.arange(64), config, np.random.default_rng(seed))
-
-
-def test_the_two_views_of_a_listener_share_no_artist_and_are_theirs(world, table):
-    plain = TrainConfig(groups=0, hide_identity=0)
-    sizes = set()
-    for seed in range(6):
-        users, candidates, inputs, _ = draw(world, table, plain, seed)
-        assert len(users) == len(candidates) > 0
-        assert not inputs[0].any()
-        for user, candidate in zip(users, candidates, strict=True):
-            assert not {*user.rows.tolist()} & {*candidate.rows.tolist()}
-            assert 2 <= len(user.rows) <= 48 and 1 <= len(candidate.rows) <= 48
-            assert user.rows.min() > 0 and (user.plays > 0).all()
-            sizes.add(len(user.rows))
-    assert len(sizes) > 5  # short and long queries
-
-
-def test_hidden_identities_are_replaced_by_what_content_says(world, table):
-    _, _, shown, _ = draw(world, table, TrainConfig(groups=0, hide_identity=0))
-    _, _, hidden, _ = draw(world, table, TrainConfig(groups=0, hide_identity=1))
-    assert shown.shape == hidden.shape
-    assert (hidden[1:, DF] == torch.tensor([0.0, 0.0, 1.0])).all()
-    places = {tuple(np.round(row, 4)) for row in (*table.by_content, *table.by_static)}
-    assert all(tuple(np.round(row.numpy(), 4)) in places for row in hidden[1:, FACTOR])
-    bare = (hidden[1:, TAGS] == 0).all(1)
-    assert bare.float().mean() > 0.2 and not bare.all()
-    assert table.inputs[:, DF][:, 0].max() > 0  # the table itself stays as it was
-
-
-def test_groups_stand_beside_artists_or_alone(world, table):
-    titles = [{"jazz": 1.0}] * 64
-    config = TrainConfig(groups=1, groups_alone=0.5)
-    users, candidates, inputs, extra = draw(world, table, config, titles=titles)
-    kinds = [set(user.kinds.tolist()) for user in users]
-    assert any(0 in found for found in kinds) and any(0 not in found for found in kinds)
-    assert all(0 in set(candidate.kinds.tolist()) for candidate in candidates)
-    assert {GENRE_GROUP, PLAYLIST_GROUP, AUDIO_GROUP} < set().union(*kinds)
-    assert extra.shape == (len(inputs), EXTRA_WIDTH)
-    last = max(s.rows.max() for s in (*users, *candidates))
-    assert last == len(inputs) - 1
-
-
-def test_titles_of_playlists_are_read_for_each_listener(world):
-    profiles = [
-        Profile("a", playlists=(Playlist("Jazz nights"), Playlist("more jazz and folk"))),
-        Profile("b", playlists=(Playlist("Gym"),)),
-    ]
-    assert playlist_titles(world, profiles) == [{"jazz": 2, "folk": 1}, {}]
+        model, _, records = train(build_training_data(people), config=SHORT)
+        assert np.isfinite(weights(model)).all() and records
 
 
 def test_it_prints_nothing_and_leaves_no_file(world, tmp_path: Path, capsys, monkeypatch):
@@ -240,7 +169,7 @@ def test_it_prints_nothing_and_leaves_no_file(world, tmp_path: Path, capsys, mon
         {"loss": "bpr"},
         {"cross_fit": False},
         {"in_fold": False},
-        {"thresholds": ()},
+        {"min_df_choices": ()},
     ],
     ids=str,
 )
@@ -260,34 +189,8 @@ def test_each_kind_of_tower_that_is_compared_is_another_one(world, changed):
 
 
 def test_tables_that_are_at_hand_give_the_same_training(world):
-    tables = tables_for(world, SHORT)
+    features = cross_fit_together(world, SHORT)
     assert np.array_equal(
-        weights(train(world, config=SHORT, tables=tables)[0]),
+        weights(train(world, config=SHORT, features=features)[0]),
         weights(train(world, config=SHORT)[0]),
     )
-
-
-def test_views_of_several_folds_keep_the_artists_of_their_own_tables(world):
-    _, _, parts = tables_for(world, SHORT)
-    plain = TrainConfig(groups=0, hide_identity=0)
-    drawn = [draw(world, table, plain, seed) for seed, table in enumerate(parts[:2])]
-    users, candidates, inputs, extra = together(drawn)
-    assert len(users) == len(candidates) == sum(len(each[0]) for each in drawn)
-    assert len(inputs) == len(extra) == sum(len(each[2]) for each in drawn)
-    for place, (own, other) in enumerate(((users[0], drawn[0]), (users[-1], drawn[1]))):
-        first = other[0][0 if place == 0 else -1]
-        assert torch.equal(inputs[own.rows], other[2][first.rows])
-
-
-def test_parts_change_towers_and_plays_go_untold(world, table):
-    """Short queries reach both towers, and either side may tell no plays."""
-    plain = {"groups": 0.0, "hide_identity": 0.0, "thresholds": ()}
-    drawn = [draw(world, table, TrainConfig(**plain), seed) for seed in range(4)]
-    pairs = [pair for one in drawn for pair in zip(one[0], one[1], strict=True)]
-    assert any(len(u.rows) < len(c.rows) / 2 for u, c in pairs)
-    assert any(len(c.rows) < len(u.rows) / 2 for u, c in pairs)
-    untold = {((u.plays == 1).all(), (c.plays == 1).all()) for u, c in pairs}
-    assert len(untold) == 4
-    still = draw(world, table, TrainConfig(**plain, swap=0.0, no_plays=0.0))
-    assert all(len(u.rows) <= len(c.rows) for u, c in zip(still[0], still[1], strict=True))
-    assert not any((u.plays == 1).all() and len(u.plays) > 2 for u in (*still[0], *still[1]))

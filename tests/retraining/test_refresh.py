@@ -37,7 +37,7 @@ from twotower.matching.matcher import Matcher
 from twotower.model.artist_features import RIDGE_CAP
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit, prepare
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.retraining import switch
 from twotower.retraining.consent import is_held_out, select_consented
 from twotower.retraining.full import retrain_full, rotation_onto
@@ -109,11 +109,11 @@ def test_new_tables_are_rotated_to_the_basis_of_the_weights(embedder, said_yes):
     space = embedder.content.space
     before = prepare(listeners, ring_content(), ring_tags(listeners), space=space)
     now = prepare(more, ring_content(), ring_tags(listeners), space=space)
-    row = {key: at for at, key in enumerate(before.world.keys)}
-    here, there = np.array([(at, row[k]) for at, k in enumerate(now.world.keys) if k in row]).T
-    old = before.tables[1].inputs[there, :64]
-    new = now.tables[1].inputs[here, :64]
-    turn = rotation_onto(embedder, now.world.keys, now.tables[1])
+    row = {key: at for at, key in enumerate(before.data.keys)}
+    here, there = np.array([(at, row[k]) for at, k in enumerate(now.data.keys) if k in row]).T
+    old = before.features.whole.inputs[there, :64]
+    new = now.features.whole.inputs[here, :64]
+    turn = rotation_onto(embedder, now.data.keys, now.features.whole)
     np.testing.assert_allclose(turn @ turn.T, np.eye(64), atol=1e-4)
 
     def off(factors: np.ndarray) -> float:

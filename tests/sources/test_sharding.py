@@ -10,7 +10,7 @@ from planted import make_profile, ring, ring_content
 from twotower.core.domain import Playlist, Profile
 from twotower.core.errors import BadProfile, IncompatibleModel, MissingData
 from twotower.model import packed_profiles, vector_files
-from twotower.model.packed_profiles import Packed, pack
+from twotower.model.packed_profiles import PackedProfiles, pack
 from twotower.model.pipeline import prepare
 from twotower.model.vector_files import Made, VectorWriter
 from twotower.sources import sharding
@@ -77,7 +77,7 @@ def test_joined_packed_shards_equal_the_packed_whole(files):
         parts = [pack(read_shard(files, Shard(number, count))) for number in range(count)]
         joined = packed_profiles.join(parts)
         assert [plain(p) for p in joined] == [plain(p) for p in LISTENERS]
-        assert joined.places.tolist() == whole.places.tolist()
+        assert joined.positions.tolist() == whole.positions.tolist()
 
 
 def test_packing_keeps_titles_and_the_first_spelling():
@@ -89,7 +89,7 @@ def test_packing_keeps_titles_and_the_first_spelling():
     assert [p.id for p in both] == ["b", "a"]
     assert {p.artists["x"].name for p in both} == {"X"}
     assert both[1].playlists == (Playlist("Gym"),) and both[-1].artists["x"].plays == 2.5
-    assert isinstance(both[:1], Packed) and [p.id for p in both[1:]] == ["a"]
+    assert isinstance(both[:1], PackedProfiles) and [p.id for p in both[1:]] == ["a"]
     assert packed_profiles.join([pack([]), pack([])]).sizes.tolist() == []
 
 
@@ -97,10 +97,10 @@ def test_training_reads_packed_profiles_as_any_others():
     people = [*ring(45, artists=6), make_profile("small", {"artist 1": 1.0})]
     usual = prepare(people, ring_content())
     lean = prepare(pack([(0, people)]), ring_content())
-    assert isinstance(lean.used, Packed) and len(lean.used) == 45
-    assert lean.world.keys == usual.world.keys and lean.world.names == usual.world.names
-    assert (lean.world.weights != usual.world.weights).nnz == 0
-    for one, other in zip(lean.tables[2], usual.tables[2], strict=True):
+    assert isinstance(lean.used, PackedProfiles) and len(lean.used) == 45
+    assert lean.data.keys == usual.data.keys and lean.data.names == usual.data.names
+    assert (lean.data.weights != usual.data.weights).nnz == 0
+    for one, other in zip(lean.features.per_fold, usual.features.per_fold, strict=True):
         assert np.array_equal(one.inputs, other.inputs)
 
 

@@ -20,7 +20,7 @@ from twotower.model import als
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import FEWEST_ARTISTS, fit
 from twotower.model.play_matrix import play_matrix
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.retrieval.similarity import ListenerBatch
 from twotower.sources.datasets.public import Sources, read_sources, shipped_training
 

@@ -22,7 +22,7 @@ from twotower.cli.terminal import ProgressLine, show_result
 from twotower.core.jobs import Progress, silent
 
 if TYPE_CHECKING:
-    from twotower.model.distributed import Ranks
+    from twotower.model.distributed import ProcessGroup
     from twotower.model.vector_files import Made
     from twotower.sources.sharding import Shard
 
@@ -62,14 +62,14 @@ def embed(
     if shard is not None:
         written: _Written | None = _embed_shard(profiles, tower, out, model, shard)
     else:
-        from twotower.model.distributed import ranks_from_env
+        from twotower.model.distributed import process_group_from_env
 
-        with ProgressLine() as line, ranks_from_env() as ranks:
-            progress = line if ranks.first else silent
-            if ranks.count == 1:
+        with ProgressLine() as line, process_group_from_env() as group:
+            progress = line if group.is_first else silent
+            if group.count == 1:
                 written = _write_vectors(profiles, tower, out, model, None, progress)
             else:
-                written = _embed_together(profiles, tower, out, model, ranks, progress)
+                written = _embed_together(profiles, tower, out, model, group, progress)
     if written is not None:
         _show(out, written, json=json)
 
@@ -93,17 +93,17 @@ def _embed_together(
     tower: Tower,
     out: Path,
     model: Path | None,
-    ranks: "Ranks",
+    group: "ProcessGroup",
     progress: Progress,
 ) -> _Written | None:
     """Embed one part in each process, then join them in the first; None in the others."""
     from twotower.model import vector_files
     from twotower.sources.sharding import Shard
 
-    parts = [out.with_name(f".{out.name}.{n}-of-{ranks.count}") for n in range(ranks.count)]
-    part, shard = parts[ranks.rank], Shard(ranks.rank, ranks.count)
+    parts = [out.with_name(f".{out.name}.{n}-of-{group.count}") for n in range(group.count)]
+    part, shard = parts[group.rank], Shard(group.rank, group.count)
     try:
-        written = ranks.of_each(
+        written = group.gather(
             lambda: _write_vectors(profiles, tower, part, model, shard, progress), out.parent
         )
 
@@ -112,7 +112,7 @@ def _embed_together(
                 raise no_listeners(profiles)
             return _Written(*vector_files.join(parts, out))
 
-        return ranks.at_first(join)
+        return group.run_in_first(join)
     finally:
         part.unlink(missing_ok=True)
 

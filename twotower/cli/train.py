@@ -13,9 +13,9 @@ from twotower.core.jobs import Progress, silent
 
 if TYPE_CHECKING:
     from twotower.core.domain import Profile
-    from twotower.model.distributed import Ranks
+    from twotower.model.distributed import ProcessGroup
     from twotower.model.embedder import Embedder
-    from twotower.model.training import TrainConfig
+    from twotower.model.train_config import TrainConfig
     from twotower.sources.datasets.artist_content import ArtistContent
     from twotower.sources.datasets.tags import Tagging
 
@@ -50,12 +50,12 @@ def train(
     torchrun: torchrun --nproc-per-node 2 -m twotower train ...
     """
     _check_model_folder(out)
-    from twotower.model.distributed import ranks_from_env
+    from twotower.model.distributed import process_group_from_env
 
-    with ProgressLine() as line, ranks_from_env() as ranks:
-        progress = line if ranks.first else silent
-        inputs = _read_inputs(profiles, content, tags, out.parent, ranks, progress)
-        embedder = _fit(inputs, _config(steps, seed), out, ranks, progress)
+    with ProgressLine() as line, process_group_from_env() as group:
+        progress = line if group.is_first else silent
+        inputs = _read_inputs(profiles, content, tags, out.parent, group, progress)
+        embedder = _fit(inputs, _config(steps, seed), out, group, progress)
     if embedder is not None:
         _show(embedder, len(inputs.listeners), out, json=json)
 
@@ -65,7 +65,7 @@ def _read_inputs(
     content: Path | None,
     tags: Path | None,
     shared_folder: Path,
-    ranks: "Ranks",
+    group: "ProcessGroup",
     progress: Progress,
 ) -> _Inputs:
     """Read each process's share of the profiles and join them in the first process."""
@@ -74,8 +74,8 @@ def _read_inputs(
     from twotower.sources.datasets.tags import read_tags_file
     from twotower.sources.sharding import Shard
 
-    shard = Shard(ranks.rank, ranks.count)
-    parts = ranks.of_each(lambda: pack(read_blocks(profiles, shard, progress)), shared_folder)
+    shard = Shard(group.rank, group.count)
+    parts = group.gather(lambda: pack(read_blocks(profiles, shard, progress)), shared_folder)
 
     def join_parts() -> _Inputs:
         listeners = join(parts)
@@ -87,18 +87,18 @@ def _read_inputs(
             read_tags_file(tags) if tags is not None else (),
         )
 
-    return ranks.at_first(join_parts) or _Inputs()
+    return group.run_in_first(join_parts) or _Inputs()
 
 
 def _config(steps: int | None, seed: int) -> "TrainConfig":
-    from twotower.model.training import TrainConfig
+    from twotower.model.train_config import TrainConfig
 
     config = TrainConfig(seed=seed)
     return config if steps is None else replace(config, steps=steps)
 
 
 def _fit(
-    inputs: _Inputs, config: "TrainConfig", out: Path, ranks: "Ranks", progress: Progress
+    inputs: _Inputs, config: "TrainConfig", out: Path, group: "ProcessGroup", progress: Progress
 ) -> "Embedder | None":
     """Train and save a model. Returns it in the first process, None in the others."""
     from twotower.model.pipeline import fit
@@ -110,10 +110,10 @@ def _fit(
         inputs.tags,
         config=config,
         resume=checkpoint,
-        ranks=ranks,
+        group=group,
         progress=progress,
     )
-    if not ranks.first:
+    if not group.is_first:
         return None
     embedder = embedder.save(out)
     checkpoint.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""Atomic file replacement, and hashes of files."""
+"""Atomic replacement of files and folders, and hashes of files."""
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,38 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that replaces `folder` when the block ends without an error.
+
+    If that fails, `folder` stays as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        yield temporary
+        for path in temporary.iterdir():
+            path.chmod(0o644)
+        temporary.chmod(0o755)
+        _replace_folder(folder, temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_folder(folder: Path, by: Path) -> None:
+    if not folder.exists():
+        os.replace(by, folder)
+        return
+    previous = by.with_name(f"{by.name}-old")
+    os.replace(folder, previous)
+    try:
+        os.replace(by, folder)
+    except BaseException:
+        os.replace(previous, folder)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
 
 
 def sha256_of_file(path: Path) -> str:

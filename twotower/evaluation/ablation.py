@@ -18,9 +18,9 @@ from twotower.evaluation.runner import TOWERS, make_header, measure_tasks
 from twotower.evaluation.specs import MethodSpec, TaskKind
 from twotower.evaluation.tally import Tally
 from twotower.evaluation.trials import make_tasks
-from twotower.model.pipeline import Prepared, fit_prepared, prepare
+from twotower.model.pipeline import PreparedData, fit_prepared, prepare
 from twotower.model.towers import ModelConfig
-from twotower.model.training import TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.sources.datasets.public import Sources, Training, read_sources
 
 DEFAULT = "as it ships"
@@ -56,13 +56,13 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "loss: BPR": Variant({"loss": "bpr"}),
         "without cross-fitting": Variant({"cross_fit": False}),
         "negatives of all folds": Variant({"in_fold": False}),
-        "without thresholds of popularity": Variant({"thresholds": ()}),
+        "without thresholds of popularity": Variant({"min_df_choices": ()}),
         "plays as they are": Variant(model={"relative_plays": False}),
         "without content": Variant(content=False),
         "attention instead of ridge pooling": Variant(model={"pooling": "attention"}),
         "one tower for both sides": Variant(model={"shared": True}),
-        "parts keep their tower": Variant({"swap": 0.0}),
-        "plays always told": Variant({"no_plays": 0.0}),
+        "parts keep their tower": Variant({"tower_swap": 0.0}),
+        "plays always told": Variant({"mask_plays": 0.0}),
     }
 )
 
@@ -86,7 +86,7 @@ def ablate(
     held_out = hold_out(sources, split, part="validation", seed=seed)
     tasks = make_tasks(sources, held_out, kinds)
     default = _config(steps, seed)
-    tally, prepared = Tally(), dict[bool, Prepared]()
+    tally, prepared = Tally(), dict[bool, PreparedData]()
     for done, (name, variant) in enumerate(variants.items()):
         progress(done / len(variants), name)
         if variant.content not in prepared:
@@ -155,7 +155,7 @@ def _config(steps: int | None, seed: int) -> TrainConfig:
     return default if steps is None else replace(default, steps=steps)
 
 
-def _prepare(training: Training, config: TrainConfig, *, content: bool = True) -> Prepared:
+def _prepare(training: Training, config: TrainConfig, *, content: bool = True) -> PreparedData:
     profiles = [*training.listeners, *training.playlists]
     if not content:
         return prepare(profiles, config=config)

@@ -1,4 +1,4 @@
-"""Artist factors from who plays what: implicit-feedback ALS, solved exactly, and its helpers.
+"""Artist factors by implicit-feedback ALS, solved exactly; fold-in, rotation and ridge.
 
 Hu, Koren, Volinsky (2008), "Collaborative Filtering for Implicit Feedback Datasets".
 """
@@ -12,12 +12,15 @@ import torch
 
 ALPHA = 10.0  # confidence of a play weight of one
 REG = 200.0  # ridge on both sides
+BUDGET = 60_000  # numbers of padded columns that are solved at once
 
 
 @dataclass(frozen=True)
 class Factors:
+    """Result of ALS."""
+
     listeners: np.ndarray  # (listeners, k) float32
-    artists: np.ndarray  # (artists, k) float32, zero where nobody plays the artist
+    artists: np.ndarray  # (artists, k) float32, zero for artists that nobody plays
 
 
 def als(
@@ -31,9 +34,10 @@ def als(
     start: np.ndarray | None = None,
     on_iteration: Callable[[int], None] | None = None,
 ) -> Factors:
-    """weights (listeners, artists), non-negative -> factors of both, after `iterations` rounds.
+    """Fit factors of play weights (listeners, artists), non-negative.
 
-    `start` (artists, k) warms the solution up; without it the artists start at seeded noise.
+    Artists start at `start` (artists, k), or at seeded noise. `on_iteration` is called with
+    0, 1, ... after each iteration.
     """
     by_listener = weights.tocsr().astype(np.float32)
     by_artist = by_listener.T.tocsr()
@@ -59,21 +63,22 @@ def fold_in(
     reg: float = REG,
     base: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """weights (n, m), others (m, k) -> (n, k): each row's exact least-squares factors.
+    """Return (n, k) exact least-squares factors of each row of weights (n, m) among others (m, k).
 
-    Row u solves (Y'Y + reg I + sum_i alpha w_i y_i y_i') x = sum_i (1 + alpha w_i) y_i; `base`
-    (k, k), if given, stands in for Y'Y + reg I.
+    Row u solves (Y'Y + reg I + sum_i alpha w_i y_i y_i') x = sum_i (1 + alpha w_i) y_i. `base`
+    (k, k), if given, replaces Y'Y + reg I. Rows shorter than k use the Woodbury identity, an n x n
+    solve. `Tower._posterior_mean` solves the same system on padded sets, with gradients.
     """
     k = others.shape[1]
     if base is None:
         base = others.T @ others + reg * torch.eye(k)
     inverse = torch.linalg.inv(base.double()).float()
     out = torch.zeros(weights.shape[0], k)
-    for rows, columns, values in _padded(weights):
+    for rows, columns, values in _padded_rows(weights):
         y = others[columns]  # (b, n, k)
         c = alpha * values  # (b, n), zero on padding
         right = ((values > 0) * (1 + c)).unsqueeze(1) @ y  # (b, 1, k)
-        if y.shape[1] < k:  # Woodbury: an n x n solve
+        if y.shape[1] < k:
             half = y * c.sqrt().unsqueeze(2)
             small = half @ inverse  # (b, n, k)
             x0 = right @ inverse
@@ -87,31 +92,32 @@ def fold_in(
     return out
 
 
-def folded(weights: sp.csr_matrix, artists: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """`fold_in` of listeners (n, m) among artists (m, k), with a given `base` (k, k) -> (n, k)."""
-    others, base = torch.from_numpy(artists), torch.from_numpy(precision)
-    return np.asarray(fold_in(weights, others, base=base).numpy())
+def fold_in_numpy(weights: sp.csr_matrix, artists: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Return `fold_in` of listeners (n, m) among artists (m, k), with `base` (k, k), as numpy."""
+    return np.asarray(
+        fold_in(weights, torch.from_numpy(artists), base=torch.from_numpy(base)).numpy()
+    )
 
 
-def _padded(
-    weights: sp.csr_matrix, *, budget: int = 60_000
+def _padded_rows(
+    weights: sp.csr_matrix,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Rows of like length together: (rows (b,), columns (b, n), values (b, n), zero-padded)."""
+    """Yield rows of similar length: rows (b,), columns (b, n), values (b, n), zero-padded."""
     lengths = np.diff(weights.indptr)
     order = np.argsort(lengths, kind="stable")
     order = order[lengths[order] > 0]
     at = 0
     while at < len(order):
         end = at + 1
-        while end < len(order) and (end + 1 - at) * max(8, lengths[order[end]]) <= budget:
+        while end < len(order) and (end + 1 - at) * max(8, lengths[order[end]]) <= BUDGET:
             end += 1
         rows = order[at:end]
         width = int(lengths[rows].max())
-        spread = np.arange(width)[None, :]
-        inside = spread < lengths[rows][:, None]
-        places = np.where(inside, weights.indptr[rows][:, None] + spread, 0)
-        columns = np.where(inside, weights.indices[places], 0)
-        values = np.where(inside, weights.data[places], 0.0).astype(np.float32)
+        offset = np.arange(width)[None, :]
+        inside = offset < lengths[rows][:, None]
+        positions = np.where(inside, weights.indptr[rows][:, None] + offset, 0)
+        columns = np.where(inside, weights.indices[positions], 0)
+        values = np.where(inside, weights.data[positions], 0.0).astype(np.float32)
         yield (
             torch.from_numpy(rows),
             torch.from_numpy(columns.astype(np.int64)),
@@ -121,7 +127,7 @@ def _padded(
 
 
 def procrustes(moved: np.ndarray, fixed: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The rotation (k, k) that best lays `moved` onto `fixed`, rows weighted.
+    """Return the rotation (k, k) that maps `moved` (n, k) best onto `fixed`, rows weighted (n,).
 
     Schönemann (1966), "A generalized solution of the orthogonal Procrustes problem".
     """
@@ -130,7 +136,7 @@ def procrustes(moved: np.ndarray, fixed: np.ndarray, weight: np.ndarray) -> np.n
 
 
 def ridge(inputs: np.ndarray, targets: np.ndarray, weight: np.ndarray, alpha: float) -> np.ndarray:
-    """inputs (n, p), targets (n, q), weight (n,) -> coefficients (p, q) of weighted ridge."""
+    """Return coefficients (p, q) of weighted ridge from inputs (n, p) to targets (n, q)."""
     weighted = inputs * weight[:, None]
     left = weighted.T.astype(np.float64) @ inputs + alpha * np.eye(inputs.shape[1])
     right = weighted.T.astype(np.float64) @ targets

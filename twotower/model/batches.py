@@ -1,4 +1,7 @@
-"""Profiles -> the padded sets of items that the towers read."""
+"""Profiles to padded sets of items, as the towers read them.
+
+profile --to_items--> ItemSet --split_chunks--> ItemSets --collate--> ProfileBatch
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from twotower.core.domain import AUDIO, Coverage, Profile
+from twotower.core.domain import AUDIO, Artist, Coverage, Profile
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import GENRE_WIDTH, ContentSpace
 from twotower.model.play_matrix import MEAN_WEIGHT
@@ -25,26 +28,28 @@ from twotower.model.towers import (
     ProfileBatch,
 )
 
-USUAL_LOG_PLAYS = 5.4  # of an artist of a listener of HetRec, log1p
-LONGEST_UNKNOWN = 50  # artists unknown to the catalogue but with genres, read at most
+USUAL_LOG_PLAYS = 5.4  # mean of log(1 + plays) in HetRec; used if plays are not relative
+MAX_UNKNOWN = 50  # artists outside the catalogue, but with known genres, that are read
+MIN_SPREAD = 0.3  # added to the standard deviation of log plays
 _WORDS = re.compile(r"[\w&'+-]+")
+_LONGEST_GENRE = 4  # words
 
 
 @dataclass(frozen=True)
 class ContentMap:
-    """From content alone to a place among the artists: the closed-form ridge of the table."""
+    """Ridge from an artist's content to its factors."""
 
     space: ContentSpace
-    mean: np.ndarray  # (content,) of the standardised columns
+    mean: np.ndarray  # (content,) of each column
     std: np.ndarray  # (content,)
-    coefficients: np.ndarray  # (content, FACTOR_DIM), in the table's scale
+    coefficients: np.ndarray  # (content, FACTOR_DIM)
 
     def factors(self, content: np.ndarray) -> np.ndarray:
-        """content (n, CONTENT columns) -> (n, FACTOR_DIM)."""
+        """Estimate factors (n, FACTOR_DIM) from content (n, CONTENT columns)."""
         return np.asarray((content - self.mean) / self.std @ self.coefficients, dtype=np.float32)
 
     def inputs(self, content: np.ndarray) -> np.ndarray:
-        """Encoder inputs (n, INPUT_WIDTH) of what is known by content alone."""
+        """Return encoder inputs (n, INPUT_WIDTH) of artists known by content alone."""
         out = np.zeros((len(content), INPUT_WIDTH), np.float32)
         out[:, FACTOR] = self.factors(content)
         out[:, DF] = (0.0, 0.0, 1.0)
@@ -54,83 +59,95 @@ class ContentMap:
 
 @dataclass(frozen=True)
 class ItemSet:
-    """One listener: rows of items (0 is padding, artist row r is r + 1), plays, kinds."""
+    """Items of one listener: row 0 is padding, artist row r of the catalogue is item r + 1."""
 
     rows: np.ndarray  # (n,) int64
-    plays: np.ndarray  # (n,) float32, ignored where the kind isn't ARTIST
-    kinds: np.ndarray  # (n,) int64
+    plays: np.ndarray  # (n,) float32, ignored for other types than ARTIST
+    item_types: np.ndarray  # (n,) int64
 
 
 @dataclass
 class ExtraItems:
-    """Items beyond the catalogue that a batch of profiles brings along."""
+    """Items outside the catalogue that a batch of profiles brings along."""
 
     first: int  # row of the first of them
     content: list[np.ndarray] = field(default_factory=list)
     extra: list[np.ndarray] = field(default_factory=list)
 
     def add(self, content: np.ndarray, extra: np.ndarray | None = None) -> int:
+        """Add an item and return its row."""
         self.content.append(content)
         self.extra.append(np.zeros(EXTRA_WIDTH, np.float32) if extra is None else extra)
         return self.first + len(self.content) - 1
 
 
-def read_profile(
+def to_items(
     profile: Profile, catalogue: Catalogue, content: ContentMap, extras: ExtraItems
 ) -> ItemSet:
-    """The profile as items; artists unknown to the catalogue enter by their own genres."""
-    rows, plays, kinds = [], [], []
-    unknown = []
+    """Return the profile's items; what is outside the catalogue is added to `extras`.
+
+    Artists outside the catalogue are read by their genres, and left out without known genres.
+    """
+    rows, plays, item_types = [], [], []
     for key, artist in profile.artists.items():
         row = catalogue.row(key)
         if row is not None:
             rows.append(row + 1)
             plays.append(artist.plays)
-            kinds.append(ARTIST)
-        elif artist.genres:
-            unknown.append(artist)
+            item_types.append(ARTIST)
     space = content.space
-    words = space.genre_set
-    unknown = [a for a in unknown if words.intersection(a.genres)]
-    unknown.sort(key=lambda a: (-a.plays, a.name))
-    if unknown := unknown[:LONGEST_UNKNOWN]:
+    if unknown := _unknown_with_genres(profile, catalogue, space):
         block = content_block(space, genres=[a.genres for a in unknown])
         block[:, -space.name_basis.shape[1] :] = space.names([a.name for a in unknown])
         for artist, row_content in zip(unknown, block, strict=True):
             rows.append(extras.add(row_content))
             plays.append(artist.plays)
-            kinds.append(ARTIST)
-    for kind, block, extra in _groups(profile, space, words):
+            item_types.append(ARTIST)
+    for item_type, block, extra in _groups(profile, space):
         rows.append(extras.add(block, extra))
         plays.append(0.0)
-        kinds.append(kind)
-    return ItemSet(np.array(rows, np.int64), np.array(plays, np.float32), np.array(kinds, np.int64))
+        item_types.append(item_type)
+    return ItemSet(
+        np.array(rows, np.int64), np.array(plays, np.float32), np.array(item_types, np.int64)
+    )
+
+
+def _unknown_with_genres(
+    profile: Profile, catalogue: Catalogue, space: ContentSpace
+) -> list[Artist]:
+    """Return the most played artists outside the catalogue that have a known genre."""
+    unknown = [
+        artist
+        for key, artist in profile.artists.items()
+        if catalogue.row(key) is None and space.genre_set.intersection(artist.genres)
+    ]
+    unknown.sort(key=lambda a: (-a.plays, a.name))
+    return unknown[:MAX_UNKNOWN]
 
 
 def coverage_of(profile: Profile, catalogue: Catalogue, space: ContentSpace) -> Coverage:
-    """How much of the listening the model can place, and who is missing."""
-    words = space.genre_set
-    known, by_content, missing = [], 0.0, []
+    """Return how much of the listening the model knows, and the artists it doesn't know."""
+    known, by_content, unknown = [], 0.0, []
     total = sum(artist.plays for artist in profile.artists.values())
     for key, artist in profile.artists.items():
         row = catalogue.row(key)
         if row is not None:
             known.append(artist.plays)
             by_content += artist.plays if catalogue.df[row] == 0 else 0.0
-        elif words.intersection(artist.genres):
+        elif space.genre_set.intersection(artist.genres):
             known.append(artist.plays)
             by_content += artist.plays
         else:
-            missing.append(artist)
-    missing.sort(key=lambda a: (-a.plays, a.name))
+            unknown.append(artist)
+    unknown.sort(key=lambda a: (-a.plays, a.name))
     if not known:
-        return Coverage(0.0, 0.0, 0.0, tuple(a.name for a in missing))
+        return Coverage(0.0, 0.0, 0.0, tuple(a.name for a in unknown))
     share = np.array(known) / sum(known)
     return Coverage(
         plays=sum(known) / total,
         by_content=by_content / sum(known),
         effective_artists=float(np.exp(-(share * np.log(share)).sum())),
-        unknown=tuple(a.name for a in missing),
+        unknown=tuple(a.name for a in unknown),
     )
 
 
@@ -141,14 +158,20 @@ def content_block(
     audio: np.ndarray | None = None,
     count: int = 1,
 ) -> np.ndarray:
-    """(n, content columns) of genres or audio alone; every other column says "unknown"."""
-    count = count if genres is None and audio is None else len(genres if audio is None else audio)  # type: ignore[arg-type]
+    """Return (n, content columns) for genres or audio alone; all other columns say "unknown".
+
+    Without either, `count` rows come back.
+    """
+    if audio is not None:
+        count = len(audio)
+    elif genres is not None:
+        count = len(genres)
     tags = np.zeros((count, TAGS.stop - TAGS.start), np.float32)
-    nothing = np.full((count, len(AUDIO) + 1), np.nan, np.float32)
+    no_audio = np.full((count, len(AUDIO) + 1), np.nan, np.float32)
     return np.concatenate(
         [
             tags,
-            space.audio(nothing if audio is None else audio),
+            space.audio(no_audio if audio is None else audio),
             np.zeros((count, GENRE_WIDTH), np.float32) if genres is None else space.genres(genres),
             np.zeros((count, space.name_basis.shape[1]), np.float32),
         ],
@@ -157,31 +180,31 @@ def content_block(
 
 
 def title_genres(titles: Iterable[str], words: frozenset[str]) -> dict[str, float]:
-    """Genre words that occur in playlist titles, the longest match first, with their counts."""
-    found: dict[str, float] = {}
+    """Count the genre words in playlist titles; the longest match counts."""
+    counts: dict[str, float] = {}
     for title in titles:
         tokens = _WORDS.findall(title.casefold())
         at = 0
         while at < len(tokens):
-            for length in (4, 3, 2, 1):
+            for length in range(_LONGEST_GENRE, 0, -1):
                 phrase = " ".join(tokens[at : at + length])
                 if at + length <= len(tokens) and phrase in words:
-                    found[phrase] = found.get(phrase, 0.0) + 1
+                    counts[phrase] = counts.get(phrase, 0.0) + 1
                     at += length - 1
                     break
             at += 1
-    return found
+    return counts
 
 
 def audio_extra(spread: np.ndarray, space: ContentSpace) -> np.ndarray:
-    """Standard deviations (9,), NaN where unknown -> EXTRA_WIDTH numbers."""
+    """Return the extra numbers (EXTRA_WIDTH,) of audio, from standard deviations (9,) or NaN."""
     extra = np.zeros(EXTRA_WIDTH, np.float32)
     extra[: len(AUDIO)] = np.clip(np.nan_to_num(spread / space.audio_std[: len(AUDIO)]), 0, 3)
     return extra
 
 
 def playlist_extra(sizes: Sequence[int], focus: Sequence[float]) -> np.ndarray:
-    """How many playlists, how large, how focused on few artists -> EXTRA_WIDTH numbers."""
+    """Return the extra numbers (EXTRA_WIDTH,) of playlists: their number, mean size and focus."""
     extra = np.zeros(EXTRA_WIDTH, np.float32)
     if sizes:
         extra[len(AUDIO) :] = (
@@ -193,8 +216,10 @@ def playlist_extra(sizes: Sequence[int], focus: Sequence[float]) -> np.ndarray:
 
 
 def _groups(
-    profile: Profile, space: ContentSpace, words: frozenset[str]
+    profile: Profile, space: ContentSpace
 ) -> Iterable[tuple[int, np.ndarray, np.ndarray | None]]:
+    """Yield (item type, content, extra numbers) of each group that the profile has."""
+    words = space.genre_set
     if words.intersection(profile.genres):
         yield GENRE_GROUP, content_block(space, genres=[profile.genres])[0], None
     titles = title_genres((p.name for p in profile.playlists), words)
@@ -214,7 +239,7 @@ def _groups(
 
 
 def _focus(tracks: Sequence[tuple[str, str]]) -> float:
-    """Simpson's index of a playlist's artists: 1 where all tracks are by one."""
+    """Return Simpson's index of a playlist's artists: 1 if all tracks are by one artist."""
     if not tracks:
         return 0.0
     counts: dict[str, int] = {}
@@ -223,53 +248,56 @@ def _focus(tracks: Sequence[tuple[str, str]]) -> float:
     return sum(n * n for n in counts.values()) / len(tracks) ** 2
 
 
-def chunked(items: ItemSet, size: int) -> list[ItemSet]:
-    """Even chunks by rank of plays, each with every group item; a short set stays whole.
+def split_chunks(items: ItemSet, size: int) -> list[ItemSet]:
+    """Split a listener into chunks of at most `size` artists, each with all group items.
 
-    Artists played alike go by row, so that the order in which they were given doesn't matter.
+    Artists are dealt out in order of plays, so that all chunks are alike; ties go by row, so that
+    the order of the profile doesn't matter.
     """
-    artists = np.flatnonzero(items.kinds == ARTIST)
-    groups = np.flatnonzero(items.kinds != ARTIST)
-    pieces = max(1, -(-len(artists) // size))
-    if pieces == 1:
+    artists = np.flatnonzero(items.item_types == ARTIST)
+    groups = np.flatnonzero(items.item_types != ARTIST)
+    chunks = max(1, -(-len(artists) // size))
+    if chunks == 1:
         return [items]
     order = artists[np.lexsort((items.rows[artists], -items.plays[artists]))]
-    chosen = [np.concatenate([order[j::pieces], groups]) for j in range(pieces)]
-    return [ItemSet(items.rows[c], items.plays[c], items.kinds[c]) for c in chosen]
+    chosen = [np.concatenate([order[j::chunks], groups]) for j in range(chunks)]
+    return [ItemSet(items.rows[c], items.plays[c], items.item_types[c]) for c in chosen]
 
 
 def relative_weights(
     sets: Sequence[ItemSet], *, relative: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(weights, spread), float32, of all items of the sets laid end to end.
+    """Return (weights, z_scores), float32, of all items of the sets, end to end.
 
-    Log plays against the mean of the set's own artists, so that it doesn't tell how much its
-    listener plays; groups are neutral. Not `relative`, weights are against what is usual.
+    Weights are log plays moved to mean MEAN_WEIGHT over a set's artists, as in `play_matrix`, so
+    that they don't say how much the listener plays; groups have the mean. The least weight is
+    applied by the tower. With `relative=False` they are moved by a fixed mean.
     """
     plays = np.concatenate([s.plays for s in sets])
-    artists = np.concatenate([s.kinds for s in sets]) == ARTIST
+    artists = np.concatenate([s.item_types for s in sets]) == ARTIST
     owner = np.repeat(np.arange(len(sets)), [len(s.rows) for s in sets])
-    number = np.maximum(np.bincount(owner, artists, len(sets)), 1)
+    count = np.maximum(np.bincount(owner, artists, len(sets)), 1)
     logs = np.where(artists, np.log1p(plays), 0.0)
-    apart = logs - (np.bincount(owner, logs, len(sets)) / number)[owner]
-    apart[~artists] = 0.0
-    std = np.sqrt(np.bincount(owner, np.square(apart), len(sets)) / number)
-    spread = apart / (std + 0.3)[owner]
+    centred = logs - (np.bincount(owner, logs, len(sets)) / count)[owner]
+    centred[~artists] = 0.0
+    std = np.sqrt(np.bincount(owner, np.square(centred), len(sets)) / count)
+    z_scores = centred / (std + MIN_SPREAD)[owner]
     if not relative:
-        apart = np.where(artists, logs - USUAL_LOG_PLAYS, 0.0)
-    return (MEAN_WEIGHT + apart).astype(np.float32), spread.astype(np.float32)
+        centred = np.where(artists, logs - USUAL_LOG_PLAYS, 0.0)
+    return (MEAN_WEIGHT + centred).astype(np.float32), z_scores.astype(np.float32)
 
 
 def collate(sets: Sequence[ItemSet], *, relative: bool = True) -> ProfileBatch:
-    """Sets of items, padded to the longest: a batch of B rows and N columns."""
+    """Pad the sets to the longest and return them as one batch."""
     sizes = np.array([len(s.rows) for s in sets], np.int64)
-    shape = (len(sets), max(1, int(sizes.max(initial=1))))
-    rows, kinds = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    weights, spread = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    shape = (len(sets), max(1, int(sizes.max(initial=1))))  # (B, N)
+    rows, item_types = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    weights, z_scores = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     filled = np.arange(shape[1]) < sizes[:, None]
     if filled.any():
         rows[filled] = np.concatenate([s.rows for s in sets])
-        kinds[filled] = np.concatenate([s.kinds for s in sets])
-        weights[filled], spread[filled] = relative_weights(sets, relative=relative)
+        item_types[filled] = np.concatenate([s.item_types for s in sets])
+        weights[filled], z_scores[filled] = relative_weights(sets, relative=relative)
     count = sizes.astype(np.float32)
-    return ProfileBatch(*(torch.from_numpy(a) for a in (rows, weights, spread, kinds, count)))
+    arrays = (rows, weights, z_scores, item_types, count)
+    return ProfileBatch(*(torch.from_numpy(a) for a in arrays))

@@ -1,4 +1,4 @@
-"""The artists that a model knows, most played first, and what is shown of them."""
+"""Catalogue of the artists that a model knows, most played first."""
 
 import gzip
 import json
@@ -20,11 +20,11 @@ NO_GENRE = -1
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Rows of artists; row 0 is the most played. Genres and audio are the model's estimates."""
+    """Artists as rows; row 0 is the most played. Genres and audio are the model's estimates."""
 
     keys: tuple[str, ...]
     names: tuple[str, ...]
-    df: np.ndarray  # (n,) float32: weighted number of training listeners, 0 if known by content
+    df: np.ndarray  # (n,) float32 training listeners, weighted; 0 if known by content only
     genre_words: tuple[str, ...] = ()
     genre_ids: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int16))  # (n, g)
     audio: np.ndarray = field(default_factory=lambda: np.zeros((0, len(AUDIO)), np.float16))
@@ -34,43 +34,44 @@ class Catalogue:
 
     @cached_property
     def row_of(self) -> Mapping[str, int]:
+        """Artist key -> row."""
         return {key: row for row, key in enumerate(self.keys)}
 
     def row(self, key: str) -> int | None:
-        """Row of an artist key, or None if the model has never met it."""
+        """Return the row of an artist key, None if the catalogue lacks it."""
         return self.row_of.get(key)
 
     def genres_of(self, key: str) -> tuple[str, ...]:
-        """Estimated genres, the surest first; empty for an unknown artist."""
+        """Return estimated genres, best first; empty for an unknown artist."""
         row = self.row_of.get(key)
         if row is None or not len(self.genre_ids):
             return ()
         return tuple(self.genre_words[i] for i in self.genre_ids[row] if i != NO_GENRE)
 
     def audio_of(self, key: str) -> Mapping[str, float]:
-        """Estimated audio attributes in their own units; empty where there is none."""
+        """Return estimated audio attributes in their own units; empty if there are none."""
         row = self.row_of.get(key)
         if row is None or not len(self.audio) or not np.isfinite(self.audio[row]).all():
             return {}
         return dict(zip(AUDIO, map(float, self.audio[row]), strict=True))
 
     def search(self, text: str, limit: int = 20) -> list[str]:
-        """Names that match what was typed: exact, then beginnings, then words, then anywhere."""
+        """Return names that match a typed text: exact, then prefixes, then words, then anywhere."""
         try:
-            wanted = artist_key(text)
+            key = artist_key(text)
         except ValueError:
             return []
-        exact = self.row_of.get(wanted)
-        found = {} if exact is None else {exact: None}  # rows, the best first
-        for pattern in (f"\n{wanted}", f" {wanted}", wanted):
+        exact = self.row_of.get(key)
+        rows = {} if exact is None else {exact: None}  # best first
+        for pattern in (f"\n{key}", f" {key}", key):
             for row in self._containing(pattern):
-                if len(found) >= limit:
+                if len(rows) >= limit:
                     break
-                found[row] = None
-        return [self.names[row] for row in list(found)[:limit]]
+                rows[row] = None
+        return [self.names[row] for row in list(rows)[:limit]]
 
     def _containing(self, pattern: str) -> Iterator[int]:
-        """Rows, ascending, in whose key the pattern occurs; a key begins with a line's end."""
+        """Yield rows, ascending, whose key contains the pattern; "\\n" stands before each key."""
         text, starts = self._joined_keys
         at = text.find(pattern)
         while at >= 0:
@@ -80,13 +81,13 @@ class Catalogue:
 
     @cached_property
     def _joined_keys(self) -> tuple[str, np.ndarray]:
-        """All keys in one text, to search at once, and where each begins in it (n + 1,)."""
+        """All keys in one text, for a fast search, and the start of each in it, (n + 1,)."""
         lengths = np.fromiter(map(len, self.keys), np.int64, len(self.keys))
         starts = np.concatenate([[0], np.cumsum(lengths + 1)])
         return "".join(f"\n{key}" for key in self.keys), starts
 
     def save(self, folder: Path) -> None:
-        """`catalogue.json.gz` with names and words, `catalogue.npz` with numbers."""
+        """Write `catalogue.json.gz` with texts and `catalogue.npz` with numbers."""
         document = {"names": self.names, "keys": self.keys, "genres": self.genre_words}
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         (folder / "catalogue.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
@@ -99,7 +100,7 @@ class Catalogue:
 
     @classmethod
     def load(cls, folder: Path) -> "Catalogue":
-        """IncompatibleModel where the files are damaged or don't fit together."""
+        """Read the files of `save`. Raises IncompatibleModel if they are damaged or don't fit."""
         try:
             document = json.loads(gzip.decompress((folder / "catalogue.json.gz").read_bytes()))
             with np.load(folder / "catalogue.npz", allow_pickle=False) as arrays:
@@ -121,16 +122,17 @@ class Catalogue:
             zlib.error,
         ) as error:
             raise IncompatibleModel(
-                f"the catalogue in {folder.name} can't be read ({error}); restore it or train anew"
+                f"the catalogue in {folder.name} can't be read ({error}): restore it or train a "
+                "new model"
             ) from error
         if not len(catalogue.keys) == len(catalogue.names) == len(catalogue.df):
             raise IncompatibleModel(
                 f"{len(catalogue.keys)} keys, {len(catalogue.names)} names and "
-                f"{len(catalogue.df)} counts in {folder.name}: files of different training runs"
+                f"{len(catalogue.df)} counts in {folder.name}: files of different trainings"
             )
         return catalogue
 
 
 def order_rows(df: np.ndarray, popularity: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Row order of a catalogue: most listeners first, then popularity, then the key."""
+    """Return the row order of a catalogue: by listeners, then popularity, then key."""
     return np.lexsort((keys.astype(str), -popularity, -df))

@@ -1,7 +1,7 @@
-"""What is known of an artist besides who plays it: genres, audio, name, listeners' tags.
+"""Content of an artist as numbers: genres, audio attributes, name, listeners' tags.
 
-Each is turned into a few dense numbers by a fixed linear map that is fitted once, kept with the
-model, and applied alike to an artist of the catalogue and to one never seen before.
+Linear maps, fitted once and stored with the model, turn each into a few dense numbers. They work
+the same for artists of the catalogue and for others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 GENRE_DIM, NAME_DIM, TAG_DIM = 32, 32, 64
 NAME_BUCKETS = 4096
+MIN_GENRE_ARTISTS = 5  # of a genre that gets a column
+MAX_Z = 3.0  # audio attributes are clipped to so many standard deviations
 AUDIO_WIDTH = len(AUDIO) + 2  # nine attributes, popularity, a flag for "known"
-GENRE_WIDTH = GENRE_DIM + 1  # and a flag
-TAG_WIDTH = TAG_DIM + 1  # and how many tags
+GENRE_WIDTH = GENRE_DIM + 1  # and a flag for "known"
+TAG_WIDTH = TAG_DIM + 1  # and the number of tags
 
 
 @cache
 def _hasher() -> "HashingVectorizer":
-    """Counts of character 2- to 4-grams; imported late, for it takes a second."""
+    """Return a counter of character 2- to 4-grams; the import takes a second, so it is late."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     return HashingVectorizer(
@@ -40,7 +42,7 @@ def _hasher() -> "HashingVectorizer":
 
 
 def _grams(names: Sequence[str]) -> sp.csr_matrix:
-    """(n, NAME_BUCKETS) log1p counts; half characters, which have no bytes, count as "?"."""
+    """Return (n, NAME_BUCKETS) log1p counts; lone surrogates, which have no bytes, count as "?"."""
     grams = _hasher().transform([name.encode("utf-8", "replace").decode() for name in names])
     grams.data = np.log1p(grams.data)
     return grams
@@ -48,7 +50,7 @@ def _grams(names: Sequence[str]) -> sp.csr_matrix:
 
 @dataclass(frozen=True)
 class ContentSpace:
-    """Fitted maps from genres, audio and names to numbers; a plain bag of arrays."""
+    """Fitted maps from genres, audio and names to numbers."""
 
     genre_words: tuple[str, ...]
     genre_idf: np.ndarray  # (words,)
@@ -67,12 +69,15 @@ class ContentSpace:
         *,
         seed: int = 0,
     ) -> "ContentSpace":
-        """genres and names one entry an artist; audio (artists, 10) with NaN where unknown."""
+        """Fit the maps; genres and names have one entry per artist, audio is (artists, 10).
+
+        Unknown audio is NaN.
+        """
         counted: dict[str, int] = {}
         for words in genres:
             for word in set(words):
                 counted[word] = counted.get(word, 0) + 1
-        kept = tuple(sorted(w for w, n in counted.items() if n >= 5))
+        kept = tuple(sorted(w for w, n in counted.items() if n >= MIN_GENRE_ARTISTS))
         idf = np.log((1 + len(genres)) / (1 + np.array([counted[w] for w in kept]))) + 1
         space = cls(
             kept,
@@ -100,21 +105,23 @@ class ContentSpace:
 
     @cached_property
     def genre_row(self) -> Mapping[str, int]:
+        """Genre word -> row of the basis."""
         return {word: row for row, word in enumerate(self.genre_words)}
 
     @cached_property
     def genre_set(self) -> frozenset[str]:
+        """Genre words that the maps know."""
         return frozenset(self.genre_words)
 
     def genres(self, genres: Sequence[Sequence[str] | Mapping[str, float]]) -> np.ndarray:
-        """(n, GENRE_WIDTH): tf-idf in the fitted basis and a flag; zeros where none is known."""
+        """Return (n, GENRE_WIDTH): tf-idf in the fitted basis and a flag; zeros if unknown."""
         rows = self._genre_rows(genres)
         dense = (rows @ self.genre_basis) * np.sqrt(GENRE_DIM)
         known = (np.diff(rows.indptr) > 0).astype(np.float32)
         return np.column_stack([dense, known]).astype(np.float32)
 
     def names(self, names: Sequence[str]) -> np.ndarray:
-        """(n, NAME_DIM): character 2- to 4-grams, tf-idf, in the fitted basis."""
+        """Return (n, NAME_DIM): tf-idf of character 2- to 4-grams, in the fitted basis."""
         return np.asarray(
             unit_sparse_rows(_grams(names) @ sp.diags(self.name_idf))
             @ self.name_basis
@@ -123,8 +130,8 @@ class ContentSpace:
         )
 
     def audio(self, audio: np.ndarray) -> np.ndarray:
-        """audio (n, 10), NaN where unknown -> (n, AUDIO_WIDTH): z-scores within 3, and a flag."""
-        z = np.clip((audio - self.audio_mean) / self.audio_std, -3, 3)
+        """Return (n, AUDIO_WIDTH): clipped z-scores and a flag, of audio (n, 10) or NaN."""
+        z = np.clip((audio - self.audio_mean) / self.audio_std, -MAX_Z, MAX_Z)
         known = np.isfinite(audio[:, : len(AUDIO)]).any(1)
         return np.column_stack([np.nan_to_num(z), known]).astype(np.float32)
 
@@ -146,7 +153,7 @@ class ContentSpace:
 
 @dataclass(frozen=True)
 class TagSpace:
-    """Which tags count, and the basis their counts are read in."""
+    """Tags with a column, and the basis of their counts."""
 
     tags: tuple[str, ...]
     idf: np.ndarray  # (tags,)
@@ -154,7 +161,7 @@ class TagSpace:
 
 
 def fit_tags(counts: sp.csr_matrix, tags: Sequence[str], *, seed: int = 0) -> TagSpace:
-    """counts (artists, tags), already limited to the tags that count -> the space."""
+    """Fit the basis of tag counts (artists, tags)."""
     seen = np.asarray((counts > 0).sum(0)).ravel()
     idf = (np.log((1 + counts.shape[0]) / (1 + seen)) + 1).astype(np.float32)
     rows = counts.copy()
@@ -163,16 +170,16 @@ def fit_tags(counts: sp.csr_matrix, tags: Sequence[str], *, seed: int = 0) -> Ta
 
 
 def read_tags(space: TagSpace, counts: sp.csr_matrix) -> np.ndarray:
-    """(artists, TAG_WIDTH): tag profile in the basis and log1p(number of tags) / 2."""
+    """Return (artists, TAG_WIDTH): tf-idf in the basis, and log1p(number of tags) / 2."""
     rows = counts.copy()
     rows.data = np.log1p(rows.data)
-    dense = np.asarray(unit_sparse_rows(rows @ sp.diags(space.idf)) @ space.basis) * 8
+    dense = np.asarray(unit_sparse_rows(rows @ sp.diags(space.idf)) @ space.basis)
     number = np.log1p(np.asarray((counts > 0).sum(1)).ravel()) / 2
-    return np.column_stack([dense, number]).astype(np.float32)
+    return np.column_stack([dense * np.sqrt(TAG_DIM), number]).astype(np.float32)
 
 
 def _basis(rows: sp.csr_matrix, k: int, seed: int) -> np.ndarray:
-    """(columns, k) right singular vectors; zero-padded where there are fewer."""
+    """Return (columns, k) right singular vectors, padded with zeros if there are fewer."""
     out = np.zeros((rows.shape[1], k), np.float32)
     rank = min(k, min(rows.shape) - 1)
     if rank > 0 and rows.nnz:
@@ -186,6 +193,7 @@ def _basis(rows: sp.csr_matrix, k: int, seed: int) -> np.ndarray:
 def _finite(
     statistic: Callable[..., np.ndarray], audio: np.ndarray, otherwise: float
 ) -> np.ndarray:
+    """Return a statistic of each column, `otherwise` for columns without a number."""
     known = np.isfinite(audio).any(0)
     out = np.full(audio.shape[1], otherwise, np.float32)
     if known.any():

@@ -1,6 +1,7 @@
-"""Processes that train together: what each knows of the others, and how they hand things over.
+"""Processes that train together, started by `torchrun`: gather, broadcast, shared gradients.
 
-`torchrun` starts them. Process 0 is the one that speaks and writes; alone, it is the only one.
+Process 0 reports and writes files. Without `torchrun` there is one process, `SINGLE_PROCESS`, for
+which every method returns at once.
 """
 
 import mmap
@@ -22,130 +23,134 @@ from torch.nn.parallel import DistributedDataParallel
 
 from twotower.core.errors import LostProcess
 
-STEP_TIMEOUT = timedelta(minutes=10)  # for one step of the others
-LONG_TIMEOUT = timedelta(days=7)  # for what process 0 makes alone: tables of many listeners
-FAILED = 2  # exit code of those that end because another one has told what is wrong
-ALIGNED = 64  # bytes
+STEP_TIMEOUT = timedelta(minutes=10)  # for one training step
+LONG_TIMEOUT = timedelta(days=7)  # for work of process 0 alone: features of many listeners
+FAILED = 2  # exit code of processes that end because another one reported an error
+ALIGNMENT = 64  # bytes
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """How many processes train together, and which of them this is."""
+class ProcessGroup:
+    """The processes that train together, and the number of this one."""
 
     rank: int = 0
     count: int = 1
-    waiting: Any = None  # the group in which one may wait for long
+    patient: Any = None  # torch group with the long timeout
 
     @property
-    def first(self) -> bool:
+    def is_first(self) -> bool:
+        """True in process 0."""
         return self.rank == 0
 
-    def wrapped(self, step: nn.Module) -> nn.Module:
-        """The module whose gradients are, after `backward`, the means over all processes.
+    def data_parallel(self, step: nn.Module) -> nn.Module:
+        """Return the module with gradients averaged over all processes.
 
-        Hold on to it until then: what it was made of knows nothing of the others. Each parameter
-        that asks for a gradient must get one in every step, for it is waited for.
+        Keep a reference to it until `backward` is done. Every parameter that requires a gradient
+        must get one in every step, for all processes wait for it.
         """
         return step if self.count == 1 else DistributedDataParallel(step)
 
-    def sizes(self, rows: int) -> tuple[int, ...]:
-        """How many rows each process has."""
+    def row_counts(self, rows: int) -> tuple[int, ...]:
+        """Return how many rows each process has, by rank; this one has `rows`."""
         if self.count == 1:
             return (rows,)
-        found = [torch.zeros(1, dtype=torch.int64) for _ in range(self.count)]
-        dist.all_gather(found, torch.tensor([rows]))
-        return tuple(int(each) for each in found)
+        counts = [torch.zeros(1, dtype=torch.int64) for _ in range(self.count)]
+        dist.all_gather(counts, torch.tensor([rows]))
+        return tuple(int(each) for each in counts)
 
-    def gathered(self, vectors: Tensor, sizes: Sequence[int]) -> Tensor:
-        """(sum of sizes, D): the rows of all, in order of rank; gradients flow into the own ones.
+    def all_gather(self, vectors: Tensor, counts: Sequence[int]) -> Tensor:
+        """Return (sum of counts, D) the rows of all processes, by rank.
 
-        A loss of all these rows, times `count`, has after the mean over the processes the gradient
-        that one process with all the views would have: each adds what its own rows are due.
+        Gradients flow to the local rows only. A loss of all rows times `count`, averaged over the
+        processes, has the gradient that one process with all rows would have: each process adds
+        the part of its own rows.
         """
         if self.count == 1:
             return vectors
-        padded = vectors.new_zeros(max(sizes), vectors.shape[1])
+        padded = vectors.new_zeros(max(counts), vectors.shape[1])
         padded[: len(vectors)] = vectors.detach()
-        found = [torch.empty_like(padded) for _ in range(self.count)]
-        dist.all_gather(found, padded)
-        parts = [part[:size] for part, size in zip(found, sizes, strict=True)]
+        gathered = [torch.empty_like(padded) for _ in range(self.count)]
+        dist.all_gather(gathered, padded)
+        parts = [part[:rows] for part, rows in zip(gathered, counts, strict=True)]
         parts[self.rank] = vectors
         return torch.cat(parts)
 
-    def once(self, number: Tensor) -> Tensor:
-        """A parameter that the loss reads in every process: its gradient is counted once."""
-        if self.count > 1 and number.requires_grad:
-            number.register_hook(lambda slope: slope / self.count)  # type: ignore[no-untyped-call]
-        return number
+    def average_gradient(self, parameter: Tensor) -> Tensor:
+        """Return a parameter that every process's loss reads, so that its gradient counts once."""
+        if self.count > 1 and parameter.requires_grad:
+            parameter.register_hook(lambda slope: slope / self.count)  # type: ignore[no-untyped-call]
+        return parameter
 
-    def agree(self, value: T) -> T:
-        """The value, where all have the same; else LostProcess, for some have lost their file."""
+    def assert_equal(self, value: T) -> T:
+        """Return the value if all processes have the same; else raise LostProcess."""
         if self.count == 1:
             return value
-        found: list[Any] = [None] * self.count
-        dist.all_gather_object(found, value)
-        if any(other != value for other in found):
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, value)
+        if any(other != value for other in values):
             raise LostProcess(
-                f"the processes stand at different steps ({', '.join(map(str, found))}): all of "
-                "them must see the same files, so name a folder that every machine shares"
+                f"the processes are at different steps ({', '.join(map(str, values))}). All of "
+                "them must see the same files: name a folder that every machine shares"
             )
         return value
 
-    def of_each(self, make: Callable[[], T], folder: Path) -> list[T]:
-        """What each process makes of its share: process 0 gets all, in order of rank; others [].
+    def gather(self, make: Callable[[], T], folder: Path) -> list[T]:
+        """Call `make` in every process; return all results in process 0, by rank, [] elsewhere.
 
-        Where one fails it says why, and the others end.
+        If `make` fails in a process, its error is raised there and the others exit. Arrays travel
+        through files in `folder`, which all processes must see.
         """
         if self.count == 1:
             return [make()]
-        told = _put(self._made(make, all_make=True), folder)
-        found: list[Any] = [None] * self.count
-        dist.all_gather_object(found, told, group=self.waiting)
-        values = [_get(each) for each in found] if self.first else []
-        self._wait()
-        told[1].unlink()
+        sent = _write_shared(self._make_or_exit(make, everywhere=True), folder)
+        received: list[Any] = [None] * self.count
+        dist.all_gather_object(received, sent, group=self.patient)
+        values = [_read_shared(each) for each in received] if self.is_first else []
+        self._barrier()
+        sent.path.unlink()
         return values
 
-    def of_first(self, make: Callable[[], T], folder: Path) -> T:
-        """What process 0 makes, in all: arrays stand in memory once a machine, however many read.
+    def broadcast_from_first(self, make: Callable[[], T], folder: Path) -> T:
+        """Call `make` in process 0; return its result in all processes.
 
-        They go through a file in `folder`, which all must see; it is gone when all have mapped it.
+        Arrays are memory-mapped from a file in `folder`, so a machine holds them once. The file is
+        deleted when all processes have mapped it.
         """
         if self.count == 1:
             return make()
-        value = self._made(make, all_make=False)
-        told = [_put(value, folder) if self.first else None]
+        value = self._make_or_exit(make, everywhere=False)
+        sent = [_write_shared(value, folder) if self.is_first else None]
         del value
-        dist.broadcast_object_list(told, src=0, group=self.waiting)
-        assert told[0] is not None
-        shared: T = _get(told[0])
-        self._wait()
-        if self.first:
-            told[0][1].unlink()
+        dist.broadcast_object_list(sent, src=0, group=self.patient)
+        assert sent[0] is not None
+        shared: T = _read_shared(sent[0])
+        self._barrier()
+        if self.is_first:
+            sent[0].path.unlink()
         return shared
 
-    def at_first(self, make: Callable[[], T]) -> T | None:
-        """What process 0 makes, for itself alone; where it fails, all end."""
-        return make() if self.count == 1 else self._made(make, all_make=False)
+    def run_in_first(self, make: Callable[[], T]) -> T | None:
+        """Call `make` in process 0 and return its result there; if it fails, all exit."""
+        return make() if self.count == 1 else self._make_or_exit(make, everywhere=False)
 
-    def wait(self) -> None:
-        """Until all have come as far; where one is gone, LostProcess."""
+    def barrier(self) -> None:
+        """Wait until all processes get here. Raises LostProcess if one is gone."""
         if self.count > 1:
-            self._wait()
+            self._barrier()
 
-    def _wait(self) -> None:
-        dist.barrier(group=self.waiting)
+    def _barrier(self) -> None:
+        dist.barrier(group=self.patient)
 
-    def _made(self, make: Callable[[], T], *, all_make: bool) -> T | None:
+    def _make_or_exit(self, make: Callable[[], T], *, everywhere: bool) -> T | None:
         value, failure = None, None
-        if all_make or self.first:
+        if everywhere or self.is_first:
             try:
                 value = make()
-            except Exception as error:
+            except Exception as error:  # raised below, after the others know
                 failure = error
         failed: list[Any] = [None] * self.count
-        dist.all_gather_object(failed, failure is not None, group=self.waiting)
+        dist.all_gather_object(failed, failure is not None, group=self.patient)
         if failure is not None:
             raise failure
         if any(failed):
@@ -153,57 +158,62 @@ class Ranks:
         return value
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = ProcessGroup()
 
 
 @contextmanager
-def ranks_from_env() -> Iterator[Ranks]:
-    """The processes that `torchrun` started, or this one alone.
+def process_group_from_env() -> Iterator[ProcessGroup]:
+    """Yield the processes that `torchrun` started, or `SINGLE_PROCESS`.
 
-    LostProcess where one of them is gone: the others can't go on without it.
+    Raises LostProcess if one of them ends: the others can't go on without it.
     """
-    together = os.environ.get("WORLD_SIZE", "1") != "1"
-    if not together or "RANK" not in os.environ or "MASTER_ADDR" not in os.environ:
-        yield ALONE
+    several = os.environ.get("WORLD_SIZE", "1") != "1"
+    if not several or "RANK" not in os.environ or "MASTER_ADDR" not in os.environ:
+        yield SINGLE_PROCESS
         return
     dist.init_process_group("gloo", timeout=STEP_TIMEOUT)
     rank, count = dist.get_rank(), dist.get_world_size()
-    before = signal.signal(signal.SIGTERM, _ended)  # torchrun's word that another is gone
+    before = signal.signal(signal.SIGTERM, _on_sigterm)  # torchrun sends it if another is gone
     try:
-        yield Ranks(rank, count, dist.new_group(timeout=LONG_TIMEOUT))
+        yield ProcessGroup(rank, count, dist.new_group(timeout=LONG_TIMEOUT))
     except RuntimeError as error:
-        if not _is_of_the_others(error):
+        if not _is_connection_error(error):
             raise
-        raise LostProcess(_GONE) from error
+        raise LostProcess(_LOST) from error
     finally:
         signal.signal(signal.SIGTERM, before)
         dist.destroy_process_group()
 
 
-_GONE = (
-    "another of the processes that work together is gone: start the same command again, a training "
-    "goes on from the last state that was kept"
+_LOST = (
+    "another process of this command ended early. Start the same command again: training continues "
+    "from the last checkpoint"
 )
 
 
-def _ended(number: int, frame: object) -> None:
-    raise LostProcess(_GONE)
+def _on_sigterm(number: int, frame: object) -> None:
+    raise LostProcess(_LOST)
 
 
-def _is_of_the_others(error: RuntimeError) -> bool:
+def _is_connection_error(error: RuntimeError) -> bool:
     words = str(error).lower()
     return isinstance(error, dist.DistError) or any(
         word in words for word in ("gloo", "closed by peer", "reset by peer", "timed out")
     )
 
 
-Told = tuple[bytes, Path, tuple[int, ...]]  # the value without its arrays, their file, their sizes
+@dataclass(frozen=True)
+class _Shared:
+    """A value in two parts: a pickle without arrays, and a file with the arrays."""
+
+    pickled: bytes
+    path: Path
+    sizes: tuple[int, ...]  # bytes of each array
 
 
-def _put(value: object, folder: Path) -> Told:
-    """The value in two parts: what is told through the group, and the numbers, in a file."""
+def _write_shared(value: object, folder: Path) -> _Shared:
     buffers: list[pickle.PickleBuffer] = []
-    told = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=folder, prefix=".shared-")
     sizes = []
@@ -212,19 +222,18 @@ def _put(value: object, folder: Path) -> Told:
             raw = buffer.raw()
             sizes.append(raw.nbytes)
             file.write(raw)
-            file.write(b"\0" * (-raw.nbytes % ALIGNED))
+            file.write(b"\0" * (-raw.nbytes % ALIGNMENT))
         if not file.tell():
             file.write(b"\0")  # an empty file can't be mapped
-    return told, Path(name), tuple(sizes)
+    return _Shared(pickled, Path(name), tuple(sizes))
 
 
-def _get(told: Told) -> Any:
-    """What `_put` was given; its arrays are pages of the file, copied where they are written to."""
-    text, path, sizes = told
-    with path.open("rb") as file:
+def _read_shared(shared: _Shared) -> Any:
+    """Return the value; its arrays are pages of the file, copied on the first write."""
+    with shared.path.open("rb") as file:
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     parts, at = [], 0
-    for size in sizes:
+    for size in shared.sizes:
         parts.append(whole[at : at + size])
-        at += size + -size % ALIGNED
-    return pickle.loads(text, buffers=parts)
+        at += size + -size % ALIGNMENT
+    return pickle.loads(shared.pickled, buffers=parts)

@@ -1,122 +1,129 @@
-"""A trained model as it is used and kept: profiles in, unit vectors out."""
+"""A trained model in use: profiles in, unit vectors out."""
 
-import hashlib
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from twotower.core.domain import Coverage, Profile
-from twotower.core.errors import IncompatibleModel, MissingData
-from twotower.core.files import sha256_of_file
-from twotower.model.artist_features import Table
+from twotower.core.errors import IncompatibleModel
+from twotower.model.artist_features import ArtistFeatures
 from twotower.model.batches import (
     ContentMap,
     ExtraItems,
     ItemSet,
-    chunked,
     collate,
     coverage_of,
-    read_profile,
+    split_chunks,
+    to_items,
 )
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import ContentSpace
 from twotower.model.ease import ItemItemWeights
-from twotower.model.play_matrix import MEAN_WEIGHT
-from twotower.model.towers import ARTIST, Items, ModelConfig, ProfileBatch, Tower, TwoTower
-
-FORMAT = 3
-BATCH = 256  # chunks read at once
-FILES = (
-    "catalogue.json.gz",
-    "catalogue.npz",
-    "weights.safetensors",
-    "words.json",
-    "trained_on.json",
+from twotower.model.model_folder import StoredModel, read_model, unreadable, write_model
+from twotower.model.play_matrix import MEAN_WEIGHT, unit_rows
+from twotower.model.towers import (
+    ARTIST,
+    Items,
+    ProfileBatch,
+    Tower,
+    TwoTower,
+    from_stored_name,
+    to_stored_name,
 )
+
+BATCH = 256  # chunks read at once
+ENCODED_AT_ONCE = 8192  # artists
+UNSAVED = "unsaved"  # version of a model that was never saved
 Side = Literal["user", "candidate"]
+
+# Fields in the order of their class, by the names of their tensors in a stored model.
+_ITEMS = {"vectors": "vectors", "gates": "log_precision", "df": "df"}
+_ITEM_ITEM = ("artists", "others", "weights")
+_SPACE = ("genre_idf", "genre_basis", "name_idf", "name_basis", "audio_mean", "audio_std")
+_MAP = ("mean", "std", "coefficients")
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """Two towers, the artists they know, and the map for artists that they don't."""
+    """Two towers with everything they need to read a profile.
+
+    embedder = Embedder.load(Path("assets/model"))
+    vectors = embedder.embed([profile], "user")  # (1, 64)
+    """
 
     model: TwoTower
     catalogue: Catalogue
-    content: ContentMap
-    items: Items  # row 0 is padding, artist row r is r + 1
+    content: ContentMap  # for artists outside the catalogue
+    items: Items  # row 0 is padding, artist row r is item r + 1
     item_item: ItemItemWeights
     version: str  # of the weights; vectors of different versions are never compared
     about: Mapping[str, Any]  # how it was trained
-    trained_on: tuple[str, ...] = ()  # hashed ids of the listeners it has seen
+    trained_on: tuple[str, ...] = ()  # hashed ids of the training listeners
 
     @classmethod
     def from_training(
         cls,
         model: TwoTower,
-        table: Table,
+        features: ArtistFeatures,
         catalogue: Catalogue,
         item_item: ItemItemWeights,
         *,
         about: Mapping[str, Any],
         trained_on: Sequence[str] = (),
     ) -> "Embedder":
-        """Encode every artist once; nothing of the table but this is kept.
+        """Encode every artist once; the features themselves are not kept.
 
-        What is stored in half precision is rounded now, so that a saved model gives the same.
+        Everything that is stored in half precision is rounded now, so that the model gives the
+        same vectors before and after it is saved.
         """
-        padding = torch.zeros(1, table.inputs.shape[1])
+        padding = torch.zeros(1, features.inputs.shape[1])
         model.eval()
         with torch.inference_mode():
-            parts = [
-                model.encoder(torch.from_numpy(table.inputs[at : at + 8192]))
-                for at in range(0, len(table.inputs), 8192)
-            ]
-            parts.insert(0, model.encoder(padding))
-        items = Items(*(torch.cat([getattr(p, n) for p in parts]).half().float() for n in _ITEMS))
-        items.df[0] = 0
-        space = table.content_map.space
-        space = replace(
-            space, genre_basis=_halved(space.genre_basis), name_basis=_halved(space.name_basis)
+            parts = [model.encoder(padding)]
+            for at in range(0, len(features.inputs), ENCODED_AT_ONCE):
+                chunk = torch.from_numpy(features.inputs[at : at + ENCODED_AT_ONCE])
+                parts.append(model.encoder(chunk))
+        items = Items(
+            *(torch.cat([getattr(p, n) for p in parts]).half().float() for n in _ITEMS.values())
         )
-        content = replace(table.content_map, space=space)
+        items.df[0] = 0
+        space = features.content_map.space
+        space = replace(
+            space,
+            genre_basis=_round_to_half(space.genre_basis),
+            name_basis=_round_to_half(space.name_basis),
+        )
+        content = replace(features.content_map, space=space)
         seen = tuple(trained_on)
-        return cls(model, catalogue, content, items, item_item, "unsaved", dict(about), seen)
+        return cls(model, catalogue, content, items, item_item, UNSAVED, dict(about), seen)
 
     @property
     def dim(self) -> int:
+        """Number of dimensions of the vectors."""
         return self.model.config.dim
 
     @torch.inference_mode()
     def embed(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
-        """(n, dim) float32 unit vectors, one a profile, in order.
+        """Return (n, dim) float32 unit vectors, in the order of the profiles.
 
-        A profile in which the model knows nothing gets the tower's answer to "no items": ask
-        `knows` first.
+        A profile of which the model knows nothing gets the vector for "no items": ask `knows`.
         """
         out = np.zeros((len(profiles), self.dim), np.float32)
         one = self._tower(tower)
         for owner, items, batch in self._batches(profiles):
             np.add.at(out, owner, one(items, batch).numpy())
-        norms = np.linalg.norm(out, axis=1, keepdims=True)
-        return np.asarray(out / np.maximum(norms, 1e-9))
+        return unit_rows(out)
 
     @torch.inference_mode()
     def effective_dimensions(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
-        """(n,) how many of the space's dimensions a profile settles, 0..dim; more with more known.
+        """Return (n,) the number of dimensions that each profile determines, 0..dim.
 
-        tr((G + I)^-1 I), G being the precision of a listener of whom nothing is known and I what
-        the profile adds to it: the effective number of parameters (MacKay, 1992, "Bayesian
-        interpolation").
+        This is tr((G + I)^-1 I) with the precision G of the prior and I of the profile: the
+        effective number of parameters (MacKay, 1992, "Bayesian interpolation").
         """
         one = self._tower(tower)
         added = np.zeros((len(profiles), self.dim, self.dim))
@@ -126,169 +133,137 @@ class Embedder:
         return np.asarray(np.trace(np.linalg.solve(prior + added, added), axis1=1, axis2=2))
 
     def embed_alone(self, rows: Sequence[int], tower: Side = "candidate") -> np.ndarray:
-        """(n, dim) what a listener of one artist alone gets, for catalogue rows (n,)."""
-        padded = torch.from_numpy(np.asarray(rows, np.int64).reshape(-1, 1) + 1)
-        numbers = torch.zeros(padded.shape)
+        """Return (n, dim) vectors of profiles with one artist each, for catalogue rows (n,)."""
+        padded = torch.from_numpy(np.asarray(rows, np.int64).reshape(-1, 1) + 1)  # (n, 1)
+        zeros = torch.zeros(padded.shape)
+        batch = ProfileBatch(
+            padded,
+            zeros + MEAN_WEIGHT,
+            zeros,
+            torch.full_like(padded, ARTIST),
+            torch.ones(len(padded)),
+        )
         with torch.inference_mode():
-            batch = ProfileBatch(
-                padded,
-                numbers + MEAN_WEIGHT,
-                numbers,
-                torch.full_like(padded, ARTIST),
-                torch.ones(len(padded)),
-            )
             return np.asarray(self._tower(tower)(self.items, batch))
 
     def knows(self, profile: Profile) -> bool:
-        """Whether anything in the profile says something to the model."""
-        extras = ExtraItems(first=len(self.items.gates))
-        return len(read_profile(profile, self.catalogue, self.content, extras).rows) > 0
+        """Return True if anything in the profile means something to the model."""
+        extras = ExtraItems(first=len(self.items.vectors))
+        return len(to_items(profile, self.catalogue, self.content, extras).rows) > 0
 
     def coverage(self, profile: Profile) -> Coverage:
+        """Return how much of the listening the model knows."""
         return coverage_of(profile, self.catalogue, self.content.space)
+
+    def save(self, folder: Path) -> "Embedder":
+        """Write the model to a folder, as a whole, and return it with its version.
+
+        An older model there is replaced. Raises ValueError if the folder holds anything else.
+        """
+        stored = StoredModel(
+            self.model.config,
+            self.catalogue,
+            _to_tensors(self),
+            self.content.space.genre_words,
+            self.trained_on,
+            self.about,
+            self.version,
+        )
+        return replace(self, version=write_model(folder, stored))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Embedder":
+        """Read a model from its folder.
+
+        Raises MissingData if there is no model, IncompatibleModel if its files don't fit.
+        """
+        stored = read_model(folder)
+        try:
+            embedder = cls._from_stored(stored)
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise unreadable(folder, error) from error
+        artists, items = len(embedder.catalogue), embedder.items
+        if not len(items.vectors) == len(items.log_precision) == len(items.df) == artists + 1:
+            raise IncompatibleModel(
+                f"{len(items.vectors) - 1} encoded artists for {artists} in the catalogue of "
+                f"{folder.name}: these files are of different trainings"
+            )
+        return embedder
+
+    @classmethod
+    def _from_stored(cls, stored: StoredModel) -> "Embedder":
+        tensors = stored.tensors
+        prefix = "model."
+        model = TwoTower(stored.config)
+        model.load_state_dict(
+            {
+                from_stored_name(name.removeprefix(prefix)): tensor
+                for name, tensor in tensors.items()
+                if name.startswith(prefix)
+            }
+        )
+        space = ContentSpace(
+            stored.words, *(tensors[f"content.{n}"].float().numpy() for n in _SPACE)
+        )
+        content = ContentMap(space, *(tensors[f"content.{n}"].float().numpy() for n in _MAP))
+        items = Items(*(tensors[f"items.{n}"].float() for n in _ITEMS))
+        arrays = (tensors[f"companions.{n}"].numpy() for n in _ITEM_ITEM)
+        return cls(
+            model.eval(),
+            stored.catalogue,
+            content,
+            items,
+            ItemItemWeights(len(stored.catalogue), *arrays),
+            stored.version,
+            stored.about,
+            stored.trained_on,
+        )
 
     def _batches(
         self, profiles: Sequence[Profile]
     ) -> Iterator[tuple[np.ndarray, Items, ProfileBatch]]:
-        """(whose each chunk is, items, chunks) a batch; a long profile has several chunks."""
-        extras = ExtraItems(first=len(self.items.gates))
-        sets = [read_profile(p, self.catalogue, self.content, extras) for p in profiles]
-        items = self.items
-        if extras.content:
-            inputs = torch.from_numpy(self.content.inputs(np.stack(extras.content)))
-            more = self.model.encoder(inputs, torch.from_numpy(np.stack(extras.extra)))
-            items = _joined(items, more, sets)
+        """Yield batches of chunks: (profile of each chunk, items, chunks).
+
+        A long profile has several chunks; its vector is the mean direction of theirs.
+        """
+        items, sets = self._read_items(profiles)
         config = self.model.config
-        pieces: list[ItemSet] = []
+        chunks: list[ItemSet] = []
         owner: list[int] = []
         for at, one in enumerate(sets):
-            chunks = chunked(one, config.chunk)
-            pieces += chunks
-            owner += [at] * len(chunks)
-        order = np.argsort([len(p.rows) for p in pieces], kind="stable")
+            parts = split_chunks(one, config.chunk)
+            chunks += parts
+            owner += [at] * len(parts)
+        order = np.argsort([len(chunk.rows) for chunk in chunks], kind="stable")
         for at in range(0, len(order), BATCH):
             chosen = order[at : at + BATCH]
-            batch = collate([pieces[i] for i in chosen], relative=config.relative_plays)
+            batch = collate([chunks[i] for i in chosen], relative=config.relative_plays)
             yield np.asarray(owner)[chosen], items, batch
+
+    def _read_items(self, profiles: Sequence[Profile]) -> tuple[Items, list[ItemSet]]:
+        """Return encoded items and each profile's set of them.
+
+        If a profile brings items of its own, only the used rows of the catalogue come back.
+        """
+        extras = ExtraItems(first=len(self.items.vectors))
+        sets = [to_items(p, self.catalogue, self.content, extras) for p in profiles]
+        if not extras.content:
+            return self.items, sets
+        inputs = torch.from_numpy(self.content.inputs(np.stack(extras.content)))
+        more = self.model.encoder(inputs, torch.from_numpy(np.stack(extras.extra)))
+        return _join_items(self.items, more, sets), sets
 
     def _tower(self, side: Side) -> Tower:
         if side not in ("user", "candidate"):
             raise ValueError(f"tower is 'user' or 'candidate', not {side!r}")
         return self.model.user if side == "user" else self.model.candidate
 
-    def save(self, folder: Path) -> "Embedder":
-        """Write a folder to look into, all or nothing, and give the model with its version.
 
-        An older model there is replaced; a folder that holds something else is a ValueError.
-        """
-        folder = folder.absolute()
-        if folder.exists() and not _replaceable(folder):
-            raise ValueError(f"{folder.name} holds something else than a model: name a new folder")
-        if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").is_file():
-            raise IncompatibleModel(
-                f"{folder} holds something else than a model: choose an empty folder"
-            )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-        try:
-            self.catalogue.save(fresh)
-            save_file(_tensors(self), fresh / "weights.safetensors")
-            (fresh / "weights.safetensors").chmod(0o644)
-            words = json.dumps(self.content.space.genre_words, ensure_ascii=False)
-            (fresh / "words.json").write_text(words, encoding="utf-8")
-            (fresh / "trained_on.json").write_text(json.dumps(self.trained_on), encoding="utf-8")
-            hashes = {name: sha256_of_file(fresh / name) for name in FILES}
-            version = _version(hashes)
-            document = {
-                "format": FORMAT,
-                "version": version,
-                "model": asdict(self.model.config),
-                "files": hashes,
-                "about": dict(self.about),
-            }
-            (fresh / "config.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
-            for path in fresh.iterdir():
-                path.chmod(0o644)
-            fresh.chmod(0o755)
-            _put(fresh, folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        return replace(self, version=version)
-
-    @classmethod
-    def load(cls, folder: Path) -> "Embedder":
-        """MissingData without a model there, IncompatibleModel where its files don't fit."""
-        if not (folder / "config.json").is_file():
-            raise MissingData(
-                f"no model in {folder}: train one with `python -m twotower train`, or restore "
-                "the shipped one"
-            )
-        try:
-            document = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            if document["format"] != FORMAT:
-                raise IncompatibleModel(
-                    f"the model in {folder.name} has format {document['format']}, this program "
-                    f"reads {FORMAT}: train anew"
-                )
-            for name in FILES:
-                if sha256_of_file(folder / name) != document["files"][name]:
-                    raise IncompatibleModel(
-                        f"{name} in {folder.name} is damaged or of another training run: restore "
-                        "the folder or train anew"
-                    )
-            catalogue = Catalogue.load(folder)
-            tensors = load_file(folder / "weights.safetensors")
-            words = tuple(json.loads((folder / "words.json").read_text(encoding="utf-8")))
-            model = TwoTower(ModelConfig(**document["model"]))
-            prefix = "model."
-            model.load_state_dict(
-                {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-            )
-            arrays = {
-                n.removeprefix("content."): t.float().numpy()
-                for n, t in tensors.items()
-                if n.startswith("content.")
-            }
-            space = ContentSpace(words, *(arrays[n] for n in _SPACE))
-            content = ContentMap(space, *(arrays[n] for n in _MAP))
-            items = Items(*(tensors[f"items.{n}"].float() for n in _ITEMS))
-            beside = (tensors[f"companions.{n}"].numpy() for n in _COMPANIONS)
-            item_item = ItemItemWeights(len(catalogue), *beside)
-            version, about = str(document["version"]), dict(document["about"])
-            if version != _version(document["files"]):
-                raise IncompatibleModel(
-                    f"config.json in {folder.name} is not of its files: restore the folder or "
-                    "train anew"
-                )
-            trained_on = tuple(json.loads((folder / "trained_on.json").read_text("utf-8")))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-            SafetensorError,
-        ) as error:
-            raise IncompatibleModel(
-                f"the model in {folder.name} can't be read ({error}): restore it or train anew"
-            ) from error
-        if not len(items.vectors) == len(items.gates) == len(items.df) == len(catalogue) + 1:
-            raise IncompatibleModel(
-                f"{len(items.gates) - 1} encoded artists for {len(catalogue)} in the catalogue of "
-                f"{folder.name}: files of different training runs"
-            )
-        return cls(model.eval(), catalogue, content, items, item_item, version, about, trained_on)
-
-
-_ITEMS = ("vectors", "gates", "df")
-_COMPANIONS = ("artists", "others", "weights")
-_SPACE = ("genre_idf", "genre_basis", "name_idf", "name_basis", "audio_mean", "audio_std")
-_MAP = ("mean", "std", "coefficients")
-
-
-def _tensors(embedder: Embedder) -> dict[str, torch.Tensor]:
-    tensors = {f"model.{n}": t.contiguous() for n, t in embedder.model.state_dict().items()}
+def _to_tensors(embedder: Embedder) -> dict[str, torch.Tensor]:
+    """Return everything of a model that is stored as tensors, by stored name."""
+    tensors = {
+        f"model.{to_stored_name(n)}": t.contiguous() for n, t in embedder.model.state_dict().items()
+    }
     space = embedder.content.space
     for name in _SPACE:
         half = name.endswith("basis")
@@ -298,47 +273,25 @@ def _tensors(embedder: Embedder) -> dict[str, torch.Tensor]:
         tensors[f"content.{name}"] = torch.from_numpy(
             np.ascontiguousarray(getattr(embedder.content, name), dtype=np.float32)
         )
-    for name in _ITEMS:
-        tensors[f"items.{name}"] = getattr(embedder.items, name).half().contiguous()
-    for name in _COMPANIONS:
+    for name, field in _ITEMS.items():
+        tensors[f"items.{name}"] = getattr(embedder.items, field).half().contiguous()
+    for name in _ITEM_ITEM:
         tensors[f"companions.{name}"] = torch.from_numpy(getattr(embedder.item_item, name))
     return tensors
 
 
-def _joined(items: Items, more: Items, sets: Sequence[ItemSet]) -> Items:
-    """The used rows of both, so that a live profile never copies the whole catalogue."""
-    first = len(items.gates)
+def _join_items(items: Items, more: Items, sets: Sequence[ItemSet]) -> Items:
+    """Return the used rows of both and renumber the sets, so that the catalogue isn't copied."""
+    first = len(items.vectors)
     used = np.unique(np.concatenate([[0], *(s.rows for s in sets)])).astype(np.int64)
     own = torch.from_numpy(used[used < first])
     for one in sets:
         one.rows[:] = np.searchsorted(used, one.rows)
     extra = torch.from_numpy(used[used >= first] - first)
-    return Items(*(torch.cat([getattr(items, n)[own], getattr(more, n)[extra]]) for n in _ITEMS))
+    return Items(
+        *(torch.cat([getattr(items, n)[own], getattr(more, n)[extra]]) for n in _ITEMS.values())
+    )
 
 
-def _halved(array: np.ndarray) -> np.ndarray:
+def _round_to_half(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float16).astype(np.float32)
-
-
-def _version(hashes: Mapping[str, str]) -> str:
-    return hashlib.sha256("".join(hashes[name] for name in FILES).encode()).hexdigest()[:12]
-
-
-def _replaceable(folder: Path) -> bool:
-    """Whether `folder` is one that a model may take the place of: a model's, or empty."""
-    return folder.is_dir() and ((folder / "config.json").is_file() or not any(folder.iterdir()))
-
-
-def _put(fresh: Path, folder: Path) -> None:
-    """Let `fresh` take the place of `folder`, which stays as it is where that fails."""
-    if not folder.exists():
-        os.replace(fresh, folder)
-        return
-    aside = fresh.with_name(fresh.name + "-old")
-    os.replace(folder, aside)
-    try:
-        os.replace(fresh, folder)
-    except BaseException:
-        os.replace(aside, folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

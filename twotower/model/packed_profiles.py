@@ -1,6 +1,6 @@
-"""Many profiles in few bytes: what training reads of them, as arrays that processes can share.
+"""Compact form of many profiles: arrays that processes can share.
 
-A `Profile` takes some 240 bytes of memory an artist; packed it takes 12.
+A `Profile` takes about 240 bytes of memory per artist, a packed one 12.
 """
 
 from array import array
@@ -14,19 +14,20 @@ from twotower.core.domain import Artist, Playlist, Profile
 
 
 @dataclass(frozen=True)
-class Packed(Sequence[Profile]):
-    """Profiles with their artists, plays, origin, id and titles of playlists, and nothing else.
+class PackedProfiles(Sequence[Profile]):
+    """Profiles with what training reads: artists, plays, origin, id and playlist titles.
 
-    An artist is named as the first listener in the order of `places` names it.
+    A position is the number of a profile's line among all files. An artist has the name that the
+    listener with the lowest position gives it.
     """
 
-    keys: tuple[str, ...]  # of artists, in no order that matters
+    keys: tuple[str, ...]  # of artists, in no particular order
     names: tuple[str, ...]
-    named_at: np.ndarray  # (artists,) int64 the place of the listener who named each first
-    indptr: np.ndarray  # (n + 1,) int64
-    artists: np.ndarray  # (plays,) int32
+    named_at: np.ndarray  # (artists,) int64 position of the first listener with the artist
+    indptr: np.ndarray  # (n + 1,) int64 start of each listener in `artists` and `plays`
+    artists: np.ndarray  # (plays,) int32 rows of `keys`
     plays: np.ndarray  # (plays,) float64
-    places: np.ndarray  # (n,) int64, rising
+    positions: np.ndarray  # (n,) int64, ascending
     ids: tuple[str, ...]
     origins: tuple[str, ...]
     titles: tuple[tuple[str, ...], ...]
@@ -37,30 +38,30 @@ class Packed(Sequence[Profile]):
     @overload
     def __getitem__(self, at: int) -> Profile: ...
     @overload
-    def __getitem__(self, at: slice) -> "Packed": ...
-    def __getitem__(self, at: int | slice) -> "Profile | Packed":
+    def __getitem__(self, at: slice) -> "PackedProfiles": ...
+    def __getitem__(self, at: int | slice) -> "Profile | PackedProfiles":
         if isinstance(at, slice):
-            return self.take(np.arange(len(self))[at])
+            return self.select(np.arange(len(self))[at])
         at = range(len(self))[at]
         span = slice(self.indptr[at], self.indptr[at + 1])
         rows, plays = self.artists[span].tolist(), self.plays[span].tolist()
-        heard = {
+        artists = {
             self.keys[row]: Artist(self.names[row], count)
             for row, count in zip(rows, plays, strict=True)
         }
         lists = tuple(Playlist(title) for title in self.titles[at])
-        return Profile(self.ids[at], heard, playlists=lists, origin=self.origins[at])
+        return Profile(self.ids[at], artists, playlists=lists, origin=self.origins[at])
 
     def __iter__(self) -> Iterator[Profile]:
         return (self[at] for at in range(len(self)))
 
     @property
     def sizes(self) -> np.ndarray:
-        """(n,) how many artists each has."""
+        """Number of artists of each profile, (n,)."""
         return np.asarray(np.diff(self.indptr))
 
-    def take(self, rows: np.ndarray) -> "Packed":
-        """These listeners, in this order."""
+    def select(self, rows: np.ndarray) -> "PackedProfiles":
+        """Return these profiles, in this order."""
         sizes = self.sizes[rows]
         indptr = np.concatenate([[0], np.cumsum(sizes)])
         from_ = np.repeat(self.indptr[rows] - indptr[:-1], sizes) + np.arange(indptr[-1])
@@ -69,96 +70,99 @@ class Packed(Sequence[Profile]):
             indptr=indptr,
             artists=self.artists[from_],
             plays=self.plays[from_],
-            places=self.places[rows],
+            positions=self.positions[rows],
             ids=tuple(self.ids[row] for row in rows),
             origins=tuple(self.origins[row] for row in rows),
             titles=tuple(self.titles[row] for row in rows),
         )
 
 
-def pack(blocks: Iterable[tuple[int, Sequence[Profile]]]) -> Packed:
-    """Blocks of profiles with the place of each block's first, in rising order."""
+def pack(blocks: Iterable[tuple[int, Sequence[Profile]]]) -> PackedProfiles:
+    """Pack blocks of profiles; each comes with the position of its first, in ascending order."""
     row_of: dict[str, int] = {}
     names: list[str] = []
-    named_at, indptr, places = array("q"), array("q", [0]), array("q")
+    named_at, indptr, positions = array("q"), array("q", [0]), array("q")
     artists, plays = array("i"), array("d")
     ids: list[str] = []
-    origins: dict[str, str] = {}  # one text for all who have the same
-    told: list[str] = []
+    origins: list[str] = []
+    interned: dict[str, str] = {}  # one string object for each origin
     titles: list[tuple[str, ...]] = []
     for first, profiles in blocks:
-        for place, profile in enumerate(profiles, first):
+        for position, profile in enumerate(profiles, first):
             for key, artist in profile.artists.items():
                 row = row_of.setdefault(key, len(names))
                 if row == len(names):
                     names.append(artist.name)
-                    named_at.append(place)
+                    named_at.append(position)
                 artists.append(row)
                 plays.append(artist.plays)
             indptr.append(len(artists))
-            places.append(place)
+            positions.append(position)
             ids.append(profile.id)
-            told.append(origins.setdefault(profile.origin, profile.origin))
+            origins.append(interned.setdefault(profile.origin, profile.origin))
             titles.append(tuple(one.name for one in profile.playlists))
-    return Packed(
+    return PackedProfiles(
         tuple(row_of),
         tuple(names),
         _numbers(named_at),
         _numbers(indptr),
         _numbers(artists),
         _numbers(plays),
-        _numbers(places),
+        _numbers(positions),
         tuple(ids),
-        tuple(told),
+        tuple(origins),
         tuple(titles),
     )
 
 
-def join(parts: Sequence[Packed]) -> Packed:
-    """What one process would have packed of all that these have, in the order of places."""
+def join(parts: Sequence[PackedProfiles]) -> PackedProfiles:
+    """Return the profiles of all parts in order of position, as if packed at once."""
     if len(parts) == 1:
         return parts[0]
     row_of: dict[str, int] = {}
     names: list[str] = []
-    first: list[int] = []
-    moved = []
+    named_at: list[int] = []
+    artists = []
     for part in parts:
         rows = np.empty(len(part.keys), np.int32)
         for at, (key, name) in enumerate(zip(part.keys, part.names, strict=True)):
             row = row_of.setdefault(key, len(names))
-            place = int(part.named_at[at])
+            position = int(part.named_at[at])
             if row == len(names):
                 names.append(name)
-                first.append(place)
-            elif place < first[row]:
-                names[row], first[row] = name, place
+                named_at.append(position)
+            elif position < named_at[row]:
+                names[row], named_at[row] = name, position
             rows[at] = row
-        moved.append(rows[part.artists])
+        artists.append(rows[part.artists])
     starts = np.cumsum([0, *(part.indptr[-1] for part in parts)])
     ends = [part.indptr[1:] + start for part, start in zip(parts, starts, strict=False)]
-    whole = Packed(
+    whole = PackedProfiles(
         tuple(row_of),
         tuple(names),
-        np.array(first, np.int64),
+        np.array(named_at, np.int64),
         np.concatenate([[0], *ends]).astype(np.int64),
-        np.concatenate(moved),
+        np.concatenate(artists),
         np.concatenate([part.plays for part in parts]),
-        np.concatenate([part.places for part in parts]),
+        np.concatenate([part.positions for part in parts]),
         tuple(id for part in parts for id in part.ids),
         tuple(origin for part in parts for origin in part.origins),
         tuple(each for part in parts for each in part.titles),
     )
-    order = np.argsort(whole.places, kind="stable")
-    return whole if (order[1:] > order[:-1]).all() else whole.take(order)
+    order = np.argsort(whole.positions, kind="stable")
+    return whole if (order[1:] > order[:-1]).all() else whole.select(order)
 
 
-def with_at_least(profiles: Sequence[Profile], fewest: int) -> Sequence[Profile]:
-    """Those with so many artists; packed ones stay packed."""
-    if isinstance(profiles, Packed):
+def with_min_artists(profiles: Sequence[Profile], fewest: int) -> Sequence[Profile]:
+    """Return the profiles with `fewest` artists or more; packed profiles stay packed."""
+    if isinstance(profiles, PackedProfiles):
         enough = profiles.sizes >= fewest
-        return profiles if enough.all() else profiles.take(np.flatnonzero(enough))
+        return profiles if enough.all() else profiles.select(np.flatnonzero(enough))
     return tuple(p for p in profiles if len(p.artists) >= fewest)
 
 
-def _numbers(grown: "array[Any]") -> np.ndarray:
-    return np.frombuffer(grown, np.dtype(grown.typecode)) if grown else np.zeros(0, grown.typecode)
+def _numbers(values: "array[Any]") -> np.ndarray:
+    """View an array as numpy, without a copy."""
+    if not values:
+        return np.zeros(0, values.typecode)
+    return np.frombuffer(values, np.dtype(values.typecode))

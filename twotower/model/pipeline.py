@@ -1,4 +1,10 @@
-"""From profiles to a model that can be used: world, tables, training and estimates in one call."""
+"""From profiles to a usable model: training data, artist features, training, estimates.
+
+    embedder = fit(profiles, content, taggings)
+
+`prepare` and `fit_prepared` are the two halves of `fit`, so that several trainings can share the
+artist features.
+"""
 
 import tempfile
 import time
@@ -12,88 +18,43 @@ import scipy.sparse as sp
 
 from twotower.core.domain import SPOTIFY_WEB_API, Profile
 from twotower.core.errors import BadProfile
+from twotower.core.jobs import Progress, silent
 from twotower.core.names import hashed_id
-from twotower.model.artist_features import Onto, Progress, World, build_world, listeners_of_artists
+from twotower.model.artist_features import (
+    Alignment,
+    ArtistFeatures,
+    CrossFit,
+    TrainingData,
+    build_training_data,
+    listeners_per_artist,
+)
 from twotower.model.catalogue import Catalogue
+from twotower.model.checkpoint import Record
 from twotower.model.content import ContentSpace
-from twotower.model.distributed import ALONE, Ranks
+from twotower.model.distributed import SINGLE_PROCESS, ProcessGroup
 from twotower.model.ease import ItemItemWeights
 from twotower.model.embedder import Embedder
 from twotower.model.estimates import estimate_audio, estimate_genres
-from twotower.model.packed_profiles import with_at_least
+from twotower.model.packed_profiles import with_min_artists
 from twotower.model.towers import ModelConfig, TwoTower
-from twotower.model.training import (
-    TABLES,
-    Record,
-    Tables,
-    TrainConfig,
-    playlist_titles,
-    tables_for,
-    train,
-)
+from twotower.model.train_config import TrainConfig
+from twotower.model.training import FEATURES_SHARE, cross_fit_together, train
+from twotower.model.views import playlist_titles
 from twotower.sources.datasets.artist_content import ArtistContent
 from twotower.sources.datasets.tags import Tagging
 
-FEWEST_ARTISTS = 4  # in a profile that is trained on
-FEWEST_LISTENERS = 40  # to train on
-PLAYLIST_WEIGHT = 0.6  # of a playlist item_item a listener, for the companions of an artist
+FEWEST_ARTISTS = 4  # of a training profile
+FEWEST_LISTENERS = 40  # for a training
+PLAYLIST_WEIGHT = 0.6  # of a playlist, where a listener has 1, for the item-item weights
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Listeners and artists as training reads them; trainings that differ elsewhere share it."""
+class PreparedData:
+    """Training data with artist features, which several trainings can share."""
 
-    used: Sequence[Profile]
-    world: World
-    tables: Tables
-
-
-def prepare(
-    profiles: Sequence[Profile],
-    content: Sequence[ArtistContent] = (),
-    taggings: Sequence[Tagging] = (),
-    *,
-    config: TrainConfig | None = None,
-    space: ContentSpace | None = None,
-    onto: Onto | None = None,
-    ranks: Ranks = ALONE,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-) -> Prepared:
-    """What `fit` does first, with those `profiles` that have enough artists.
-
-    To go on with a model, `space` and `onto` bring what is new into the bases that it knows.
-
-    BadProfile where there are too few, or where one came through Spotify's Web API: such profiles
-    are never trained on. Of several `ranks` only the first is given something; through `folder` it
-    lets the others have it.
-    """
-    config = config or TrainConfig()
-    folder = folder or Path(tempfile.gettempdir())
-
-    def read() -> tuple[Sequence[Profile], World]:
-        used = _usable(profiles)
-        return used, build_world(used, content, taggings, seed=config.seed, space=space)
-
-    used, world = ranks.of_first(read, folder)
-    tables = tables_for(world, config, onto=onto, ranks=ranks, folder=folder, progress=progress)
-    return Prepared(used, world, tables)
-
-
-def _usable(profiles: Sequence[Profile]) -> Sequence[Profile]:
-    refused = [p.id for p in profiles if p.origin == SPOTIFY_WEB_API]
-    if refused:
-        raise BadProfile(
-            f"{len(refused)} profiles came through Spotify's Web API (the first is "
-            f"{refused[0]!r}): Spotify's policy forbids training on them, take them out"
-        )
-    used = with_at_least(profiles, FEWEST_ARTISTS)
-    if len(used) < FEWEST_LISTENERS:
-        raise BadProfile(
-            f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
-            f"training needs {FEWEST_LISTENERS}"
-        )
-    return used
+    used: Sequence[Profile]  # profiles with enough artists
+    data: TrainingData
+    features: CrossFit
 
 
 def fit(
@@ -105,93 +66,152 @@ def fit(
     model_config: ModelConfig | None = None,
     estimates: bool = True,
     resume: Path | None = None,
-    ranks: Ranks = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
     on_record: Callable[[Record], None] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Embedder:
-    """A trained model of all `profiles` with enough artists; `estimates` may be left out for tests.
+    """Train a model on all profiles with enough artists.
 
-    BadProfile as `prepare` raises it. Of several `ranks` the first is given the profiles; the
-    others give a model without estimates and companions, to be thrown away.
+    `estimates` adds genres and audio attributes of artists to the catalogue; `resume` is a
+    checkpoint file. Of several processes only the first is given profiles, and only its result is
+    complete. Raises BadProfile as `prepare` does.
     """
-    config, tell = config or TrainConfig(), progress or (lambda share, text: None)
+    config = config or TrainConfig()
     began = time.perf_counter()
     prepared = prepare(
         profiles,
         content,
         taggings,
         config=config,
-        ranks=ranks,
+        group=group,
         folder=resume.parent if resume is not None else None,
-        progress=lambda share, text: tell(TABLES * share, text),
+        progress=lambda share, text: progress(FEATURES_SHARE * share, text),
     )
+    rest = 1 - FEATURES_SHARE
     return fit_prepared(
         prepared,
         config=config,
         model_config=model_config,
-        estimates=estimates and ranks.first,
+        estimates=estimates and group.is_first,
         resume=resume,
-        ranks=ranks,
+        group=group,
         on_record=on_record,
-        progress=lambda share, text: tell(TABLES + (1 - TABLES) * share, text),
+        progress=lambda share, text: progress(FEATURES_SHARE + rest * share, text),
         began=began,
     )
 
 
+def prepare(
+    profiles: Sequence[Profile],
+    content: Sequence[ArtistContent] = (),
+    taggings: Sequence[Tagging] = (),
+    *,
+    config: TrainConfig | None = None,
+    space: ContentSpace | None = None,
+    align: Alignment | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> PreparedData:
+    """Build training data and artist features of the profiles with enough artists.
+
+    To continue from a model, `space` and `align` bring new artists into its bases. Of several
+    processes only the first is given profiles; the others receive the result through `folder`.
+
+    Raises BadProfile if there are too few profiles, or if one came through Spotify's Web API:
+    such profiles are never trained on.
+    """
+    config = config or TrainConfig()
+    folder = folder or Path(tempfile.gettempdir())
+
+    def build() -> tuple[Sequence[Profile], TrainingData]:
+        used = _check(profiles)
+        return used, build_training_data(used, content, taggings, seed=config.seed, space=space)
+
+    used, data = group.broadcast_from_first(build, folder)
+    features = cross_fit_together(
+        data, config, align=align, group=group, folder=folder, progress=progress
+    )
+    return PreparedData(used, data, features)
+
+
+def _check(profiles: Sequence[Profile]) -> Sequence[Profile]:
+    """Return the profiles with enough artists. Raises BadProfile as `prepare` says."""
+    refused = [p.id for p in profiles if p.origin == SPOTIFY_WEB_API]
+    if refused:
+        raise BadProfile(
+            f"{len(refused)} profiles came through Spotify's Web API (the first is "
+            f"{refused[0]!r}). Spotify's policy forbids training on them: remove them"
+        )
+    used = with_min_artists(profiles, FEWEST_ARTISTS)
+    if len(used) < FEWEST_LISTENERS:
+        raise BadProfile(
+            f"only {len(used)} of {len(profiles)} profiles have {FEWEST_ARTISTS} artists or more; "
+            f"training needs {FEWEST_LISTENERS}"
+        )
+    return used
+
+
 def fit_prepared(
-    prepared: Prepared,
+    prepared: PreparedData,
     *,
     config: TrainConfig | None = None,
     model_config: ModelConfig | None = None,
     estimates: bool = False,
     start: TwoTower | None = None,
     resume: Path | None = None,
-    ranks: Ranks = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
     on_record: Callable[[Record], None] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     began: float | None = None,
 ) -> Embedder:
-    """The training itself; folds and seed of `config` are those that were prepared with.
+    """Train a model on prepared data; `config` must have the folds and seed of `prepare`.
 
-    From `start` it goes on, in place of beginning anew.
+    With `start`, training continues from that model. `began` is the `time.perf_counter` from
+    which the model's training time is counted.
     """
     config = config or TrainConfig()
     began = time.perf_counter() if began is None else began
-    used, world = prepared.used, prepared.world
-    model, table, history = train(
-        world,
-        titles=playlist_titles(world, used),
+    used, data = prepared.used, prepared.data
+    model, features, records = train(
+        data,
+        titles=playlist_titles(data, used),
         model_config=model_config,
         config=config,
-        tables=prepared.tables,
+        features=prepared.features,
         start=start,
         resume=resume,
-        ranks=ranks,
+        group=group,
         on_record=on_record,
         progress=progress,
     )
-    words: tuple[str, ...] = ()
-    catalogue = Catalogue(world.keys, world.names, listeners_of_artists(world))
-    if estimates:
-        words, genre_ids = estimate_genres(world, table)
-        audio = estimate_audio(world, table)
-        catalogue = Catalogue(world.keys, world.names, catalogue.df, words, genre_ids, audio)
+    catalogue = _catalogue(data, features, estimates=estimates)
     about = {
         "profiles": dict(Counter(p.origin for p in used)),
-        "listeners": round(float(world.source_weight.sum()), 1),
-        "artists": len(world.keys),
+        "listeners": round(float(data.source_weight.sum()), 1),
+        "artists": len(data.keys),
         "played artists": int((catalogue.df > 0).sum()),
         "training": asdict(config),
         "seconds": round(time.perf_counter() - began),
-        "records": [asdict(record) for record in history.records],
+        "records": [asdict(record) for record in records],
     }
     seen = sorted(hashed_id(p) for p in used)
-    item_item = fit_item_item(world) if ranks.first else ItemItemWeights.empty(len(world.keys))
-    return Embedder.from_training(model, table, catalogue, item_item, about=about, trained_on=seen)
+    item_item = fit_item_item(data) if group.is_first else ItemItemWeights.empty(len(data.keys))
+    return Embedder.from_training(
+        model, features, catalogue, item_item, about=about, trained_on=seen
+    )
 
 
-def fit_item_item(world: World) -> ItemItemWeights:
-    """Fit item-item weights on the listeners of a training; playlists count less."""
-    lighter = world.source_weight < 1
-    scale = np.where(lighter, PLAYLIST_WEIGHT, 1.0) / world.source_weight
-    return ItemItemWeights.fit(sp.csr_matrix(sp.diags(scale) @ world.weights))
+def _catalogue(data: TrainingData, features: ArtistFeatures, *, estimates: bool) -> Catalogue:
+    df = listeners_per_artist(data)
+    if not estimates:
+        return Catalogue(data.keys, data.names, df)
+    words, genre_ids = estimate_genres(data, features)
+    return Catalogue(data.keys, data.names, df, words, genre_ids, estimate_audio(data, features))
+
+
+def fit_item_item(data: TrainingData) -> ItemItemWeights:
+    """Fit item-item weights on the training listeners; playlists count less."""
+    is_playlist = data.source_weight < 1
+    scale = np.where(is_playlist, PLAYLIST_WEIGHT, 1.0) / data.source_weight
+    return ItemItemWeights.fit(sp.csr_matrix(sp.diags(scale) @ data.weights))

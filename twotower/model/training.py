@@ -1,276 +1,139 @@
-"""Teaching the two towers to find the other half of a listener among strangers."""
+"""Train the towers: contrastive learning on two disjoint views of each listener.
 
-import hashlib
+Of every listener in a batch the user tower sees one view and the candidate tower the other; the
+loss asks each view to be closer to its own counterpart than to those of the other listeners.
+"""
+
 import json
-import logging
-import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from twotower.core.domain import AUDIO as ATTRIBUTES
-from twotower.core.domain import Profile
+from twotower.core.jobs import Progress, silent
 from twotower.model import losses
 from twotower.model.artist_features import (
-    Onto,
-    Progress,
-    Table,
-    World,
+    Alignment,
+    ArtistFeatures,
+    CrossFit,
+    TrainingData,
+    assign_folds,
     factor_jobs,
-    folds_of,
-    tables_of,
+    features_of_factors,
 )
-from twotower.model.batches import (
-    ItemSet,
-    audio_extra,
-    collate,
-    content_block,
-    playlist_extra,
-    title_genres,
+from twotower.model.batches import collate
+from twotower.model.checkpoint import (
+    Record,
+    TrainingState,
+    digest_of_data,
+    digest_of_model,
+    load_checkpoint,
+    save_checkpoint,
 )
-from twotower.model.distributed import ALONE, Ranks
-from twotower.model.towers import (
-    ARTIST,
-    AUDIO_GROUP,
-    DF,
-    EXTRA_WIDTH,
-    FACTOR,
-    GENRE_GROUP,
-    INPUT_WIDTH,
-    PLAYLIST_GROUP,
-    TAGS,
-    ModelConfig,
-    ProfileBatch,
-    TwoTower,
-)
+from twotower.model.distributed import SINGLE_PROCESS, ProcessGroup
+from twotower.model.towers import ModelConfig, ProfileBatch, TwoTower
+from twotower.model.train_config import TrainConfig
+from twotower.model.views import MIN_PAIRS, ViewBatch, ViewSampler, concat_batches, draw_min_df
 
-logger = logging.getLogger(__name__)
+FEATURES_SHARE = 0.1  # of the whole time that the artist features take
+RECORD_EVERY, CHECKPOINT_EVERY = 20, 100  # steps
+UNDECAYED = ("prior_cholesky", "rotation")  # matrices without weight decay
 
 
-TABLES = 0.1  # share of the time that the artist tables take
+def cross_fit_together(
+    data: TrainingData,
+    config: TrainConfig,
+    *,
+    align: Alignment | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> CrossFit:
+    """Compute the cross-fitted artist features; the processes of `group` share the jobs.
+
+    They depend on data, folds and seed only. Results travel through files in `folder`.
+    """
+    fold = assign_folds(data.source, config.folds, seed=config.seed)
+    folder = folder or Path(tempfile.gettempdir())
+    jobs = factor_jobs(data, fold, seed=config.seed, progress=progress)
+    own = jobs[group.rank :: group.count]
+    results = group.gather(lambda: [job() for job in own], folder)
+
+    def combine() -> CrossFit:
+        factors = [results[job % group.count][job // group.count] for job in range(len(jobs))]
+        return features_of_factors(data, fold, factors, seed=config.seed, align=align)
+
+    return group.broadcast_from_first(combine, folder)
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Good values; the command's flags have the same names."""
+def train(
+    data: TrainingData,
+    *,
+    titles: Sequence[dict[str, float]] | None = None,
+    model_config: ModelConfig | None = None,
+    config: TrainConfig | None = None,
+    features: CrossFit | None = None,
+    start: TwoTower | None = None,
+    resume: Path | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
+    on_record: Callable[[Record], None] | None = None,
+    progress: Progress = silent,
+) -> tuple[TwoTower, ArtistFeatures, list[Record]]:
+    """Return the trained model, the artist features to use it with, and the training records.
 
-    steps: int = 800
-    batch: int = 384  # listeners, all of one fold and one source, of all processes together
-    folds: int = 4
-    rate: float = 2e-3
-    decay: float = 0.02  # on matrices of the encoder and the small networks
-    warm_up: float = 0.1
-    clip: float = 1.0
-    ema: float = 0.98
-    largest_scale: float = 60.0
-    longest_view: int = 48  # artists
-    thresholds: tuple[int, ...] = (3, 5, 10, 20, 40, 80)  # listeners an artist needs, half the time
-    swap: float = 0.5  # share of pairs whose parts change towers: neighbours are ranked both ways
-    no_plays: float = 0.3  # share of pairs of which one side, or each, doesn't tell plays
-    hide_identity: float = 0.1  # share of artists whose identity is hidden in a step
-    groups: float = 0.15  # share of views that also get each group
-    groups_alone: float = 0.2  # share of the user's views with groups that lose their artists
-    playlist_steps: float = 0.4  # share of steps on playlists, where there are any
-    seed: int = 0
-    # for the ablation:
-    loss: losses.Name = "softmax"
-    cross_fit: bool = True  # a person's artists are known from others' listening only
-    in_fold: bool = True  # all negatives are strangers to the table, as the person is
-
-
-@dataclass(frozen=True)
-class Record:
-    """One line of training: the loss and what to watch beside it."""
-
-    step: int
-    loss: float
-    scale: float
-    alignment: float
-    uniformity: float
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two disjoint parts of one listener: artist rows and plays, the user's first."""
-
-    listener: int
-    rows: tuple[np.ndarray, np.ndarray]
-    plays: tuple[np.ndarray, np.ndarray]
-
-
-NO_PLAYS = ((0,), (1,), (0, 1))  # which sides of a pair don't tell plays
-FEWEST_PAIRS = 2  # in a step: each is the other's negative
-RECORD_EVERY, KEEP_EVERY = 20, 100  # steps
-Group = tuple[int, np.ndarray, np.ndarray]  # kind, content block, extra numbers
-Drawn = tuple[list[ItemSet], list[ItemSet], Tensor, Tensor]  # views of both sides, inputs, extra
-
-
-@dataclass
-class History:
-    records: list[Record] = field(default_factory=list)
-
-
-class Views:
-    """Draws pairs of disjoint views of listeners, with groups, as items of one fold's table."""
-
-    def __init__(self, world: World, table: Table, titles: Sequence[dict[str, float]]) -> None:
-        self.world, self.table, self.titles = world, table, titles
-        self.df = np.expm1(table.inputs[:, DF.start] * 2)
-        self.audio = world.audio[:, : len(ATTRIBUTES)]
-
-    def draw(
-        self,
-        listeners: np.ndarray,
-        config: TrainConfig,
-        rng: np.random.Generator,
-        *,
-        least: int | None = None,
-    ) -> Drawn:
-        """(user views, candidate views, encoder inputs, extra inputs); row 0 is padding.
-
-        Artists count that `least` listeners play, drawn unless it is given. Where too few
-        listeners know enough of the artists that count, all artists count.
-        """
-        least = threshold(config, rng) if least is None else least
-        pairs = self._pairs(listeners, least, config, rng)
-        if len(pairs) < FEWEST_PAIRS and least:
-            pairs = self._pairs(listeners, 0, config, rng)
-        return self._items(pairs, config, rng)
-
-    def _pairs(
-        self, listeners: np.ndarray, least: int, config: TrainConfig, rng: np.random.Generator
-    ) -> list[Pair]:
-        pairs: list[Pair] = []
-        plays = self.world.plays
-        for listener in listeners:
-            span = slice(plays.indptr[listener], plays.indptr[listener + 1])
-            rows, counts = plays.indices[span], plays.data[span]
-            usable = self.df[rows] >= max(least, 1e-6)
-            if least == 0 and rng.random() < 0.5:
-                usable[:] = True  # artists that only this fold plays are known by content
-            rows, counts = rows[usable], counts[usable]
-            if len(rows) < (8 if least else 4):
-                continue
-            order = rng.permutation(len(rows))
-            half = len(rows) // 2
-            if rng.random() < 0.5:
-                first, second = order[:half], order[half:]
-            else:
-                query = round(float(np.exp(rng.uniform(np.log(3), np.log(25)))))
-                query = max(2, min(query, half))
-                first, second = order[:query], order[query:]
-            parts = [first[: config.longest_view], second[: config.longest_view]]
-            if rng.random() < config.swap:
-                parts.reverse()
-            hidden = NO_PLAYS[int(rng.integers(3))] if rng.random() < config.no_plays else ()
-            one, other = (
-                np.ones(len(part), np.float32) if side in hidden else counts[part]
-                for side, part in enumerate(parts)
+    titles    genre words of each listener's playlist titles (`views.playlist_titles`)
+    features  result of `cross_fit_together` for this data, folds and seed, if already computed
+    start     model to continue from, with its own config; `features` must be aligned to it
+    resume    checkpoint file: written every 100 steps; an interrupted training continues from it
+              to the very same result, and a file of another training is ignored
+    group     processes, each of which draws its part of every batch from its own listeners, with
+              all others' views as negatives; all must be given the same data and features
+    """
+    config = config or TrainConfig()
+    model_config = model_config or (ModelConfig() if start is None else start.config)
+    titles = titles if titles is not None else [{}] * data.plays.shape[0]
+    torch.manual_seed(config.seed)
+    features = features or cross_fit_together(data, config)
+    sampler = _BatchSampler(data, features, titles, config, group)
+    state = _start(model_config, config, start, features.whole)
+    key = _key(data, titles, config, model_config, start)
+    if resume is not None:
+        load_checkpoint(resume, key, state)
+    group.assert_equal(state.step)
+    run = group.data_parallel(TrainingStep(state.model, config.loss))
+    state.model.train()
+    for step in range(state.step, config.steps):
+        batch = sampler.draw(step)
+        counts = group.row_counts(len(batch.users))
+        if min(counts) < MIN_PAIRS:
+            continue
+        views = _forward(run, batch, counts, model_config, group)
+        loss = losses.BY_NAME[config.loss](views.users, views.candidates, scale=views.scale)
+        if not _update(state, loss * group.count, step, config):
+            continue
+        state.step = step + 1
+        if state.step >= min(RECORD_EVERY * (len(state.records) + 1), config.steps):
+            record = _record(state, loss, views)
+            progress(
+                state.step / config.steps,
+                f"step {state.step} of {config.steps}, loss {record.loss:.3f}",
             )
-            pairs.append(Pair(int(listener), (rows[parts[0]], rows[parts[1]]), (one, other)))
-        return pairs
-
-    def _items(self, pairs: Sequence[Pair], config: TrainConfig, rng: np.random.Generator) -> Drawn:
-        parts = [part for pair in pairs for part in pair.rows]
-        used = np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
-        inputs = self.table.inputs[used].copy()
-        hidden = rng.random(len(used)) < config.hide_identity
-        bare = hidden & (rng.random(len(used)) < 0.5)
-        inputs[hidden, FACTOR] = self.table.by_content[used[hidden]]
-        inputs[bare, FACTOR] = self.table.by_static[used[bare]]
-        inputs[bare, TAGS] = 0
-        inputs[hidden, DF] = (0.0, 0.0, 1.0)
-        extra_inputs: list[np.ndarray] = []
-        extra: list[np.ndarray] = []
-        first_extra = len(used) + 1
-        sides: tuple[list[ItemSet], list[ItemSet]] = ([], [])
-        place = np.zeros(len(self.table.inputs), np.int64)
-        place[used] = np.arange(1, len(used) + 1)
-        for side in (0, 1):
-            for pair, found in zip(pairs, self._groups(pairs, side, config, rng), strict=True):
-                rows = place[pair.rows[side]]
-                counts, kinds = pair.plays[side], np.full(len(rows), ARTIST, np.int64)
-                if found and side == 0 and rng.random() < config.groups_alone:
-                    rows, counts, kinds = rows[:0], counts[:0], kinds[:0]
-                for kind, block, numbers in found:
-                    rows = np.append(rows, first_extra + len(extra_inputs))
-                    counts, kinds = np.append(counts, 0), np.append(kinds, kind)
-                    extra_inputs.append(block)
-                    extra.append(numbers)
-                sides[side].append(ItemSet(rows, counts.astype(np.float32), kinds))
-        padding = np.zeros((1, INPUT_WIDTH), np.float32)
-        blocks = [padding, inputs]
-        if extra_inputs:
-            blocks.append(self.table.content_map.inputs(np.stack(extra_inputs)))
-        more = np.zeros((sum(map(len, blocks)), EXTRA_WIDTH), np.float32)
-        if extra:
-            more[first_extra:] = np.stack(extra)
-        return *sides, torch.from_numpy(np.concatenate(blocks)), torch.from_numpy(more)
-
-    def _groups(
-        self, pairs: Sequence[Pair], side: int, config: TrainConfig, rng: np.random.Generator
-    ) -> list[list[Group]]:
-        """For each view what else is told of it: genres, audio, words of the playlist's title."""
-        wanted = rng.random((len(pairs), 3)) < config.groups
-        owners: list[tuple[int, int]] = []  # (view, kind), in the order of `genres`
-        genres: list[dict[str, float]] = []
-        extras: list[np.ndarray] = []
-        out: list[list[Group]] = [[] for _ in pairs]
-        for at, pair in enumerate(pairs):
-            rows, counts = pair.rows[side], pair.plays[side]
-            if wanted[at, 0] and (found := self._genres(rows, counts)):
-                owners.append((at, GENRE_GROUP))
-                genres.append(found)
-                extras.append(np.zeros(EXTRA_WIDTH, np.float32))
-            if wanted[at, 1] and (audio := self._audio(rows, counts)) is not None:
-                out[at].append((AUDIO_GROUP, *audio))
-            if wanted[at, 2] and self.titles[pair.listener]:
-                share = counts / counts.sum()
-                owners.append((at, PLAYLIST_GROUP))
-                genres.append(self.titles[pair.listener])
-                extras.append(playlist_extra([int(counts.sum())], [float(share @ share)]))
-        blocks = content_block(self.world.space, genres=genres)
-        for (at, kind), block, extra in zip(owners, blocks, extras, strict=True):
-            out[at].append((kind, block, extra))
-        return out
-
-    def _genres(self, rows: np.ndarray, counts: np.ndarray) -> dict[str, float]:
-        genres: dict[str, float] = {}
-        for row, weight in zip(rows, np.log1p(counts), strict=True):
-            for word in self.world.genres[row]:
-                genres[word] = genres.get(word, 0.0) + float(weight)
-        return genres
-
-    def _audio(self, rows: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        known = np.isfinite(self.audio[rows]).all(1)
-        if known.sum() < 3:
-            return None
-        values, weight = self.audio[rows[known]], np.log1p(counts[known])[:, None]
-        weight = weight / weight.sum()
-        mean = (values * weight).sum(0)
-        spread = np.sqrt((np.square(values - mean) * weight).sum(0))
-        block = content_block(self.world.space, audio=np.append(mean, np.nan)[None, :])[0]
-        return block, audio_extra(spread, self.world.space)
+            if on_record is not None:
+                on_record(record)
+        if resume is not None and group.is_first and state.step % CHECKPOINT_EVERY == 0:
+            save_checkpoint(resume, key, state)
+    _use_average(state)
+    return state.model.eval(), features.whole, state.records
 
 
-def threshold(config: TrainConfig, rng: np.random.Generator) -> int:
-    """How many listeners an artist needs to count in a step, 0 half the time."""
-    if rng.random() < 0.5 and config.thresholds:
-        return int(rng.choice(config.thresholds))
-    return 0
+class TrainingStep(nn.Module):
+    """The forward pass of a batch through both towers as one module, to be run data-parallel.
 
-
-class Step(nn.Module):
-    """A batch's way through both towers as one call, which is what processes can share.
-
-    A scale that the loss doesn't read is not learned: processes would wait for its gradient.
+    If the loss ignores the scale, it is not trained: processes would wait for its gradient.
     """
 
     def __init__(self, model: TwoTower, loss: losses.Name = "softmax") -> None:
@@ -281,253 +144,166 @@ class Step(nn.Module):
     def forward(
         self, inputs: Tensor, extra: Tensor, users: ProfileBatch, candidates: ProfileBatch
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit vectors (B, D) of both sides, and the scale of their products."""
+        """Return unit vectors (B, D) of users and candidates, and the scale."""
         model, items = self.model, self.model.encoder(inputs, extra)
         return model.user(items, users), model.candidate(items, candidates), model.log_scale.exp()
 
 
-Tables = tuple[np.ndarray, Table, list[Table]]  # each listener's fold, the whole, one a fold
+class _BatchSampler:
+    """Draws the views of each step; a step depends on its number and the seed alone."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        features: CrossFit,
+        titles: Sequence[dict[str, float]],
+        config: TrainConfig,
+        group: ProcessGroup,
+    ) -> None:
+        self.config, self.group, self.fold = config, group, features.fold
+        tables = features.per_fold if config.cross_fit else [features.whole] * config.folds
+        self.samplers = [ViewSampler(data, each, titles) for each in tables]
+        self.is_playlist = np.char.startswith(data.source.astype(str), "mpd")  # (listeners,)
+
+    def draw(self, step: int) -> ViewBatch:
+        """Draw this process's views of a step, and seed torch's dropout."""
+        config, group = self.config, self.group
+        rng = np.random.default_rng([config.seed, 2, step])  # the same in all processes
+        own = rng
+        if group.count > 1:
+            own = np.random.default_rng([config.seed, 2, step, group.rank])
+        torch.manual_seed((config.seed * 1_000_003 + step) * group.count + group.rank)
+        on_playlists = bool(self.is_playlist.any()) and (
+            bool(self.is_playlist.all()) or rng.random() < config.playlist_steps
+        )
+        folds = [int(rng.integers(config.folds))] if config.in_fold else range(config.folds)
+        size = config.batch // len(folds) // group.count
+        batches = []
+        for f in folds:
+            members = self._members(f, on_playlists)
+            if len(members) > size:
+                members = own.choice(members, size, replace=False)
+            min_df = draw_min_df(config, rng)
+            batches.append(self.samplers[f].draw(members, config, own, min_df=min_df))
+        return concat_batches(batches)
+
+    def _members(self, fold: int, on_playlists: bool) -> np.ndarray:
+        """Return this process's listeners (or playlists) of a fold."""
+        members = np.flatnonzero((self.fold == fold) & (self.is_playlist == on_playlists))
+        if len(members) < MIN_PAIRS:
+            members = np.flatnonzero((self.fold == fold) & (self.is_playlist != on_playlists))
+        return members[self.group.rank :: self.group.count]
 
 
-def tables_for(
-    world: World,
+@dataclass(frozen=True)
+class _Views:
+    """Unit vectors of both views of all processes' listeners."""
+
+    users: Tensor  # (B, D)
+    candidates: Tensor  # (B, D)
+    scale: Tensor  # () 1 / temperature
+
+
+def _start(
+    model_config: ModelConfig,
     config: TrainConfig,
-    *,
-    onto: Onto | None = None,
-    ranks: Ranks = ALONE,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-) -> Tables:
-    """The folds of a training and their tables: the same for each that has this seed.
-
-    Several `ranks` share the jobs out, and hand their outcome over through `folder`.
-    """
-    fold, seed = folds_of(world.source, config.folds, seed=config.seed), config.seed
-    folder = folder or Path(tempfile.gettempdir())
-    jobs = factor_jobs(world, fold, seed=seed, progress=progress)
-    shares = ranks.of_each(lambda: [solve() for solve in jobs[ranks.rank :: ranks.count]], folder)
-
-    def whole() -> Tables:
-        solved = [shares[job % ranks.count][job // ranks.count] for job in range(len(jobs))]
-        return fold, *tables_of(world, fold, solved, seed=seed, onto=onto)
-
-    return ranks.of_first(whole, folder)
-
-
-def together(batches: Sequence[Drawn]) -> Drawn:
-    """Views of several folds as one batch; each keeps the artists of its own table."""
-    if len(batches) == 1:
-        return batches[0]
-    sides: tuple[list[ItemSet], list[ItemSet]] = ([], [])
-    first = 0
-    for users, candidates, inputs, _ in batches:
-        for side, sets in zip(sides, (users, candidates), strict=True):
-            side.extend(replace(each, rows=each.rows + first) for each in sets)
-        first += len(inputs)
-    return *sides, torch.cat([b[2] for b in batches]), torch.cat([b[3] for b in batches])
-
-
-def train(
-    world: World,
-    *,
-    titles: Sequence[dict[str, float]] | None = None,
-    model_config: ModelConfig | None = None,
-    config: TrainConfig | None = None,
-    tables: Tables | None = None,
-    start: TwoTower | None = None,
-    resume: Path | None = None,
-    ranks: Ranks = ALONE,
-    on_record: Callable[[Record], None] | None = None,
-    progress: Progress | None = None,
-) -> tuple[TwoTower, Table, History]:
-    """A trained model, the table to use it with, and how the training went.
-
-    `titles` holds, per listener, the genre words of the playlist titles; `tables` what
-    `tables_for` gives for this world, folds and seed, where it is at hand; `start` a model to go on
-    from, whose config is then kept, with tables in the basis that it knows; `resume` is a file in
-    which the state is kept every hundred steps, and from which an interrupted training goes on to
-    the very same result; one that is damaged or of other data is begun anew.
-
-    Each of several `ranks` draws an even part of every batch from listeners of its own, and the
-    others' vectors are its negatives too. All must be given the same world and tables.
-    """
-    config = config or TrainConfig()
-    model_config = model_config or (ModelConfig() if start is None else start.config)
-    titles = titles if titles is not None else [{}] * world.plays.shape[0]
-    torch.manual_seed(config.seed)
-    tell = progress or (lambda share, text: None)
-    fold, whole, parts = tables or tables_for(world, config)
-    if not config.cross_fit:
-        parts = [whole] * config.folds
-    views = [Views(world, table, titles) for table in parts]
+    start: TwoTower | None,
+    features: ArtistFeatures,
+) -> TrainingState:
+    """Return the state before the first step: ALS fold-in, or the weights of `start`."""
     model = TwoTower(model_config)
     if start is None:
-        model.start_from(torch.from_numpy(whole.prior))
+        model.set_prior(torch.from_numpy(features.prior))
     else:
         model.load_state_dict(start.state_dict())
     optimiser = torch.optim.AdamW(_parameter_groups(model, config.decay), lr=config.rate)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
-    history, first = History(), 0
-    begun = None if start is None else _digest_of(start)
-    key = json.dumps([asdict(config), asdict(model_config), _digest(world, titles), begun])
-    if resume is not None and resume.exists():
-        first, history.records = _restore(resume, key, model, optimiser, average)
-    ranks.agree(first)
-    run = ranks.wrapped(Step(model, config.loss))
-    playlists = np.char.startswith(world.source.astype(str), "mpd")
-    model.train()
-    for step in range(first, config.steps):
-        rng = np.random.default_rng([config.seed, 2, step])
-        own = rng if ranks.count == 1 else np.random.default_rng([config.seed, 2, step, ranks.rank])
-        torch.manual_seed((config.seed * 1_000_003 + step) * ranks.count + ranks.rank)
-        on_playlists = bool(playlists.any()) and (
-            playlists.all() or rng.random() < config.playlist_steps
-        )
-        if config.in_fold:
-            drawn = [int(rng.integers(config.folds))]
-        else:
-            drawn = list(range(config.folds))
-        batches = []
-        for f in drawn:
-            members = np.flatnonzero((fold == f) & (playlists == on_playlists))
-            if len(members) < FEWEST_PAIRS:  # few playlists: the others of the fold
-                members = np.flatnonzero((fold == f) & (playlists != on_playlists))
-            members = members[ranks.rank :: ranks.count]
-            most = config.batch // len(drawn) // ranks.count
-            if len(members) > most:
-                members = own.choice(members, most, replace=False)
-            batches.append(views[f].draw(members, config, own, least=threshold(config, rng)))
-        user_sets, candidate_sets, inputs, extra = together(batches)
-        sizes = ranks.sizes(len(user_sets))
-        if min(sizes) < FEWEST_PAIRS:
-            continue
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate * _schedule(step, config)
-        relative = model_config.relative_plays
-        sides = [collate(sets, relative=relative) for sets in (user_sets, candidate_sets)]
-        users, candidates, scale = run(inputs, extra, *sides)
-        users, candidates = ranks.gathered(users, sizes), ranks.gathered(candidates, sizes)
-        loss = losses.BY_NAME[config.loss](users, candidates, scale=ranks.once(scale))
-        optimiser.zero_grad()
-        (loss * ranks.count).backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        if not torch.isfinite(norm):  # one bad step would spoil every weight
-            continue
-        optimiser.step()
-        with torch.no_grad():
-            model.log_scale.clamp_(max=float(np.log(config.largest_scale)))
-            for name, parameter in model.named_parameters():
-                average[name].lerp_(parameter, 1 - config.ema)
-        due = RECORD_EVERY * (len(history.records) + 1)
-        if step + 1 >= min(due, config.steps):
-            with torch.no_grad():
-                record = Record(
-                    step + 1,
-                    loss.item(),
-                    model.log_scale.exp().item(),
-                    losses.alignment(users, candidates).item(),
-                    losses.uniformity(candidates).item(),
-                )
-            history.records.append(record)
-            tell(
-                record.step / config.steps,
-                f"step {record.step} of {config.steps}, loss {record.loss:.3f}",
-            )
-            if on_record is not None:
-                on_record(record)
-        if resume is not None and ranks.first and (step + 1) % KEEP_EVERY == 0:
-            _keep(resume, key, step + 1, model, optimiser, average, history)
+    return TrainingState(model, optimiser, average)
+
+
+def _parameter_groups(model: TwoTower, decay: float) -> list[dict[str, object]]:
+    """Divide parameters into those with weight decay (matrices of the networks) and without."""
+    free: list[Tensor] = []
+    decayed: list[Tensor] = []
+    for name, parameter in model.named_parameters():
+        plain = parameter.ndim < 2 or name.endswith(UNDECAYED)
+        (free if plain else decayed).append(parameter)
+    return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def _key(
+    data: TrainingData,
+    titles: Sequence[dict[str, float]],
+    config: TrainConfig,
+    model_config: ModelConfig,
+    start: TwoTower | None,
+) -> str:
+    """Return the key of a checkpoint: everything that the result depends on."""
+    before = None if start is None else digest_of_model(start)
+    return json.dumps([asdict(config), asdict(model_config), digest_of_data(data, titles), before])
+
+
+def _forward(
+    run: nn.Module,
+    batch: ViewBatch,
+    counts: Sequence[int],
+    model_config: ModelConfig,
+    group: ProcessGroup,
+) -> _Views:
+    """Embed this process's views and gather those of the others."""
+    users, candidates = (
+        collate(sets, relative=model_config.relative_plays)
+        for sets in (batch.users, batch.candidates)
+    )
+    user_vectors, candidate_vectors, scale = run(batch.inputs, batch.extra, users, candidates)
+    return _Views(
+        group.all_gather(user_vectors, counts),
+        group.all_gather(candidate_vectors, counts),
+        group.average_gradient(scale),
+    )
+
+
+def _update(state: TrainingState, loss: Tensor, step: int, config: TrainConfig) -> bool:
+    """Make an optimiser step; return False, without one, if the gradient is not finite."""
+    for parameters in state.optimiser.param_groups:
+        parameters["lr"] = config.rate * _schedule(step, config)
+    state.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip)
+    if not torch.isfinite(norm):
+        return False
+    state.optimiser.step()
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(average[name])
-    return model.eval(), whole, history
-
-
-def playlist_titles(world: World, profiles: Sequence[Profile]) -> list[dict[str, float]]:
-    """Per listener, the genre words found in the titles of their playlists."""
-    words = world.space.genre_set
-    return [title_genres((p.name for p in profile.playlists), words) for profile in profiles]
+        state.model.log_scale.clamp_(max=float(np.log(config.largest_scale)))
+        for name, parameter in state.model.named_parameters():
+            state.average[name].lerp_(parameter, 1 - config.ema)
+    return True
 
 
 def _schedule(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine to zero."""
+    """Return the factor of the learning rate: linear warm-up, then a cosine to zero."""
     warm = max(1, int(config.steps * config.warm_up))
     if step < warm:
         return (step + 1) / warm
     return float(0.5 * (1 + np.cos(np.pi * (step - warm) / max(1, config.steps - warm))))
 
 
-def _parameter_groups(model: TwoTower, decay: float) -> list[dict[str, object]]:
-    """Decay for the matrices of networks; none for priors, turns, biases and scalars."""
-    free: list[Tensor] = []
-    decayed: list[Tensor] = []
-    for name, parameter in model.named_parameters():
-        plain = parameter.ndim < 2 or name.endswith(("root", "turn"))
-        (free if plain else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]
+@torch.no_grad()
+def _record(state: TrainingState, loss: Tensor, views: _Views) -> Record:
+    """Add a record of the last step to the state, and return it."""
+    record = Record(
+        state.step,
+        loss.item(),
+        state.model.log_scale.exp().item(),
+        losses.alignment(views.users, views.candidates).item(),
+        losses.uniformity(views.candidates).item(),
+    )
+    state.records.append(record)
+    return record
 
 
-def _keep(
-    path: Path,
-    key: str,
-    step: int,
-    model: TwoTower,
-    optimiser: torch.optim.Optimizer,
-    average: Mapping[str, Tensor],
-    history: History,
-) -> None:
-    tensors = {f"now.{n}": p.detach().contiguous() for n, p in model.named_parameters()}
-    tensors |= {f"average.{n}": p.contiguous() for n, p in average.items()}
-    for n, p in model.named_parameters():
-        for part, value in optimiser.state[p].items():
-            tensors[f"adam.{part}.{n}"] = value.detach().clone().contiguous()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".part")
-    records = json.dumps([asdict(record) for record in history.records])
-    save_file(tensors, fresh, metadata={"step": str(step), "key": key, "records": records})
-    os.replace(fresh, path)
-
-
-def _restore(
-    path: Path,
-    key: str,
-    model: TwoTower,
-    optimiser: torch.optim.Optimizer,
-    average: Mapping[str, Tensor],
-) -> tuple[int, list[Record]]:
-    """Step to go on from and records up to it; (0, []) where the file is of another training."""
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-        if about.get("key") != key:
-            return 0, []
-        tensors = load_file(path)
-    except (OSError, SafetensorError):
-        logger.warning("%s is damaged: training begins anew", path.name)
-        return 0, []
-    with torch.no_grad():
-        for n, p in model.named_parameters():
-            p.copy_(tensors[f"now.{n}"])
-            average[n].copy_(tensors[f"average.{n}"])
-            optimiser.state[p] = {
-                part: tensors[f"adam.{part}.{n}"]
-                for part in ("step", "exp_avg", "exp_avg_sq")
-                if f"adam.{part}.{n}" in tensors
-            }
-    return int(about["step"]), [Record(**record) for record in json.loads(about["records"])]
-
-
-def _digest_of(model: TwoTower) -> str:
-    digest = hashlib.sha256()
-    for tensor in model.state_dict().values():
-        digest.update(tensor.detach().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _digest(world: World, titles: Sequence[Mapping[str, float]]) -> str:
-    """What tells one set of training data from another."""
-    digest = hashlib.sha256(json.dumps([world.keys, world.tags, list(titles)]).encode())
-    plays = world.plays
-    for array in (plays.indptr, plays.indices, plays.data, world.static, world.taggings):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+@torch.no_grad()
+def _use_average(state: TrainingState) -> None:
+    """Replace the weights by their moving average."""
+    for name, parameter in state.model.named_parameters():
+        parameter.copy_(state.average[name])

@@ -9,11 +9,12 @@ import torch
 from twotower.core.domain import Profile
 from twotower.core.jobs import Progress, silent
 from twotower.model.als import procrustes
-from twotower.model.artist_features import RIDGE_CAP, Table
+from twotower.model.artist_features import RIDGE_CAP, ArtistFeatures
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit_prepared, prepare
 from twotower.model.towers import FACTOR
-from twotower.model.training import TABLES, TrainConfig
+from twotower.model.train_config import TrainConfig
+from twotower.model.training import FEATURES_SHARE
 from twotower.retraining.consent import Consented
 from twotower.sources.datasets.artist_content import ArtistContent
 from twotower.sources.datasets.tags import Tagging
@@ -45,20 +46,22 @@ def retrain_full(
         taggings,
         config=config,
         space=embedder.content.space,
-        onto=lambda keys, table: rotation_onto(embedder, keys, table),
-        progress=lambda share, message: progress(2 * TABLES * share, message),
+        align=lambda keys, features: rotation_onto(embedder, keys, features),
+        progress=lambda share, message: progress(2 * FEATURES_SHARE * share, message),
     )
     return fit_prepared(
         prepared,
         config=config,
         estimates=True,
         start=embedder.model,
-        progress=lambda share, message: progress(2 * TABLES + (1 - 2 * TABLES) * share, message),
+        progress=lambda share, message: progress(
+            2 * FEATURES_SHARE + (1 - 2 * FEATURES_SHARE) * share, message
+        ),
     )
 
 
 @torch.inference_mode()
-def rotation_onto(embedder: Embedder, keys: Sequence[str], table: Table) -> np.ndarray:
+def rotation_onto(embedder: Embedder, keys: Sequence[str], features: ArtistFeatures) -> np.ndarray:
     """Return the rotation (k, k) from this table's factors to those that the encoder knows.
 
     Of the old artists only the encoder's outputs are stored: their factors plus what the encoder
@@ -71,9 +74,9 @@ def rotation_onto(embedder: Embedder, keys: Sequence[str], table: Table) -> np.n
     here, there = np.array(rows, np.int64).reshape(-1, 2).T
     weight = np.minimum(embedder.catalogue.df[there], RIDGE_CAP)
     here, there, weight = here[weight > 0], there[weight > 0], weight[weight > 0]
-    factors = table.inputs[here, FACTOR]  # (n, k)
+    factors = features.inputs[here, FACTOR]  # (n, k)
     encoded = embedder.items.vectors[1:].numpy()[there]  # (n, k)
-    inputs = table.inputs[here].copy()
+    inputs = features.inputs[here].copy()
     rotation = procrustes(factors, encoded, weight)
     for _ in range(ROTATION_ROUNDS):
         rotated = factors @ rotation

@@ -38,7 +38,7 @@ def keep_artists(embedder: Embedder, allowed: Collection[str]) -> Embedder:
     )
     padded = torch.from_numpy(np.append(0, rows + 1))  # row 0 of the items is padding
     of = embedder.items
-    items = Items(of.vectors[padded], of.gates[padded], of.df[padded])
+    items = Items(of.vectors[padded], of.log_precision[padded], of.df[padded])
     item_item = embedder.item_item.select(rows)
     return replace(embedder, catalogue=catalogue, items=items, item_item=item_item)
 
@@ -103,7 +103,11 @@ def _extended(
     """
     items = embedder.items
     more = _encode(embedder, new, by_listeners, df)
-    pairs = ((items.vectors, more.vectors), (items.gates, more.gates), (items.df, more.df))
+    pairs = (
+        (items.vectors, more.vectors),
+        (items.log_precision, more.log_precision),
+        (items.df, more.df),
+    )
     joined = Items(*(torch.cat(pair).half().float() for pair in pairs))  # as models are stored
     catalogue = _extended_catalogue(embedder.catalogue, new, df)
     old = embedder.item_item
@@ -125,7 +129,7 @@ def _encode(
     vectors = share * by_listeners + (1 - share) * by_content
     inputs[:, FACTOR] = vectors
     inputs[:, DF] = np.column_stack([np.log1p(df) / 2, df > 0, df < 2])
-    gates = encoder(torch.from_numpy(inputs)).gates
+    gates = encoder(torch.from_numpy(inputs)).log_precision
     return Items(
         torch.from_numpy(vectors.astype(np.float32)), gates, torch.from_numpy(inputs[:, DF])
     )

@@ -15,7 +15,7 @@ from twotower.core.domain import Profile
 from twotower.core.jobs import Progress, silent
 from twotower.core.names import hashed_id
 from twotower.model import losses
-from twotower.model.batches import ExtraItems, ItemSet, chunked, collate, read_profile
+from twotower.model.batches import ExtraItems, ItemSet, collate, split_chunks, to_items
 from twotower.model.embedder import Embedder
 from twotower.model.towers import ARTIST, Items, ProfileBatch, TwoTower
 from twotower.retraining.consent import Consented
@@ -63,14 +63,18 @@ class _Encoded:
 
 
 def _encode(embedder: Embedder, profiles: Sequence[Profile]) -> _Encoded:
-    extras = ExtraItems(first=len(embedder.items.gates))
-    sets = [read_profile(p, embedder.catalogue, embedder.content, extras) for p in profiles]
+    extras = ExtraItems(first=len(embedder.items.log_precision))
+    sets = [to_items(p, embedder.catalogue, embedder.content, extras) for p in profiles]
     items = embedder.items
     if extras.content:
         with torch.inference_mode():
             inputs = torch.from_numpy(embedder.content.inputs(np.stack(extras.content)))
             more = embedder.model.encoder(inputs, torch.from_numpy(np.stack(extras.extra)))
-        pairs = ((items.vectors, more.vectors), (items.gates, more.gates), (items.df, more.df))
+        pairs = (
+            (items.vectors, more.vectors),
+            (items.log_precision, more.log_precision),
+            (items.df, more.df),
+        )
         items = Items(*(torch.cat(pair).clone() for pair in pairs))
     return _Encoded(items, tuple(sets))
 
@@ -90,7 +94,7 @@ def _train(
     trained = [p for name, p in model.named_parameters() if not name.startswith("encoder")]
     optimiser = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.0)
     members, replayed = _encode(embedder, training), _encode(embedder, synthetic)
-    chunks = [piece for each in replayed.sets for piece in chunked(each, config.chunk)[:1]]
+    chunks = [piece for each in replayed.sets for piece in split_chunks(each, config.chunk)[:1]]
     model.train()
     for step in range(steps):
         rng = np.random.default_rng([seed, 13, step])
@@ -137,7 +141,7 @@ def _draw_views(
     chosen = rng.permutation(len(sets))[:BATCH]
     views: tuple[list[ItemSet], list[ItemSet]] = ([], [])
     for at in chosen:
-        artists = rng.permutation(np.flatnonzero(sets[at].kinds == ARTIST))
+        artists = rng.permutation(np.flatnonzero(sets[at].item_types == ARTIST))
         if len(artists) < 2 * MIN_SIDE:
             continue
         half = len(artists) // 2
@@ -149,5 +153,7 @@ def _draw_views(
         if rng.random() < 0.5:
             parts.reverse()
         for view, part in zip(views, parts, strict=True):
-            view.append(ItemSet(sets[at].rows[part], sets[at].plays[part], sets[at].kinds[part]))
+            view.append(
+                ItemSet(sets[at].rows[part], sets[at].plays[part], sets[at].item_types[part])
+            )
     return views

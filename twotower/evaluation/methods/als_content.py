@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from twotower.core.domain import Profile
 from twotower.evaluation.specs import MethodSpec
 from twotower.model import artist_features
-from twotower.model.als import folded
-from twotower.model.artist_features import build_tables, build_world, listeners_of_artists
+from twotower.model.als import fold_in_numpy
+from twotower.model.artist_features import build_training_data, cross_fit, listeners_per_artist
 from twotower.model.play_matrix import log_play_matrix, unit_rows
 from twotower.model.towers import FACTOR
 from twotower.sources.datasets.public import Training
@@ -20,7 +20,7 @@ PRIOR_LISTENERS = 5.0  # listeners that the content of an artist counts for
 
 @dataclass(frozen=True)
 class AlsContent:
-    """Profiles folded into fixed artist factors."""
+    """Profiles fold_in_numpy into fixed artist factors."""
 
     name: str
     columns: Mapping[str, int]
@@ -35,7 +35,7 @@ class AlsContent:
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
         """Return unit vectors (n, k), the same for queries and candidates."""
         return unit_rows(
-            folded(log_play_matrix(profiles, self.columns), self.artists, self.precision)
+            fold_in_numpy(log_play_matrix(profiles, self.columns), self.artists, self.precision)
         )
 
 
@@ -50,16 +50,16 @@ def fit_als_content(
     """
     added = training.playlists if playlists else ()
     profiles = [*training.listeners, *added]
-    world = build_world(profiles, training.content, training.tags, seed=training.seed)
+    data = build_training_data(profiles, training.content, training.tags, seed=training.seed)
     counts = np.repeat([1.0, playlists], [len(training.listeners), len(added)]).astype(np.float32)
-    weights = sp.diags(counts / world.source_weight) @ world.weights
-    world = replace(world, weights=sp.csr_matrix(weights), source_weight=counts)
-    table, _ = build_tables(world, np.zeros(0, np.int64), seed=training.seed)
-    df = listeners_of_artists(world)[:, None]
-    ready = table.inputs[:, FACTOR]  # with the prior of artist_features; replaced by this one
+    weights = sp.diags(counts / data.source_weight) @ data.weights
+    data = replace(data, weights=sp.csr_matrix(weights), source_weight=counts)
+    features = cross_fit(data, np.zeros(0, np.int64), seed=training.seed).whole
+    df = listeners_per_artist(data)[:, None]
+    ready = features.inputs[:, FACTOR]  # with the prior of artist_features; replaced by this one
     artists = ready * (df + artist_features.PRIOR_LISTENERS)
-    artists += (prior - artist_features.PRIOR_LISTENERS) * table.by_content
+    artists += (prior - artist_features.PRIOR_LISTENERS) * features.by_content
     artists /= df + prior
-    columns = {key: row for row, key in enumerate(world.keys)}
+    columns = {key: row for row, key in enumerate(data.keys)}
     name = MethodSpec("ALS + content", playlists=playlists > 0).label
-    return AlsContent(name, columns, artists.astype(np.float32), table.prior)
+    return AlsContent(name, columns, artists.astype(np.float32), features.prior)

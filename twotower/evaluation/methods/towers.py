@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotower.core.domain import Profile
+from twotower.model.checkpoint import Record
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
 from twotower.model.play_matrix import artist_plays
 from twotower.model.towers import ModelConfig
-from twotower.model.training import Record, TrainConfig
+from twotower.model.train_config import TrainConfig
 from twotower.retrieval.similarity import (
     W_ITEM_ITEM,
     W_VECTOR,
