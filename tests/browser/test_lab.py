@@ -86,7 +86,7 @@ def test_a_failed_check_names_the_metric_and_works_by_keyboard(visit, site, judg
     settled(page)
     button.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="differ from what")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="differ from the report")).to_be_visible()
     expect(page.get_by_text("MRR 0.987 in the report").first).to_be_visible()
     is_good(page)
 

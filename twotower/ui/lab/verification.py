@@ -1,6 +1,7 @@
 """Verification of the quality report on the lab page, while the visitor watches."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
@@ -9,10 +10,7 @@ from twotower.core.settings import Settings
 from twotower.evaluation.report import Report
 from twotower.evaluation.summary import Cell
 from twotower.evaluation.verify import has_data, verify_report
-from twotower.evaluation.verify_data import (
-    HEADER_KEY,
-    VECTORS,
-)
+from twotower.evaluation.verify_data import HEADER_KEY, VECTORS
 from twotower.evaluation.verify_result import (
     CheckLine,
     CheckVerdict,
@@ -102,7 +100,7 @@ def _show_job(settings: Settings, report: Report) -> None:
     if state.job is None:
         return
     if state.job.result is not None:
-        _show_outcome(state.job.result)
+        _show_result(state.job.result)
     elif state.job.error is not None:
         st.error(f"The check failed: {escape(str(state.job.error))}.")
 
@@ -115,32 +113,32 @@ def _show_progress(job: Job[Verification], state: QuickCheckState) -> None:
         st.rerun()
 
 
-def _show_outcome(outcome: Verification) -> None:
-    seconds = pluralise(max(outcome.seconds, 1), "second")
-    if outcome.differing:
-        st.error(f"**{outcome.summary()}** It took {seconds}.", icon=":material/error:")
+def _show_result(result: Verification) -> None:
+    seconds = pluralise(max(result.seconds, 1), "second")
+    if result.differing:
+        st.error(f"**{result.summary()}** It took {seconds}.", icon=":material/error:")
         named = [
-            str(each).replace(each.check, task_title(each.check), 1)
-            for each in outcome.differing[:MAX_NAMED]
+            str(replace(each, check=task_title(each.check)))
+            for each in result.differing[:MAX_NAMED]
         ]
         st.markdown("\n".join(f"- {escape(line)}" for line in named))
-        if len(outcome.differing) > MAX_NAMED:
-            components.note(f"And {len(outcome.differing) - MAX_NAMED:,} more.")
+        if len(result.differing) > MAX_NAMED:
+            components.note(f"And {len(result.differing) - MAX_NAMED:,} more.")
     else:
-        st.success(f"**{outcome.summary()}** It took {seconds}.", icon=":material/check:")
-    components.note(escape(" ".join(outcome.notes)))
+        st.success(f"**{result.summary()}** It took {seconds}.", icon=":material/check:")
+    components.note(escape(" ".join(result.notes)))
     for source, (name, text) in SOURCES.items():
-        if lines := outcome.lines(source):
+        if lines := result.lines(source):
             st.subheader(name, anchor=False)
             st.markdown(text)
             if source == "asked":
                 lines = [line for line in lines if line.metric == "MRR"]
             _show_comparison([_line_row(line) for line in lines], key=f"quick-{source}", name=name)
-    if outcome.differences:
-        towers = escape(outcome.differences[0].reference)
+    if result.differences:
+        towers = escape(result.differences[0].reference)
         st.subheader("Differences and their intervals", anchor=False)
         st.markdown(f"{towers.capitalize()} minus each method, with new 95 % intervals.")
-        rows = [_gap_row(gap) for gap in outcome.differences]
+        rows = [_difference_row(each) for each in result.differences]
         _show_comparison(rows, key="quick-gaps", name="The differences")
 
 
@@ -155,18 +153,18 @@ def _line_row(line: CheckLine) -> dict[str, Cell]:
     }
 
 
-def _gap_row(gap: DifferenceCheck) -> dict[str, Cell]:
-    stored, again = gap.stored, gap.recomputed
+def _difference_row(difference: DifferenceCheck) -> dict[str, Cell]:
+    stored, recomputed = difference.stored, difference.recomputed
     return {
-        "method": gap.method,
-        "task": task_title(gap.check),
+        "method": difference.method,
+        "task": task_title(difference.check),
         "report": stored.value if stored else None,
-        "now": again.mean,
+        "now": recomputed.mean,
         "low, report": stored.low if stored else None,
-        "low, now": again.low,
+        "low, now": recomputed.low,
         "high, report": stored.high if stored else None,
-        "high, now": again.high,
-        "verdict": VERDICTS[gap.verdict],
+        "high, now": recomputed.high,
+        "verdict": VERDICTS[difference.verdict],
     }
 
 
