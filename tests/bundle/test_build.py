@@ -1,4 +1,4 @@
-"""What ships: whole, small, of one run, and giving the neighbours that it was seen to give."""
+"""The shipped assets: complete, small, of one run, with the recorded neighbours."""
 
 import json
 from itertools import pairwise
@@ -29,7 +29,7 @@ def matcher(tmp_path_factory) -> Matcher:
     return Matcher.load(Settings(home / "data", SHIPPED, f"sqlite:///{home / 'c.sqlite'}"))
 
 
-def test_what_ships_is_small_readable_and_nothing_is_pickled():
+def test_the_assets_are_small_and_readable_and_hold_no_pickle():
     files = [path for path in SHIPPED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < LIMIT
     kinds = {".json", ".npz", ".safetensors", ".gz", ".svg", ".png", ".md", ""}
@@ -42,7 +42,7 @@ def test_model_and_community_belong_together(matcher):
     assert len(matcher.embedder.items.log_precision) == len(matcher.catalogue) + 1
 
 
-def test_five_thousand_listeners_ship_each_invented_with_a_name_of_its_own(matcher):
+def test_five_thousand_synthetic_listeners_have_different_names(matcher):
     snapshot = matcher.snapshot()
     assert (
         len(snapshot)
@@ -54,7 +54,7 @@ def test_five_thousand_listeners_ship_each_invented_with_a_name_of_its_own(match
     assert {matcher.person(id).origin for id in snapshot.ids[:50]} == {"invented"}
 
 
-def test_their_vectors_are_those_that_the_model_gives(matcher):
+def test_their_vectors_are_those_of_the_model(matcher):
     people = list(matcher.shipped.profiles())[::50]
     snapshot = matcher.snapshot()
     rows = [snapshot.row_of(p.id) for p in people]
@@ -63,11 +63,11 @@ def test_their_vectors_are_those_that_the_model_gives(matcher):
         assert cosines.min() > 0.999
 
 
-def test_no_invented_listener_has_more_than_half_of_a_real_ones_artists(matcher):
+def test_no_synthetic_listener_has_more_than_half_of_a_real_ones_artists(matcher):
     assert matcher.shipped.about["most shared with one real listener"] <= 0.5
 
 
-def test_the_demos_are_known_whole(matcher):
+def test_the_model_knows_every_artist_of_the_demos(matcher):
     for demo in matcher.demos():
         found = matcher.embedder.coverage(demo)
         assert found.plays == 1 and found.unknown == () and found.by_content < 0.2
@@ -109,7 +109,7 @@ def test_everyone_has_a_place_and_the_map_has_names(matcher):
         assert np.isfinite(matcher.place(matcher.portrait(demo))).all()
 
 
-def test_a_community_is_built_of_a_model_and_listening(trained, tmp_path: Path, monkeypatch):
+def test_a_community_is_built_from_a_model_and_real_profiles(trained, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(projection, "fit_map", main_plane)
     monkeypatch.setattr(build, "generate_listeners", lambda *args, **kwargs: tuple(invented))
     invented = ring(60, origin="invented", seed=40)
@@ -123,7 +123,7 @@ def test_a_community_is_built_of_a_model_and_listening(trained, tmp_path: Path, 
         assert all(list(each) == sorted(each) for each in shipped.about[who].values())
 
 
-def test_the_card_says_what_the_files_beside_it_say():
+def test_the_model_card_agrees_with_the_other_files():
     card = (SHIPPED / "MODEL_CARD.md").read_text(encoding="utf-8")
     community = json.loads((SHIPPED / "community" / "community.json").read_text("utf-8"))
     assert shape_table(community["about"]) in card

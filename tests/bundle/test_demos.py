@@ -1,4 +1,4 @@
-"""The five listeners to try the program with."""
+"""The five demo listeners."""
 
 from twotower.bundle.demos import DEMOS
 from twotower.core.names import artist_key

@@ -1,4 +1,4 @@
-"""What ships beside the model: whole, of one model, and the same from the same."""
+"""The shipped community: complete, of one model, and reproducible."""
 
 import gzip
 import json
@@ -117,7 +117,7 @@ def test_pairs_are_of_different_listeners_and_symmetric_by_hand():
     assert len(pairs) > 1000 and np.allclose(pairs, W_VECTOR * 0.9)  # (1 + .8) / 2 both ways
 
 
-def test_audio_tells_the_low_middle_and_high_of_listeners(together):
+def test_audio_has_the_low_middle_and_high_percentile_of_listeners(together):
     assert set(together.audio) == set(AUDIO)
     assert all(low <= middle <= high for low, middle, high in together.audio.values())
     low, _, high = together.audio["tempo"]
@@ -140,7 +140,7 @@ def test_neighbours_of_known_profiles_are_recorded(embedder):
     assert dict(found["demo"]) == expected
 
 
-def test_without_a_community_it_says_where_one_was_looked_for(tmp_path):
+def test_a_missing_community_says_what_to_do(tmp_path):
     with pytest.raises(MissingData, match="make assets"):
         Shipped.load(tmp_path, model_version="x")
 
@@ -177,14 +177,14 @@ def rewrite(assets: Path, **changed: object) -> None:
         {"about": None},
     ],
 )  # fmt: skip
-def test_a_document_that_is_not_ours_is_refused(copied, embedder, changed):
+def test_a_document_of_another_form_is_refused(copied, embedder, changed):
     rewrite(copied, **changed)
     with pytest.raises(IncompatibleModel):
         Shipped.load(copied, model_version=embedder.version)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
-def test_a_document_that_is_none_is_refused(copied, embedder, text):
+def test_a_document_that_is_no_json_object_is_refused(copied, embedder, text):
     (copied / "community" / "community.json").write_text(text)
     with pytest.raises(IncompatibleModel):
         Shipped.load(copied, model_version=embedder.version)

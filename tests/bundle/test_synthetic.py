@@ -1,4 +1,4 @@
-"""Invented listeners: like a real crowd, and none of them anybody's copy."""
+"""Synthetic listeners: like real ones in their numbers, and no copies."""
 
 from collections import Counter
 
@@ -46,7 +46,7 @@ def people(world):
     return generate_listeners(*world, count=150, seed=3)
 
 
-def test_each_has_an_id_a_pseudonym_and_is_marked_as_invented(people):
+def test_each_has_an_id_and_a_pseudonym_and_is_marked_as_synthetic(people):
     assert len(people) == len({p.id for p in people}) == len({p.name for p in people}) == 150
     assert {p.origin for p in people} == {"invented"}
 
@@ -58,14 +58,14 @@ def test_sizes_are_those_of_real_listeners(people, world):
     assert np.median(sizes) == pytest.approx(np.median(real), rel=0.25)
 
 
-def test_artists_are_known_different_and_heard_by_someone(people, world):
+def test_artists_are_different_and_played_by_a_real_listener(people, world):
     heard = {key for key, df in zip(world[3].keys, world[3].df, strict=True) if df > 0}
     for person in people:
         assert set(person.artists) <= heard
         assert all(a.plays >= 1 and a.plays == int(a.plays) for a in person.artists.values())
 
 
-def test_nobody_shares_more_than_half_with_any_real_listener(people, world):
+def test_no_listener_shares_more_than_half_with_a_real_one(people, world):
     real = [set(row.indices.tolist()) for row in world[0]]
     shares = [
         max(len({world[3].row_of[k] for k in p.artists} & them) for them in real) / len(p.artists)
@@ -75,7 +75,7 @@ def test_nobody_shares_more_than_half_with_any_real_listener(people, world):
     assert largest_share(people, world[0], world[3]) == pytest.approx(max(shares))
 
 
-def test_a_copy_of_a_real_listener_would_be_noticed(people, world):
+def test_a_copy_of_a_real_listener_has_the_largest_share(people, world):
     copied = people[0].__class__("copy", {
         world[3].keys[row]: people[0].artists[next(iter(people[0].artists))]
         for row in world[0][5].indices
@@ -83,8 +83,8 @@ def test_a_copy_of_a_real_listener_would_be_noticed(people, world):
     assert largest_share([*people, copied], world[0], world[3]) == 1
 
 
-def test_tastes_lean_to_places_where_real_listeners_are(people):
-    """Of one listener's artists more are of one group than a blind draw would give."""
+def test_artists_of_a_listener_cluster_in_one_group(people):
+    """More of a listener's artists are of one group than in a random draw."""
     most = [
         Counter(int(key.split()[1]) % GROUPS for key in p.artists).most_common(1)[0][1]
         / len(p.artists)
@@ -98,7 +98,7 @@ def test_tastes_lean_to_places_where_real_listeners_are(people):
     assert favourites == set(range(GROUPS))
 
 
-def test_famous_artists_are_drawn_more_often(people, world):
+def test_popular_artists_are_drawn_more_often(people, world):
     drawn = np.zeros(ARTISTS)
     for person in people:
         drawn[[world[3].row_of[key] for key in person.artists]] += 1

@@ -1,4 +1,4 @@
-"""The ablation and the learning curve on a planted world: what they compare, and with whom."""
+"""Ablation and learning curve on a planted world."""
 
 import pytest
 from planted import make_sources
@@ -13,7 +13,7 @@ def sources():
     return make_sources()
 
 
-def test_each_variant_is_asked_the_same_beside_the_default(sources):
+def test_each_variant_is_compared_with_the_default_by_the_same_tasks(sources):
     chosen = {
         DEFAULT: Variant(),
         "one tower": Variant(model={"shared": True}),
@@ -29,14 +29,14 @@ def test_each_variant_is_asked_the_same_beside_the_default(sources):
     assert {d.reference for d in report.differences} == {DEFAULT}
 
 
-def test_every_variant_changes_something_that_there_is():
+def test_every_variant_changes_a_field_of_a_config():
     for name, variant in VARIANTS.items():
         training, model = TrainConfig(**variant.training), ModelConfig(**variant.model)
         changed = (training, model, variant.content) != (TrainConfig(), ModelConfig(), True)
         assert changed == (name != DEFAULT)
 
 
-def test_more_listeners_are_a_larger_part_of_the_same(sources):
+def test_a_smaller_share_of_listeners_is_part_of_a_larger_one(sources):
     told = []
     report = learning_curve(
         sources, shares=(50, 100), steps=3, progress=lambda share, text: told.append(text)

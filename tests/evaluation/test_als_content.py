@@ -19,7 +19,7 @@ def training():
     return Training(people(300, 12), (), (), content)
 
 
-def test_listeners_of_artists_nobody_plays_are_found_by_content(training):
+def test_listeners_of_unplayed_artists_are_found_by_content(training):
     method = fit_als_content(training)
     pool = people(40, 12, seed=9)
     queries = [make_profile("q", {f"g{group_of(p)} new": 1.0}) for p in pool]
@@ -28,7 +28,7 @@ def test_listeners_of_artists_nobody_plays_are_found_by_content(training):
     assert np.mean(right) > 0.9
 
 
-def test_playlists_make_their_artists_known_only_where_they_weigh(training):
+def test_playlists_count_only_if_they_have_a_weight(training):
     lists = tuple(
         make_profile(f"p{n}", {"only here": 1.0, **{f"g3 a{(n + m) % 30}": 1.0 for m in range(8)}})
         for n in range(30)
@@ -47,6 +47,6 @@ def test_vectors_are_unit_and_the_scores_are_their_cosines(training):
     np.testing.assert_allclose(method.scores(pool, pool), vectors @ vectors.T, atol=1e-6)
 
 
-def test_what_is_unknown_is_near_to_nobody_in_particular(training):
+def test_unknown_artists_are_similar_to_no_one(training):
     stranger = make_profile("s", {"never heard": 1.0})
     assert not fit_als_content(training).scores([stranger], people(3, 12)).any()

@@ -35,7 +35,7 @@ def unseen():
     return people(60, 12, seed=9)
 
 
-def test_weights_of_listens_by_hand():
+def test_log_play_weights_by_hand():
     profile = make_profile("1", {"a": np.e - 1, "b": np.e**3 - 1, "unknown": np.e**2 - 1})
     weights = log_play_matrix([profile], {"a": 0, "b": 1})
     # logs 1, 3 and 2 have the mean 2, which becomes 5
@@ -99,7 +99,7 @@ def test_a_learned_baseline_is_the_same_for_the_same_seed(name, training, unseen
 
 
 @pytest.mark.parametrize("fit", [fit_svd, fit_als])
-def test_playlists_make_their_artists_known_only_where_they_weigh(fit):
+def test_playlists_count_only_if_they_have_a_weight(fit):
     training = Training(people(100, 12), (make_profile("p", {"only here": 1.0, "g0 a0": 1.0}),))
     profile = make_profile("1", {"only here": 1.0})
     without, with_them = fit(training), fit(training, playlists=1.0)

@@ -45,7 +45,7 @@ def test_splits_of_other_numbers_hold_out_others(listeners):
     assert held[0] != held[1] and held[1] != held[2] and held[0] != held[2]
 
 
-def test_who_has_fewer_than_four_artists_is_in_no_part(listeners):
+def test_listeners_with_fewer_than_four_artists_are_in_no_part(listeners):
     small = make_profile("small", {"a": 1.0, "b": 1.0, "c": 1.0})
     split = split_listeners([*listeners, small], 0, test=10, validation=5)
     assert small not in split.test + split.validation + split.training
@@ -73,12 +73,12 @@ def test_halves_do_not_depend_on_the_order_of_a_profiles_artists(listeners):
     ]
 
 
-def test_no_id_tells_which_halves_belong_together(listeners):
+def test_ids_of_the_two_halves_differ(listeners):
     queries, candidates = split_half(listeners, 0)
     assert not {p.id for p in queries} & {p.id for p in candidates}
 
 
-def test_a_part_of_a_profile_tells_nothing_of_what_was_left_out():
+def test_a_restricted_profile_reveals_nothing_of_the_rest():
     whole = Profile(
         "7",
         {"low": Artist("Low", 5, ("slowcore",)), "slint": Artist("Slint", 2, ("post-rock",))},
@@ -114,7 +114,7 @@ def test_the_most_played_stay_and_ties_go_by_key():
     assert set(cut_to_most_played([profile], 3)[0].artists) == {"c", "a", "b"}
 
 
-def test_who_has_too_few_of_the_kept_artists_is_left_out():
+def test_listeners_with_too_few_of_the_artists_are_left_out():
     rich, poor = make_profile("1", {"a": 1, "b": 1, "x": 1}), make_profile("2", {"a": 1, "y": 1})
     kept = keep_artists([rich, poor], {"a", "b"}, at_least=2)
     assert [(p.id, set(p.artists)) for p in kept] == [("1", {"a", "b"})]
@@ -127,7 +127,7 @@ def test_common_artists_are_those_of_most_listeners_whatever_the_plays():
 
 @pytest.mark.parametrize("part", ["test", "validation"])
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_no_one_asked_about_is_in_what_a_method_gets(sources, part, number):
+def test_test_listeners_and_playlists_are_not_in_the_training(sources, part, number):
     held = hold_out(sources, number, part=part)
     asked = {p.id for p in held.test}
     assert len(asked) == (378 if part == "test" else 303)
@@ -137,12 +137,12 @@ def test_no_one_asked_about_is_in_what_a_method_gets(sources, part, number):
     assert playlists and not playlists & {p.id for p in held.training.playlists}
 
 
-def test_tags_of_training_listeners_are_all_there(sources):
+def test_the_training_has_the_tags_of_all_its_listeners(sources):
     held = hold_out(sources, 0)
     assert {t[0] for t in held.training.tags} == {p.id for p in held.training.listeners}
 
 
-def test_choosing_on_validation_leaves_the_test_alone(sources):
+def test_the_validation_split_leaves_the_test_untouched(sources):
     test, choosing = hold_out(sources, 0), hold_out(sources, 0, part="validation")
     seen = {p.id for p in (*choosing.training.listeners, *choosing.test)}
     assert not seen & {p.id for p in test.test}
@@ -150,7 +150,7 @@ def test_choosing_on_validation_leaves_the_test_alone(sources):
     assert not lists & {p.id for p in test.test_playlists}
 
 
-def test_the_reported_run_trains_on_all_who_are_not_asked(sources):
+def test_the_test_split_trains_on_all_other_listeners(sources):
     held = hold_out(sources, 0)
     assert len(held.test) + len(held.training.listeners) == len(sources.listeners)
 
@@ -165,7 +165,7 @@ def test_playlists_of_the_test_are_large_enough_and_never_withheld(sources):
     assert {small.id, withheld.id} <= {p.id for p in held.training.playlists}
 
 
-def test_a_stored_model_is_asked_only_about_those_it_has_not_seen(sources):
+def test_a_stored_model_is_evaluated_only_on_profiles_it_has_not_seen(sources):
     seen_listeners, unseen_listeners = sources.listeners[:700], sources.listeners[700:]
     seen = [*seen_listeners, *sources.playlists[:250], *sources.others["germany"][:20]]
     left, held = hold_out_unseen(sources, [hashed_id(p) for p in seen])
@@ -177,6 +177,6 @@ def test_a_stored_model_is_asked_only_about_those_it_has_not_seen(sources):
     assert all(p in sources.playlists[250:] for p in held.test_playlists)
 
 
-def test_a_folder_without_the_data_says_so(tmp_path):
+def test_a_folder_without_the_data_is_refused(tmp_path):
     with pytest.raises(MissingData, match=r"docs/data\.md"):
         read_sources(tmp_path)

@@ -1,4 +1,4 @@
-"""What reports of variants say, and what is damaged or not there says nothing."""
+"""Side features, training variants and learning curves are read from reports."""
 
 import json
 from dataclasses import replace
@@ -36,7 +36,7 @@ def learning():
     return varied.report(varied.LEARNING, "two towers, 100 % of the listeners")
 
 
-def test_groups_are_told_by_data_set_with_what_they_add():
+def test_feature_gains_are_grouped_by_data_set():
     report = measured.report()
     found = feature_gains(report)
     assert list(found) == ["tidytuesday", "hetrec"]
@@ -54,7 +54,7 @@ def test_groups_are_told_by_data_set_with_what_they_add():
     assert feature_listeners(report, "hetrec") == measured.LISTENERS
 
 
-def test_groups_of_a_report_without_gains_have_no_marks():
+def test_a_report_without_gains_has_no_estimates():
     found = feature_gains(replace(measured.report(), gains=()))
     assert all(each.estimate is None for shown in found.values() for each in shown)
     assert feature_gains(varied.report(varied.ABLATION, DEFAULT)) == {}
@@ -65,7 +65,7 @@ def test_chance_by_hand():
     assert chance_mrr(0) == 0.0
 
 
-def test_variants_are_compared_by_what_the_report_has(ablation):
+def test_variants_are_compared_by_the_metrics_of_the_report(ablation):
     assert [each.name for each in variant_metrics(ablation)] == [
         "halves",
         "halves-head",
@@ -76,7 +76,7 @@ def test_variants_are_compared_by_what_the_report_has(ablation):
     ]
 
 
-def test_a_variant_stands_beside_the_default_the_best_first(ablation):
+def test_variants_are_compared_with_the_default_best_first(ablation):
     found = variant_estimates(ablation, "halves", "MRR")
     assert [mark.name for mark in found] == ["SigLIP", HOSTILE, "triplet", "BPR"]
     assert [mark.verdict for mark in found] == ["ahead", "no better", "behind", "behind"]
@@ -86,7 +86,7 @@ def test_a_variant_stands_beside_the_default_the_best_first(ablation):
     assert [len(kinds[kind]) for kind in ("ahead", "no better", "behind")] == [1, 1, 2]
 
 
-def test_the_table_of_variants_has_the_default_first_and_gaps_where_one_was_not_asked(ablation):
+def test_the_table_of_variants_starts_with_the_default_and_has_gaps_for_missing_metrics(ablation):
     first, *rest = variant_table(ablation)
     assert first["variant"] == DEFAULT and first["halves"] == pytest.approx(0.8)
     assert first["never listed"] == pytest.approx(0.01)
@@ -95,7 +95,7 @@ def test_the_table_of_variants_has_the_default_first_and_gaps_where_one_was_not_
     assert "alignment" not in first
 
 
-def test_a_learning_curve_is_read_from_the_names(learning):
+def test_a_learning_curve_is_read_from_the_method_labels(learning):
     curves = learning_curves(learning)
     assert {name: list(curve) for name, curve in curves.items()} == {
         "two towers": [25, 50, 100],
@@ -108,7 +108,7 @@ def test_a_learning_curve_is_read_from_the_names(learning):
     assert learning_curves(measured.report()) == {}
 
 
-def test_the_course_of_training_is_in_the_model_or_beside_it(tmp_path):
+def test_the_training_curve_is_in_the_model_or_in_a_file_of_its_own(tmp_path):
     expected = tuple(
         TrainingPoint(each["step"], each["loss"], each["alignment"], each["uniformity"])
         for each in varied.RECORDS
@@ -138,7 +138,7 @@ def test_quarters_are_means_of_the_first_and_last_points():
      '[{"step": 1, "loss": 1, "alignment": NaN, "uniformity": 1}]',
      '[{"step": true, "loss": 1, "alignment": 1, "uniformity": 1}]'],
 )  # fmt: skip
-def test_a_damaged_course_is_none(text, tmp_path):
+def test_a_damaged_training_curve_is_empty(text, tmp_path):
     (tmp_path / "training.json").write_text(text)
     assert training_curve(tmp_path) == ()
 
@@ -147,5 +147,5 @@ def test_a_damaged_course_is_none(text, tmp_path):
     ("low", "high", "verdict"),
     [(0.0, 0.1, "no better"), (0.01, 0.1, "ahead"), (-1, -0.1, "behind")],
 )
-def test_a_mark_that_touches_nought_is_no_lead(low, high, verdict):
+def test_an_estimate_whose_interval_contains_zero_is_no_better(low, high, verdict):
     assert Estimate(TOWERS, (low + high) / 2, low, high).verdict == verdict

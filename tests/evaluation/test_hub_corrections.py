@@ -1,4 +1,4 @@
-"""Corrections that can be put on any method."""
+"""Hub corrections, worked out by hand and on a planted hub."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def pool():
 
 @pytest.fixture(scope="module")
 def hubby(pool):
-    """Vectors of which one is near to all."""
+    """Vectors, one of which is near to all others."""
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((40, 64))
     rows[0] = 0
@@ -75,7 +75,7 @@ def test_mutual_proximity_by_hand():
     assert found == pytest.approx(found.T)
 
 
-def test_a_query_is_judged_alone_whoever_else_asks(pool, hubby):
+def test_mutual_proximity_of_a_query_does_not_depend_on_other_queries(pool, hubby):
     strangers = [make_profile(f"{p.id}/query", {"a": 1.0}) for p in pool[:5]]
     rows = {**hubby.vectors, **{s.id: hubby.vectors[s.id[:-6]] for s in strangers}}
     method = MutualProximity(Cosines(rows), "mp")
@@ -124,7 +124,7 @@ def test_local_scaling_by_hand():
     assert found == pytest.approx(found.T)
 
 
-def test_a_query_is_locally_scaled_alone_whoever_else_asks(pool, hubby):
+def test_local_scaling_of_a_query_does_not_depend_on_other_queries(pool, hubby):
     strangers = [make_profile(f"{p.id}/query", {"a": 1.0}) for p in pool[:5]]
     rows = {**hubby.vectors, **{s.id: hubby.vectors[s.id[:-6]] for s in strangers}}
     method = LocalScaling(Cosines(rows), "ls")
@@ -133,7 +133,7 @@ def test_a_query_is_locally_scaled_alone_whoever_else_asks(pool, hubby):
     np.testing.assert_allclose(together, alone)
 
 
-def test_what_is_built_on_a_fit_fits_it_once():
+def test_a_memoised_fit_runs_once():
     calls = []
 
     def fit(training):

@@ -51,7 +51,7 @@ def test_item_knn_by_hand():
 
 
 @FITS
-def test_artists_of_the_same_group_are_suggested(fit, training):
+def test_artists_of_the_same_group_are_recommended(fit, training):
     method = fit(training)
     keys = sorted(method.columns)
     unseen = people(40, 12, seed=9)
@@ -62,13 +62,13 @@ def test_artists_of_the_same_group_are_suggested(fit, training):
 
 
 @FITS
-def test_an_artist_that_takes_no_part_fits_nobody(fit, training):
+def test_an_artist_without_a_column_is_never_recommended(fit, training):
     fits = fit(training).recommend(people(2, 12), ["never heard", "g0 a0"])
     assert (fits[:, 0] == -np.inf).all() and np.isfinite(fits[:, 1]).all()
 
 
 @FITS
-def test_playlists_count_only_where_they_weigh(fit, training):
+def test_playlists_count_only_if_they_have_a_weight(fit, training):
     alone = Training(training.listeners)
     pool, keys = people(20, 12, seed=9), [f"g0 a{artist}" for artist in range(30)]
     same = fit(training).recommend(pool, keys)
@@ -76,7 +76,7 @@ def test_playlists_count_only_where_they_weigh(fit, training):
     assert not np.allclose(same, fit(training, playlists=0.6).recommend(pool, keys))
 
 
-def test_both_ways_are_meant_where_the_own_share_is_left_out():
+def test_without_an_own_weight_both_directions_are_averaged():
     weights = np.array([[0.0, 2.0], [0.0, 0.0]], np.float32)  # b goes with a
     method = ItemItemScorer("m", {"a": 0, "b": 1}, weights, np.ones(2, np.float32), None)
     one, other = make_profile("1", {"a": 1.0}), make_profile("2", {"b": 1.0})

@@ -25,7 +25,7 @@ def test_a_score_that_is_not_a_number_is_the_worst():
     assert ranks_of_positives(scores, np.array([0, 1])).tolist() == [3, 1]
 
 
-def test_a_method_that_scores_all_alike_ranks_everyone_last():
+def test_equal_scores_rank_every_positive_last():
     assert ranks_of_positives(np.zeros((2, 5)), np.array([0, 3])).tolist() == [5, 5]
 
 
@@ -71,7 +71,7 @@ def test_bootstrap_gives_the_same_for_the_same_seed_only():
     assert bootstrap(values, seed=5) != bootstrap(values, seed=6)
 
 
-def test_bootstrap_wants_a_listener_in_each_split():
+def test_bootstrap_needs_a_listener_in_each_split():
     with pytest.raises(ValueError, match="at least one listener"):
         bootstrap(np.array([[1.0, np.nan], [2.0, np.nan]]))
 
@@ -90,13 +90,13 @@ def test_ndcgs_by_hand():
     assert ndcgs_at(np.ones((1, 3), bool), np.array([9]), 3).tolist() == pytest.approx([1.0])
 
 
-def test_hubs_and_answers_by_hand():
+def test_k_occurrences_and_mutual_shares_by_hand():
     lists = np.array([[1], [0], [0]])
     assert k_occurrences(lists).tolist() == [2, 1, 0]
     assert mutual_shares(lists).tolist() == [1.0, 1.0, 0.0]
 
 
-def test_standard_cubes_have_the_skewness_as_their_mean():
+def test_cubed_z_scores_have_the_skewness_as_their_mean():
     assert cubed_z_scores(np.array([0.0, 0.0, 3.0])).mean() == pytest.approx(2**-0.5)
     assert cubed_z_scores(np.ones(3)).tolist() == [0, 0, 0]
 

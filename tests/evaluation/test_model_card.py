@@ -16,7 +16,7 @@ LOCAL, FINAL = "two towers + LS", "two towers + same artists"
 
 
 def report(*, reference: str = LOCAL) -> Report:
-    """One check; `reference` is what stands for the towers in it."""
+    """Return a report of one task, with its own reference."""
     values = {"two towers": 0.95, LOCAL: 0.8, FINAL: 0.9, "weak": 0.3, "strong": 0.7}
     gaps = {"strong": (0.1, 0.05, 0.15), "weak": (0.5, 0.4, 0.6)}
     return Report(
@@ -34,19 +34,19 @@ def write(folder, card: str) -> None:
     (folder / "MODEL_CARD.md").write_text(card)
 
 
-def test_quality_stands_beside_the_best_baseline_with_its_interval():
+def test_the_quality_table_has_the_best_baseline_and_the_interval():
     head, _, line = quality_table(report()).splitlines()
     assert head == "| check, MRR | two towers + LS | best baseline | difference |"
     assert line == "| halves | 0.800 | 0.700 (strong) | +0.100 [+0.050, +0.150] |"
 
 
-def test_shapes_set_invented_beside_real():
+def test_the_shape_table_has_real_and_synthetic_listeners():
     lines = shape_table(ABOUT).splitlines()
     assert "| artists in a profile, real | 1 | 2 | 3 | 4 | 5.5 |" in lines
     assert sum("invented" in line for line in lines) == 3
 
 
-def test_filling_twice_is_filling_once_and_keeps_the_words_around(tmp_path):
+def test_filling_twice_equals_filling_once_and_keeps_the_text_around(tmp_path):
     write(
         tmp_path,
         "a\n<!-- shapes -->\nold\n<!-- /shapes -->\nb\n<!-- quality --><!-- /quality -->\nc\n",
@@ -69,6 +69,6 @@ def test_a_missing_report_is_refused(tmp_path):
         fill(tmp_path)
 
 
-def test_a_check_with_a_reference_of_its_own_shows_that_one():
+def test_a_task_with_its_own_reference_shows_it():
     (row,) = quality_table(report(reference=FINAL)).splitlines()[2:]
     assert f"({FINAL}) | 0.900 | 0.700 (strong)" in row

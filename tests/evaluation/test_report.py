@@ -53,26 +53,26 @@ def test_text_shows_each_method_with_its_difference(report):
     assert plain.endswith("+0.250 [+0.250, +0.250]")
 
 
-def test_methods_asked_about_other_listeners_cannot_be_compared():
+def test_methods_evaluated_on_other_listeners_cannot_be_compared():
     tally = Tally()
     tally.add("halves", "MRR", "one", 0, ("a", "b"), np.ones(2))
     with pytest.raises(ValueError, match="other listeners in halves"):
         tally.add("halves", "MRR", "other", 0, ("b", "a"), np.ones(2))
 
 
-def test_an_id_for_each_value_is_wanted():
+def test_each_value_needs_an_id():
     with pytest.raises(ValueError, match="1 ids for 2 values"):
         Tally().add("halves", "MRR", "one", 0, ("a",), np.ones(2))
 
 
-def test_what_is_not_in_a_report_is_a_key_error(report):
+def test_a_missing_mean_or_difference_is_a_key_error(report):
     with pytest.raises(KeyError):
         report.mean("friends", "towers")
     with pytest.raises(KeyError):
         report.difference("halves", "towers")
 
 
-def test_a_method_that_was_not_asked_for_a_metric_has_no_line_under_it():
+def test_a_method_without_a_metric_has_no_line_for_it():
     tally = Tally()
     for metric in ("MRR", "overlap@10"):
         tally.add("cold-3", metric, "towers", 0, ("a", "b"), np.ones(2))
@@ -93,7 +93,7 @@ def grouped() -> Tally:
     return tally
 
 
-def test_what_is_told_beside_artists_has_a_gain_of_the_reference_alone():
+def test_side_features_have_a_gain_for_the_reference_only():
     report = grouped().report({}, reference="towers")
     found = {(g.check, g.beside, g.method): (g.value, g.low, g.high) for g in report.gains}
     plain = "groups, made, artists only"
@@ -124,7 +124,7 @@ def tallied(check: str, header: dict[str, object], **values: list[float]):
     )
 
 
-def test_the_checks_of_another_run_are_added_and_take_the_place_of_the_same():
+def test_tasks_of_another_run_are_added_and_replace_the_same_tasks():
     told = {"seed": 0, "part": "test", "splits": [0]}
     first = tallied("halves", told, towers=[1.0, 0.5], other=[0.5, 0.5])
     more = tallied("discover", told, towers=[0.2, 0.4], other=[0.3, 0.3])
@@ -139,13 +139,13 @@ def test_the_checks_of_another_run_are_added_and_take_the_place_of_the_same():
     assert again.mean("halves", "towers") == 0.0 and len(again.rows) == 3
 
 
-def test_a_run_on_other_data_or_people_is_not_added():
+def test_a_run_with_another_setup_is_not_added():
     first = tallied("halves", {"seed": 0, "part": "test"}, towers=[1.0, 0.5])
     with pytest.raises(ValueError, match="part: test and validation"):
         first.with_more(tallied("cold", {"seed": 0, "part": "validation"}, towers=[1.0, 0.5]))
 
 
-def test_a_check_may_have_a_reference_of_its_own_where_that_was_asked():
+def test_a_task_may_have_a_reference_of_its_own():
     tally = Tally()
     for check in ("halves", "friends"):
         for method, value in (("towers", 0.4), ("final", 0.9), ("other", 0.3)):
@@ -158,7 +158,7 @@ def test_a_check_may_have_a_reference_of_its_own_where_that_was_asked():
     assert report.difference("halves", "other").reference == "towers"
 
 
-def test_another_of_our_methods_stands_beside_by_its_mrr_alone():
+def test_a_second_reference_is_compared_by_mrr_only():
     tally = Tally()
     ids = tuple(f"u{at}" for at in range(40))
     for at, name in enumerate(("ours", "other", "theirs")):

@@ -56,7 +56,7 @@ KNOWS = {
 }
 
 
-def test_who_knows_the_groups_is_clearly_above_who_knows_nothing(sources):
+def test_a_method_that_knows_the_groups_is_far_better_than_noise(sources):
     report = evaluate(sources, fits=KNOWS, splits=(0, 1), reference="knows groups")
     for check in {row.check for row in report.rows} - {"friends", "geometry"}:
         knowing, guessing = (report.mean(check, name) for name in KNOWS)
@@ -78,7 +78,7 @@ def test_who_knows_the_groups_is_clearly_above_who_knows_nothing(sources):
     }
 
 
-def test_friends_of_one_group_are_found_by_who_knows_the_groups(sources):
+def test_a_method_that_knows_the_groups_finds_friends_of_one_group(sources):
     report = evaluate(
         sources, fits=KNOWS, kinds=["friends"], splits=(0, 1), reference="knows groups"
     )
@@ -88,7 +88,7 @@ def test_friends_of_one_group_are_found_by_who_knows_the_groups(sources):
         assert report.difference("friends", "knows nothing", metric).low > 0
 
 
-def test_each_check_that_needs_less_training_gets_its_own_fit(sources):
+def test_tasks_on_less_data_get_fits_of_their_own(sources):
     given = []
 
     def fit(training):
@@ -107,7 +107,7 @@ def test_each_check_that_needs_less_training_gets_its_own_fit(sources):
     }
 
 
-def test_what_is_built_on_the_towers_trains_them_once_and_is_asked_what_it_is_for(sources):
+def test_variants_of_the_towers_share_one_training(sources):
     trained = []
 
     def towers(training):
@@ -133,7 +133,7 @@ def test_guessing_has_the_mrr_of_chance(sources):
     assert report.mean("halves", "knows nothing") == pytest.approx(chance, abs=0.008)
 
 
-def test_every_method_is_fitted_on_the_same_and_never_on_those_asked_about(sources):
+def test_every_method_is_fitted_on_the_same_data_and_never_on_test_listeners(sources):
     given, asked = [], []
 
     def spy(training):
@@ -170,7 +170,7 @@ def test_the_same_run_gives_the_same_report(sources):
     assert one["header"] == other["header"]
 
 
-def test_the_header_says_what_was_run_on_what(sources):
+def test_the_header_makes_the_run_repeatable(sources):
     report = evaluate(
         sources, fits=KNOWS, kinds=["halves"], splits=(1,), seed=7, command="evaluate --seed 7"
     )
@@ -180,7 +180,7 @@ def test_the_header_says_what_was_run_on_what(sources):
     assert report.header["versions"].keys() >= {"python", "numpy"}
 
 
-def test_progress_rises_from_nothing_to_all(sources):
+def test_progress_rises_from_0_to_1(sources):
     told = []
     evaluate(sources, fits=KNOWS, kinds=["halves"], progress=lambda *step: told.append(step))
     shares = [share for share, _ in told]
@@ -188,7 +188,7 @@ def test_progress_rises_from_nothing_to_all(sources):
     assert told[1] == (pytest.approx(1 / 6), "split 0: knows nothing")
 
 
-def test_a_stored_model_is_compared_on_those_it_has_not_seen(sources):
+def test_a_stored_model_is_compared_on_unseen_listeners(sources):
     seen = [hashed_id(p) for p in sources.listeners[:740]]
     model = Noise("stored", groups=True)
     report = evaluate_model(model, seen, sources, fits={"popularity": fit_popularity})
@@ -199,7 +199,7 @@ def test_a_stored_model_is_compared_on_those_it_has_not_seen(sources):
     assert refitted.header["left out"] == ["discover"]
 
 
-def test_a_model_trained_on_all_is_asked_about_other_sources_only(sources):
+def test_a_model_trained_on_all_is_evaluated_on_other_data_sets_only(sources):
     seen = [hashed_id(p) for p in sources.listeners + sources.playlists]
     report = evaluate_model(Noise("stored"), seen, sources, fits={})
     left = {"halves-other", "friends", "geometry"}  # where nothing is hidden, all may be asked
@@ -207,7 +207,7 @@ def test_a_model_trained_on_all_is_asked_about_other_sources_only(sources):
     assert report.header["left out"] == [check for check in DEFAULT_TASKS if check not in left]
 
 
-def test_a_model_trained_on_other_people_is_asked_without_baselines(sources):
+def test_a_model_trained_on_other_data_is_evaluated_without_baselines(sources):
     known = {key for p in sources.listeners for key in p.artists}
     report = evaluate_model(
         Noise("stored"), [], sources, kinds=["halves", "halves-other"], known=known

@@ -74,7 +74,7 @@ def test_an_unknown_label_of_a_task_is_kept_as_it_is(label: str):
     assert spec.kind in (TaskKind.UNKNOWN, TaskKind.FEATURES)
 
 
-def test_features_tell_whether_they_are_added_to_artists():
+def test_features_beside_artists_are_additions():
     tags = parse_task("groups, hetrec, + tags")
     assert tags.adds_features
     assert tags.artists_only.label == "groups, hetrec, artists only"

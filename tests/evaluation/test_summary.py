@@ -1,4 +1,4 @@
-"""The report that is read back says the same, and a damaged one is said so."""
+"""Reports are read back, damaged ones are refused, and summaries have known verdicts."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def report():
     return measured.report()
 
 
-def test_what_was_written_is_read_back(report, tmp_path):
+def test_a_written_report_is_read_back(report, tmp_path):
     found = load_report(measured.write(tmp_path))
     assert found.to_dict() == report.to_dict()
     assert found.means[0].value == pytest.approx(report.means[0].value, abs=1e-9)
@@ -40,7 +40,7 @@ def test_a_missing_report_says_how_to_make_it(tmp_path):
         load_report(tmp_path / "quality.json")
 
 
-def test_gains_are_read_back_and_need_not_be_there(report, tmp_path):
+def test_gains_are_optional_and_are_read_back(report, tmp_path):
     gain = Gain("groups, made, + tags", "groups, made, artists only", TOWERS, "MRR", 0.1, 0.0, 0.2)
     path = tmp_path / "quality.json"
     path.write_text(replace(report, gains=(gain,)).to_json())
@@ -50,7 +50,7 @@ def test_gains_are_read_back_and_need_not_be_there(report, tmp_path):
 
 
 @pytest.mark.parametrize(("file", "command"), COMMANDS.items())
-def test_another_report_is_made_by_another_command(file, command, tmp_path):
+def test_the_error_names_the_command_that_makes_the_report(file, command, tmp_path):
     with pytest.raises(MissingData, match=f"`python -m twotower {command} --out assets/{file}`"):
         load_report(tmp_path / file)
     (tmp_path / file).write_text("{}")
@@ -59,7 +59,7 @@ def test_another_report_is_made_by_another_command(file, command, tmp_path):
 
 
 def damaged(told: dict) -> list[str]:
-    """Texts that are no such report."""
+    """Return texts that are no report."""
     whole = json.dumps(told)
     row = told["rows"][0]
     wrong = [
@@ -85,7 +85,7 @@ def damaged(told: dict) -> list[str]:
     ]
 
 
-def test_a_damaged_report_is_said_so(report, tmp_path):
+def test_a_damaged_report_is_refused(report, tmp_path):
     path = tmp_path / "quality.json"
     for text in damaged(report.to_dict()):
         path.write_text(text, encoding="utf-8")
@@ -106,12 +106,12 @@ def test_a_damaged_report_is_said_so(report, tmp_path):
         (-0.1, -0.001, "behind"),
     ],
 )
-def test_an_interval_that_touches_zero_is_no_lead(low, high, verdict):
+def test_an_interval_that_contains_zero_is_no_better(low, high, verdict):
     gap = Difference("halves", TOWERS, "EASE", "MRR", (low + high) / 2, low, high)
     assert gap.verdict == verdict
 
 
-def test_the_towers_are_ours_as_they_are_and_with_whatever_is_put_on_them(report):
+def test_variants_of_the_towers_are_recognised(report):
     assert (reference_method(report), plain_towers(report)) == (TOWERS, PLAIN)
     ours = (PLAIN, TOWERS, f"{PLAIN}, one way", f"{PLAIN} + same artists")
     assert all(is_towers(report, method) for method in ours)
@@ -120,7 +120,7 @@ def test_the_towers_are_ours_as_they_are_and_with_whatever_is_put_on_them(report
     assert plain_towers(older) == PLAIN and is_towers(older, TOWERS)
 
 
-def test_the_headline_sets_the_towers_beside_the_best_that_is_not_built_on_them(report):
+def test_the_headline_compares_the_towers_with_the_best_baseline(report):
     found = {each.check: (each.baseline, each.verdict) for each in headline_comparisons(report)}
     assert found == {
         "halves": ("EASE", "ahead"),
@@ -151,7 +151,7 @@ def test_a_report_without_towers_compares_nothing(report, tmp_path):
     assert method_table(found, "halves")[0]["the towers are"] == "—"
 
 
-def test_a_table_has_a_row_a_method_the_best_first(report):
+def test_a_table_has_one_row_per_method_best_first(report):
     lines = method_table(report, "halves")
     assert [line["method"] for line in lines] == [
         PLAIN, TOWERS, "EASE", HOSTILE, "popularity",
@@ -165,7 +165,7 @@ def test_a_table_has_a_row_a_method_the_best_first(report):
     assert lines[0]["the towers are"] == "behind"
 
 
-def test_a_check_with_figures_alone_has_them_as_columns(report):
+def test_a_task_without_compared_metrics_has_all_metrics_as_columns(report):
     towers, ease = method_table(report, "geometry")
     assert towers["uniformity"] == pytest.approx(-3.0)
     assert "uniformity" not in ease
@@ -179,14 +179,14 @@ def test_a_table_as_csv_is_read_back(report):
     assert ease["uniformity"] == ""
 
 
-def test_curves_are_of_the_same_methods_for_each_metric(report):
+def test_curves_have_the_same_methods_for_each_metric(report):
     finding, staying = (cold_start_curves(report, metric) for metric in ("MRR", "overlap@10"))
     assert list(finding) == list(staying) == [TOWERS, "EASE", HOSTILE, "popularity"]
     assert finding[TOWERS] == pytest.approx({3: 0.4, 10: 0.6})
     assert staying["EASE"] == pytest.approx({3: 0.35, 10: 0.5})
 
 
-def test_what_a_model_was_trained_on_is_read(tmp_path):
+def test_training_facts_are_read_from_the_model(tmp_path):
     about = {"profiles": {"hetrec": 5}, "artists": 9, "played artists": 7, "seconds": 60}
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"version": "v", "about": about}))

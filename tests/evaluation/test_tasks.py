@@ -1,4 +1,4 @@
-"""The questions to a method, by hand."""
+"""Evaluation tasks, worked out by hand."""
 
 import numpy as np
 import pytest
@@ -46,13 +46,13 @@ def test_stability_by_hand_leaves_the_listener_out():
     assert values["overlap@10"].tolist() == pytest.approx([0.9] * 12)
 
 
-def test_scores_of_a_wrong_shape_are_named():
+def test_scores_of_a_wrong_shape_are_refused():
     task = Retrieval(SPEC, ("a", "b"), people(2, 4), people(3, 4))
     with pytest.raises(ValueError, match=r"table: scores of shape \(1, 3\) for 2 queries and 3"):
         task.measure(Table([[1, 2, 3]]))
 
 
-def test_what_is_shown_is_the_same_both_ways():
+def test_symmetric_scores_by_hand():
     scores = symmetric_scores(Table([[9, 1, 2], [3, 9, 4], [5, 6, 9]]), people(3, 4))
     assert scores.tolist() == [[-np.inf, 2, 3.5], [2, -np.inf, 5], [3.5, 5, -np.inf]]
 
@@ -91,7 +91,7 @@ class Vectors(Table):
         return np.column_stack([np.cos(angles), np.sin(angles)])
 
 
-def test_alignment_and_uniformity_are_told_where_there_are_vectors():
+def test_alignment_and_uniformity_need_vectors():
     two = people(2, 4)
     task = Geometry(SPEC, ("a", "b"), two, (two, two))
     values = task.measure(Vectors([[0, 1], [1, 0]]))
@@ -118,7 +118,7 @@ def test_discovery_by_hand_from_the_artists_of_neighbours():
     assert values["NDCG@10"][0] == pytest.approx(second / (1 + second))
 
 
-def test_a_method_that_recommends_is_asked_for_artists_itself():
+def test_a_method_that_recommends_ranks_the_artists_itself():
     class Likes(Table):
         def recommend(self, profiles, keys):
             return np.array([[key == "d" for key in keys] for _ in profiles], float)

@@ -10,7 +10,7 @@ SHORT = TrainConfig(steps=2)
 LISTENERS = ring(48)
 
 
-def test_the_towers_are_a_method_that_evaluate_can_ask():
+def test_the_towers_are_a_scorer():
     method = two_towers(config=SHORT, model_config=ModelConfig(shared=True))(
         Training(tuple(LISTENERS), content=tuple(ring_content()))
     )

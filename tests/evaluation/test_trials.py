@@ -71,18 +71,18 @@ def test_cold_queries_are_cut_and_their_candidates_are_not(sources):
         assert cut.artists.items() <= whole.artists.items()
 
 
-def test_checks_with_no_one_to_ask_are_left_out(sources):
+def test_tasks_without_listeners_are_left_out(sources):
     bare = replace(sources, playlists=(), others={})
     held = hold_out(bare, 0)
     assert make_tasks(bare, held, ["halves-playlists", "halves-other"]) == []
 
 
-def test_an_unknown_check_is_a_callers_mistake(sources):
+def test_an_unknown_task_is_refused(sources):
     with pytest.raises(ValueError, match=r"no task nonsense; there are halves"):
         make_tasks(sources, hold_out(sources, 0), ["nonsense"])
 
 
-def test_each_half_of_those_with_friends_is_asked_once(sources):
+def test_each_listener_with_friends_is_in_the_test_or_in_validation(sources):
     (choosing,), (reported,) = (
         make_tasks(sources, hold_out(sources, 0, part=part), ["friends"])
         for part in ("validation", "test")
@@ -97,7 +97,7 @@ def test_each_half_of_those_with_friends_is_asked_once(sources):
         assert other.ids == reported.ids
 
 
-def test_friendships_are_told_both_ways_and_never_to_a_method(sources):
+def test_friendships_are_symmetric_and_never_in_the_training(sources):
     held = hold_out(sources, 0)
     (task,) = make_tasks(sources, held, ["friends"])
     ids = [p.id for p in task.pool]
@@ -108,7 +108,7 @@ def test_friendships_are_told_both_ways_and_never_to_a_method(sources):
     assert alone.training == held.training
 
 
-def test_no_training_listens_to_an_artist_whose_identity_is_hidden(sources):
+def test_no_training_profile_has_a_hidden_artist(sources):
     held = hold_out(sources, 0)
     with_content, without = make_trials(sources, held, ["unseen"])
     (task,) = with_content.tasks
@@ -127,7 +127,7 @@ def test_no_training_listens_to_an_artist_whose_identity_is_hidden(sources):
 
 
 @pytest.mark.parametrize("part", ["test", "validation"])
-def test_artists_to_discover_are_in_nobodys_training_as_that_listeners(sources, part):
+def test_artists_to_discover_are_in_no_training_profile_of_that_listener(sources, part):
     held = hold_out(sources, 0, part=part)
     (trial,) = make_trials(sources, held, ["discover"])
     (task,) = trial.tasks
@@ -140,7 +140,7 @@ def test_artists_to_discover_are_in_nobodys_training_as_that_listeners(sources, 
     assert tagged and all(key in trained[listener].artists for listener, key in tagged)
 
 
-def test_choosing_leaves_the_artists_of_the_test_out_of_training(sources):
+def test_validation_leaves_the_artists_of_the_test_out_of_training(sources):
     (test,), (choosing,) = (
         make_trials(sources, hold_out(sources, 0, part=part), ["discover"])
         for part in ("test", "validation")
@@ -150,7 +150,7 @@ def test_choosing_leaves_the_artists_of_the_test_out_of_training(sources):
         assert not last[profile.id] & (profile.artists.keys() | hidden)
 
 
-def test_checks_that_ask_the_same_fit_share_one(sources):
+def test_tasks_with_the_same_training_share_one_fit(sources):
     trials = make_trials(sources, hold_out(sources, 0), ALL_TASKS)
     assert [len(trial.tasks) > 1 for trial in trials] == [True, False, False, False]
     assert len({id(trial.training) for trial in trials}) == 4

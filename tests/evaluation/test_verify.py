@@ -1,4 +1,4 @@
-"""The quick check: what is as it was is said to be, and what was changed is found."""
+"""Verification: an unchanged report matches, and every change is found."""
 
 import json
 import shutil
@@ -25,12 +25,12 @@ from twotower.sources.datasets.tables import FOLDERS
 
 @pytest.fixture
 def assets(judged_assets, tmp_path) -> Path:
-    """A copy to spoil."""
+    """Return a copy of the assets to change."""
     return shutil.copytree(judged_assets, tmp_path / "assets")
 
 
 def change(assets: Path, part: str, which, **values) -> None:
-    """Change the first of a report's rows, means or differences that `which` is true of."""
+    """Change the first row, mean or difference of the report that `which` accepts."""
     path = assets / QUALITY
     told = json.loads(path.read_text())
     next(each for each in told[part] if which(each)).update(values)
@@ -46,11 +46,11 @@ def of_the_towers(each: dict) -> bool:
 
 
 def of_the_best(each: dict) -> bool:
-    """The baseline that knows most, whose vectors are kept."""
+    """Return True for the strongest baseline, whose vectors are stored."""
     return mrr_of_halves(each) and each["method"] == "C"
 
 
-def test_a_run_is_what_its_report_says(judged_assets):
+def test_an_unchanged_report_is_verified(judged_assets):
     found = verify_report(judged_assets)
     assert found.differing == () and found.judged > 100
     assert {figure.source for figure in found.metrics} == {"ranked", "added up"}
@@ -72,7 +72,7 @@ def test_its_lines_are_the_means_of_the_report(judged_assets):
 
 
 @pytest.mark.parametrize("by", [0.05, -0.05])
-def test_a_figure_that_was_changed_is_found(assets, by):
+def test_a_changed_metric_differs(assets, by):
     report = load_report(assets / QUALITY)
     (was,) = (
         row.value
@@ -86,7 +86,7 @@ def test_a_figure_that_was_changed_is_found(assets, by):
     assert any(str(each).startswith(said) for each in found)
 
 
-def test_a_mean_and_a_difference_that_were_changed_are_found_in_every_check(assets):
+def test_a_changed_mean_and_a_changed_difference_differ(assets):
     def of(each):
         return each["check"] == "halves-other, germany" and each["metric"] == "MRR"
 
@@ -97,13 +97,13 @@ def test_a_mean_and_a_difference_that_were_changed_are_found_in_every_check(asse
     assert sum("MRR 0.123 in the report" in each for each in found) == 1
 
 
-def test_an_interval_that_was_changed_is_found(assets):
+def test_a_changed_interval_differs(assets):
     change(assets, "beside", of_the_best, low=0.0, high=0.001, value=0.0005)
     found = verify_report(assets)
     assert any(each in found.differences for each in found.differing)
 
 
-def test_a_row_that_was_taken_out_is_found(assets):
+def test_a_removed_row_differs(assets):
     path = assets / QUALITY
     told = json.loads(path.read_text())
     told["rows"] = [each for each in told["rows"] if each["check"] != "halves"]
@@ -114,7 +114,7 @@ def test_a_row_that_was_taken_out_is_found(assets):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_changed_and_half_written_vectors_are_told(assets):
+def test_changed_and_truncated_vectors_are_refused(assets):
     path = assets / VECTORS
     whole = path.read_bytes()
     for spoilt in (whole[:1000], whole[:-1] + b"x"):
@@ -123,13 +123,13 @@ def test_changed_and_half_written_vectors_are_told(assets):
             verify_report(assets)
 
 
-def test_a_folder_without_the_data_is_as_none(judged_assets, tmp_path):
+def test_a_folder_without_the_data_is_ignored(judged_assets, tmp_path):
     found = verify_report(judged_assets, tmp_path)
     assert not found.differing and not found.of("fitted")
     assert any("raw data is not here" in note for note in found.notes)
 
 
-def test_without_vectors_and_data_it_says_what_would_help(assets, tmp_path):
+def test_without_vectors_and_data_the_error_says_what_to_do(assets, tmp_path):
     (assets / VECTORS).unlink()
     for data in (None, tmp_path / "none"):
         with pytest.raises(MissingData, match=r"--out .*; or name the folder .* TWOTOWER_DATA"):
@@ -139,7 +139,7 @@ def test_without_vectors_and_data_it_says_what_would_help(assets, tmp_path):
         verify_report(assets)
 
 
-def test_progress_rises_from_nothing_to_all_and_may_end_it(judged_assets):
+def test_progress_rises_from_0_to_1_and_may_cancel(judged_assets):
     told = []
     verify_report(judged_assets, progress=lambda share, text: told.append(share))
     assert told == sorted(told) and told[0] == 0 and told[-1] == 1 and len(told) > 20
@@ -154,7 +154,7 @@ def test_progress_rises_from_nothing_to_all_and_may_end_it(judged_assets):
 
 @pytest.fixture(scope="module")
 def with_data(tmp_path_factory) -> tuple[Path, Path]:
-    """(assets, data): a report of real files, and a model trained on some of their listeners."""
+    """Return (assets, data): a report of real files, with a model trained on half of them."""
     folder = tmp_path_factory.mktemp("data")
     sources = make_sources()
     hetrec_files(folder / "data" / FOLDERS["hetrec"], sources.listeners)
@@ -166,7 +166,7 @@ def with_data(tmp_path_factory) -> tuple[Path, Path]:
     return assets, folder / "data"
 
 
-def test_with_the_data_baselines_are_fitted_anew(with_data):
+def test_with_the_data_baselines_are_fitted_again(with_data):
     told = []
     found = verify_report(*with_data, progress=lambda share, text: told.append((share, text)))
     assert found.differing == ()
@@ -177,7 +177,7 @@ def test_with_the_data_baselines_are_fitted_anew(with_data):
     assert any("SVD-64" in text for _, text in told)
 
 
-def test_a_figure_of_a_fitted_baseline_that_was_changed_is_found(with_data, tmp_path):
+def test_a_changed_metric_of_a_fitted_baseline_differs(with_data, tmp_path):
     assets = shutil.copytree(with_data[0], tmp_path / "assets")
     change(
         assets,
@@ -189,7 +189,7 @@ def test_a_figure_of_a_fitted_baseline_that_was_changed_is_found(with_data, tmp_
     assert "fitted" in {each.source for each in found.differing}
 
 
-def test_other_data_than_the_reports_is_said_and_not_judged(with_data, tmp_path):
+def test_metrics_of_other_data_get_no_verdict(with_data, tmp_path):
     assets, data = with_data
     other = shutil.copytree(data, tmp_path / "data")
     plays = other / FOLDERS["hetrec"] / "user_artists.dat"
@@ -200,7 +200,7 @@ def test_other_data_than_the_reports_is_said_and_not_judged(with_data, tmp_path)
     assert any("user_artists.dat differ or are missing" in note for note in found.notes)
 
 
-def test_without_vectors_the_data_alone_will_do(with_data, tmp_path):
+def test_the_data_alone_is_enough(with_data, tmp_path):
     assets = shutil.copytree(with_data[0], tmp_path / "assets")
     (assets / VECTORS).unlink()
     shutil.rmtree(assets / "model")
@@ -210,7 +210,7 @@ def test_without_vectors_the_data_alone_will_do(with_data, tmp_path):
     assert any("The shipped model was not evaluated" in note for note in found.notes)
 
 
-def test_its_text_is_for_a_terminal(assets):
+def test_the_text_fits_a_terminal(assets):
     good = verify_report(assets)
     assert all(len(line) <= 100 for line in good.to_text().splitlines())
     assert good.to_text().splitlines()[-1].startswith("All ")
@@ -220,7 +220,7 @@ def test_its_text_is_for_a_terminal(assets):
     assert "metrics differ from the report." in text.splitlines()[-1]
 
 
-def test_the_shipped_report_is_what_the_shipped_half_vectors_give():
+def test_the_shipped_report_matches_the_shipped_vectors():
     shipped = Settings.from_env({}).assets
     if not (shipped / VECTORS).exists():
         pytest.skip(f"{VECTORS} is not shipped: {how_to_make(QUALITY)} writes it")

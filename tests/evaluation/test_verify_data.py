@@ -1,4 +1,4 @@
-"""The half-vectors that ship: whose they are can't be told, and a changed file is noticed."""
+"""Shipped vectors: they hold no ids, and a changed file is refused."""
 
 import hashlib
 import io
@@ -37,7 +37,7 @@ def path(judged_assets):
     return judged_assets / VECTORS
 
 
-def test_rows_of_standard_scores_are_of_the_same_listener_in_an_order_that_was_drawn(path, report):
+def test_rows_of_queries_and_candidates_belong_together_in_random_order(path, report):
     sources, found = make_sources(), read_vectors(path, report)
     held = hold_out(sources, 1, seed=3)
     method = FITS[TOWERS](held.training)
@@ -53,7 +53,7 @@ def test_rows_of_standard_scores_are_of_the_same_listener_in_an_order_that_was_d
         assert np.abs(kept.queries - queries[rows[0]]).max() < 1e-3
 
 
-def test_the_towers_and_the_best_baselines_with_vectors_are_there_and_nothing_else(path, report):
+def test_only_the_towers_and_the_best_baselines_are_stored(path, report):
     found = read_vectors(path, report)
     methods = {name for _, _, name in found}
     assert TOWERS in methods and not methods & set(WITHOUT)
@@ -70,7 +70,7 @@ def test_the_towers_and_the_best_baselines_with_vectors_are_there_and_nothing_el
         assert {arrays[name].dtype for name in arrays.files} == {np.dtype(np.float16)}
 
 
-def test_a_baseline_that_is_best_after_local_scaling_is_there(tmp_path):
+def test_a_baseline_that_is_best_after_local_scaling_is_stored(tmp_path):
     values = {TOWERS: 0.9, "low": 0.2, "low + LS": 0.8, "high": 0.6, "middle": 0.5}
     means = tuple(Mean("halves", name, "MRR", value) for name, value in values.items())
     gap = Difference("halves", TOWERS, "high", "MRR", 0.3, 0.2, 0.4)
@@ -83,7 +83,7 @@ def test_a_baseline_that_is_best_after_local_scaling_is_there(tmp_path):
     assert {name for _, _, name in found} == {TOWERS, "low", "high"}
 
 
-def test_candidates_ask_by_what_their_vectors_say(path, report):
+def test_candidates_can_take_the_role_of_queries(path, report):
     found, sources = read_vectors(path, report), make_sources()
     held = hold_out(sources, 0, seed=3)
     (task, *_) = make_tasks(sources, held, ("halves",))
@@ -113,7 +113,7 @@ def test_the_same_run_writes_the_same_file(tmp_path):
     assert (one / VECTORS).read_bytes() == (other / VECTORS).read_bytes()
 
 
-def test_too_large_a_file_leaves_baselines_out_and_keeps_the_towers(report, tmp_path, monkeypatch):
+def test_a_file_that_gets_too_large_leaves_out_baselines(report, tmp_path, monkeypatch):
     recorder = VectorRecorder()
     for name in FITS:
         recorder._recorded[VectorKey(0, "halves", name)] = (np.eye(50, dtype=np.float16),) * 2
@@ -123,7 +123,7 @@ def test_too_large_a_file_leaves_baselines_out_and_keeps_the_towers(report, tmp_
     assert (0, "halves", TOWERS) in read_vectors(tmp_path / "small.npz", tied)
 
 
-def test_a_changed_or_half_written_file_is_told(path, report, tmp_path):
+def test_a_changed_or_truncated_file_is_refused(path, report, tmp_path):
     whole, other = path.read_bytes(), tmp_path / VECTORS
     middle = len(whole) // 2
     changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
@@ -134,7 +134,7 @@ def test_a_changed_or_half_written_file_is_told(path, report, tmp_path):
 
 
 def tied_to(written_bytes, report):
-    """A report that says that it was written with these bytes."""
+    """Return a report that was written with these bytes."""
     told = report.to_dict()
     told["header"][HEADER_KEY] = hashlib.sha256(written_bytes).hexdigest()
     return Report(told["header"], report.rows, report.means, report.differences)
@@ -146,7 +146,7 @@ def pickled() -> bytes:
     return out.getvalue()
 
 
-def test_another_file_that_the_report_is_tied_to_is_no_half_vectors(path, report, tmp_path):
+def test_a_file_of_another_form_is_refused(path, report, tmp_path):
     whole = np.eye(3, dtype=np.float16)
     wrong = [
         verify_data._pack({"0/halves/query/m": np.eye(3)}),
@@ -166,7 +166,7 @@ def test_another_file_that_the_report_is_tied_to_is_no_half_vectors(path, report
             read_vectors(other, tied_to(text, report))
 
 
-def test_a_report_without_vectors_and_a_missing_file_say_what_to_run(report, tmp_path):
+def test_missing_vectors_say_what_to_run(report, tmp_path):
     bare = Report({}, report.rows, report.means, report.differences)
     with pytest.raises(MissingData, match=r"has no half-vectors: write both with `python -m"):
         read_vectors(tmp_path / VECTORS, bare)
@@ -179,11 +179,11 @@ def test_the_digest_is_part_of_the_report_that_is_read_back(path, report, tmp_pa
     assert told["header"][HEADER_KEY] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_those_asked_in_every_split_stand_in_one_order_and_others_do_not(path, report):
+def test_only_the_same_listeners_have_the_same_order_in_each_split(path, report):
     found = read_vectors(path, report)
 
     def alike(check: str) -> float:
-        """How many of the first split's queries are nearest to the same row of the other's."""
+        """Return the share of queries that are nearest to the same row of the other split."""
         one, other = (found[number, check, TOWERS].queries for number in (0, 1))
         return float(((one @ other.T).argmax(axis=1) == np.arange(len(one))).mean())
 
@@ -191,6 +191,6 @@ def test_those_asked_in_every_split_stand_in_one_order_and_others_do_not(path, r
     assert alike("halves") < 0.05
 
 
-def test_where_nothing_was_kept_nothing_is_written(report, tmp_path):
+def test_if_nothing_was_recorded_nothing_is_written(report, tmp_path):
     assert VectorRecorder().write(tmp_path / VECTORS, report) is report
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Ranks from rounded vectors: what rounding may have moved is known, and no more."""
+"""Ranks from rounded vectors, and the bounds that rounding leaves."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from twotower.model.play_matrix import unit_rows
 ALONE = SECOND_REFERENCE.label
 
 
-def told(report, halves):
+def recompute(report, halves):
     return recompute_ranks(report, halves, lambda share, text: None)
 
 
@@ -31,7 +31,7 @@ def report_of(value, *, listeners=2, metric="MRR"):
 
 
 def figure(report, halves, metric="MRR"):
-    figures, _ = told(report, {VectorKey(0, "halves", "m"): halves})
+    figures, _ = recompute(report, {VectorKey(0, "halves", "m"): halves})
     return next(each for each in figures if each.metric == metric)
 
 
@@ -58,7 +58,7 @@ def test_local_scaling_of_ranks_by_hand():
     values = {"m": (1 / plain).mean(), "m + LS": (1 / scaled).mean()}
     rows = tuple(Row("halves", name, 0, "MRR", float(v), 4) for name, v in values.items())
     means = tuple(Mean("halves", name, "MRR", float(v)) for name, v in values.items())
-    figures, _ = told(
+    figures, _ = recompute(
         Report({}, rows, means, ()),
         {VectorKey(0, "halves", "m"): QueryCandidateVectors(queries, people)},
     )
@@ -67,23 +67,23 @@ def test_local_scaling_of_ranks_by_hand():
     assert {each.verdict for each in found.values()} == {"same"}
 
 
-def test_what_is_scaled_is_as_local_scaling_before_rounding_had_it(judged_assets):
+def test_recomputed_local_scaling_matches_the_report(judged_assets):
     report = load_report(judged_assets / QUALITY)
     halves = read_vectors(judged_assets / VECTORS, report)
-    scaled = [each for each in told(report, halves)[0] if each.method.endswith(" + LS")]
+    scaled = [each for each in recompute(report, halves)[0] if each.method.endswith(" + LS")]
     assert {each.method for each in scaled} > {ALONE}
     for each in scaled:
         assert each.verdict == "same" and each.recomputed == pytest.approx(each.stored, abs=0.01)
 
 
-def test_other_numbers_of_listeners_are_no_figure_of_the_report():
+def test_a_row_with_another_number_of_listeners_differs():
     halves = QueryCandidateVectors(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
     assert figure(report_of(1.0), halves).verdict == "same"
     assert figure(report_of(1.0, listeners=3), halves).stored is None
     assert figure(report_of(1.0, listeners=3), halves).verdict == "differs"
 
 
-def test_someone_of_whom_nothing_is_known_ties_with_all_and_comes_last():
+def test_a_zero_vector_ties_with_all_and_is_ranked_last():
     candidates = np.eye(3, dtype=np.float32)
     queries = candidates.copy()
     queries[0] = 0
@@ -93,7 +93,7 @@ def test_someone_of_whom_nothing_is_known_ties_with_all_and_comes_last():
 
 
 @pytest.mark.parametrize("near", [0.02, 0.2, 1.0])
-def test_figures_before_rounding_are_within_what_rounding_allows(near):
+def test_metrics_before_rounding_are_within_the_slack(near):
     draw = np.random.default_rng(0)
     centre = draw.normal(size=16)
     both = [unit_rows(centre + near * draw.normal(size=(300, 16))) for _ in range(2)]
@@ -116,7 +116,7 @@ def test_figures_before_rounding_are_within_what_rounding_allows(near):
 def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
     report = load_report(judged_assets / QUALITY)
     halves = read_vectors(judged_assets / VECTORS, report)
-    _, gaps = told(report, halves)
+    _, gaps = recompute(report, halves)
     kept = {(check, name) for _, check, name in halves}
     kept |= {(check, scaled_label(name)) for check, name in kept}
     assert {(gap.check, gap.method) for gap in gaps} == {
@@ -129,10 +129,10 @@ def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
         assert gap.slack < gap.recomputed.high - gap.recomputed.low
 
 
-def test_an_interval_that_was_made_narrower_or_moved_is_noticed(judged_assets):
+def test_a_narrowed_or_moved_interval_differs(judged_assets):
     report = load_report(judged_assets / QUALITY)
     halves = read_vectors(judged_assets / VECTORS, report)
-    gap = next(g for g in told(report, halves)[1] if g.check == "halves")
+    gap = next(g for g in recompute(report, halves)[1] if g.check == "halves")
     width = gap.recomputed.high - gap.recomputed.low
 
     def verdict(**changed: float) -> str:
@@ -146,10 +146,10 @@ def test_an_interval_that_was_made_narrower_or_moved_is_noticed(judged_assets):
     assert replace(gap, stored=None).verdict == "differs"
 
 
-def test_who_is_asked_in_every_split_counts_once_as_evidence(judged_assets):
+def test_a_listener_in_every_split_counts_once_as_evidence(judged_assets):
     report = load_report(judged_assets / QUALITY)
     halves = read_vectors(judged_assets / VECTORS, report)
-    for gap in told(report, halves)[1]:
+    for gap in recompute(report, halves)[1]:
         if gap.check == "halves-playlists":
             stored = gap.stored.high - gap.stored.low
             assert gap.recomputed.high - gap.recomputed.low == pytest.approx(stored, rel=0.1)

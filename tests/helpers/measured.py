@@ -1,4 +1,4 @@
-"""A quality report of invented figures, in which it is known who is ahead, level and behind."""
+"""A made-up quality report with known verdicts: ahead, no better, behind."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,8 @@ from twotower.evaluation.report import Report
 from twotower.evaluation.tally import Tally
 
 TOWERS, PLAIN, LISTENERS = "two towers + LS", "two towers", 60
-# check -> metric -> method -> mean; EASE is ahead of the towers in the second check, level in the
-# third, and named so that markup would show.
+# task -> metric -> method -> mean. EASE is ahead of the towers in halves-head; another baseline is
+# level in halves-other, and its name shows any markup that is not escaped.
 HOSTILE = "<b>ALS</b> *x* $y$"
 FIGURES = {
     "halves": {
@@ -53,7 +53,7 @@ FIGURES = {
 
 
 def report() -> Report:
-    """Three splits of the same listeners, each value within a little of its mean."""
+    """Return a report of three splits of the same listeners, each value close to its mean."""
     draw = np.random.default_rng(0)
     tally = Tally()
     ids = tuple(map(str, range(LISTENERS)))
@@ -78,7 +78,7 @@ def report() -> Report:
 
 
 def write(folder: Path) -> Path:
-    """The report as `quality.json` in a folder."""
+    """Write the report as `quality.json` into a folder, and return its path."""
     path = folder / "quality.json"
     path.write_text(json.dumps(report().to_dict(), ensure_ascii=False), encoding="utf-8")
     return path

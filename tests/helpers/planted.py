@@ -1,4 +1,4 @@
-"""Public data in small, made up: groups of listeners, each with artists of its own."""
+"""Small made-up data: groups of listeners with artists of their own, and a ring of artists."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -22,7 +22,7 @@ def make_profile(id: str, artists: dict[str, float], origin: str = "hetrec") -> 
 
 
 def group_of(profile: Profile) -> int:
-    """The group that most of a profile's artists are of."""
+    """Return the group of most of a profile's artists."""
     groups = [int(key.split()[0][1:]) for key in profile.artists]
     return max(set(groups), key=groups.count)
 
@@ -30,7 +30,7 @@ def group_of(profile: Profile) -> int:
 def people(
     count: int, artists: int, *, origin: str = "hetrec", scale: float = 100.0, seed: int = 0
 ) -> tuple[Profile, ...]:
-    """Listeners with ids "0", "1", ..., in turn of each group, with so many of its artists."""
+    """Return listeners "0", "1", ..., of each group in turn, with so many artists of the group."""
     rng = np.random.default_rng(seed)
     made = []
     for number in range(count):
@@ -42,7 +42,7 @@ def people(
 
 
 def make_sources() -> Sources:
-    """800 listeners, each with a tag given, 300 playlists and 60 listeners of another source.
+    """Return 800 listeners with a tag each, 300 playlists and 60 listeners of another source.
 
     Each of the first 400 listeners is a friend of the next one of the same group.
     """
@@ -62,17 +62,17 @@ def make_sources() -> Sources:
 
 
 def quarter(key: str) -> int:
-    """The quarter of the ring that an artist is in, 0..3."""
+    """Return the quarter of the ring of an artist, 0..3."""
     return int(key.split()[1]) * len(QUARTERS) // RING
 
 
 def ring(
     count: int, *, artists: int = 24, hits: int = 0, origin: str = "hetrec", seed: int = 0
 ) -> list[Profile]:
-    """Listeners who each stand somewhere on a ring of artists and hear those around.
+    """Return listeners at positions on a ring of artists, who play the artists around them.
 
-    Listener n, with id "seed-n", stands in the middle of quarter n % 4, or within 35 degrees of it.
-    So many of 60 `hits`, which tell nothing, are drawn beside, and played more.
+    Listener n, with id "seed-n", is in the middle of quarter n % 4, or within 35 degrees of it.
+    `hits` of 60 artists that say nothing about taste are added, and played more.
     """
     rng = np.random.default_rng(seed)
     at = 2 * np.pi * (np.arange(RING) + 0.5) / RING
@@ -91,7 +91,7 @@ def ring(
 
 
 def ring_content() -> list[ArtistContent]:
-    """Genres and audio of four in five artists around the ring, and nothing of each fifth."""
+    """Return genres and audio of four in five artists of the ring."""
     per = RING // len(QUARTERS)
     made = []
     for number in range(RING):
@@ -105,7 +105,7 @@ def ring_content() -> list[ArtistContent]:
 
 
 def ring_tags(profiles: list[Profile]) -> list[Tagging]:
-    """Every listener calls their first four artists after the quarter."""
+    """Return tags: every listener names the quarter of their first four artists."""
     return [
         (p.id, key, f"{QUARTERS[quarter(key)]} heard", None)
         for p in profiles
@@ -114,14 +114,14 @@ def ring_tags(profiles: list[Profile]) -> list[Tagging]:
 
 
 def main_plane(vectors: np.ndarray, *, seed: int) -> np.ndarray:
-    """A map (N, 2) of vectors (N, D) made at once: the plane in which they differ most."""
+    """Return a fast map (N, 2) of vectors (N, D): their first two principal components."""
     centred = vectors - vectors.mean(axis=0)
     _, _, axes = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
     return (centred @ axes[:2].T).astype(np.float32)
 
 
 def hetrec_files(folder: Path, listeners: Sequence[Profile]) -> Path:
-    """These listeners as the files of HetRec, the first artist of each with a tag."""
+    """Write these listeners as the files of HetRec, with a tag for each one's first artist."""
     folder.mkdir(parents=True)
     names = sorted({key for p in listeners for key in p.artists})
     number = {key: at for at, key in enumerate(names)}

@@ -1,4 +1,4 @@
-"""Reports of invented figures: variants of the towers, and less data to train on."""
+"""Made-up reports: training variants, and a learning curve."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ RECORDS = [
 
 
 def report(figures: dict, reference: str, splits: int = 2) -> Report:
-    """Each value within a little of its mean."""
+    """Return a report in which each value is close to its mean."""
     draw, tally = np.random.default_rng(0), Tally()
     ids = tuple(map(str, range(LISTENERS)))
     for check, metrics in figures.items():
@@ -70,7 +70,7 @@ def report(figures: dict, reference: str, splits: int = 2) -> Report:
 
 
 def write(folder: Path) -> None:
-    """`ablation.json`, `learning.json` and `training.json` in a folder."""
+    """Write `ablation.json`, `learning.json` and `training.json` into a folder."""
     made = {
         "ablation.json": report(ABLATION, DEFAULT),
         "learning.json": report(LEARNING, "two towers, 100 % of the listeners"),

@@ -1,4 +1,4 @@
-"""Quick methods with vectors, the first of them in the towers' place, and one without."""
+"""Fast methods with vectors, in place of the towers and baselines, and one without vectors."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -29,11 +29,11 @@ WITHOUT = {"popularity": fit_popularity}
 
 @dataclass(frozen=True)
 class Knows:
-    """Vectors of who someone is, the more hidden under noise the fewer artists there are."""
+    """Vectors that identify a listener, with more noise if there are fewer artists."""
 
     name: str
     noise: float
-    towers: bool = False  # whether it has one vector to ask by and another to be found by
+    towers: bool = False  # True: one vector as a query, another as a candidate
 
     def vectors(self, profiles, *, asking):
         if not self.towers:
@@ -68,7 +68,7 @@ BASELINES: dict[str, Fit] = {
 }
 _PLAIN = {TOWERS: lambda training: Knows(TOWERS, 0.75, towers=True), **BASELINES}
 _SCALED = {scaled_label(name): scaled(fit) for name, fit in _PLAIN.items()}
-# what stands for the towers has no vectors, for it adds to their scores
+# The reference has no vectors, because it adds to the scores of the towers.
 _WITH_MORE = {
     REFERENCE: scaled(
         lambda training: Summed(_PLAIN[TOWERS](training), Knows("more", 0.9), 0.3, WITH_ITEM_ITEM)
@@ -84,7 +84,7 @@ def write(
     fits: Mapping[str, Fit] = FITS,
     splits: Sequence[int] = (0, 1),
 ) -> Report:
-    """`quality.json` and `halves.npz` in a folder, as `evaluate --out` writes them."""
+    """Write `quality.json` and `halves.npz` into a folder, as `evaluate --out` does."""
     recorder = VectorRecorder(seed=3)
     report = runner.evaluate(
         sources, fits=fits, kinds=CHECKS, splits=splits, seed=3, on_measured=recorder

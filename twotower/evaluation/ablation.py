@@ -41,7 +41,7 @@ ALS = MethodSpec("ALS-64")
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the shipped towers."""
+    """Settings that differ from those of the shipped towers."""
 
     training: Mapping[str, Any] = field(default_factory=dict)  # fields of TrainConfig
     model: Mapping[str, Any] = field(default_factory=dict)  # fields of ModelConfig

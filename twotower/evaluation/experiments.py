@@ -82,15 +82,16 @@ class TrainingPoint:
 
 def feature_gains(report: Report) -> dict[str, list[FeatureGain]]:
     """Return data set -> gains of the reference method, in the order of the report."""
-    method, found = reference_method(report), dict[str, list[FeatureGain]]()
+    method = reference_method(report)
+    by_dataset: dict[str, list[FeatureGain]] = {}
     gains = {gain.check: gain for gain in report.gains if gain.metric == "MRR"}
     for task in tasks(report):
         if task.kind is TaskKind.FEATURES:
             value = means_by_method(report, task.label, "MRR").get(method)
             if value is not None:
                 gain = FeatureGain(task, value, gains.get(task.label))
-                found.setdefault(task.dataset, []).append(gain)
-    return found
+                by_dataset.setdefault(task.dataset, []).append(gain)
+    return by_dataset
 
 
 def feature_listeners(report: Report, dataset: str) -> int:
@@ -131,12 +132,12 @@ def _metrics_of_variants(report: Report, task: TaskSpec) -> tuple[str, ...]:
 
 def variant_estimates(report: Report, check: str, metric: str) -> list[Estimate]:
     """Return each variant minus the default, best first."""
-    found = [
+    estimates = [
         Estimate(each.method, -each.value, -each.high, -each.low)
         for each in report.differences
         if (each.check, each.metric) == (check, metric)
     ]
-    return sorted(found, key=lambda estimate: -estimate.value)
+    return sorted(estimates, key=lambda estimate: -estimate.value)
 
 
 def estimates_by_verdict(estimates: Sequence[Estimate]) -> dict[Verdict, list[Estimate]]:

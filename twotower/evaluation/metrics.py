@@ -86,6 +86,8 @@ def uniformity(vectors: np.ndarray, t: float = 2.0) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
+    """A mean with its confidence interval."""
+
     mean: float
     low: float
     high: float

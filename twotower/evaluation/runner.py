@@ -154,7 +154,7 @@ def evaluate_embedder(
     command: str = "",
     progress: Progress = silent,
 ) -> Report:
-    """Evaluate a trained model, with hub correction, beside all methods of `compared_methods`.
+    """Evaluate a trained model, with hub correction, and all methods of `compared_methods`.
 
     Only listeners that it was not trained on are used. Raises MissingData without the data sets.
     """

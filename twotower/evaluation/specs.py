@@ -179,7 +179,7 @@ def parse_method(label: str) -> MethodSpec:
     rest, share = label, None
     if match := _SHARE.fullmatch(rest):
         rest, share = match["rest"], int(match["share"])
-    found: dict[str, str] = {}
+    added: dict[str, str] = {}
     for name, options in (
         ("correction", ("MP", "LS")),
         ("playlists", ("playlists",)),
@@ -188,16 +188,16 @@ def parse_method(label: str) -> MethodSpec:
     ):
         for option in options:
             if rest.endswith(f" + {option}"):
-                rest, found[name] = rest.removesuffix(f" + {option}"), option
+                rest, added[name] = rest.removesuffix(f" + {option}"), option
                 break
     base = rest.removesuffix(", one way")
     return MethodSpec(
         base,
         one_way=base != rest,
-        item_item=found.get("item_item", ""),  # type: ignore[arg-type]
-        overlap="overlap" in found,
-        playlists="playlists" in found,
-        correction=found.get("correction", ""),  # type: ignore[arg-type]
+        item_item=added.get("item_item", ""),  # type: ignore[arg-type]
+        overlap="overlap" in added,
+        playlists="playlists" in added,
+        correction=added.get("correction", ""),  # type: ignore[arg-type]
         share=share,
     )
 

@@ -148,7 +148,7 @@ def headline_comparisons(report: Report) -> tuple[BaselineComparison, ...]:
     Few artists, side features and the full pool are left out: they have charts of their own. A
     task whose means all equal those of an earlier one is left out, too (a cut that cut nothing).
     """
-    found: dict[tuple[tuple[str, float], ...], BaselineComparison] = {}
+    comparisons: dict[tuple[tuple[str, float], ...], BaselineComparison] = {}
     for task in tasks(report):
         if task.kind in (TaskKind.COLD, TaskKind.FEATURES):
             continue
@@ -158,8 +158,8 @@ def headline_comparisons(report: Report) -> tuple[BaselineComparison, ...]:
             comparison = compare_with_best(report, task.label, metric)
             if comparison is not None:
                 means = means_by_method(report, task.label, metric)
-                found.setdefault(tuple(means.items()), comparison)
-    return tuple(found.values())
+                comparisons.setdefault(tuple(means.items()), comparison)
+    return tuple(comparisons.values())
 
 
 def cold_start_curves(report: Report, metric: str) -> dict[str, dict[int, float]]:

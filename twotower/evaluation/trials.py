@@ -1,7 +1,7 @@
 """The trials of a split: what a method is fitted on, and the tasks it is then evaluated by.
 
-Every task hides part of what is known about listeners that no method was fitted on, and asks for
-it back. docs/evaluation.md describes each task.
+Every task hides a part of a listener that no method was fitted on, and looks for it again.
+docs/evaluation.md describes each task.
 """
 
 import hashlib
@@ -249,8 +249,8 @@ def _discovery_trial(sources: Sources, split: EvaluationSplit) -> Trial:
         hidden.append(frozenset(sought))
         removed.update((profile.id, key) for key in profile.artists.keys() - set(left))
     ids = _ids(known)
-    everyone = set(ids)
-    tags = tuple(t for t in sources.tags if t[0] in everyone and (t[0], t[1]) not in removed)
+    listeners = set(ids)
+    tags = tuple(t for t in sources.tags if t[0] in listeners and (t[0], t[1]) not in removed)
     training = replace(split.training, listeners=tuple(known), tags=tags)
     return Trial(training, (Discovery(TaskSpec(TaskKind.DISCOVER), ids, known, hidden),))
 

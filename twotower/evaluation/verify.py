@@ -41,36 +41,25 @@ def verify_report(
     progress(0.0, "reading the report")
     report = load_report(assets / QUALITY)
     raw = data if data is not None and has_data(data) else None
-    metrics, differences, notes = (
-        list(_recomputed_sums(report)),
-        list[DifferenceCheck](),
-        list[str](),
-    )
     share = _RANKED_SHARE if raw else 1.0
     try:
-        vectors = read_vectors(assets / VECTORS, report)
+        ranked, differences, note = _rerank(report, assets, _part(progress, 0.0, share))
     except MissingData as error:
         if not raw:
             raise MissingData(
                 f"{error}; or name the folder of the public data in TWOTOWER_DATA"
             ) from error
-        notes.append(f"No ranking metric was recomputed: {error}.")
-    else:
-        ranked, differences = recompute_ranks(report, vectors, _part(progress, 0.0, share))
-        metrics += ranked
-        notes.append(
-            f"All ranking metrics were recomputed from {VECTORS}: the vectors of the towers and "
-            "the best baselines, rounded to 16 bits, also after local scaling."
-        )
-    if raw is None:
-        notes.append("No method was fitted again: the raw data is not here.")
-    else:
-        fitted, fitted_notes = _refit(report, assets, raw, _part(progress, share, 1.0))
-        metrics += fitted
-        notes += fitted_notes
+        ranked, differences, note = [], [], f"No ranking metric was recomputed: {error}."
+    fitted, notes = list[MetricCheck](), ["No method was fitted again: the raw data is not here."]
+    if raw is not None:
+        fitted, notes = _refit(report, assets, raw, _part(progress, share, 1.0))
     progress(1.0, "done")
-    seconds = time.perf_counter() - began
-    return Verification(tuple(metrics), tuple(differences), tuple(notes), seconds)
+    return Verification(
+        (*_recomputed_sums(report), *ranked, *fitted),
+        tuple(differences),
+        (note, *notes),
+        time.perf_counter() - began,
+    )
 
 
 def has_data(data: Path) -> bool:
@@ -81,6 +70,22 @@ def has_data(data: Path) -> bool:
 def _part(progress: Progress, start: float, end: float) -> Progress:
     """Map the progress of one step, 0..1, to a part of the whole."""
     return lambda share, message: progress(start + (end - start) * share, message)
+
+
+def _rerank(
+    report: Report, assets: Path, progress: Progress
+) -> tuple[list[MetricCheck], list[DifferenceCheck], str]:
+    """Recompute the ranking metrics; return metrics, differences and a note."""
+    vectors = read_vectors(assets / VECTORS, report)
+    metrics, differences = recompute_ranks(report, vectors, progress)
+    return (
+        metrics,
+        differences,
+        (
+            f"All ranking metrics were recomputed from {VECTORS}: vectors of the towers and the "
+            "best baselines, rounded to 16 bits, also after local scaling."
+        ),
+    )
 
 
 def _recomputed_sums(report: Report) -> Iterator[MetricCheck]:

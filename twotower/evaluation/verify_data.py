@@ -34,6 +34,8 @@ QUERY, CANDIDATE = "query", "candidate"
 
 
 class VectorKey(NamedTuple):
+    """The split, task and method of stored vectors."""
+
     split: int
     check: str
     method: str

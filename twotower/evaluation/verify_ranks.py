@@ -175,7 +175,7 @@ def _check_difference(
 def _paired_values(parts: list[np.ndarray], *, same_listeners: bool) -> np.ndarray:
     """Return (listeners, splits) differences, NaN if a listener is not in a split.
 
-    The vectors don't tell who is in several splits: either all listeners are, or none is.
+    The vectors have no ids: either all listeners are taken to be in every split, or none is.
     """
     if same_listeners and len({len(part) for part in parts}) == 1:
         return np.stack(parts, axis=1)

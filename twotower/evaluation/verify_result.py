@@ -13,7 +13,7 @@ from twotower.evaluation.report import COMPARED, NAME_WIDTH, Difference, format_
 Source = Literal["ranked", "added up", "fitted", "asked"]
 CheckVerdict = Literal["same", "differs", "beside"]  # beside: shown, but not expected to agree
 
-INTERVAL_SLACK = 0.25  # of an interval's width: the vectors don't tell who is in several splits
+INTERVAL_SLACK = 0.25  # of an interval's width: the vectors have no ids that link the splits
 LISTED = 12  # differing metrics that a text lists
 CHECK_WIDTH = 39  # characters of a task's label in a text table
 _TITLES: dict[Source, str] = {
@@ -104,6 +104,7 @@ class DifferenceCheck:
 
     @property
     def recomputed_text(self) -> str:
+        """The recomputed interval."""
         i = self.recomputed
         return format_interval(i.mean, i.low, i.high)
 

@@ -1,4 +1,4 @@
-"""Hub corrections, which lower the scores of listeners who are near to everyone.
+"""Hub corrections: lower the scores of listeners who are similar to everyone.
 
 Either works with the scores of any method.
 """

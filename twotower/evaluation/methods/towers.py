@@ -105,7 +105,7 @@ def two_towers(
     playlists: bool = True,
     on_record: Callable[[Record], None] | None = None,
 ) -> Callable[[Training], TwoTowers]:
-    """Return a fit that trains the towers on listeners and, unless told otherwise, playlists."""
+    """Return a fit that trains the towers on listeners, and on playlists if `playlists` is true."""
 
     def fitted(training: Training) -> TwoTowers:
         profiles = [*training.listeners, *(training.playlists if playlists else ())]

@@ -15,7 +15,7 @@ from twotower.sources.datasets.tables import data_hashes
 from twotower.sources.datasets.tags import Tagging
 
 OTHERS = ("germany", "audioscrobbler", "tidytuesday")  # data sets that are used for tests only
-LEAST_IN_PLAYLIST = 10  # artists of a test playlist
+MIN_PLAYLIST_ARTISTS = 10  # artists of a test playlist
 TEST_DIGITS, VALIDATION_DIGITS = "012", "3"  # last hex digit of a playlist's hash
 
 _Entry = TypeVar("_Entry")
@@ -92,6 +92,6 @@ def is_test_playlist(playlist: Profile, digits: str) -> bool:
     """Return True if a playlist is withheld: large enough, and its hash ends in one of `digits`."""
     return (
         playlist.origin == "mpd"
-        and len(playlist.artists) >= LEAST_IN_PLAYLIST
+        and len(playlist.artists) >= MIN_PLAYLIST_ARTISTS
         and in_part(playlist.id, digits)
     )
