@@ -96,4 +96,4 @@ def shaken(embedder: Embedder, strength: float = 1e-3) -> Embedder:
 def quick_map(vectors: np.ndarray, *, seed: int = 0, start=None, progress=None) -> np.ndarray:
     """Return a map without UMAP, which takes ten seconds and has its own tests."""
     places = main_plane(vectors, seed=seed)
-    return places if start is None else projection.laid_onto(places, start)
+    return places if start is None else projection.align(places, start)

@@ -167,7 +167,7 @@ def test_artists_of_a_quarter_stand_together(world, tables):
         assert near[at[:, None] == at].mean() > near[at[:, None] != at].mean() + 0.3
 
 
-def test_the_tables_of_the_folds_are_laid_onto_that_of_all(world, tables):
+def test_the_tables_of_the_folds_are_aligned_with_that_of_all(world, tables):
     whole, parts = tables.whole, tables.per_fold
     heard = listeners_per_artist(world) >= 8
     for part in parts:

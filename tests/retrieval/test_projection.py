@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from twotower.retrieval.projection import (
+    align,
     areas,
     drift,
     fit_map,
-    laid_onto,
     place,
     place_all,
     reliability,
@@ -79,11 +79,11 @@ def test_a_map_goes_on_from_the_one_before(vectors, places):
         fit_map(vectors, start=places[:7])
 
 
-def test_a_turned_mirrored_moved_and_scaled_map_is_laid_onto_the_one_before(places):
+def test_a_turned_mirrored_moved_and_scaled_map_is_aligned_with_the_one_before(places):
     turn = np.array([[0.6, 0.8], [0.8, -0.6]])
     other = (3 * places @ turn + [5, -2]).astype(np.float32)
     other[3] = np.nan
-    laid = laid_onto(other, places)
+    laid = align(other, places)
     assert np.isnan(laid[3]).all()
     assert drift(laid, places) == pytest.approx(np.zeros(len(places) - 1), abs=1e-5)
 
@@ -115,7 +115,7 @@ def test_newcomers_land_in_their_groups(vectors, places):
 
 
 def test_all_are_placed_as_one_by_one(vectors, places, monkeypatch):
-    monkeypatch.setattr("twotower.retrieval.projection._AT_ONCE", 7)
+    monkeypatch.setattr("twotower.retrieval.projection._CHUNK", 7)
     newcomers = planted(2, per_group=5)
     together = place_all(newcomers, vectors, places)
     for vector, at in zip(newcomers, together, strict=True):
@@ -152,7 +152,7 @@ def test_reliability_is_low_on_a_shuffled_map():
 
 
 def test_reliability_counts_kept_neighbours_by_hand(monkeypatch):
-    monkeypatch.setattr("twotower.retrieval.projection._AT_ONCE", 2)
+    monkeypatch.setattr("twotower.retrieval.projection._CHUNK", 2)
     angles = np.radians([0, 10, 23, 50, 92])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     line = np.array([[0, 0], [1, 0], [9, 0], [2.5, 0], [5.6, 0]], np.float32)

@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from twotower.retrieval import topk as index
-from twotower.retrieval.topk import NeighbourIndex, _blas, one_blas_thread, top_k
+from twotower.retrieval import topk as module
+from twotower.retrieval.topk import _blas, one_blas_thread, top_k
 
 
 def whole_numbers(n: int, seed: int, d: int = 4, span: int = 3) -> np.ndarray:
-    """(n, d) small integers as float32: dot products are exact, and many are equal."""
+    """Return (n, d) small integers as float32: dot products are exact, and many are equal."""
     return np.random.default_rng(seed).integers(-span, span + 1, (n, d)).astype(np.float32)
 
 
@@ -36,11 +36,11 @@ def test_top_k_is_what_a_plain_sort_gives(n, k, span, allowed, seed):
 @pytest.mark.parametrize("n", [1, 255, 256, 257, 512, 2561])
 def test_the_best_row_is_found_wherever_it_stands_in_a_block(n):
     matrix = np.zeros((n, 2), np.float32)
-    for place in {0, n // 2, n - 1}:
-        matrix[place] = [1, 0]
+    for row in {0, n // 2, n - 1}:
+        matrix[row] = [1, 0]
         rows, scores = top_k(matrix, np.array([1, 0], np.float32), 1)
-        assert (rows.tolist(), scores.tolist()) == ([place], [1.0])
-        matrix[place] = 0
+        assert (rows.tolist(), scores.tolist()) == ([row], [1.0])
+        matrix[row] = 0
 
 
 def test_scores_that_are_all_equal_come_in_the_order_of_rows():
@@ -78,7 +78,7 @@ def test_a_matrix_without_rows_gives_nothing():
 
 
 @pytest.mark.parametrize(
-    ("matrix", "query", "mask", "says"),
+    ("matrix", "query", "mask", "message"),
     [
         (np.ones((5, 4)), np.ones(3), None, "query has 3 numbers for rows of 4"),
         (np.ones((5, 4)), np.ones(4), np.ones(6, bool), r"mask of shape \(6,\) for 5 rows"),
@@ -88,12 +88,12 @@ def test_a_matrix_without_rows_gives_nothing():
         (np.ones(4), np.ones(4), None, "matrix has 1 dimensions and query 1"),
     ],
 )
-def test_what_does_not_fit_is_told_with_both_numbers(matrix, query, mask, says):
-    with pytest.raises(ValueError, match=says):
+def test_shapes_that_do_not_fit_are_refused_with_both_numbers(matrix, query, mask, message):
+    with pytest.raises(ValueError, match=message):
         top_k(matrix.astype(np.float32), query.astype(np.float32), 2, mask=mask)
 
 
-def test_a_nan_in_one_row_among_many_is_not_passed_over():
+def test_a_nan_in_one_row_among_many_is_found():
     matrix = np.ones((5000, 4), np.float32)
     matrix[4321, 2] = np.nan
     with pytest.raises(ValueError, match="1 of 5000 rows"):
@@ -115,23 +115,8 @@ def test_blas_has_one_thread_inside_and_its_own_number_after():
         assert threads() == before
 
 
-def test_the_index_names_the_nearest_by_id():
-    vectors = np.eye(3, dtype=np.float32)
-    index = NeighbourIndex(["a", "b", "c"], vectors)
-    query = np.array([0, 0.6, 0.8], np.float32)
-    ids, cosines = index.search(query, 2)
-    assert ids == ("c", "b")
-    assert cosines.tolist() == pytest.approx([0.8, 0.6])
-    assert index.search(query, 2, mask=np.array([True, True, False]))[0] == ("b", "a")
-
-
-def test_ids_and_vectors_must_be_as_many():
-    with pytest.raises(ValueError, match="2 ids for 3 vectors"):
-        NeighbourIndex(["a", "b"], np.eye(3, dtype=np.float32))
-
-
 def test_a_matrix_beyond_the_caches_is_searched_as_any_other(monkeypatch):
-    monkeypatch.setattr(index, "_BEYOND_CACHES", 0)
+    monkeypatch.setattr(module, "_BEYOND_CACHES", 0)
     matrix, query = whole_numbers(3000, 5), whole_numbers(1, 6)[0]
     rows, scores = top_k(matrix, query, 20)
     assert rows.tolist() == plain_sort(matrix @ query, 20, np.ones(3000, bool))

@@ -12,7 +12,7 @@ from twotower.core.errors import BadProfile, IncompatibleModel, MissingData
 from twotower.model import packed_profiles, vector_files
 from twotower.model.packed_profiles import PackedProfiles, pack
 from twotower.model.pipeline import prepare
-from twotower.model.vector_files import Made, VectorWriter
+from twotower.model.vector_files import VectorInfo, VectorWriter
 from twotower.sources import sharding
 from twotower.sources.profile_jsonl import profile_to_json, write_profiles
 from twotower.sources.sharding import Shard, read_shard
@@ -104,7 +104,7 @@ def test_training_reads_packed_profiles_as_any_others():
         assert np.array_equal(one.inputs, other.inputs)
 
 
-def write(path: Path, made: Made, *blocks: tuple[int, list[str]]) -> Path:
+def write(path: Path, made: VectorInfo, *blocks: tuple[int, list[str]]) -> Path:
     with VectorWriter(path, made, dim=3) as to:
         for place, ids in blocks:
             vectors = np.arange(3 * len(ids), dtype=np.float32).reshape(-1, 3) + place
@@ -116,14 +116,14 @@ A, LONG = ["a", "b"], ["a much longer id", "é"]
 
 
 def test_joined_vector_shards_equal_the_file_of_one_process(tmp_path):
-    whole = write(tmp_path / "w.npz", Made("m", "user"), (0, A), (9, LONG), (20, ["z"]))
+    whole = write(tmp_path / "w.npz", VectorInfo("m", "user"), (0, A), (9, LONG), (20, ["z"]))
     parts = [
-        write(tmp_path / "0.npz", Made("m", "user", Shard(0, 3)), (9, LONG)),
-        write(tmp_path / "1.npz", Made("m", "user", Shard(1, 3)), (0, A), (20, ["z"])),
-        write(tmp_path / "2.npz", Made("m", "user", Shard(2, 3))),
+        write(tmp_path / "0.npz", VectorInfo("m", "user", Shard(0, 3)), (9, LONG)),
+        write(tmp_path / "1.npz", VectorInfo("m", "user", Shard(1, 3)), (0, A), (20, ["z"])),
+        write(tmp_path / "2.npz", VectorInfo("m", "user", Shard(2, 3))),
     ]
     found = vector_files.join(parts[::-1], tmp_path / "joined.npz")
-    assert found == (Made("m", "user"), 5, 3, 0.5)
+    assert found == (VectorInfo("m", "user"), 5, 3, 0.5)
     assert (tmp_path / "joined.npz").read_bytes() == whole.read_bytes()
     with np.load(whole, allow_pickle=False) as arrays:
         assert arrays["ids"].tolist() == [*A, *LONG, "z"]
@@ -133,15 +133,15 @@ def test_joined_vector_shards_equal_the_file_of_one_process(tmp_path):
 @pytest.mark.parametrize(
     ("second", "error", "said"),
     [
-        (Made("m", "user", Shard(0, 2)), MissingData, "0/2, 0/2 are not one whole"),
-        (Made("m", "user", Shard(1, 3)), MissingData, "0/2, 1/3 are not one whole"),
-        (Made("n", "user", Shard(1, 2)), IncompatibleModel, "is of model n, user tower"),
-        (Made("m", "candidate", Shard(1, 2)), IncompatibleModel, "candidate tower"),
-        (Made("m", "user"), BadProfile, "1.npz: is no file that `embed --shard` wrote"),
+        (VectorInfo("m", "user", Shard(0, 2)), MissingData, "0/2, 0/2 don't make a whole"),
+        (VectorInfo("m", "user", Shard(1, 3)), MissingData, "0/2, 1/3 don't make a whole"),
+        (VectorInfo("n", "user", Shard(1, 2)), IncompatibleModel, "is of model n, user tower"),
+        (VectorInfo("m", "candidate", Shard(1, 2)), IncompatibleModel, "candidate tower"),
+        (VectorInfo("m", "user"), BadProfile, "1.npz: is not a file of"),
     ],
 )
 def test_shards_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path, second, error, said):
-    first = write(tmp_path / "0.npz", Made("m", "user", Shard(0, 2)), (0, A))
+    first = write(tmp_path / "0.npz", VectorInfo("m", "user", Shard(0, 2)), (0, A))
     other = write(tmp_path / "1.npz", second, (2, A))
     with pytest.raises(error, match=said):
         vector_files.join([first, other], tmp_path / "out.npz")
@@ -149,14 +149,17 @@ def test_shards_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path, sec
 
 
 def test_a_damaged_shard_is_named(tmp_path):
-    first = write(tmp_path / "0.npz", Made("m", "user", Shard(0, 1)), (0, A))
+    first = write(tmp_path / "0.npz", VectorInfo("m", "user", Shard(0, 1)), (0, A))
     first.write_bytes(first.read_bytes()[:200])
-    with pytest.raises(BadProfile, match=r"0.npz: is no file"):
+    with pytest.raises(BadProfile, match=r"0.npz: is not a file"):
         vector_files.join([first], tmp_path / "out.npz")
 
 
 def test_failed_writing_leaves_nothing(tmp_path):
-    with pytest.raises(KeyError), VectorWriter(tmp_path / "v.npz", Made("m", "user"), dim=3) as to:
+    with (
+        pytest.raises(KeyError),
+        VectorWriter(tmp_path / "v.npz", VectorInfo("m", "user"), dim=3) as to,
+    ):
         to(0, A, np.zeros((2, 3), np.float32), np.zeros(2, np.float32))
         raise KeyError
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ from twotower.core.jobs import Progress, silent
 
 if TYPE_CHECKING:
     from twotower.model.distributed import ProcessGroup
-    from twotower.model.vector_files import Made
+    from twotower.model.vector_files import VectorInfo
     from twotower.sources.sharding import Shard
 
 
@@ -38,7 +38,7 @@ class Tower(StrEnum):
 class _Written:
     """Summary of a vector file that was written."""
 
-    made: "Made"
+    info: "VectorInfo"
     rows: int
     dim: int
     coverage: float  # mean share of plays whose artist is known, 0..1
@@ -128,18 +128,18 @@ def _write_vectors(
     """Embed the profiles of a shard, a block of lines at a time, so that memory stays small."""
     import numpy as np
 
-    from twotower.model.vector_files import Made, VectorWriter
+    from twotower.model.vector_files import VectorInfo, VectorWriter
     from twotower.sources.sharding import WHOLE
 
     embedder = load_model(model)
-    made = Made(embedder.version, tower.value, shard)
-    with VectorWriter(out, made, dim=embedder.dim) as write:
+    info = VectorInfo(embedder.version, tower.value, shard)
+    with VectorWriter(out, info, dim=embedder.dim) as write:
         for position, block in read_blocks(profiles, shard or WHOLE, progress):
             coverage = np.array([embedder.coverage(p).plays for p in block], np.float32)
             write(position, [p.id for p in block], embedder.embed(block, tower.value), coverage)
         if not write.rows and shard is None:
             raise no_listeners(profiles)
-    return _Written(made, write.rows, embedder.dim, write.covered / max(1, write.rows))
+    return _Written(info, write.rows, embedder.dim, write.covered / max(1, write.rows))
 
 
 def embed_join(
@@ -157,10 +157,10 @@ def embed_join(
 
 
 def _show(out: Path, written: _Written, *, json: bool) -> None:
-    made = written.made
-    document: dict[str, Any] = {"out": str(out), "model": made.model, "tower": made.tower}
-    if made.shard:
-        document["shard"] = f"{made.shard.number}/{made.shard.count}"
+    info = written.info
+    document: dict[str, Any] = {"out": str(out), "model": info.model, "tower": info.tower}
+    if info.shard:
+        document["shard"] = f"{info.shard.number}/{info.shard.count}"
     document |= {
         "listeners": written.rows,
         "dim": written.dim,

@@ -1,7 +1,8 @@
-"""Files of vectors: written as they come, in shares that are joined without being held in memory.
+"""Vector files (.npz): written block by block, and joined without holding them in memory.
 
-`ids` (n, text), `vectors` (n, d) and `coverage` (n,) stand in the order of the lines. A share also
-has the `places` of its lines, and says which share of how many it is, of which model and tower.
+Columns `ids` (n, text), `vectors` (n, d) and `coverage` (n,) are in the order of the lines read. A
+shard also has `places`, the positions of its lines among those of all shards, and names its shard,
+model and tower.
 """
 
 import tempfile
@@ -21,26 +22,29 @@ from twotower.sources.sharding import Shard
 
 COLUMNS = ("ids", "vectors", "coverage", "places")
 CHUNK = 8192  # rows at once
-_DATE = (1980, 1, 1, 0, 0, 0)  # in the archive, so that the same vectors are the same file
+_DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same vectors give the same bytes
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a file of vectors was made with."""
+class VectorInfo:
+    """Model, tower and shard of a vector file."""
 
-    model: str
+    model: str  # version
     tower: str
     shard: Shard | None = None
 
 
 class VectorWriter:
-    """Writes block by block: `with VectorWriter(path, made, dim=64) as write: write(place, ...)`.
+    """Writes a vector file block by block.
 
-    The file is there when the block ends well: the old one or the new one, whatever happens.
+        with VectorWriter(path, info, dim=64) as write:
+            write(position, ids, vectors, coverage)
+
+    The file replaces an older one when the block ends without an error.
     """
 
-    def __init__(self, path: Path, made: Made, *, dim: int) -> None:
-        self.path, self.made = path, made
+    def __init__(self, path: Path, info: VectorInfo, *, dim: int) -> None:
+        self.path, self.info = path, info
         self._shape = (dim,)
         self.rows = 0
         self.covered = 0.0  # sum of coverage
@@ -56,14 +60,15 @@ class VectorWriter:
         return self
 
     def __call__(
-        self, place: int, ids: Sequence[str], vectors: np.ndarray, coverage: np.ndarray
+        self, position: int, ids: Sequence[str], vectors: np.ndarray, coverage: np.ndarray
     ) -> None:
-        named = np.array(ids, np.str_)
-        self._blocks.append((len(ids), named.dtype.itemsize // 4))
+        """Write a block of n lines: vectors (n, dim), coverage (n,); `position` is of the first."""
+        texts = np.array(ids, np.str_)
+        self._blocks.append((len(ids), texts.dtype.itemsize // 4))
         self.rows += len(ids)
         self.covered += float(coverage.sum())
-        places = place + np.arange(len(ids), dtype=np.int64)
-        for name, values in zip(COLUMNS, (named, vectors, coverage, places), strict=True):
+        positions = position + np.arange(len(ids), dtype=np.int64)
+        for name, values in zip(COLUMNS, (texts, vectors, coverage, positions), strict=True):
             self._spools[name].write(np.ascontiguousarray(values).tobytes())
 
     def __exit__(
@@ -84,7 +89,7 @@ class VectorWriter:
             "coverage": np.dtype("<f4"),
             "places": np.dtype("<i8"),
         }
-        if self.made.shard is None:
+        if self.info.shard is None:
             del kinds["places"]
         for spool in self._spools.values():
             spool.seek(0)
@@ -94,57 +99,73 @@ class VectorWriter:
                 kind = np.dtype(f"<U{width}") if name == "ids" else kinds[name]
                 yield _read(self._spools[name], rows, kind)
 
-        _save(self.path, self.rows, kinds, chunks, _about(self.made))
+        _save(self.path, self.rows, kinds, chunks, _about(self.info))
 
 
-def join(parts: Sequence[Path], out: Path) -> tuple[Made, int, int, float]:
-    """Write what one process would have written; (made with what, rows, dim, mean coverage).
+def join(parts: Sequence[Path], out: Path) -> tuple[VectorInfo, int, int, float]:
+    """Join shards into the file that one process would have written.
 
-    MissingData where a share is not there, IncompatibleModel where two are of different models,
-    towers or divisions.
+    Returns (info, rows, dim, mean coverage). Raises MissingData if a shard is missing,
+    IncompatibleModel if two are of different models, towers or divisions, BadProfile if a file is
+    no shard.
     """
     with ExitStack() as stack:
-        archives = [stack.enter_context(_opened(path)) for path in parts]
-        told = [_made(archive, path) for archive, path in zip(archives, parts, strict=True)]
-        made = _all_there(told, parts)
-        owner, place = [], []
-        for at, archive in enumerate(archives):
-            with _column(archive, "places") as (file, kind, rows):
-                place.append(_read(file, rows, kind))
-            owner.append(np.full(rows, at))
-        sequence = np.concatenate(owner)[np.argsort(np.concatenate(place), kind="stable")]
-        turns = np.flatnonzero(np.diff(sequence, prepend=-1))  # where another share goes on
-        lengths = np.diff(np.append(turns, len(sequence)))
-        kinds = {}
-        for name in COLUMNS[:3]:
-            each = []
-            for archive in archives:
-                with _column(archive, name) as (_, kind, rows):
-                    each.append(kind if rows else np.dtype("<U1") if name == "ids" else kind)
-            widest = max(each, key=lambda kind: kind.itemsize)
-            kinds[name] = widest
-        total = [0.0]
+        archives = [stack.enter_context(_open(path)) for path in parts]
+        infos = [_info(archive, path) for archive, path in zip(archives, parts, strict=True)]
+        info = _check_complete(infos, parts)
+        owners = _owners(archives)
+        kinds = {name: _widest(archives, name) for name in COLUMNS[:3]}
+        total = 0.0
 
         def chunks(name: str) -> Iterator[np.ndarray]:
-            with ExitStack() as inner:
-                files = [inner.enter_context(_column(archive, name)) for archive in archives]
-                for turn, length in zip(turns.tolist(), lengths.tolist(), strict=True):
-                    file, kind, _ = files[int(sequence[turn])]
-                    for at in range(0, length, CHUNK):
-                        found = _read(file, min(CHUNK, length - at), kind)
-                        if name == "coverage":
-                            total[0] += float(found.sum(dtype=np.float64))
-                        yield found
+            nonlocal total
+            for values in _interleave(archives, owners, name):
+                if name == "coverage":
+                    total += float(values.sum(dtype=np.float64))
+                yield values
 
-        _save(out, len(sequence), kinds, chunks, {})
-    return made, len(sequence), kinds["vectors"].shape[0], total[0] / max(1, len(sequence))
+        _save(out, len(owners), kinds, chunks, {})
+    return info, len(owners), kinds["vectors"].shape[0], total / max(1, len(owners))
 
 
-def _about(made: Made) -> dict[str, np.ndarray]:
-    if made.shard is None:
+def _owners(archives: Sequence[zipfile.ZipFile]) -> np.ndarray:
+    """Return the shard (n,) of each line of the joined file, in order of position."""
+    owner, position = [], []
+    for at, archive in enumerate(archives):
+        with _column(archive, "places") as (file, kind, rows):
+            position.append(_read(file, rows, kind))
+        owner.append(np.full(rows, at))
+    return np.concatenate(owner)[np.argsort(np.concatenate(position), kind="stable")]
+
+
+def _widest(archives: Sequence[zipfile.ZipFile], name: str) -> np.dtype[Any]:
+    """Return the type of a row that holds those of all shards; ids differ in width."""
+    kinds = []
+    for archive in archives:
+        with _column(archive, name) as (_, kind, rows):
+            kinds.append(kind if rows or name != "ids" else np.dtype("<U1"))
+    return max(kinds, key=lambda kind: kind.itemsize)
+
+
+def _interleave(
+    archives: Sequence[zipfile.ZipFile], owners: np.ndarray, name: str
+) -> Iterator[np.ndarray]:
+    """Yield chunks of a column, each read from the shard whose turn it is."""
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))  # of runs of lines from one shard
+    lengths = np.diff(np.append(starts, len(owners)))
+    with ExitStack() as stack:
+        files = [stack.enter_context(_column(archive, name)) for archive in archives]
+        for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+            file, kind, _ = files[int(owners[start])]
+            for at in range(0, length, CHUNK):
+                yield _read(file, min(CHUNK, length - at), kind)
+
+
+def _about(info: VectorInfo) -> dict[str, np.ndarray]:
+    if info.shard is None:
         return {}
-    shard = np.array([made.shard.number, made.shard.count])
-    return {"shard": shard, "model": np.array(made.model), "tower": np.array(made.tower)}
+    shard = np.array([info.shard.number, info.shard.count])
+    return {"shard": shard, "model": np.array(info.model), "tower": np.array(info.tower)}
 
 
 def _save(
@@ -173,24 +194,24 @@ def _member(name: str) -> zipfile.ZipInfo:
 
 
 def _read(file: IO[bytes], rows: int, kind: np.dtype[Any]) -> np.ndarray:
-    wanted = rows * kind.itemsize
-    raw = file.read(wanted)
-    if len(raw) != wanted:
-        raise BadProfile("a share is cut off: make it anew with `embed --shard`")
+    size = rows * kind.itemsize
+    raw = file.read(size)
+    if len(raw) != size:
+        raise BadProfile("a shard is cut off: write it again with `embed --shard`")
     return np.frombuffer(raw, kind.base).reshape(rows, *kind.shape)
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+def _open(path: Path) -> zipfile.ZipFile:
     if not path.is_file():
-        raise MissingData("there is no such file; check the path", where=str(path))
+        raise MissingData("no such file: check the path", where=str(path))
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
-        raise BadProfile("is no file that `embed --shard` wrote", where=path.name) from error
+        raise BadProfile("is not a file of `embed --shard`", where=path.name) from error
 
 
 class _column:
-    """(file at the first row, type of a row, rows) of a column in an archive."""
+    """Open column of an archive: (file at the first row, type of a row, number of rows)."""
 
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         self._file = archive.open(f"{name}.npy")
@@ -204,7 +225,7 @@ class _column:
         self._file.close()
 
 
-def _made(archive: zipfile.ZipFile, path: Path) -> Made:
+def _info(archive: zipfile.ZipFile, path: Path) -> VectorInfo:
     try:
         found = {}
         for name in ("shard", "model", "tower"):
@@ -212,23 +233,22 @@ def _made(archive: zipfile.ZipFile, path: Path) -> Made:
                 found[name] = np.lib.format.read_array(file, allow_pickle=False)
         number, count = map(int, found["shard"])
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise BadProfile("is no file that `embed --shard` wrote", where=path.name) from error
-    return Made(str(found["model"]), str(found["tower"]), Shard(number, count))
+        raise BadProfile("is not a file of `embed --shard`", where=path.name) from error
+    return VectorInfo(str(found["model"]), str(found["tower"]), Shard(number, count))
 
 
-def _all_there(told: Sequence[Made], parts: Sequence[Path]) -> Made:
-    for each, path in zip(told, parts, strict=True):
-        if (each.model, each.tower) != (told[0].model, told[0].tower):
+def _check_complete(infos: Sequence[VectorInfo], parts: Sequence[Path]) -> VectorInfo:
+    """Return the info of the joined file. Raises the errors that `join` names."""
+    for each, path in zip(infos, parts, strict=True):
+        if (each.model, each.tower) != (infos[0].model, infos[0].tower):
             raise IncompatibleModel(
-                f"is of model {each.model}, {each.tower} tower, and {parts[0].name} of "
-                f"{told[0].model}, {told[0].tower}: embed all shares with one model",
+                f"is of model {each.model}, {each.tower} tower, but {parts[0].name} is of "
+                f"{infos[0].model}, {infos[0].tower} tower: embed all shards with one model",
                 where=path.name,
             )
-    counts = {each.shard.count for each in told if each.shard}
-    numbers = sorted(each.shard.number for each in told if each.shard)
+    counts = {each.shard.count for each in infos if each.shard}
+    numbers = sorted(each.shard.number for each in infos if each.shard)
     if len(counts) != 1 or numbers != list(range(*counts)):
-        has = ", ".join(f"{e.shard.number}/{e.shard.count}" for e in told if e.shard)
-        raise MissingData(
-            f"the shares {has} are not one whole: each of one division is wanted once"
-        )
-    return Made(told[0].model, told[0].tower)
+        has = ", ".join(f"{e.shard.number}/{e.shard.count}" for e in infos if e.shard)
+        raise MissingData(f"shards {has} don't make a whole: pass each shard of one division once")
+    return VectorInfo(infos[0].model, infos[0].tower)

@@ -1,4 +1,9 @@
-"""The nearest vectors, exactly: one pass over the matrix, then only the blocks that can matter."""
+"""Exact search for the k largest dot products.
+
+    rows, cosines = top_k(matrix, query, 10)
+
+One pass computes all scores; then only the blocks that can hold one of the k are sorted.
+"""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -8,9 +13,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-_BLOCK = 256  # scores under one maximum
-_SCORES_AT_ONCE = 1 << 24  # of several queries: 64 MB
-_BEYOND_CACHES = 1 << 24  # numbers of a matrix: 64 MB
+_BLOCK = 256  # scores that share one maximum
+_SCORES_AT_ONCE = 1 << 24  # for several queries: 64 MB
+_BEYOND_CACHES = 1 << 24  # numbers of a matrix that no cache holds: 64 MB
 
 _blas = ThreadpoolController().select(user_api="blas").lib_controllers
 _lock = threading.Lock()
@@ -20,9 +25,10 @@ _threads_outside: list[int] = []
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """numpy's BLAS on one thread inside: on a busy machine two wait for each other for long.
+    """Run numpy's BLAS on one thread inside the block.
 
-    The first to enter sets it and the last to leave puts it back, for all threads at once.
+    On a busy machine two BLAS threads wait for each other. The setting is global: the first to
+    enter changes it and the last to leave restores it.
     """
     global _inside, _threads_outside
     with _lock:
@@ -42,15 +48,15 @@ def one_blas_thread() -> Iterator[None]:
 
 
 class Stacked:
-    """A matrix (N, D) whose rows lie in several arrays, so that one of these can be replaced.
+    """A matrix (N, D) whose rows lie in several arrays, so that one of them can be replaced.
 
-    Rows are asked for as of an array; numpy itself gets it as one array, which is a copy.
+    It is indexed by row like an array. Converted with `np.asarray` it is copied into one array.
     """
 
     ndim = 2
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        """`parts` (n, D) float32 each, at least one, without a copy."""
+        """Keep `parts`, each (n, D) float32, without copying them; at least one."""
         self.parts = tuple(parts)
         self._ends = np.cumsum([len(part) for part in self.parts])
 
@@ -74,44 +80,44 @@ class Stacked:
         return np.array(whole, dtype) if copy else np.asarray(whole, dtype)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """(D,) of one row, (n, D) of several, in their order."""
+        """Return one row (D,), or several (n, D) in their order."""
         if len(self.parts) == 1:
             return np.asarray(self.parts[0][rows])
-        wanted = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
-        if wanted.dtype == np.bool_:
-            wanted = np.flatnonzero(wanted)
-        wanted = np.where(wanted < 0, wanted + len(self), wanted)
-        if wanted.size and not (wanted.min() >= 0 and wanted.max() < len(self)):
-            raise IndexError(f"a row of {rows} is not among {len(self)}")
-        where = np.searchsorted(self._ends, wanted, side="right")
-        inside = wanted - np.concatenate([[0], self._ends])[where]
-        if wanted.ndim == 0:
-            return np.asarray(self.parts[int(where)][int(inside)])
-        found = np.empty((len(wanted), self.shape[1]), self.dtype)
-        for number in np.unique(where):
-            here = where == number
-            found[here] = self.parts[number][inside[here]]
-        return found
+        index = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
+        if index.dtype == np.bool_:
+            index = np.flatnonzero(index)
+        index = np.where(index < 0, index + len(self), index)
+        if index.size and not (index.min() >= 0 and index.max() < len(self)):
+            raise IndexError(f"row {rows} is out of range for {len(self)} rows")
+        part = np.searchsorted(self._ends, index, side="right")
+        inside = index - np.concatenate([[0], self._ends])[part]
+        if index.ndim == 0:
+            return np.asarray(self.parts[int(part)][int(inside)])
+        out = np.empty((len(index), self.shape[1]), self.dtype)
+        for number in np.unique(part):
+            here = part == number
+            out[here] = self.parts[number][inside[here]]
+        return out
 
 
 def top_k(
     matrix: "np.ndarray | Stacked", query: np.ndarray, k: int, *, mask: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the k largest dot products and these, largest first; equal scores by row.
+    """Return the k nearest rows and their scores, best first; ties by row.
 
-    matrix  (N, D)           float32; unit rows make the scores cosines
-    query   (D,) or (Q, D)   gives rows and scores of shape (K,) or (Q, K)
-    mask    (N,) bool        rows that may be named; all without one
+    matrix  (N, D)           float32; with unit rows the scores are cosines
+    query   (D,) or (Q, D)   returns rows and scores of shape (K,) or (Q, K)
+    mask    (N,) bool        rows that may be returned; by default all
 
-    K is k, or the number of rows that may be named where that is less. Shapes that don't fit and
-    vectors with NaN in them are a ValueError.
+    K is k, or the number of rows in the mask if that is less. Raises ValueError if shapes don't
+    fit or a number is not finite.
     """
     if matrix.ndim != 2 or query.ndim not in (1, 2):
         raise ValueError(
-            f"matrix has {matrix.ndim} dimensions and query {query.ndim}: 2 and 1 or 2"
+            f"matrix has {matrix.ndim} dimensions and query {query.ndim}, not 2 and 1 or 2"
         )
     if k < 0:
-        raise ValueError(f"k is {k}: 0 or more")
+        raise ValueError(f"k is {k}, not 0 or more")
     n = len(matrix)
     if mask is not None and mask.shape != (n,):
         raise ValueError(f"mask of shape {mask.shape} for {n} rows")
@@ -142,10 +148,10 @@ def top_k(
 
 
 def _scores(matrix: "np.ndarray | Stacked", queries: np.ndarray) -> np.ndarray:
-    """(q, N) dot products of queries (q, D) with the rows (N, D).
+    """Return (q, N) dot products of queries (q, D) with the rows (N, D).
 
-    Where the matrix comes from memory, row by row keeps up with it: `benchmarks/search.py` has a
-    million rows a sixth faster by it than by BLAS. In the caches BLAS is the faster one.
+    If the matrix doesn't fit into the caches, reading it takes the time, and `np.vecdot` is a sixth
+    faster than BLAS (`benchmarks/search.py`). In the caches BLAS is faster.
     """
     parts = matrix.parts if isinstance(matrix, Stacked) else (matrix,)
     one_by_one = len(queries) == 1 and matrix.size >= _BEYOND_CACHES
@@ -164,45 +170,22 @@ def _scores(matrix: "np.ndarray | Stacked", queries: np.ndarray) -> np.ndarray:
 
 
 def _largest(scores: np.ndarray, k: int) -> np.ndarray:
-    """Places of the k largest of scores (N,), 1 <= k <= N, largest first, equal ones by place."""
-    # The k-th largest block maximum is at most the k-th largest score, so a block whose maximum
-    # is below it can hold none of the k.
+    """Return indices of the k largest of scores (N,), largest first, ties by index; 1 <= k <= N."""
+    # The k-th largest block maximum is at most the k-th largest score. A block with a smaller
+    # maximum can't hold one of the k.
     maxima = np.maximum.reduceat(scores, np.arange(0, len(scores), _BLOCK))  # (B,), NaN stays NaN
     if np.isnan(maxima).any():
         raise ValueError(f"{np.count_nonzero(np.isnan(scores))} of {len(scores)} rows score NaN")
     if k < len(maxima):
         floor = np.partition(maxima, -k)[-k]
         starts = np.flatnonzero(maxima >= floor) * _BLOCK
-        places = (starts[:, None] + np.arange(_BLOCK)).ravel()
-        places = places[places < len(scores)]
+        rows = (starts[:, None] + np.arange(_BLOCK)).ravel()
+        rows = rows[rows < len(scores)]
     else:
-        places = np.arange(len(scores))
-    values = scores[places]
+        rows = np.arange(len(scores))
+    values = scores[rows]
     least = np.partition(values, -k)[-k]
-    places = places[values >= least]
-    order = np.lexsort((places, -scores[places]))
-    largest: np.ndarray = places[order[:k]]
+    rows = rows[values >= least]
+    order = np.lexsort((rows, -scores[rows]))
+    largest: np.ndarray = rows[order[:k]]
     return largest
-
-
-class NeighbourIndex:
-    """Exact cosine search over named unit vectors; holds the matrix as given, without a copy."""
-
-    def __init__(self, ids: Sequence[str], vectors: np.ndarray) -> None:
-        """`vectors` (N, D) float32, row i of ids[i]."""
-        if len(ids) != len(vectors):
-            raise ValueError(f"{len(ids)} ids for {len(vectors)} vectors")
-        self.ids = tuple(ids)
-        self.vectors = vectors
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def search(
-        self, query: np.ndarray, k: int, *, mask: np.ndarray | None = None
-    ) -> tuple[tuple[str, ...], np.ndarray]:
-        """Ids and cosines (K,) of the k nearest to one unit vector (D,), nearest first."""
-        if query.ndim != 1:
-            raise ValueError(f"query has {query.ndim} dimensions: 1")
-        rows, scores = top_k(self.vectors, query, k, mask=mask)
-        return tuple(self.ids[row] for row in rows), scores
