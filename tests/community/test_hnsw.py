@@ -183,19 +183,19 @@ def test_a_matcher_with_a_sample_finds_the_same_neighbours(three, planted_assets
     settings = Settings(planted_assets / "none", planted_assets, url)
     whole = Matcher.load(settings)
     build_index(whole.community.database, whole.version)
-    sampled = Community.open(url, model_version=whole.version, sample=40)
+    sampled = Community.open(url, model_version=whole.version, sample=120)
     few = Matcher(whole.embedder, sampled, whole.shipped)
-    assert 20 < len(few.snapshot()) < 70 and few.snapshot().total == len(whole.snapshot()) == 200
+    assert 90 < len(few.snapshot()) < 150 and few.snapshot().total == len(whole.snapshot()) == 200
     same = []
     for profile in ring(8, artists=16, hits=8, origin="file", seed=31):
         portrait = few.portrait(profile)
         near, exact = few.neighbours(portrait), whole.neighbours(portrait)
         assert [n.similarity for n in near] == pytest.approx(
-            [whole_similarity(whole, portrait, n.listener.id) for n in near], abs=0.25
-        )  # local density is estimated from the sample
+            [whole_similarity(whole, portrait, n.listener.id) for n in near], abs=0.1
+        )  # the sample gives a slightly lower local density
         same.append(len({n.listener.id for n in near} & {n.listener.id for n in exact}) / 10)
         assert few.place(portrait) == pytest.approx(whole.place(portrait), abs=0.5)
-    assert np.mean(same) > 0.6  # who is near to everyone is told by fewer
+    assert np.mean(same) > 0.6
     join_request = JoinRequest("Amber Otter", tuple(list(profile.artists)[:5]), findable=True)
     joined = whole.membership.join(few.portrait(profile), join_request)
     assert joined.id in [n.listener.id for n in few.neighbours(few.portrait(profile), 20)]

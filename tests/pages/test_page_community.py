@@ -117,7 +117,7 @@ def test_a_bad_name_is_an_error_and_joining_with_it_changes_nothing(visit, match
     app = visit()
     app.checkbox(key="join-findable").check().run()
     app.text_input(key="join-name").set_value("me@example.com").run()
-    assert "An e-mail address tells who you are" in words(app)
+    assert "An e-mail address identifies you" in words(app)
     before = last_change(matcher.community)
     press(app, "go-join")
     assert last_change(matcher.community) == before and app.error
