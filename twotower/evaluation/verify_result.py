@@ -241,7 +241,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def _table(title: str, lines: Sequence[CheckLine]) -> list[str]:
     table = [f"{title:<74}{'report':>9}{'recomputed':>11}"]
     for each in lines:
-        name = f"  {each.check:<{CHECK_WIDTH}}{each.method:<{NAME_WIDTH}}"
+        name = f"  {each.check:<{CHECK_WIDTH}}{each.method:<{NAME_WIDTH - 1}} "
         values = f"{each.metric:<10}{_number(each.stored):>5}{_number(each.recomputed):>11}"
         table.append(f"{name}{values}  {_WORDS[each.verdict]}".rstrip())
     return table
