@@ -1,10 +1,10 @@
-"""Do two processes that train together find as well as one, and how much sooner?
+"""Quality and time of training with two processes, compared with one.
 
     TWOTOWER_DATA=DIR python benchmarks/processes.py [--steps 800]
 
-The listeners of HetRec, but for those held out of split 0, are trained on twice by the command
-`train`, alone and under torchrun, the same batch in all. Both models are asked for the other half
-of those held out; the difference has a paired interval over them.
+The command `train` trains on HetRec without the test listeners of split 0, once alone and once
+under torchrun, with the same total batch. Both models search the other halves of the test
+listeners; the difference has a paired interval over them.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from twotower.sources.profile_jsonl import write_profiles
 TORCHRUN = "-m torch.distributed.run --standalone --nproc-per-node 2"
 
 
-def trained(folder: Path, out: str, steps: int, before: str = "") -> tuple[Embedder, float]:
-    """The model of one call of `train`, and the seconds that it took."""
+def time_training(folder: Path, out: str, steps: int, before: str = "") -> tuple[Embedder, float]:
+    """Return the model of one `train` command, and the seconds it took."""
     files = sorted(folder.glob("*.jsonl"))
     call = [sys.executable, *before.split(), "-m", "twotower", "train", *map(str, files)]
     call += ["--steps", str(steps), "--out", str(folder / out)]
@@ -44,8 +44,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--data", type=Path, default=Settings.from_env().data)
     options.add_argument("--steps", type=int, default=800)
-    asked = options.parse_args()
-    split = split_listeners(read_dataset("hetrec", asked.data / FOLDERS["hetrec"]), 0)
+    args = options.parse_args()
+    split = split_listeners(read_dataset("hetrec", args.data / FOLDERS["hetrec"]), 0)
     queries, candidates = split_half(split.test, 0)
     ranks, seconds = {}, {}
     with tempfile.TemporaryDirectory() as name:
@@ -53,7 +53,7 @@ def main() -> None:
         for part in range(2):
             write_profiles(split.training[part::2], folder / f"{part}.jsonl")
         for out, before in (("1 process", ""), ("2 processes", TORCHRUN)):
-            model, seconds[out] = trained(folder, out, asked.steps, before)
+            model, seconds[out] = time_training(folder, out, args.steps, before)
             scores = TwoTowers(model).scores(queries, candidates)
             ranks[out] = 1 / ranks_of_positives(scores, np.arange(len(scores)))
     one, two = ranks.values()
@@ -61,7 +61,7 @@ def main() -> None:
     found = {
         "listeners": len(split.training),
         "held out": len(split.test),
-        "steps": asked.steps,
+        "steps": args.steps,
         "MRR": {out: float(each.mean()) for out, each in ranks.items()},
         "two minus one": {"value": gap.mean, "low": gap.low, "high": gap.high},
         "seconds": seconds,

@@ -1,4 +1,4 @@
-"""What the programs here share: timing one act, and keeping what was measured as JSON."""
+"""Shared by all benchmarks: timing, memory, and results as JSON."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def milliseconds(act: Callable[[], object]) -> float:
 def turn_about(
     acts: Mapping[str, Callable[[], object]], rounds: int
 ) -> dict[str, dict[str, float]]:
-    """Name -> p50 and p95 in ms; each act in turn, round by round, so that load strikes all."""
+    """Return name -> p50 and p95 in ms; the acts take turns, so that other load affects all."""
     times: dict[str, list[float]] = {name: [] for name in acts}
     for _ in range(rounds):
         for name, act in acts.items():
@@ -39,20 +39,20 @@ def percentiles(times: list[float]) -> dict[str, float]:
 
 
 def peak_mb() -> float:
-    """The most memory that this process has had, in MiB."""
+    """Return the peak memory of this process in MiB."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def resident_mb() -> float:
-    """The memory that this process has now, in MiB."""
+    """Return the current memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def write(name: str, found: Mapping[str, object]) -> Path:
-    """Keep what was found in results/NAME.json, with when, where and by which command."""
+    """Write results to results/NAME.json, with date, machine, versions and command."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -74,7 +74,7 @@ def write(name: str, found: Mapping[str, object]) -> Path:
 
 
 def _rounded(value: object) -> object:
-    """Four digits of what is measured: more would be noise."""
+    """Round numbers to four digits: more would be noise."""
     if isinstance(value, dict):
         return {key: _rounded(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,10 +1,10 @@
-"""What do the tables of artists cost, by listeners, beside the towers that are trained on them?
+"""Time and memory of the artist features, and of training, by number of listeners.
 
     python benchmarks/training.py [--listeners 2000 10000 50000] [--artists 78906] [--steps 40]
 
-Invented listeners of 50 artists each are drawn from a seed. Each size has a process of its own with
-one thread, so that its memory is its own. What is beyond the sizes is calculated from the slope
-between the two largest, and said to be.
+Synthetic listeners with 50 artists each are drawn from a seed. Each size runs in its own process
+with one thread, so that memory is measured apart. Larger sizes are calculated from the slope
+between the two largest, and marked as calculated.
 """
 
 import argparse
@@ -35,11 +35,11 @@ from twotower.sources.profile_jsonl import write_profiles
 from twotower.sources.sharding import read_shard
 
 EACH = 50  # artists of a listener
-GROUPS = 200  # tastes; nine in ten of a listener's artists are of one or two of them
+GROUPS = 200  # tastes; 90 % of a listener's artists are of one or two of them
 SIZES = (100_000, 1_000_000, 10_000_000)  # to calculate
-# Parts that depend on artists, who are the same at all sizes.
+# Parts that depend on the number of artists, which is the same at all sizes.
 OF_ARTISTS = ("SVD of names and genres", "ridge", "rest of tables", "companions")
-READ = 2000  # profiles of which reading is timed
+READ = 2000  # profiles, to time reading
 PARTS = (
     "SVD of names and genres",
     "rows",
@@ -51,8 +51,8 @@ PARTS = (
 )
 
 
-def drawn(listeners: int, artists: int, seed: int) -> PackedProfiles:
-    """Listeners on Zipf's curve of artists: each in one or two groups, with one in ten at large."""
+def draw_listeners(listeners: int, artists: int, seed: int) -> PackedProfiles:
+    """Draw listeners of Zipf-distributed artists, 90 % of them from one or two groups."""
     rng = np.random.default_rng([seed, listeners])
     fame = 1 / (np.arange(artists) + 30.0)
     groups = rng.integers(GROUPS, size=(listeners, 2))
@@ -85,13 +85,13 @@ def drawn(listeners: int, artists: int, seed: int) -> PackedProfiles:
 
 
 def _name(row: int) -> str:
-    """A word that a few artists share, of which the n-grams of names have something to learn."""
+    """Return a word that a few artists share, so that name n-grams have something to fit."""
     return "".join("aeiou"[row // 5**at % 5] + "bdfglmnprst"[row // 11**at % 11] for at in range(3))
 
 
 @contextmanager
-def clocked(spent: dict[str, list[float]]) -> Iterator[None]:
-    """Times each call of what tables are made by."""
+def record_seconds(spent: dict[str, list[float]]) -> Iterator[None]:
+    """Record the seconds of each call that computes features."""
 
     def timed(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: object, **kwargs: object) -> Any:
@@ -108,34 +108,34 @@ def clocked(spent: dict[str, list[float]]) -> Iterator[None]:
         mock.patch.object(factors, "ridge", timed("ridge", factors.ridge)),
         mock.patch.object(ContentSpace, "fit", timed("svd", ContentSpace.fit)),
         mock.patch(
-            "twotower.model.pipeline.build_training_data", timed("world", build_training_data)
+            "twotower.model.pipeline.build_training_data", timed("data", build_training_data)
         ),
     ):
         yield
 
 
 def measure(listeners: int, artists: int, steps: int, seed: int, answer: Any) -> None:
-    """Seconds of each part and memory for so many listeners, in this process."""
+    """Measure seconds of each part and memory, in this process."""
     torch.set_num_threads(1)
-    people = drawn(listeners, artists, seed)
+    people = draw_listeners(listeners, artists, seed)
     before = resident_mb()
     spent: dict[str, list[float]] = {}
     config = TrainConfig(steps=steps, seed=seed)
     start = time.perf_counter()
-    with clocked(spent):
+    with record_seconds(spent):
         ready = prepare(people, config=config)
     whole = time.perf_counter() - start
-    svd, world, als, ridge = (spent[name] for name in ("svd", "world", "als", "ridge"))
+    svd, data, als, ridge = (spent[name] for name in ("svd", "data", "als", "ridge"))
     start = time.perf_counter()
     fit_item_item(ready.data)
     companions = time.perf_counter() - start
     parts = {
         "SVD of names and genres": sum(svd),
-        "rows": sum(world) - sum(svd),
+        "rows": sum(data) - sum(svd),
         "ALS, all": als[0],
         "ALS, folds": sum(als[1:]),
         "ridge": sum(ridge),
-        "rest of tables": whole - sum(world) - sum(als) - sum(ridge),
+        "rest of tables": whole - sum(data) - sum(als) - sum(ridge),
         "companions": companions,
     }
     start = time.perf_counter()
@@ -162,23 +162,23 @@ def packed_mb(people: PackedProfiles) -> float:
     return sum(each.nbytes for each in arrays) / 2**20
 
 
-def apart(act: Callable[..., None], *args: object) -> Any:
-    """What `act` sends from a process of its own."""
+def run_apart(act: Callable[..., None], *args: object) -> Any:
+    """Run `act` in a process of its own and return what it sends."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=act, args=(*args, theirs))
     process.start()
-    theirs.close()  # so that a process that fails is the end of it
+    theirs.close()  # so that `recv` fails if the process does
     found = ours.recv()
     process.join()
     return found
 
 
-def reading(artists: int, seed: int, answer: Any) -> None:
-    """How long profile JSON Lines take to read and pack, a listener."""
+def time_reading(artists: int, seed: int, answer: Any) -> None:
+    """Time to read and pack profile JSON Lines, per listener."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "profiles.jsonl"
-        write_profiles(drawn(READ, artists, seed), path)
+        write_profiles(draw_listeners(READ, artists, seed), path)
         start = time.perf_counter()
         assert len(pack(read_shard([path]))) == READ
         seconds = time.perf_counter() - start
@@ -187,20 +187,22 @@ def reading(artists: int, seed: int, answer: Any) -> None:
     answer.send(found)
 
 
-def side(rank: int, count: int, port: int, asked: argparse.Namespace, answer: Any) -> None:
-    """One of `count` processes that train together on the smallest size; the first tells."""
+def train_side(rank: int, count: int, port: int, args: argparse.Namespace, answer: Any) -> None:
+    """Run one of `count` processes that train together; the first sends ms per step."""
     torch.set_num_threads(1)
-    told = {"RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ |= {name: str(value) for name, value in told.items()}
-    config = TrainConfig(steps=asked.steps, seed=asked.seed)
+    variables = {"RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in variables.items()}
+    config = TrainConfig(steps=args.steps, seed=args.seed)
     with process_group_from_env() as group:
         ready = group.broadcast_from_first(
-            lambda: prepare(drawn(min(asked.listeners), asked.artists, asked.seed), config=config),
+            lambda: prepare(
+                draw_listeners(min(args.listeners), args.artists, args.seed), config=config
+            ),
             Path(tempfile.gettempdir()),
         )
         seconds = stepping(group, ready, config)
     if rank == 0:
-        answer.send(1e3 * seconds / asked.steps)
+        answer.send(1e3 * seconds / args.steps)
 
 
 def stepping(group: ProcessGroup, ready: Any, config: TrainConfig) -> float:
@@ -210,8 +212,8 @@ def stepping(group: ProcessGroup, ready: Any, config: TrainConfig) -> float:
     return time.perf_counter() - start
 
 
-def together(asked: argparse.Namespace) -> dict[str, float]:
-    """Milliseconds a step of one process, and of two with the same batch."""
+def time_steps(args: argparse.Namespace) -> dict[str, float]:
+    """Return milliseconds per step of one process, and of two with the same batch."""
     spawn = multiprocessing.get_context("spawn")
     found = {}
     for count in (1, 2):
@@ -220,7 +222,7 @@ def together(asked: argparse.Namespace) -> dict[str, float]:
             port = free.getsockname()[1]
         ours, theirs = spawn.Pipe()
         all_ = [
-            spawn.Process(target=side, args=(rank, count, port, asked, theirs))
+            spawn.Process(target=train_side, args=(rank, count, port, args, theirs))
             for rank in range(count)
         ]
         for each in all_:
@@ -233,7 +235,7 @@ def together(asked: argparse.Namespace) -> dict[str, float]:
 
 
 def calculated(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]]:
-    """The tables at `SIZES`, on the line through two points; what is of the artists stays."""
+    """Calculate the features at `SIZES`, linear in listeners; parts of artists stay the same."""
     found = []
     for listeners in SIZES:
         far = (listeners - one["listeners"]) / (other["listeners"] - one["listeners"])
@@ -264,10 +266,10 @@ def main() -> None:
     options.add_argument("--artists", type=int, default=78_906)
     options.add_argument("--steps", type=int, default=40)
     options.add_argument("--seed", type=int, default=0)
-    asked = options.parse_args()
+    args = options.parse_args()
     measured = []
-    for listeners in sorted(asked.listeners):
-        found = apart(measure, listeners, asked.artists, asked.steps, asked.seed)
+    for listeners in sorted(args.listeners):
+        found = run_apart(measure, listeners, args.artists, args.steps, args.seed)
         measured.append(found)
         parts = ", ".join(f"{name} {s:.1f}" for name, s in found["seconds"].items())
         print(f"{listeners:10,}: tables {found['tables s']:.1f} s ({parts}); ", end="")
@@ -277,8 +279,8 @@ def main() -> None:
         "default steps": TrainConfig().steps,
         "measured": measured,
         "calculated": calculated(*measured[-2:]),
-        "reading": apart(reading, asked.artists, asked.seed),
-        "ms a step": together(asked),
+        "reading": run_apart(time_reading, args.artists, args.seed),
+        "ms a step": time_steps(args),
     }
     print(found["ms a step"], found["reading"])
     print(write("training", found))

@@ -1,4 +1,4 @@
-"""Artist factors: exact least squares, held against formulas in full and other libraries."""
+"""ALS and fold-in, compared with the formulas written in full and with other libraries."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ def matrix(listeners: int, artists: int, share: float = 0.3, seed: int = 0) -> s
     return sp.csr_matrix(np.where(rng.random(weights.shape) < share, weights, 0), dtype=np.float32)
 
 
-def in_full(row: np.ndarray, others: np.ndarray, alpha: float, reg: float) -> np.ndarray:
-    """What `fold_in` says it solves, written with every artist, heard or not."""
+def solve_in_full(row: np.ndarray, others: np.ndarray, alpha: float, reg: float) -> np.ndarray:
+    """Solve the system of `fold_in` with all artists, played or not."""
     confidence = 1 + alpha * row
     left = (others * confidence[:, None]).T @ others + reg * np.eye(others.shape[1])
     return np.linalg.solve(left, others.T @ (confidence * (row > 0)))
@@ -36,7 +36,7 @@ def test_a_listener_folded_in_solves_the_weighted_least_squares(k):
     others = np.random.default_rng(1).standard_normal((30, k)).astype(np.float32)
     found = fold_in(weights, torch.from_numpy(others), alpha=4.0, reg=2.0).numpy()
     for row, x in zip(weights.toarray().astype(np.float64), found, strict=True):
-        np.testing.assert_allclose(x, in_full(row, others.astype(float), 4.0, 2.0), atol=2e-4)
+        np.testing.assert_allclose(x, solve_in_full(row, others.astype(float), 4.0, 2.0), atol=2e-4)
 
 
 def test_padding_beside_a_longer_listener_changes_nothing():
@@ -49,7 +49,7 @@ def test_padding_beside_a_longer_listener_changes_nothing():
     torch.testing.assert_close(together[:1], alone, atol=1e-5, rtol=1e-4)
 
 
-def test_who_hears_nothing_is_nowhere():
+def test_a_listener_without_plays_has_zero_factors():
     weights = sp.csr_matrix((2, 5), dtype=np.float32)
     assert fold_in(weights, torch.ones(5, 4)).tolist() == [[0.0] * 4] * 2
 
@@ -84,7 +84,7 @@ def test_the_library_implicit_finds_the_same():
     np.testing.assert_allclose(folded, peer.recalculate_user(np.arange(40), confidence), atol=1e-3)
 
 
-def test_the_same_seed_gives_the_same_factors_and_rounds_are_told():
+def test_the_same_seed_gives_the_same_factors_and_iterations_are_reported():
     told: list[int] = []
     one = als(matrix(20, 15), k=4, iterations=3, seed=5, on_iteration=told.append)
     two = als(matrix(20, 15), k=4, iterations=3, seed=5)

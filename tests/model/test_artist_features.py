@@ -1,4 +1,4 @@
-"""The artist tables: nobody trains on a table that has seen their listening."""
+"""Artist features: no listener is trained with features made of their own plays."""
 
 from collections import Counter
 from dataclasses import replace
@@ -43,14 +43,14 @@ def tables(world, fold):
 
 @pytest.fixture(scope="module")
 def before(fold):
-    """(world, tables) without tags."""
+    """Return data and features per fold, without tags."""
     untagged = built(PEOPLE, [])
     return untagged, cross_fit(untagged, fold).per_fold
 
 
 @pytest.fixture(scope="module")
 def after(before, fold):
-    """The same after one listener has moved to the other side of the ring."""
+    """Return the same after one listener has moved to the other side of the ring."""
     elsewhere = list(PEOPLE)
     elsewhere[CHANGED] = replace(PEOPLE[CHANGED + 2], id=PEOPLE[CHANGED].id)
     moved = build_training_data(elsewhere, ring_content(), space=before[0].space)
@@ -58,17 +58,17 @@ def after(before, fold):
 
 
 def relations(world: TrainingData, inputs: np.ndarray) -> np.ndarray:
-    """(artists, artists) products of the artists' factors, by key, in units of their own size."""
+    """Return (artists, artists) products of the factors, by key, divided by the largest."""
     rows = [world.keys.index(key) for key in sorted(world.keys)]
     factors = inputs[rows, FACTOR].astype(np.float64)
     products = factors @ factors.T
     return products / np.abs(products).max()
 
 
-def test_a_folds_table_owes_nothing_to_its_own_listeners(fold, before, after):
-    """All that could tell a listener from a stranger: how the artists stand to one another.
+def test_the_features_of_a_fold_owe_nothing_to_its_own_listeners(fold, before, after):
+    """Compare the relations between artists, which could identify a listener.
 
-    The common scale and rotation of the space may come from all, for they say nothing of anyone.
+    The common scale and rotation may come from all listeners: they identify nobody.
     """
     assert sorted(before[0].keys) == sorted(after[0].keys)
     for f in range(4):
@@ -85,8 +85,8 @@ def test_a_folds_table_owes_nothing_to_its_own_listeners(fold, before, after):
             assert not np.array_equal(*counts)
 
 
-def test_tags_of_a_folds_own_listeners_are_not_in_its_table(world, fold):
-    """The listener calls all their artists techno, whatever they are; only other folds see it."""
+def test_tags_of_a_folds_own_listeners_are_not_in_its_features(world, fold):
+    """One listener tags all artists as techno; only the other folds see it."""
     own = int(fold[CHANGED])
     tags = ring_tags(PEOPLE)
     lying = [
@@ -98,12 +98,12 @@ def test_tags_of_a_folds_own_listeners_are_not_in_its_table(world, fold):
     rows = [world.keys.index(key) for key in list(PEOPLE[CHANGED].artists)[:4]]
     for f in range(4):
         one, two = before[f].inputs[rows, TAGS], after[f].inputs[rows, TAGS]
-        same = np.array_equal(one[:, -1], two[:, -1])  # how many tags
+        same = np.array_equal(one[:, -1], two[:, -1])  # number of tags
         turned = np.abs(one @ one.T - two @ two.T).max() / np.abs(one @ one.T).max()
         assert (same and turned < 0.01) == (f == own)
 
 
-def test_artists_of_one_fold_alone_are_nowhere_by_listening_in_its_table():
+def test_artists_that_only_one_fold_plays_are_known_by_content_in_its_features():
     people = [*PEOPLE, make_profile("x", {"only x": 9, "artist 3": 2, "artist 4": 1})]
     alone = built(people, ring_tags(PEOPLE))
     fold = assign_folds(alone.source, 4, seed=0)
@@ -167,7 +167,7 @@ def test_artists_of_a_quarter_stand_together(world, tables):
         assert near[at[:, None] == at].mean() > near[at[:, None] != at].mean() + 0.3
 
 
-def test_the_tables_of_the_folds_are_aligned_with_that_of_all(world, tables):
+def test_the_features_of_the_folds_are_aligned_with_those_of_all(world, tables):
     whole, parts = tables.whole, tables.per_fold
     heard = listeners_per_artist(world) >= 8
     for part in parts:
@@ -176,7 +176,7 @@ def test_the_tables_of_the_folds_are_aligned_with_that_of_all(world, tables):
         assert np.median(cosines) > 0.8
 
 
-def test_an_unheard_artist_stands_where_its_content_says(world, tables):
+def test_an_unplayed_artist_has_the_factors_estimated_from_content(world, tables):
     whole = tables.whole
     df = listeners_per_artist(world)
     expected = whole.content_map.factors(whole.inputs[:, CONTENT])
@@ -209,14 +209,14 @@ def test_progress_rises_to_the_end(world, fold):
     assert told == sorted(told) and 0.9 < told[-1] <= 1
 
 
-def test_the_same_seed_gives_the_same_tables(world, fold, tables):
+def test_the_same_seed_gives_the_same_features(world, fold, tables):
     again = cross_fit(world, fold)
     assert np.array_equal(again.whole.inputs, tables.whole.inputs)
     pairs = zip(again.per_fold, tables.per_fold, strict=True)
     assert all(np.array_equal(a.inputs, b.inputs) for a, b in pairs)
 
 
-def test_without_content_and_tags_there_is_a_table_too():
+def test_features_are_computed_without_content_and_tags_too():
     bare = build_training_data(PEOPLE)
     found = cross_fit(bare, assign_folds(bare.source, 4, seed=0))
     assert len(found.per_fold) == 4 and np.isfinite(found.whole.inputs).all()

@@ -1,4 +1,4 @@
-"""Profiles as items: what enters, how it is weighed, and how a long listening is cut."""
+"""Profiles as items: which are read, their weights, and chunks of long profiles."""
 
 import time
 from dataclasses import replace
@@ -30,7 +30,7 @@ AUDIO_MEANS = {name: Spread(0.5, 0.1) for name in AUDIO}
 
 @pytest.fixture
 def read(trained):
-    """A profile -> (its items, the items beyond the catalogue)."""
+    """Return a function: profile -> (its items, the items outside the catalogue)."""
 
     def act(profile: Profile) -> tuple[ItemSet, ExtraItems]:
         extras = ExtraItems(first=len(trained.catalogue) + 1)
@@ -105,7 +105,7 @@ def test_groups_that_say_nothing_known_are_no_items(read):
     assert items.rows.shape == (0,)
 
 
-def test_playlists_tell_how_many_how_large_and_how_focused():
+def test_playlists_have_number_size_and_focus():
     assert playlist_extra([], []).tolist() == [0] * EXTRA_WIDTH
     extra = playlist_extra([3, 5], [1.0, 0.5])
     expected = [np.log(3) / 2, np.log(5) / 4, 0.75]
@@ -119,14 +119,14 @@ def test_focus_of_a_playlist_is_one_where_all_is_by_one(read):
     assert extras.extra[0][-1] == pytest.approx((4 + 1 + 1) / 16)
 
 
-def test_spreads_of_audio_are_told_in_units_of_all_artists(trained):
+def test_spreads_of_audio_are_in_standard_deviations_of_all_artists(trained):
     space = trained.content.space
     spread = np.full(len(AUDIO), np.nan, np.float32)
     spread[0], spread[1] = space.audio_std[0] / 2, 1e6
     assert audio_extra(spread, space)[:3].tolist() == pytest.approx([0.5, 3, 0])
 
 
-def test_what_isnt_said_is_unknown_in_the_content(trained):
+def test_missing_content_is_marked_as_unknown(trained):
     space = trained.content.space
     block = content_block(space, count=2)
     assert block.shape[0] == 2 and not block.any()
@@ -147,8 +147,8 @@ def test_relative_weights_by_hand():
     assert spread.tolist() == pytest.approx([-1 / 1.3, 1 / 1.3, 0, 0])
 
 
-def test_a_hundred_times_the_plays_is_the_same_person(trained):
-    """Total plays tell who somebody is and nothing of their taste: the towers must not see them."""
+def test_a_hundred_times_the_plays_gives_the_same_weights(trained):
+    """Total plays identify a person and say nothing about taste: the towers must not see them."""
     for one in ring(8, artists=16, hits=8, seed=4):
         scaled = {k: replace(a, plays=a.plays * 100) for k, a in one.artists.items()}
         assert cosine(trained, one, replace(one, artists=scaled)) > 0.998
@@ -206,8 +206,8 @@ def test_titles_are_read_by_the_longest_genre_in_them():
     assert title_genres(["metal metal", ""], words) == {"metal": 2}
 
 
-def test_recognised_tells_shares_evidence_and_who_is_missing(trained):
-    by_content = "artist 9"  # as if nobody had heard it in training
+def test_coverage_has_shares_effective_artists_and_unknown_names(trained):
+    by_content = "artist 9"  # as if nobody had played it in training
     df = trained.catalogue.df.copy()
     df[trained.catalogue.row(by_content)] = 0
     catalogue = replace(trained.catalogue, df=df)

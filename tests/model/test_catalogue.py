@@ -1,4 +1,4 @@
-"""The catalogue: rows, what is shown of artists, and search as one types."""
+"""Catalogue: rows, estimates of artists, search while typing."""
 
 import gzip
 import json
@@ -40,7 +40,7 @@ def test_genres_come_surest_first_and_unknown_ones_are_empty(catalogue):
     assert catalogue.genres_of("motorhead") == () == catalogue.genres_of("nobody")
 
 
-def test_audio_comes_by_name_and_is_empty_where_nothing_is_known(catalogue):
+def test_audio_comes_by_name_and_is_empty_if_nothing_is_known(catalogue):
     assert catalogue.audio_of("radio dept") == dict(zip(AUDIO, range(9, 18), strict=True))
     assert catalogue.audio_of("!!!") == {} == catalogue.audio_of("nobody")
 

@@ -23,7 +23,7 @@ STEMS = ("Radio", "Motor", "Crystal", "Velvet", "Thunder", "Silver")
 
 
 def columns(count: int) -> np.ndarray:
-    """(count, 10) audio: energy rises, popularity falls, the rest is unknown."""
+    """Return (count, 10) audio: energy rises, popularity falls, the rest is unknown."""
     audio = np.full((count, 10), np.nan, np.float32)
     audio[:, 1] = np.linspace(0, 1, count)
     audio[:, 9] = np.linspace(100, 0, count)
@@ -96,8 +96,8 @@ def test_without_any_content_all_is_zero():
     assert np.isfinite(space.names(["a", "zz"])).all()
 
 
-def test_tags_of_like_artists_are_near_and_their_number_is_told():
-    # artists 0 to 3 are called a and b, 4 to 7 c and d, the last nothing
+def test_tags_of_similar_artists_are_close_and_are_counted():
+    # artists 0 to 3 have tags a and b, 4 to 7 c and d, the last none
     counts = sp.csr_matrix([[3, 3, 0, 0]] * 4 + [[0, 0, 3, 3]] * 4 + [[0] * 4], dtype=np.float32)
     space = fit_tags(counts, ["a", "b", "c", "d"])
     out = read_tags(space, counts)

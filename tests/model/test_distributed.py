@@ -1,4 +1,4 @@
-"""Processes that train and embed together: the same steps as one, and a clear end when one dies."""
+"""Processes that train and embed together: same steps as one process, clear end if one dies."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ from twotower.model.views import ViewBatch, ViewSampler, concat_batches
 from twotower.sources.profile_jsonl import write_profiles
 
 LISTENERS = ring(160, artists=16, hits=16)
-LEARNED: dict[str, tuple[Name, ModelConfig]] = {  # what a step may teach, and by which loss
+LEARNED: dict[str, tuple[Name, ModelConfig]] = {  # losses and models to compare
     **{name: (name, ModelConfig()) for name in BY_NAME},
     "attention": ("softmax", ModelConfig(pooling="attention")),
     "one tower": ("softmax", ModelConfig(shared=True)),
@@ -48,7 +48,7 @@ SHORT = TrainConfig(steps=16)
 
 
 def torchrun(*args: object) -> subprocess.Popen[str]:
-    """Two processes of `python -m twotower`."""
+    """Start two processes of `python -m twotower`."""
     command = "-m torch.distributed.run --standalone --nproc-per-node 2 -m twotower"
     return subprocess.Popen(
         [sys.executable, *command.split(), *map(str, args)],
@@ -61,12 +61,12 @@ def torchrun(*args: object) -> subprocess.Popen[str]:
 
 
 def side_by_side(act: Callable[[ProcessGroup, Path], Any], folder: Path) -> list[Any]:
-    """What `act` gives in each of two processes."""
+    """Return the results of `act` in each of two processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.MonkeyPatch.context() as patch:
-        # a page that was tested before is the main module still: new processes would run it
+        # a page tested earlier may still be the main module: new processes would run it
         patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
         torch.multiprocessing.spawn(_process, (act, port, folder), nprocs=2)
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(2)]
@@ -81,7 +81,7 @@ def _process(rank: int, act: Callable[[ProcessGroup, Path], Any], port: int, fol
 
 
 def drawn(world, parts) -> list[ViewBatch]:
-    """ViewSampler of 40 listeners and of 24 others, as each of two processes would draw them."""
+    """Draw views of 40 listeners and of 24 others, as two processes would."""
     views = ViewSampler(world, parts[0], [{"jazz": 1.0}] * 64)
     shares = (np.arange(40), np.arange(40, 64))
     return [
@@ -91,13 +91,13 @@ def drawn(world, parts) -> list[ViewBatch]:
 
 
 def one_step(group: ProcessGroup, batch: ViewBatch) -> dict[str, tuple[float, np.ndarray]]:
-    """Loss and gradient of one step without dropout, by each loss, from the same weights."""
+    """Return loss and gradient of one step without dropout, for each loss and model."""
     torch.manual_seed(0)
     found = {}
     for name, (loss_name, config) in LEARNED.items():
         model = TwoTower(config).eval()
         with torch.no_grad():
-            for parameter in model.parameters():  # those that start at zero would hide the others
+            for parameter in model.parameters():  # zeros would hide gradients
                 parameter += 0.02 * torch.randn(parameter.shape)
         counts = group.row_counts(len(batch.users))
         run = group.data_parallel(TrainingStep(model, loss_name))
@@ -125,7 +125,7 @@ class Interrupted(Exception): ...
 
 
 def both_sides(group: ProcessGroup, folder: Path) -> dict[str, Any]:
-    """All that two processes are asked about, in one start of them."""
+    """Run everything that needs two processes, in one start."""
     world = build_training_data(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
     features = cross_fit_together(world, SHORT, group=group, folder=folder)
     step = one_step(group, drawn(world, features.per_fold)[group.rank])
@@ -151,7 +151,7 @@ def both_sides(group: ProcessGroup, folder: Path) -> dict[str, Any]:
         on_record=lambda record: told.append(record.step),
     )
 
-    few = replace(SHORT, steps=3)  # what the first leaves undone shows in the second
+    few = replace(SHORT, steps=3)  # a gradient left out in step 1 shows in step 2
     variants = {
         name: train(
             world,
@@ -164,7 +164,7 @@ def both_sides(group: ProcessGroup, folder: Path) -> dict[str, Any]:
     }
 
     shared = group.broadcast_from_first(lambda: world, folder)
-    shared.plays.data[:] += group.rank + 1  # a copy of one's own
+    shared.plays.data[:] += group.rank + 1  # a private copy
     lost = None
     try:
         group.assert_equal(group.rank)
@@ -190,7 +190,7 @@ def both_sides(group: ProcessGroup, folder: Path) -> dict[str, Any]:
 def two(tmp_path_factory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("two")
     found = side_by_side(both_sides, folder)
-    assert list(folder.glob(".*")) == []  # what was shared through files is gone
+    assert list(folder.glob(".*")) == []  # shared files are deleted
     return found
 
 
@@ -231,13 +231,13 @@ def test_two_train_every_variant_to_the_same_weights(two):
         assert np.array_equal(first[name], second[name]), name
 
 
-def test_one_process_goes_on_from_what_two_have_kept(two):
+def test_one_process_continues_from_the_checkpoint_of_two(two):
     world = build_training_data(LISTENERS[:64], ring_content(), ring_tags(LISTENERS[:64]))
     _, _, records = train(world, config=SHORT, resume=two[0]["kept"])
     assert [record.step for record in records] == [2, 4, 6, 8, 10, 16]
 
 
-def test_what_the_first_makes_all_have_and_what_each_makes_the_first_has(two):
+def test_broadcast_reaches_all_processes_and_gather_the_first(two):
     for rank, each in enumerate(two):
         same, more = each["shared"]
         assert same and set(more.data.tolist()) == {rank + 1}
@@ -259,7 +259,7 @@ def failing(group: ProcessGroup, folder: Path) -> str:
     return ""
 
 
-def test_where_one_fails_it_says_why_and_the_other_ends_too(tmp_path):
+def test_if_one_fails_it_raises_its_error_and_the_other_exits(tmp_path):
     first, second = side_by_side(failing, tmp_path)
     assert first == "SystemExit(2)" and "line 7 is wrong" in second
 
@@ -277,7 +277,7 @@ def test_without_torchrun_there_is_one_process(monkeypatch):
 
 
 def reciprocal_ranks(embedder: Embedder) -> np.ndarray:
-    """Of 200 listeners never seen in training, each among the 200."""
+    """Return reciprocal ranks of 200 new listeners, each among the 200."""
     queries, candidates = split_half(ring(200, artists=16, hits=16, seed=1), 0)
     scores = embedder.embed(queries, "user") @ embedder.embed(candidates, "candidate").T
     return 1 / (scores >= scores.diagonal()[:, None]).sum(1)
@@ -320,7 +320,7 @@ def test_one_of_two_is_killed_and_the_same_call_gets_as_far_as_one_process(tmp_p
     assert found.low <= 0 <= found.high and theirs.mean() > 4 / 200
 
 
-def test_two_processes_embed_what_one_does(tmp_path, trained):
+def test_two_processes_embed_the_same_as_one(tmp_path, trained):
     model = tmp_path / "model"
     trained.save(model)
     write_profiles(LISTENERS[:90], tmp_path / "a.jsonl")

@@ -1,4 +1,4 @@
-"""ItemItemWeights of artists: EASE by hand, the strongest kept, and what too few play left out."""
+"""Item-item weights: EASE by hand, the strongest kept, artists of too few listeners left out."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Genres and audio of artists of whom no table says anything."""
+"""Estimated genres and audio of artists without published ones."""
 
 import numpy as np
 from planted import QUARTERS, RING, quarter, ring, ring_content
@@ -17,16 +17,16 @@ def table_of(content: list[ArtistContent], tags=()):
     return world, cross_fit(world, assign_folds(world.source, 4, seed=0)).whole
 
 
-def untold(world) -> list[int]:
-    """Rows of the artists of whom `ring_content` says nothing."""
+def rows_without_genres(world) -> list[int]:
+    """Return rows of the artists without content in `ring_content`."""
     return [row for row, key in enumerate(world.keys) if not world.genres[row]]
 
 
-def test_genres_are_learned_for_artists_of_whom_none_is_told():
+def test_genres_are_estimated_for_artists_without_any():
     world, table = table_of(ring_content())
     words, ids = estimate_genres(world, table)
     assert set(words) == set(QUARTERS) and ids.shape == (RING, GENRES_SHOWN)
-    rows = untold(world)
+    rows = rows_without_genres(world)
     assert len(rows) == 40
     right = [words[ids[row, 0]] == QUARTERS[quarter(world.keys[row])] for row in rows]
     assert np.mean(right) > 0.85
@@ -34,7 +34,7 @@ def test_genres_are_learned_for_artists_of_whom_none_is_told():
     assert np.mean([words[ids[row, 0]] == world.genres[row][0] for row in told]) > 0.95
 
 
-def test_no_genre_is_shown_twice_and_none_is_shown_where_unsure():
+def test_no_genre_comes_twice_and_uncertain_ones_are_left_out():
     world, table = table_of(ring_content())
     _, ids = estimate_genres(world, table)
     for row in ids:
@@ -58,7 +58,7 @@ def test_without_genres_there_are_no_words():
     assert words == () and (ids == NO_GENRE).all() and len(ids) == len(world.keys)
 
 
-def test_tags_of_two_listeners_or_more_are_genres_where_no_table_tells_any():
+def test_tags_of_two_listeners_are_genres_if_none_are_published():
     heard = [
         (p.id, key, f"{QUARTERS[quarter(key)]} heard", None) for p in LISTENERS for key in p.artists
     ]
@@ -79,7 +79,7 @@ def test_audio_is_learned_in_its_own_units_and_ranges():
         low, high = AUDIO_RANGE[name]
         assert low <= audio[:, column].min() and audio[:, column].max() <= high
     energy, tempo = audio[:, AUDIO.index("energy")], audio[:, AUDIO.index("tempo")]
-    rows = untold(world)
+    rows = rows_without_genres(world)
     at = np.array([quarter(world.keys[row]) for row in rows])
     assert [tempo[rows][at == q].mean() for q in range(4)] == sorted(
         tempo[rows][at == q].mean() for q in range(4)
@@ -88,7 +88,7 @@ def test_audio_is_learned_in_its_own_units_and_ranges():
 
 
 def test_audio_doesnt_look_at_the_audio_it_estimates():
-    """Two artists alike in all but what the tables say of their sound come out alike."""
+    """Two artists that differ in published audio only get the same estimate."""
     content = ring_content()
     odd = next(at for at, c in enumerate(content) if c.key == "artist 3")
     world, table = table_of(content)

@@ -93,7 +93,7 @@ def test_losses_fall_as_halves_of_a_person_meet(loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("same", [True, False])
-def test_the_gradient_is_finite_where_all_is_equal_and_where_not(loss, same):
+def test_the_gradient_is_finite_for_equal_and_for_different_vectors(loss, same):
     users = unit(5, 0).requires_grad_()
     candidates = (users.detach().clone() if same else unit(5, 1)).requires_grad_()
     loss(users, candidates).backward()

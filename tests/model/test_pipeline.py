@@ -1,4 +1,4 @@
-"""From profiles to a model: who may be trained on, and what is kept of it."""
+"""From profiles to a model: which profiles are used, and what the model stores about them."""
 
 import pytest
 from planted import make_profile, ring, ring_content, ring_tags
@@ -27,7 +27,7 @@ def test_too_few_profiles_are_refused_with_both_numbers():
         fit([], config=SHORT)
 
 
-def test_small_profiles_are_left_out_and_hashes_are_kept_of_the_others():
+def test_small_profiles_are_left_out_and_the_others_are_stored_as_hashes():
     small = make_profile("small", {"artist 1": 1.0, "mine": 2.0, "own": 1.0})
     embedder = fit([*LISTENERS, small], config=SHORT)
     assert len(small.artists) < FEWEST_ARTISTS
@@ -37,7 +37,7 @@ def test_small_profiles_are_left_out_and_hashes_are_kept_of_the_others():
     assert not any(p.id in repr(embedder.about) for p in LISTENERS)
 
 
-def test_about_tells_how_it_was_trained():
+def test_about_describes_the_training():
     told: list[int] = []
     shares: list[float] = []
     embedder = fit(

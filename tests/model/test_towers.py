@@ -1,4 +1,4 @@
-"""The towers: what comes out doesn't depend on order, padding or the way it is computed."""
+"""Towers: vectors don't depend on order, padding or the way of solving."""
 
 from dataclasses import replace
 
@@ -33,8 +33,8 @@ def untrained(seed: int = 0, **config) -> TwoTower:
     return TwoTower(ModelConfig(**config)).eval()
 
 
-def shaken(seed: int = 0, **config) -> TwoTower:
-    """A model in which nothing is zero, as after training."""
+def without_zeros(seed: int = 0, **config) -> TwoTower:
+    """Return a model without zeros, as after training."""
     model = untrained(seed, **config)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -44,7 +44,7 @@ def shaken(seed: int = 0, **config) -> TwoTower:
 
 @pytest.fixture(scope="module")
 def inputs() -> torch.Tensor:
-    """(ARTISTS + 1, INPUT_WIDTH), the first row padding."""
+    """Return inputs (ARTISTS + 1, INPUT_WIDTH); the first row is padding."""
     drawn = torch.randn(ARTISTS + 1, INPUT_WIDTH, generator=torch.Generator().manual_seed(1))
     drawn[0] = 0
     return drawn
@@ -69,7 +69,7 @@ def answer(model: TwoTower, inputs: torch.Tensor, sets: list[ItemSet]) -> torch.
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 300])
 def test_every_answer_is_a_unit_vector(inputs, count):
-    out = answer(shaken(), inputs, [listener(count)])
+    out = answer(without_zeros(), inputs, [listener(count)])
     assert out.shape == (1, 64)
     assert out.norm(dim=1).item() == pytest.approx(1, abs=1e-5)
 
@@ -79,20 +79,20 @@ def test_the_order_of_artists_doesnt_matter(inputs, count):
     one = listener(count)
     order = np.random.default_rng(5).permutation(count)
     other = ItemSet(one.rows[order], one.plays[order], one.item_types[order])
-    out = answer(shaken(), inputs, [one, other])
+    out = answer(without_zeros(), inputs, [one, other])
     torch.testing.assert_close(out[0], out[1], atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize("beside", [40, 200])  # the second is solved the other way
+@pytest.mark.parametrize("beside", [40, 200])  # the second takes the large solve
 def test_padding_doesnt_matter(inputs, beside):
-    model, one = shaken(), listener(7)
+    model, one = without_zeros(), listener(7)
     alone = answer(model, inputs, [one])
     padded = answer(model, inputs, [one, listener(beside, seed=1)])
     torch.testing.assert_close(alone[0], padded[0], atol=2e-5, rtol=0)
 
 
-def test_what_stands_in_the_padding_row_doesnt_matter(inputs):
-    model, other = shaken(), inputs.clone()
+def test_the_content_of_the_padding_row_doesnt_matter(inputs):
+    model, other = without_zeros(), inputs.clone()
     other[0] = 9.0
     sets = [listener(5), listener(20)]
     torch.testing.assert_close(
@@ -102,9 +102,9 @@ def test_what_stands_in_the_padding_row_doesnt_matter(inputs):
 
 @pytest.mark.parametrize("count", [20, 64])
 def test_the_small_solve_gives_what_the_large_one_gives(inputs, count):
-    model, batch = shaken(), collate([listener(count), listener(count, seed=1)])
+    model, batch = without_zeros(), collate([listener(count), listener(count, seed=1)])
     nothing = torch.zeros(2, 65, dtype=torch.int64)
-    padded = ProfileBatch(  # wider than the space has dimensions
+    padded = ProfileBatch(  # more columns than dimensions
         torch.cat([batch.rows, nothing], 1),
         torch.cat([batch.weights, nothing.float()], 1),
         torch.cat([batch.z_scores, nothing.float()], 1),
@@ -135,7 +135,7 @@ def test_before_training_the_towers_are_the_fold_in_of_artist_factors(inputs, co
 
 
 def test_gradients_are_finite_with_padding_single_artists_and_groups(inputs):
-    model = shaken().train()
+    model = without_zeros().train()
     sets = [
         listener(1),
         listener(30, seed=1),
@@ -173,8 +173,8 @@ def test_more_plays_draw_a_listener_nearer_to_an_artist(inputs):
 
 
 def test_hidden_identities_and_few_listeners_reach_the_precision(inputs):
-    """The columns on how many listeners an artist has count, and only through how much it says."""
-    model = shaken()
+    """The popularity columns of an artist change its precision, and nothing else."""
+    model = without_zeros()
     other = inputs.clone()
     other[:, DF] = torch.tensor([0.0, 0.0, 1.0])
     batch = collate([listener(10)])
@@ -187,8 +187,8 @@ def test_hidden_identities_and_few_listeners_reach_the_precision(inputs):
         )
 
 
-def test_a_group_that_is_missing_has_a_place_of_its_own(inputs):
-    """Where there are no genres the tower starts from what such listeners are like."""
+def test_a_missing_group_has_a_parameter_of_its_own(inputs):
+    """A missing group moves the prior mean."""
     model, one = untrained(), listener(10)
     model.set_prior(50 * torch.eye(64))
     before = answer(model, inputs, [one])
@@ -206,7 +206,7 @@ def test_a_group_that_is_missing_has_a_place_of_its_own(inputs):
 
 @pytest.mark.parametrize("count", [5, 100])
 def test_information_is_what_the_artists_add_to_the_prior(inputs, count):
-    model, batch = shaken(), collate([listener(count), listener(3, seed=1)])
+    model, batch = without_zeros(), collate([listener(count), listener(3, seed=1)])
     with torch.no_grad():
         items = items_of(model, inputs)
         added = model.user.information(items, batch)

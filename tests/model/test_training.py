@@ -1,4 +1,4 @@
-"""Training on a planted world: it finds strangers' other halves, and says the same each time."""
+"""Training on planted data: new listeners are found, and results are reproducible."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,13 +36,13 @@ def weights(model: TwoTower) -> np.ndarray:
 
 
 def reciprocal_rank(embedder) -> float:
-    """Mean over 80 listeners never seen in training, each among the 80."""
+    """Return the mean over 80 new listeners, each among the 80."""
     queries, candidates = split_half(ring(80, artists=16, hits=16, seed=1), 0)
     scores = embedder.embed(queries, "user") @ embedder.embed(candidates, "candidate").T
     return float((1 / (scores >= scores.diagonal()[:, None]).sum(1)).mean())
 
 
-def test_strangers_other_halves_are_found_far_above_chance_and_above_the_start(trained):
+def test_other_halves_of_new_listeners_are_found_far_above_chance_and_above_the_start(trained):
     chance = (1 / np.arange(1, 81)).mean()
     untrained = fit(LISTENERS, ring_content(), ring_tags(LISTENERS), config=TrainConfig(steps=1))
     start, end = reciprocal_rank(untrained), reciprocal_rank(trained)
@@ -68,14 +68,14 @@ def stopping_at(step: int):
 
 
 @pytest.fixture
-def often_kept(monkeypatch):
-    """A state every ten steps, a record every two."""
+def frequent_checkpoints(monkeypatch):
+    """Write a checkpoint every ten steps and a record every two."""
     monkeypatch.setattr(training, "CHECKPOINT_EVERY", 10)
     monkeypatch.setattr(training, "RECORD_EVERY", 2)
 
 
-@pytest.mark.usefixtures("often_kept")
-def test_an_interrupted_training_goes_on_to_the_very_same_result(world, tmp_path):
+@pytest.mark.usefixtures("frequent_checkpoints")
+def test_an_interrupted_training_continues_to_the_very_same_result(world, tmp_path):
     config, path = TrainConfig(steps=16), tmp_path / "state.safetensors"
     whole, _, records = train(world, config=config)
     with pytest.raises(Interrupted):
@@ -84,14 +84,14 @@ def test_an_interrupted_training_goes_on_to_the_very_same_result(world, tmp_path
     again, _, later = train(
         world, config=config, resume=path, on_record=lambda record: told.append(record.step)
     )
-    assert told == [12, 14, 16]  # it went on from step 10
+    assert told == [12, 14, 16]  # it continued from step 10
     assert np.array_equal(weights(again), weights(whole))
     assert later == records
 
 
-@pytest.mark.usefixtures("often_kept")
+@pytest.mark.usefixtures("frequent_checkpoints")
 @pytest.mark.parametrize("spoil", ["cut", "garbled", "empty", "of other data", "of another seed"])
-def test_a_state_that_doesnt_fit_is_begun_anew(world, tmp_path, spoil):
+def test_a_checkpoint_that_doesnt_fit_is_ignored(world, tmp_path, spoil):
     config, path = TrainConfig(steps=12), tmp_path / "state.safetensors"
     moved = build_training_data(ring(64, artists=16, hits=16, seed=7), ring_content())
     source = moved if spoil == "of other data" else world
@@ -109,8 +109,8 @@ def test_a_state_that_doesnt_fit_is_begun_anew(world, tmp_path, spoil):
     assert told[0] == 2
 
 
-@pytest.mark.usefixtures("often_kept")
-def test_the_state_is_kept_whole(world, tmp_path):
+@pytest.mark.usefixtures("frequent_checkpoints")
+def test_checkpoints_are_written_as_a_whole(world, tmp_path):
     path = tmp_path / "deep" / "state"
     train(world, config=TrainConfig(steps=10), resume=path)
     assert [p.name for p in path.parent.iterdir()] == ["state"]
@@ -118,7 +118,7 @@ def test_the_state_is_kept_whole(world, tmp_path):
         assert file.metadata()["step"] == "10"
 
 
-def test_history_tells_each_twentieth_step_and_the_last(world):
+def test_there_is_a_record_of_each_twentieth_step_and_the_last(world):
     told: list[Record] = []
     _, _, records = train(world, config=TrainConfig(steps=50), on_record=told.append)
     assert [record.step for record in records] == [20, 40, 50]
@@ -188,7 +188,7 @@ def test_each_kind_of_tower_that_is_compared_is_another_one(world, changed):
     assert not np.allclose(weights(usual), weights(other))
 
 
-def test_tables_that_are_at_hand_give_the_same_training(world):
+def test_features_computed_before_give_the_same_training(world):
     features = cross_fit_together(world, SHORT)
     assert np.array_equal(
         weights(train(world, config=SHORT, features=features)[0]),

@@ -24,7 +24,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def planted(seed: int, per_group: int = EACH) -> np.ndarray:
-    """Unit vectors in four groups far from one another, `per_group` after `per_group`."""
+    """Return unit vectors in four distant groups, `per_group` after `per_group`."""
     centres = np.random.default_rng(0).standard_normal((GROUPS, 16))
     noise = np.random.default_rng(seed).standard_normal((GROUPS * per_group, 16))
     return unit(np.repeat(centres, per_group, axis=0) + 0.3 * noise)
@@ -41,7 +41,7 @@ def places(vectors: np.ndarray) -> np.ndarray:
 
 
 def ring(n: int, seed: int = 0) -> np.ndarray:
-    """(n, 2) points on a circle: cosine neighbours and neighbours on the plane are the same."""
+    """Return (n, 2) points on a circle: cosine and map neighbours are the same."""
     angle = np.random.default_rng(seed).uniform(0, 2 * np.pi, n)
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
 
@@ -63,14 +63,14 @@ def test_the_same_seed_gives_the_same_places_and_another_seed_others(vectors, pl
     assert not np.allclose(fit_map(vectors, seed=4), places)
 
 
-def test_a_fit_tells_how_far_it_is(vectors):
+def test_a_fit_reports_its_progress(vectors):
     told: list[float] = []
     fit_map(vectors, progress=lambda share, doing: told.append(share))
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0.0, 1.0)
 
 
-def test_a_map_goes_on_from_the_one_before(vectors, places):
+def test_a_map_continues_from_the_one_before(vectors, places):
     changed = unit(vectors + 0.03 * np.random.default_rng(5).standard_normal(vectors.shape))
     now = fit_map(changed, seed=9, start=places)
     assert 0 < np.median(drift(now, places)) < 0.25
@@ -88,7 +88,7 @@ def test_a_turned_mirrored_moved_and_scaled_map_is_aligned_with_the_one_before(p
     assert drift(laid, places) == pytest.approx(np.zeros(len(places) - 1), abs=1e-5)
 
 
-def test_drift_is_told_in_standard_deviations_of_the_map_before():
+def test_drift_is_in_standard_deviations_of_the_map_before():
     before = np.array([[1, 0], [-1, 0], [0, 1], [0, -1], [np.nan, np.nan]], np.float32)
     moved = drift(before + np.array([0.5, 0], np.float32), before)  # the spread is 1
     assert moved == pytest.approx([0.5] * 4)
@@ -151,7 +151,7 @@ def test_reliability_is_low_on_a_shuffled_map():
     assert reliability(ring(400), shuffled).mean() < 0.1  # 15 of 399 by chance
 
 
-def test_reliability_counts_kept_neighbours_by_hand(monkeypatch):
+def test_reliability_by_hand(monkeypatch):
     monkeypatch.setattr("twotower.retrieval.projection._CHUNK", 2)
     angles = np.radians([0, 10, 23, 50, 92])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
@@ -161,7 +161,7 @@ def test_reliability_counts_kept_neighbours_by_hand(monkeypatch):
     assert reliability(vectors, line, k=2).tolist() == [0.5, 0.5, 0.0, 0.5, 1.0]
 
 
-def test_reliability_leaves_out_who_has_no_place():
+def test_reliability_leaves_out_listeners_without_a_place():
     places = ring(100)
     places[::4] = np.nan
     shares = reliability(ring(100), places)
@@ -186,7 +186,7 @@ def test_twins_do_not_count_as_their_own_neighbours():
 
 
 def four_corners(seed: int = 0) -> tuple[np.ndarray, list[dict[str, float]]]:
-    """Four islands of different sizes with a taste each; everybody also hears rock."""
+    """Return four islands of different sizes with a taste each; everybody also plays rock."""
     rng = np.random.default_rng(seed)
     tastes = [("doom", "sludge"), ("techno", "house"), ("bebop", "swing"), ("k-pop", "j-pop")]
     sizes = (80, 60, 40, 20)
@@ -199,7 +199,7 @@ def four_corners(seed: int = 0) -> tuple[np.ndarray, list[dict[str, float]]]:
     return corners[group] + 0.3 * rng.standard_normal((200, 2)), tags
 
 
-def test_areas_are_named_by_what_sets_their_listeners_apart():
+def test_areas_are_named_by_distinctive_tags():
     places, tags = four_corners()
     found = areas(places, tags, levels=(4,))
     assert [(area.name, area.size) for area in found] == [
@@ -238,7 +238,7 @@ def test_listeners_without_place_or_tags_do_not_disturb():
     assert [area.size for area in areas(places, tags, levels=(4,))] == [75, 60, 40, 20]
 
 
-def test_where_nothing_stands_out_nothing_is_named():
+def test_without_distinctive_tags_there_is_no_area():
     places, _ = four_corners()
     assert areas(places, [{"rock": 1.0}] * 200) == ()
     assert areas(places, [{}] * 200) == ()
@@ -255,7 +255,7 @@ def test_places_and_tags_must_be_as_many():
         place_all(ring(2), ring(4), ring(3))
 
 
-def test_all_but_the_fit_work_where_umap_is_missing():
+def test_all_but_the_fit_work_without_umap():
     program = (
         "import sys; sys.modules['umap'] = None\n"
         "import numpy as np\n"

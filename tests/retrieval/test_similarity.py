@@ -1,4 +1,4 @@
-"""The nearest by similarity and local scaling, held against all pairs worked out at once."""
+"""Similarity and the hub-corrected order, compared with all pairs computed at once."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def reader(companions: ItemItemWeights) -> PlayRowReader:
 
 
 def drawn(size: int, seed: int) -> ItemItemWeights:
-    """ItemItemWeights of a few listeners with random artists."""
+    """Fit item-item weights of a few listeners with random artists."""
     rows = np.random.default_rng(seed).random((60, size)) < 0.3
     return ItemItemWeights.fit(sp.csr_matrix(rows.astype(np.float32) * 5))
 
@@ -51,7 +51,7 @@ READER = reader(drawn(12, 7))
 
 
 def crowd(count: int, seed: int = 0) -> ListenerBatch:
-    """Random tastes, and three of twelve artists each."""
+    """Return listeners with random vectors, and three of twelve artists each."""
     rng = np.random.default_rng(seed)
     artist_plays = [
         [(f"a{at}", float(rng.integers(1, 50))) for at in rng.choice(12, 3, replace=False)]
@@ -63,7 +63,7 @@ def crowd(count: int, seed: int = 0) -> ListenerBatch:
 EVERYONE = crowd(150)
 
 
-def found(
+def search(
     one: ListenerBatch, among: ListenerBatch, count: int, own: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     near = local_density(similarity(among, among), ~np.eye(len(among), dtype=bool))
@@ -76,7 +76,7 @@ def found(
 
 @pytest.mark.parametrize("count", [0, 1, 10, 149, 150, 1000])
 def test_similarity_is_less_a_share_of_both_local_densities_and_is_the_order(count):
-    rows, similar = found(EVERYONE.select([3]), EVERYONE, count, own=3)
+    rows, similar = search(EVERYONE.select([3]), EVERYONE, count, own=3)
     among = similarity(EVERYONE, EVERYONE)
     np.fill_diagonal(among, -np.inf)
     near = np.sort(among, axis=1)[:, -DENSITY_NEIGHBOURS:].mean(axis=1)
@@ -129,31 +129,31 @@ def test_nearness_is_the_mean_of_the_best_that_count():
 
 def test_one_listener_may_be_left_out_and_the_count_is_full_all_the_same():
     one = EVERYONE.select([3])
-    everyone, _ = found(one, EVERYONE, 150)
-    others, _ = found(one, EVERYONE, 149, own=3)
+    everyone, _ = search(one, EVERYONE, 150)
+    others, _ = search(one, EVERYONE, 149, own=3)
     assert 3 in everyone and 3 not in others and len(others) == 149
 
 
 def test_beyond_the_reranked_none_of_many_is_lost():
     many = crowd(RERANKED + 60, 2)
-    rows, _ = found(EVERYONE.select([0]), many, RERANKED + 20, own=7)
+    rows, _ = search(EVERYONE.select([0]), many, RERANKED + 20, own=7)
     assert len(set(rows.tolist())) == RERANKED + 20 and 7 not in rows
 
 
 def test_equal_listeners_come_by_row():
     same = EVERYONE.select([0] * 5)
-    rows, _ = found(same.select([0]), same, 5)
+    rows, _ = search(same.select([0]), same, 5)
     assert rows.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_among_nobody_there_is_nobody():
     nobody = EVERYONE.select([])
-    rows, similar = found(EVERYONE.select([0]), nobody, 10)
+    rows, similar = search(EVERYONE.select([0]), nobody, 10)
     assert rows.shape == similar.shape == (0,)
 
 
 def test_a_hub_loses_places_by_local_scaling():
-    """One listener near to all stands first on most lists by similarity, and on few after it."""
+    """A listener near everyone is first on most lists, and on few after the correction."""
     rng = np.random.default_rng(0)
     drawn = rng.standard_normal((80, 64)) + 0.6
     drawn[0] = 0.6 + 0.2 * drawn[0]
@@ -163,12 +163,12 @@ def test_a_hub_loses_places_by_local_scaling():
     plain = similarity(people, people)
     np.fill_diagonal(plain, -np.inf)
     before = sum(plain[row].argmax() == 0 for row in range(1, 80))
-    after = sum(found(people.select([row]), people, 1, own=row)[0][0] == 0 for row in range(1, 80))
+    after = sum(search(people.select([row]), people, 1, own=row)[0][0] == 0 for row in range(1, 80))
     assert before > 40 and after < before / 2
 
 
 def test_rare_artists_are_read_as_the_idf_cosine_reads_them():
-    """The same as the baseline, where all artists are in the catalogue and all listeners count."""
+    """With all artists in the catalogue, overlap is the same as the tf-idf baseline."""
     profiles = people(40, 12)
     cosine = fit_idf_cosine(Training(profiles))
     keys = tuple(sorted(cosine.counts))
@@ -206,7 +206,7 @@ def test_all_that_ranking_needs_comes_of_profiles(trained):
 
 
 def test_artists_that_go_together_count_by_hand():
-    """One plays a and b, another c; having a tells of c by .3, and b of a by .4."""
+    """One plays a and b, another c; a predicts c with weight .3, and b predicts a with .4."""
     goes = ItemItemWeights(
         3,
         np.arange(3, dtype=np.int32),
@@ -215,8 +215,8 @@ def test_artists_that_go_together_count_by_hand():
     )
     read = reader(goes).read
     one, other = read([[("a0", 1.0), ("a1", 1.0)]]), read([[("a2", 9.0)], [("new", 1.0)], []])
-    told = 0.3 / np.hypot(0.3, 0.4)  # c's share of what goes with a and b; nothing goes with c
-    assert item_item_similarity(one, other)[0] == pytest.approx([told / 2, 0, 0], abs=1e-3)
+    cosine = 0.3 / np.hypot(0.3, 0.4)  # of c with the artists that a and b predict
+    assert item_item_similarity(one, other)[0] == pytest.approx([cosine / 2, 0, 0], abs=1e-3)
     np.testing.assert_allclose(
         item_item_similarity(one, other), item_item_similarity(other, one).T, atol=1e-6
     )

@@ -71,7 +71,7 @@ class Catalogue:
         return [self.names[row] for row in list(rows)[:limit]]
 
     def _containing(self, pattern: str) -> Iterator[int]:
-        """Yield rows, ascending, whose key contains the pattern; "\\n" stands before each key."""
+        """Yield rows, ascending, whose key contains the pattern; each key begins with a newline."""
         text, starts = self._joined_keys
         at = text.find(pattern)
         while at >= 0:
