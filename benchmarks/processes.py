@@ -19,9 +19,10 @@ import numpy as np
 from results import write
 
 from twotower.core.settings import Settings
+from twotower.evaluation.bootstrap import bootstrap
 from twotower.evaluation.data import split_half, split_listeners
 from twotower.evaluation.methods.towers import TwoTowers
-from twotower.evaluation.metrics import bootstrap, ranks_of_positives
+from twotower.evaluation.metrics import ranks_of_positives
 from twotower.model.embedder import Embedder
 from twotower.sources.datasets.readers import read_dataset
 from twotower.sources.datasets.tables import FOLDERS

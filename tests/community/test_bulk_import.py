@@ -18,7 +18,7 @@ from planted import ring
 from rounds import rounds
 
 from twotower.community import queries
-from twotower.community.codes import hash_code
+from twotower.community.access_codes import hash_code
 from twotower.community.queries import count_rows, export, last_change
 from twotower.core.errors import CommunityError
 from twotower.matching.matcher import Matcher

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from changes import ME, OTHER, opened
 
-from twotower.community.codes import ALPHABET, GROUP_LENGTH, GROUPS, hash_code, new_code
+from twotower.community.access_codes import ALPHABET, GROUP_LENGTH, GROUPS, hash_code, new_code
 from twotower.community.membership import MIN_VISIBLE, SHARES, Joined, JoinRequest
 from twotower.community.queries import last_change, profiles_without_vectors, training_profiles
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Playlist, Track

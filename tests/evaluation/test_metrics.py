@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from twotower.evaluation.bootstrap import bootstrap
 from twotower.evaluation.metrics import (
     aucs,
-    bootstrap,
     cubed_z_scores,
     k_occurrences,
     mutual_shares,

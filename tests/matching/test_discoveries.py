@@ -9,17 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twotower.core.domain import Artist, Listener, Neighbour, Profile
-from twotower.matching.discoveries import (
-    MAX_DISCOVERIES,
-    SEARCHES,
-    XSPF,
-    Discovery,
-    rank_discoveries,
-    search_links,
-    to_csv,
-    to_m3u,
-    to_xspf,
-)
+from twotower.matching.discoveries import MAX_DISCOVERIES, Discovery, rank_discoveries
+from twotower.matching.playlist_files import SEARCHES, XSPF, search_links, to_csv, to_m3u, to_xspf
 
 MINE = Profile("me", {"low": Artist("Low")})
 

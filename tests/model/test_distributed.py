@@ -21,8 +21,8 @@ from planted import ring, ring_content, ring_tags
 from twotower.core.errors import BadProfile, LostProcess
 from twotower.core.settings import ROOT
 from twotower.evaluation.ablation import VARIANTS
+from twotower.evaluation.bootstrap import bootstrap
 from twotower.evaluation.data import split_half
-from twotower.evaluation.metrics import bootstrap
 from twotower.model import training
 from twotower.model.artist_features import build_training_data
 from twotower.model.batches import collate

@@ -25,8 +25,8 @@ from servers import fresh, postgres
 
 from twotower.bundle import shipped
 from twotower.community import Community, new_id, queries
+from twotower.community.model_registry import REFUSED, ModelRegistry
 from twotower.community.queries import active_model, previous_model
-from twotower.community.registry import REFUSED, ModelRegistry
 from twotower.community.scale.partitions import create_partitioned
 from twotower.core.errors import CommunityError, IncompatibleModel
 from twotower.core.settings import Settings

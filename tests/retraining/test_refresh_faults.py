@@ -13,8 +13,8 @@ from learning import by_model
 from rounds import rounds
 
 from twotower.community import Community, queries
+from twotower.community.model_registry import ModelRegistry
 from twotower.community.queries import active_model
-from twotower.community.registry import ModelRegistry
 from twotower.matching.matcher import Matcher
 
 ROUNDS = rounds(5, 100)

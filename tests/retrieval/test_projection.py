@@ -5,15 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twotower.retrieval.projection import (
-    align,
-    areas,
-    drift,
-    fit_map,
-    place,
-    place_all,
-    reliability,
-)
+from twotower.retrieval.map_areas import areas
+from twotower.retrieval.projection import align, drift, fit_map, place, place_all, reliability
 
 GROUPS, EACH = 4, 50
 GROUP = np.repeat(np.arange(GROUPS), EACH)
@@ -260,7 +253,8 @@ def test_all_but_the_fit_work_without_umap():
         "import sys; sys.modules['umap'] = None\n"
         "import numpy as np\n"
         "from twotower.core.errors import MissingData\n"
-        "from twotower.retrieval.projection import areas, fit_map, place_all, reliability\n"
+        "from twotower.retrieval.map_areas import areas\n"
+        "from twotower.retrieval.projection import fit_map, place_all, reliability\n"
         "v = np.random.default_rng(0).standard_normal((60, 2)).astype(np.float32)\n"
         "areas(v, [{'a': 1.0}] * 60); reliability(v, v); place_all(v, v, v)\n"
         "try: fit_map(v)\n"

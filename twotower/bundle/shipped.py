@@ -28,7 +28,7 @@ from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.play_matrix import unit_rows
 from twotower.model.portrait import weighted_spread
-from twotower.retrieval import projection
+from twotower.retrieval import map_areas, projection
 from twotower.retrieval.similarity import (
     HUB_SHARE,
     ListenerBatch,
@@ -230,7 +230,7 @@ def _describe(
     return {
         "hub_share": HUB_SHARE,
         "quantiles": [round(float(q), 5) for q in quantiles],
-        "areas": [asdict(area) for area in projection.areas(places, genres, seed=seed)],
+        "areas": [asdict(area) for area in map_areas.areas(places, genres, seed=seed)],
         "audio": _audio_percentiles(profiles, embedder.catalogue),
         "about": {
             "seed": seed,

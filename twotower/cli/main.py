@@ -8,13 +8,14 @@ import typer
 from twotower.cli import (
     assets,
     community,
-    data,
+    dataset,
     doctor,
     embed,
     evaluate,
+    import_files,
     map,
     membership,
-    profiles,
+    neighbours,
     refresh,
     serve,
     train,
@@ -39,15 +40,15 @@ app.add_typer(community_app, name="community")
 app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     serve.serve
 )
-app.command("import")(profiles.import_)
-app.command("dataset")(data.dataset)
+app.command("import")(import_files.import_)
+app.command("dataset")(dataset.dataset)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("ablate")(evaluate.ablate)
 app.command("learning-curve")(evaluate.learning_curve)
 app.command("embed")(embed.embed)
 app.command("embed-join")(embed.embed_join)
-app.command("neighbours")(profiles.neighbours)
+app.command("neighbours")(neighbours.neighbours)
 app.command("assets")(assets.assets)
 app.command("card")(assets.card)
 app.command("refresh")(refresh.refresh)

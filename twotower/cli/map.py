@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from twotower.cli.import_files import read_person
+from twotower.cli.neighbours import load_portrait
 from twotower.cli.options import Files, Json, Seed, check_exists, check_writable, load_matcher
-from twotower.cli.profiles import load_portrait, read_person
 from twotower.cli.terminal import ProgressLine, plain, show_result
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import atomic_write

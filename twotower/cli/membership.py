@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twotower.cli.community import open_community, open_matcher
+from twotower.cli.import_files import read_person
 from twotower.cli.options import Files, Json, check_writable
-from twotower.cli.profiles import read_person
 from twotower.cli.terminal import CHECK_FAILED, ProgressLine, plain, show_json, show_result
 from twotower.core.errors import MissingData, UnknownCode
 from twotower.core.files import atomic_write
@@ -295,7 +295,7 @@ def _read_receipt(file: Path, max_chars: int) -> str:
 
 def _find_member(matcher: "Matcher", code: str) -> "MemberRecord":
     """Return the member with this access code. Raises UnknownCode if there is none."""
-    from twotower.community.codes import UNKNOWN_CODE
+    from twotower.community.access_codes import UNKNOWN_CODE
 
     member = matcher.membership.find(code)
     if member is None:

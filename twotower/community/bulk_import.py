@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from twotower.community import queries
-from twotower.community.codes import new_code
+from twotower.community.access_codes import new_code
 from twotower.community.membership import JoinRequest, Membership, check_origin
 from twotower.core.domain import Profile
 from twotower.core.errors import (

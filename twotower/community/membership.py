@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from twotower.community import pseudonyms, queries
-from twotower.community.codes import UNKNOWN_CODE, hash_code, new_code
+from twotower.community.access_codes import UNKNOWN_CODE, hash_code, new_code
 from twotower.community.public_view import LISTED_ARTISTS, genre_weights, top_genres
 from twotower.community.records import Deletion, Member, MemberRecord, new_id
 from twotower.community.store import Community

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twotower.evaluation.metrics import Interval, bootstrap
+from twotower.evaluation.bootstrap import Interval, bootstrap
 from twotower.evaluation.report import COMPARED, Difference, Gain, Mean, Report, Row
 from twotower.evaluation.specs import TaskKind, parse_task
 

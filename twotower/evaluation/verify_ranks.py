@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotower.core.jobs import Progress
+from twotower.evaluation.bootstrap import bootstrap
 from twotower.evaluation.methods.hub_corrections import LOCAL_SHARE
-from twotower.evaluation.metrics import bootstrap, ranks_of_positives
+from twotower.evaluation.metrics import ranks_of_positives
 from twotower.evaluation.report import Report, Row
 from twotower.evaluation.specs import scaled_label
 from twotower.evaluation.tally import RESAMPLES

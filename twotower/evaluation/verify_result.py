@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import Any, Literal
 
-from twotower.evaluation.metrics import Interval
+from twotower.evaluation.bootstrap import Interval
 from twotower.evaluation.report import COMPARED, NAME_WIDTH, Difference, format_interval
 
 # How a metric was recomputed: from the shipped vectors, from the report's own rows, by fitting a

@@ -10,7 +10,7 @@ from twotower.bundle.demos import DEMOS
 from twotower.bundle.shipped import Shipped
 from twotower.community import Community, MemberSnapshot, queries
 from twotower.community.membership import Membership
-from twotower.community.registry import ModelRegistry, catch_up
+from twotower.community.model_registry import ModelRegistry, catch_up
 from twotower.core.domain import Area, Listener, Neighbour, Profile
 from twotower.core.errors import CommunityError
 from twotower.core.names import confusable_skeleton

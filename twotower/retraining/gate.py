@@ -8,9 +8,9 @@ import numpy as np
 
 from twotower.core.domain import Profile
 from twotower.core.jobs import Progress, silent
+from twotower.evaluation.bootstrap import bootstrap
 from twotower.evaluation.data import MIN_ARTISTS, cut_random, hold_out_unseen, split_half
 from twotower.evaluation.methods.towers import TwoTowers
-from twotower.evaluation.metrics import bootstrap
 from twotower.evaluation.specs import TaskKind, TaskSpec
 from twotower.evaluation.tasks import Retrieval
 from twotower.evaluation.trials import make_tasks

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twotower.community import queries
-from twotower.community.registry import REFUSED, ModelRegistry
+from twotower.community.model_registry import REFUSED, ModelRegistry
 from twotower.core.domain import Profile
 from twotower.core.errors import CommunityError, MissingData
 from twotower.core.jobs import Progress, silent

@@ -2,7 +2,7 @@
 
 from twotower.bundle.shipped import Shipped
 from twotower.community import Community, queries
-from twotower.community.registry import ModelRegistry
+from twotower.community.model_registry import ModelRegistry
 from twotower.core.errors import CommunityError, IncompatibleModel
 from twotower.core.jobs import Progress, silent
 from twotower.core.settings import Settings

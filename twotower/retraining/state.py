@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from twotower.bundle.shipped import Shipped
 from twotower.community import Community, queries
-from twotower.community.registry import ModelRegistry, embed_missing
+from twotower.community.model_registry import ModelRegistry, embed_missing
 from twotower.core.settings import Settings
 from twotower.model.embedder import Embedder
 

@@ -10,7 +10,7 @@ import numpy as np
 from twotower.bundle import shipped
 from twotower.bundle.shipped import Shipped
 from twotower.community import Community, ModelVectors, queries
-from twotower.community.registry import BATCH, embed_missing
+from twotower.community.model_registry import BATCH, embed_missing
 from twotower.community.rows import batched
 from twotower.core.domain import Profile
 from twotower.core.errors import CommunityError

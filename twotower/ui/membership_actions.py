@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from twotower.community import MemberRecord
-from twotower.community.codes import UNKNOWN_CODE
+from twotower.community.access_codes import UNKNOWN_CODE
 from twotower.community.membership import JoinRequest
 from twotower.core.errors import TwoTowerError, UnknownCode
 from twotower.ui import visitor

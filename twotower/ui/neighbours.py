@@ -13,15 +13,8 @@ import streamlit as st
 
 from twotower.core.domain import Listener, Neighbour, Profile
 from twotower.core.names import artist_key
-from twotower.matching.discoveries import (
-    Discovery,
-    rank_discoveries,
-    search_links,
-    spreadsheet_safe,
-    to_csv,
-    to_m3u,
-    to_xspf,
-)
+from twotower.matching.discoveries import Discovery, rank_discoveries
+from twotower.matching.playlist_files import search_links, spreadsheet_safe, to_csv, to_m3u, to_xspf
 from twotower.ui import auto_refresh, visitor
 from twotower.ui.components import COMMUNITY, MAP, note
 from twotower.ui.model_cache import matcher
