@@ -31,6 +31,7 @@ lint: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/plain_english.py
 
 test: lint
 	@.ci/browser $(BIN)

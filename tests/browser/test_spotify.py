@@ -344,6 +344,7 @@ def ask_to_allow(page: Page) -> None:
     expect(page.get_by_role("heading", level=3)).to_have_count(10)
     settled(page)
     page.get_by_text("Save it as a Spotify playlist").click()
+    settled(page)  # the link is drawn again with a ticket of its own
     page.get_by_role("link", name="Allow it at Spotify").click()
 
 
