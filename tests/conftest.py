@@ -124,6 +124,6 @@ def settled(planted_assets, tmp_path_factory) -> Settings:
 
 @pytest.fixture
 def settings(settled, tmp_path) -> Settings:
-    """Of a small community, some of whom help to train, which a test may change."""
+    """Settings of a small community that a test may change; some members help to train."""
     shutil.copy(settled.community.removeprefix("sqlite:///"), tmp_path / "community.sqlite")
     return replace(settled, community=f"sqlite:///{tmp_path / 'community.sqlite'}")

@@ -1,4 +1,4 @@
-"""How much the tests repeat: little in `make test`, and all of it in `make test-all`.
+"""Number of repetitions: few in `make test`, all of them in `make test-all`.
 
 `ALL_ROUNDS=1` is the one switch. Without it tests marked `all_rounds` are left out, loops run
 their few rounds, and hypothesis draws 25 examples.

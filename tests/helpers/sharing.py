@@ -1,4 +1,4 @@
-"""What takes long to make is made once, for all processes of a test run."""
+"""Share what takes long to make between the processes of a test run."""
 
 import os
 import tempfile
