@@ -15,7 +15,10 @@ from twotower.core.settings import Settings
 def dataset(
     name: Annotated[
         str,
-        typer.Argument(help="hetrec, germany, audioscrobbler, tidytuesday, mpd or listenbrainz"),
+        typer.Argument(
+            help="hetrec, germany, audioscrobbler, tidytuesday, mpd, netease, archive, editorial, "
+            "philippines, vagalume, kexp or listenbrainz"
+        ),
     ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of its files.")],
     out: Annotated[Path | None, typer.Option(help="Profile JSON Lines to write.")] = None,

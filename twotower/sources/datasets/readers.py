@@ -9,11 +9,17 @@ from twotower.core.domain import Profile
 from twotower.core.jobs import Progress
 from twotower.sources.datasets import (
     audioscrobbler,
+    editorial,
     germany,
     hetrec,
+    kexp,
     listenbrainz_dump,
     mpd,
+    netease,
+    philippines,
+    playlist_archive,
     tidytuesday,
+    vagalume,
 )
 from twotower.sources.datasets.tables import folder_of
 
@@ -24,6 +30,12 @@ _READERS: Mapping[str, Callable[[Path], Iterator[Profile]]] = MappingProxyType(
         "audioscrobbler": audioscrobbler.read_listeners,
         "tidytuesday": tidytuesday.read_listeners,
         "mpd": mpd.read_listeners,
+        "netease": netease.read_listeners,
+        "archive": playlist_archive.read_listeners,
+        "editorial": editorial.read_listeners,
+        "philippines": philippines.read_listeners,
+        "vagalume": vagalume.read_listeners,
+        "kexp": kexp.read_listeners,
     }
 )
 LISTENBRAINZ = "listenbrainz"
@@ -39,9 +51,9 @@ def read_dataset(
 ) -> Iterator[Profile]:
     """Yield the listeners of one of `DATASETS`, in its own folder or in the data folder above.
 
-    Ids are those of the set; the origin is its name. Only `listenbrainz` uses `progress` and
-    `left_out`: it may take hours and have broken lines. Raises MissingData if a file is missing,
-    UnreadableExport if one is damaged, ValueError for an unknown name.
+    Ids are those of the set; the origin is its name, or begins with it. Only `listenbrainz` uses
+    `progress` and `left_out`: it may take hours and have broken lines. Raises MissingData if a file
+    is missing, UnreadableExport if one is damaged, ValueError for an unknown name.
     """
     if name not in DATASETS:
         raise ValueError(f"no data set {name!r}; there are {', '.join(DATASETS)}")

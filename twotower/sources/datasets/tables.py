@@ -29,8 +29,16 @@ FOLDERS: Mapping[str, str] = MappingProxyType(
         "listenbrainz": "listenbrainz-dump",
         "artists-160k": "spotify-artists-160k",
         "artists-2020": "spotify-artists-2020",
+        "netease": "netease-playlists-2024",
+        "archive": "spotify-playlist-archive-2021",
+        "editorial": "spotify-editorial-2023",
+        "philippines": "spotify-playlists-philippines-2020",
+        "vagalume": "vagalume-playlists-2021",
+        "kexp": "kexp-shows-2026",
     }
 )
+# The files that the reports of the evaluation name with their hashes; those of other sets are not
+# among them.
 FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "hetrec": (
@@ -111,6 +119,19 @@ def _damaged(path: Path, at: int, problem: object) -> UnreadableExport:
     )
 
 
+def text_lines(name: str, folder: Path, file: str) -> Iterator[tuple[str, str]]:
+    """Yield (place for an error text, line) for each line that isn't blank."""
+    path = _path(name, folder, file)
+    at = 0
+    try:
+        with open_text(path, newline="\n") as lines:
+            for at, line in enumerate(lines, 1):
+                if line.strip():
+                    yield f"{path.name} line {at}", line.rstrip("\r\n")
+    except (OSError, EOFError, zlib.error) as problem:
+        raise _damaged(path, at + 1, problem) from problem
+
+
 def delimited_rows(
     name: str,
     folder: Path,
@@ -162,6 +183,28 @@ def csv_rows(name: str, folder: Path, file: str, *, delimiter: str = ",") -> Ite
         raise _damaged(path, at + 1, problem) from problem
     if not width:
         raise _damaged(path, 1, "the file is empty")
+
+
+def csv_columns(
+    name: str,
+    folder: Path,
+    file: str,
+    columns: Iterable[str],
+    *,
+    last_is_number: bool = False,
+    delimiter: str = ",",
+) -> Iterator[list[str]]:
+    """Yield the fields of these columns for each row of a CSV file.
+
+    Raises UnreadableExport if a column is missing, or if the last one must be a number and isn't.
+    """
+    rows = csv_rows(name, folder, file, delimiter=delimiter)
+    positions = column_positions(file, next(rows), columns)
+    for line, row in enumerate(rows, 2):
+        fields = [row[position] for position in positions]
+        if last_is_number and number(fields[-1]) is None:
+            raise _damaged(Path(file), line, f"{fields[-1]!r} is not a number")
+        yield fields
 
 
 def column_positions(file: str, header: list[str], wanted: Iterable[str]) -> list[int]:
