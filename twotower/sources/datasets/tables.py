@@ -7,6 +7,7 @@ Files may be gzipped.
 import csv
 import gzip
 import hashlib
+import json
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,6 +36,22 @@ FOLDERS: Mapping[str, str] = MappingProxyType(
         "philippines": "spotify-playlists-philippines-2020",
         "vagalume": "vagalume-playlists-2021",
         "kexp": "kexp-shows-2026",
+        "charts": "kworb-country-totals",
+        "charts-asia": "kworb-asia-2025-26",
+        "aliases": "artist-aliases-derived",
+        "aliases-ja": "artist-aliases-ja",
+        "artists-2022": "spotify-artists-2022",
+        "artists-vietnam": "vietnamese-artists-2024",
+        "artists-argentina": "argentine-artists-2022",
+        "artists-nigeria": "nigerian-artists-2024",
+        "artists-russia": "russian-artists-2020",
+        "lastfm-tags": "lastfm-tags-2025",
+        "tracks-114k": "spotify-tracks-114k",
+        "albums-aoty": "album-ratings-aoty-2021",
+        "albums-rym": "album-ratings-rym-2022",
+        "artists-india": "indian-artists-2024",
+        "bollywood": "bollywood-singers",
+        "anime": "anime-artists",
     }
 )
 # The files that the reports of the evaluation name with their hashes; those of other sets are not
@@ -233,6 +250,16 @@ def parquet_rows(
     if rows and (missing := [column for column in columns if column not in rows[0]]):
         raise _damaged(path, 1, f"no column {', '.join(missing)}")
     return rows
+
+
+def json_document(name: str, folder: Path, file: str) -> Any:
+    """Return the content of a JSON file."""
+    path = _path(name, folder, file)
+    try:
+        with open_text(path) as stream:
+            return json.load(stream)
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as problem:
+        raise _damaged(path, 1, problem) from problem
 
 
 def number(text: str) -> float | None:
