@@ -238,6 +238,11 @@ def test_dataset_writes_content_of_the_sets_beside_it(tmp_path: Path, env: dict[
     assert values(args, env) == {"dataset": "hetrec", "artists": 2}
     first = json.loads(content.read_text().splitlines()[0])
     assert first == {"name": "Low", "genres": ["slowcore"], "popularity": 53}
+    newer = folder.parent / FOLDERS["bollywood"]
+    newer.mkdir()
+    (newer / "singers_by_decade.csv").write_text("singer,years,songs\nAlisha,1985-1994,3\n")
+    assert values(args, env) == {"dataset": "hetrec", "artists": 2}
+    assert values([*args, "--modern"], env) == {"dataset": "hetrec", "artists": 3}
 
 
 def test_dataset_counts_broken_lines_of_a_dump(tmp_path: Path):
@@ -259,6 +264,7 @@ def test_dataset_counts_broken_lines_of_a_dump(tmp_path: Path):
         (["hetrec", ".", "--out", "p"], "artists.dat of the data set hetrec2011-lastfm-2k is not"),
         (["germany", ".", "--tags", "t"], "only hetrec has tags"),
         (["hetrec", "."], "give --out, --content or --tags"),
+        (["hetrec", ".", "--out", "p", "--modern"], "give --content too"),
     ],
 )
 def test_dataset_refuses_wrong_arguments(

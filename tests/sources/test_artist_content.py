@@ -11,10 +11,10 @@ from twotower.core.names import artist_key
 from twotower.core.settings import Settings
 from twotower.sources.datasets.artist_content import (
     ArtistContent,
-    read_content,
     read_content_file,
     write_content,
 )
+from twotower.sources.datasets.public_content import read_content
 from twotower.sources.datasets.tables import FOLDERS
 
 DATA = Settings.from_env().data

@@ -28,6 +28,9 @@ def dataset(
     tags: Annotated[
         Path | None, typer.Option(help="JSON Lines to write: listeners' tags of artists.")
     ] = None,
+    modern: Annotated[
+        bool, typer.Option("--modern", help="With --content: the newer content sets too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Convert a public data set to profile JSON Lines.
@@ -35,6 +38,8 @@ def dataset(
     docs/data.md says where to get each. --content reads all data sets in the folder around DIR.
     """
     _check_arguments(name, out, content, tags)
+    if modern and content is None:
+        raise typer.TyperException("--modern says what --content reads; give --content too")
     counts: dict[str, int] = {}
     left_out: Counter[str] = Counter()
     with ProgressLine() as progress:
@@ -42,7 +47,7 @@ def dataset(
             counts["listeners"] = _write_listeners(name, folder, out, left_out, progress)
         if content is not None:
             progress(0.5, "artist content")
-            counts["artists"] = _write_content(folder, content)
+            counts["artists"] = _write_content(folder, content, modern=modern)
         if tags is not None:
             progress(0.9, "tags")
             counts["tags"] = _write_tags(folder, tags)
@@ -83,11 +88,14 @@ def _write_listeners(
     return write_profiles(counted, out)
 
 
-def _write_content(folder: Path, out: Path) -> int:
+def _write_content(folder: Path, out: Path, *, modern: bool) -> int:
     """Write genres and audio of artists; return the number of artists."""
-    from twotower.sources.datasets.artist_content import read_content, write_content
+    from twotower.sources.datasets.artist_content import write_content
+    from twotower.sources.datasets.modern_content import read_modern_content
+    from twotower.sources.datasets.public_content import read_content
 
-    return write_content(read_content(_content_folder(folder)), out)
+    read = read_modern_content if modern else read_content
+    return write_content(read(_content_folder(folder)), out)
 
 
 def _write_tags(folder: Path, out: Path) -> int:
@@ -100,7 +108,7 @@ def _write_tags(folder: Path, out: Path) -> int:
 
 def _content_folder(folder: Path) -> Path:
     """Return the folder of all data sets: `folder`, its parent, or the one of the settings."""
-    from twotower.sources.datasets.artist_content import CONTENT
+    from twotower.sources.datasets.public_content import CONTENT
     from twotower.sources.datasets.tables import FOLDERS
 
     for candidate in (folder, folder.resolve().parent):

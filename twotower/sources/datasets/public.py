@@ -8,8 +8,9 @@ from typing import TypeVar
 from twotower.core.domain import Profile
 from twotower.core.errors import MissingData
 from twotower.core.names import in_part
-from twotower.sources.datasets.artist_content import ArtistContent, read_content
+from twotower.sources.datasets.artist_content import ArtistContent
 from twotower.sources.datasets.hetrec import read_friends, read_tags
+from twotower.sources.datasets.public_content import read_content
 from twotower.sources.datasets.readers import read_dataset
 from twotower.sources.datasets.tables import data_hashes
 from twotower.sources.datasets.tags import Tagging
