@@ -21,9 +21,9 @@ from twotower.model.content import ContentSpace, TagSpace, fit_tags, read_tags
 from twotower.model.play_matrix import artist_plays, centred_log, play_rows
 from twotower.model.towers import CONTENT, DF, FACTOR, FACTOR_DIM, INPUT_WIDTH, TAGS
 from twotower.sources.datasets.artist_content import ArtistContent
+from twotower.sources.datasets.source_weight import SOURCE_WEIGHT
 from twotower.sources.datasets.tags import Tagging
 
-SOURCE_WEIGHT: Mapping[str, float] = {"mpd": 0.3, "mpd-withheld": 0.3}  # others 1
 PRIOR_LISTENERS = 2.0  # the content's estimate of a factor counts like so many listeners
 RIDGE_ALPHA, RIDGE_CAP = 300.0, 20.0  # RIDGE_CAP: most listeners that weigh an artist
 TAG_LISTENERS, TAG_ARTISTS = 3, 3  # fewest listeners and artists of a tag

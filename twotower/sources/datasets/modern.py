@@ -1,0 +1,117 @@
+"""Lists of 2018 to 2026 as listeners: groups of near-doubles, parts for testing, counts."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+
+from twotower.core.domain import Profile
+from twotower.core.errors import MissingData
+from twotower.core.names import in_part
+from twotower.sources.datasets.public import TEST_DIGITS, VALIDATION_DIGITS
+from twotower.sources.datasets.readers import read_dataset
+
+LISTS = ("netease", "archive", "editorial", "philippines", "vagalume", "kexp")  # data sets
+
+NEAR_SHARE = 0.5  # near-doubles: more than this share of each list's artists is in the other
+
+Part = Literal["training", "validation", "test"]
+
+
+def read_lists(data: Path) -> tuple[list[Profile], list[str]]:
+    """Return the listeners of the sets of `LISTS` in a data folder, and the names of missing sets.
+
+    Raises UnreadableExport if a file is damaged.
+    """
+    profiles: list[Profile] = []
+    missing: list[str] = []
+    for name in LISTS:
+        try:
+            profiles.extend(read_dataset(name, data))
+        except MissingData:
+            missing.append(name)
+    return profiles, missing
+
+
+def list_of(profile: Profile) -> str:
+    """Return the id of the list that a profile is a part of, unique over origins.
+
+    Half-years of a list of the archive (`list/2020-1`) are parts of it; others are whole lists.
+    """
+    list_id = profile.id.rpartition("/")[0] if profile.origin == "archive" else profile.id
+    return f"{profile.origin}:{list_id or profile.id}"
+
+
+def group_near_duplicates(profiles: Sequence[Profile]) -> list[str]:
+    """Return a group id for each profile: parts of one list and near-doubles have the same.
+
+    Two profiles are near-doubles if each shares more than half of its artists with the other. A
+    near-double of a near-double is in the same group. The id is the first of the group's lists in
+    the order of the alphabet, so it depends on the profiles but not on their order.
+    """
+    lists = [list_of(profile) for profile in profiles]
+    number_of = {list_id: number for number, list_id in enumerate(sorted(set(lists)))}
+    numbers = np.array([number_of[list_id] for list_id in lists], np.int64)
+    first, second = _near_pairs(profiles)
+    edges = (np.ones(len(first)), (numbers[first], numbers[second]))
+    graph = coo_array(edges, shape=(len(number_of), len(number_of)))
+    _, component = connected_components(graph, directed=False)
+    group: dict[int, str] = {}
+    for list_id, number in number_of.items():  # sorted
+        group.setdefault(int(component[number]), list_id)
+    return [group[int(component[number])] for number in numbers]
+
+
+def _near_pairs(profiles: Sequence[Profile]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of each pair of near-doubles, as two arrays."""
+    column_of: dict[str, int] = {}
+    columns = [column_of.setdefault(key, len(column_of)) for p in profiles for key in p.artists]
+    sizes = np.array([len(profile.artists) for profile in profiles], np.int64)
+    row_starts = np.concatenate([[0], np.cumsum(sizes)])
+    plays = csr_array(
+        (np.ones(len(columns), np.int64), np.array(columns, np.int64), row_starts),
+        shape=(len(profiles), len(column_of)),
+    )
+    shared = (plays @ plays.T).tocoo()  # (profiles, profiles): number of artists in both
+    first, second = shared.coords
+    larger = np.maximum(sizes[first], sizes[second])
+    near = (first < second) & (shared.data > NEAR_SHARE * larger)
+    return first[near], second[near]
+
+
+def part_of(group_id: str) -> Part:
+    """Return the part of a group by the hash of its id, as for test playlists (3, 1, 12 of 16)."""
+    if in_part(group_id, TEST_DIGITS):
+        return "test"
+    return "validation" if in_part(group_id, VALIDATION_DIGITS) else "training"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """The size of one source."""
+
+    origin: str
+    listeners: int
+    artists: int
+    new_artists: int  # without any listening before
+
+
+def count_sources(profiles: Iterable[Profile], heard: Collection[str]) -> list[SourceCount]:
+    """Return the counts of each origin, in the order of the profiles.
+
+    heard  artist keys known from listening before, such as those of a catalogue with df above 0
+    """
+    listeners: dict[str, int] = {}
+    artists: dict[str, set[str]] = {}
+    for profile in profiles:
+        listeners[profile.origin] = listeners.get(profile.origin, 0) + 1
+        artists.setdefault(profile.origin, set()).update(profile.artists)
+    known = frozenset(heard)
+    return [
+        SourceCount(origin, listeners[origin], len(keys), len(keys - known))
+        for origin, keys in artists.items()
+    ]
