@@ -165,12 +165,14 @@ def test_an_editorial_list_counts_each_song_once(tmp_path: Path):
 
 def test_each_artist_of_a_philippine_song_has_it(tmp_path: Path):
     (tmp_path / "playlist_tracks.csv").write_text(
-        "track_id,artist_name,playlist_id\n"
-        "1,Hale,p\n1,Nina,p\n2,Hale,p\n2,Hale,p\n3,MYMP,p\n4,Bamboo,p\n5,Various Artists,p\n"
+        "track_id,artist_name,num_artists,playlist_id\n"
+        '1,"[\'Hale\', ""Nina\'s Band""]",2,p\n2,Hale,1,p\n2,Hale,1,p\n'
+        "3,MYMP,1,p\n4,Bamboo,1,p\n5,Various Artists,1,p\n"
     )
     (profile,) = read_dataset("philippines", tmp_path)
     assert (profile.id, profile.origin) == ("p", "philippines")
-    assert plays(profile) == {"hale": 2, "nina": 1, "mymp": 1, "bamboo": 1}
+    assert plays(profile) == {"hale": 2, "nina s band": 1, "mymp": 1, "bamboo": 1}
+    assert profile.artists["nina s band"].name == "Nina's Band"
 
 
 def test_all_lists_of_an_owner_are_one_listener(tmp_path: Path):

@@ -17,13 +17,14 @@ from twotower.sources.datasets.artist_content import (
     contents_of,
 )
 from twotower.sources.datasets.lists import is_real_artist
-from twotower.sources.datasets.public_content import python_strings, read_builders
+from twotower.sources.datasets.public_content import read_builders
 from twotower.sources.datasets.tables import (
     FOLDERS,
     csv_columns,
     csv_rows,
     json_document,
     number,
+    python_strings,
 )
 from twotower.sources.datasets.tidytuesday import valid_audio
 

@@ -1,6 +1,5 @@
 """Artist content of the public data sets up to 2021, which the shipped model is trained with."""
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,11 +19,11 @@ from twotower.sources.datasets.tables import (
     column_positions,
     csv_rows,
     number,
+    python_strings,
 )
 from twotower.sources.datasets.tidytuesday import read_songs, valid_audio
 
 CONTENT = ("artists-2020", "mpd", "artists-160k", "tidytuesday")  # the sets that describe artists
-_PYTHON_STRING = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 
 
 def read_content(data: Path) -> list[ArtistContent]:
@@ -134,8 +133,3 @@ _READERS: Mapping[str, Callable[[Path, ContentBuilders], None]] = MappingProxyTy
         "tidytuesday": _read_tidytuesday,
     }
 )
-
-
-def python_strings(text: str) -> list[str]:
-    """Return the strings of a Python list in a text: `['folk', "children's folk"]`."""
-    return [single or double for single, double in _PYTHON_STRING.findall(text)]

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ import pyarrow
 import pyarrow.parquet
 
 from twotower.core.errors import MissingData, UnreadableExport
+
+_PYTHON_STRING = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 
 FOLDERS: Mapping[str, str] = MappingProxyType(
     {
@@ -260,6 +263,11 @@ def json_document(name: str, folder: Path, file: str) -> Any:
             return json.load(stream)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as problem:
         raise _damaged(path, 1, problem) from problem
+
+
+def python_strings(text: str) -> list[str]:
+    """Return the strings of a Python list in a text: `['folk', "children's folk"]`."""
+    return [single or double for single, double in _PYTHON_STRING.findall(text)]
 
 
 def number(text: str) -> float | None:
