@@ -29,11 +29,11 @@ def test_discoveries_are_listed_with_links_and_downloads(visit, address, look):
     assert violations(page) == []
     assert wider_than_screen(page) <= 0
 
-    table = saved(page, "CSV")
+    table = saved(page, "Download artists (CSV)")
     assert table.suggested_filename == "discoveries.csv"
     with Path(table.path()).open(encoding="utf-8", newline="") as file:
         artists = [row["artist"] for row in csv.DictReader(file)]
-    playlist = saved(page, "XSPF playlist")
+    playlist = saved(page, "Download XSPF playlist")
     assert playlist.suggested_filename == "discoveries.xspf"
     root = xml.fromstring(Path(playlist.path()).read_bytes())
     creators = [each.text for each in root.iter("{http://xspf.org/ns/0/}creator")]

@@ -43,15 +43,15 @@ def test_joining_opening_and_leaving_work_in_every_look(visit, address, look, tm
     name = open_form(page)
     is_good(page)
     page.get_by_role("button", name="Join", exact=True).click()
-    expect(page.get_by_role("heading", name="Save this code")).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="Save your access code")).to_be_in_viewport()
     code = page.locator(".st-key-code-once code").inner_text().strip()
     is_good(page)
 
     page.reload()
     expect(page.get_by_role("heading", name="Already a member?")).to_be_visible()
     settled(page)
-    page.get_by_role("textbox", name="Your code").fill(code.lower())
-    page.get_by_role("textbox", name="Your code").press("Enter")
+    page.get_by_role("textbox", name="Access code").fill(code.lower())
+    page.get_by_role("textbox", name="Access code").press("Enter")
     expect(page.get_by_role("heading", name="What we store")).to_be_visible()
     expect(page.locator(".st-key-stored").get_by_role("heading", name=name)).to_be_visible()
     with page.expect_download() as held:
@@ -60,8 +60,8 @@ def test_joining_opening_and_leaving_work_in_every_look(visit, address, look, tm
     is_good(page)
 
     page.get_by_role("button", name="Leave the community").click()
-    page.get_by_role("button", name="Yes, leave").press("Enter")
-    expect(page.get_by_role("heading", name="You've left")).to_be_in_viewport()
+    page.get_by_role("button", name="Delete and leave").press("Enter")
+    expect(page.get_by_role("heading", name="You have left")).to_be_in_viewport()
     with page.expect_download() as receipt:
         page.get_by_role("button", name="Download the receipt").click()
     assert json.loads(Path(receipt.value.path()).read_text())["removed"]
@@ -77,7 +77,7 @@ def test_an_open_list_shows_who_joins_and_leaves_by_itself(address, visit, capsy
     assert name not in names(there)
 
     here.get_by_role("button", name="Join", exact=True).click()
-    expect(here.get_by_role("heading", name="Save this code")).to_be_visible()
+    expect(here.get_by_role("heading", name="Save your access code")).to_be_visible()
     joined = time.perf_counter()
     card = there.get_by_role("heading", level=3, name=name)
     expect(card).to_be_visible(timeout=10_000)
@@ -85,8 +85,8 @@ def test_an_open_list_shows_who_joins_and_leaves_by_itself(address, visit, capsy
     expect(there.get_by_text("member", exact=True).first).to_be_visible()
 
     here.get_by_role("button", name="Leave the community").click()
-    here.get_by_role("button", name="Yes, leave").click()
-    expect(here.get_by_role("heading", name="You've left")).to_be_visible()
+    here.get_by_role("button", name="Delete and leave").click()
+    expect(here.get_by_role("heading", name="You have left")).to_be_visible()
     left = time.perf_counter()
     expect(card).to_have_count(0, timeout=10_000)
     gone_s = time.perf_counter() - left

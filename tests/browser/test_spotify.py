@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 EVERY_ATTACK = pytest.mark.all_rounds  # tests/web/test_oauth.py makes it without a browser
 
 READ = "Your music from Spotify is here"
-NOT_FINISHED = "That sign-in has expired"
+NOT_FINISHED = "That sign-in is no longer valid"
 
 
 @pytest.fixture
@@ -343,7 +343,7 @@ def ask_to_allow(page: Page) -> None:
     """Go from the page Neighbours to Spotify, to allow a playlist."""
     expect(page.get_by_role("heading", level=3)).to_have_count(10)
     settled(page)
-    page.get_by_text("Save it as a Spotify playlist").click()
+    page.get_by_text("Save as a Spotify playlist").click()
     settled(page)  # the link is drawn again with a ticket of its own
     page.get_by_role("link", name="Allow it at Spotify").click()
 
@@ -354,7 +354,7 @@ def test_discoveries_are_saved_as_a_playlist(visit, world, look):
     ask_to_allow(page)
     expect(page.get_by_text("It asks for: playlist-modify-private")).to_be_visible()
     page.get_by_role("link", name="Agree as ben").click()
-    expect(page.get_by_text("You may make the playlist now")).to_be_visible()
+    expect(page.get_by_text("You can make the playlist now")).to_be_visible()
     assert "left=" not in page.url and "signin=" not in page.url
     is_good(page)
     page.get_by_role("button", name="Make the playlist").click()

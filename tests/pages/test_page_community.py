@@ -135,7 +135,7 @@ def test_a_hostile_name_is_shown_letter_for_letter(visit, name):
 
 def test_the_code_is_shown_until_it_is_saved_and_never_again(visit):
     app, code = joined(visit)
-    assert code.startswith("MN-") and "Save this code" in headings(app)[0]
+    assert code.startswith("MN-") and "Save your access code" in headings(app)[0]
     assert "can't send you another" in words(app)
     press(app, "code-kept")
     assert not app.code and "What we store" in headings(app)
@@ -188,7 +188,7 @@ def test_leaving_takes_one_click_and_one_confirmation_and_gives_a_receipt(visit,
     press(app, "leave")
     press(app, "go-leave")
     assert matcher.person(id) is None
-    assert headings(app)[0] == "You've left. Your receipt"
+    assert headings(app)[0] == "You have left. Your receipt"
     assert id in words(app)
     removal, digest = receipts.read(joining_receipt(app))
     assert removal.id == id and removal.removed["listeners"] == 1

@@ -135,5 +135,5 @@ def test_without_vectors_and_data_it_says_so_and_has_no_button(app, assets):
     (assets / "halves.npz").unlink()
     app.switch_page("lab.py").run()
     assert not app.exception
-    assert "Nothing to check here" in words(app)
+    assert "The report can't be checked here" in words(app)
     assert not [b for b in app.button if b.key == "go-quick-check"]

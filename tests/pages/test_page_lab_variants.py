@@ -59,7 +59,7 @@ def test_features_that_add_nothing_or_harm_are_named(page):
     assert "Added to the artists, the sound of the tracks **adds nothing** (" in words(page)
     assert "; the playlist's title **harms** (−0.05" in words(page)
     assert "Added to the artists, their list of tags **helps** (+0.05" in words(page)
-    assert "Guessing among 60 playlists: 0.078." in words(page)
+    assert "MRR of a random guess among 60 playlists: 0.078." in words(page)
     assert any("+ playlists −0.05" in alt and "harms" in alt for alt in alternatives(page))
     tables = [each.value for each in page.dataframe if "features" in each.value.columns]
     assert list(tables[1]["features"]) == ["artists only", "+ tags", "tags alone"]
@@ -86,7 +86,9 @@ def test_the_learning_curve_names_the_gain_of_the_last_step(page):
 
 def test_the_training_curve_is_drawn(page):
     assert "loss from 5.00 to 3.00, alignment from 2.00 to 1.00, uniformity" in words(page)
-    assert "moved **closer together**, and became **easier** to tell from others." in words(page)
+    assert "moved **closer together**, and became **easier** to distinguish from others." in words(
+        page
+    )
     assert any(
         alt.startswith("Line chart of uniformity over training steps") for alt in alternatives(page)
     )
@@ -97,7 +99,9 @@ def test_parts_that_moved_apart_in_training_are_reported(app, assets):
     (assets / "training.json").write_text(json.dumps(records))
     app.switch_page("lab.py").run()
     assert not app.exception
-    assert "moved **further apart**, but became **easier** to tell from others." in words(app)
+    assert "moved **further apart**, but became **easier** to distinguish from others." in words(
+        app
+    )
 
 
 def test_missing_reports_leave_no_empty_section(app, assets):

@@ -123,7 +123,7 @@ def test_too_little_known_leaves_the_map_without_you(app):
 
 
 def test_the_reliability_of_the_map_is_shown(atlas):
-    assert "a flat map keeps about 6 of every 15 neighbours" in words(atlas)
+    assert "A flat map keeps about 6 of every 15 neighbours" in words(atlas)
 
 
 def test_the_number_of_drawn_people_is_shown_if_not_everyone_is_drawn(app, monkeypatch):

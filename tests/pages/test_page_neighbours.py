@@ -50,7 +50,7 @@ def test_the_people_are_of_the_group_that_the_profile_listens_to(neighbours, pla
 
 
 def test_the_similarity_of_random_pairs_is_above_the_list(neighbours, planted):
-    typical = f"Random pairs have similarity {planted.typical_similarity():.2f}."
+    typical = f"A random pair has similarity {planted.typical_similarity():.2f}."
     assert typical in words(neighbours)
 
 
@@ -122,4 +122,4 @@ def test_discoveries_have_links_and_downloads(neighbours):
     assert "your neighbours play and you don't" in text
     assert "https://musicbrainz.org/search?type=artist&query=" in text
     files = [b.label for b in neighbours.get("download_button") if b.key.startswith("take-")]
-    assert files == ["CSV", "XSPF playlist", "M3U playlist"]
+    assert files == ["Download artists (CSV)", "Download XSPF playlist", "Download M3U playlist"]

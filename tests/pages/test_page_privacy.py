@@ -25,24 +25,24 @@ def test_each_source_says_what_is_read_and_for_how_long(app):
 
 def test_it_names_every_service_that_the_server_may_ask(app):
     app.switch_page("privacy.py").run()
-    (text,) = (each.value for each in app.markdown if "The log holds" in each.value)
+    (text,) = (each.value for each in app.markdown if "The log has errors" in each.value)
     for service in ("ListenBrainz or Last.fm", "Spotify: while you are", "An audio service"):
         assert service in text
-    assert "are made up, and marked" in text
+    assert "are made up and marked" in text
 
 
 def test_it_says_what_is_stored_of_members_and_what_stays_after_leaving(app):
     app.switch_page("privacy.py").run()
     text = words(app)
-    assert "We store it only if you join, and nobody else sees it unless you join." in text
-    assert "leaves no trace in them" in text and "fingerprint (hash) of your code" in text
-    assert "your random id, the time and a digest" in text
+    assert "We store it only if you join. Nobody else sees it unless you join." in text
+    assert "leaves no trace in them" in text and "fingerprint (hash) of your access code" in text
+    assert "your random id, the time and a checksum (digest)" in text
     assert "may keep faint traces until it is next trained, without you" in text
 
 
 def test_without_music_it_leads_to_the_start(app):
     app.switch_page("privacy.py").run()
-    assert "There is no music of yours here" in words(app)
+    assert "We have no music of yours" in words(app)
 
 
 def test_one_click_deletes_the_music_for_good(app):

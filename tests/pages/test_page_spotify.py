@@ -202,7 +202,7 @@ def test_only_what_came_by_signing_in_goes_at_sign_out(visit):
 def test_a_session_that_a_restart_ended_is_explained(visit):
     visit.cookie = "of-a-server-that-is-gone"
     app = visit.tab()
-    assert "You are signed out: in another tab" in words(app)
+    assert "You are signed out. You did so in another tab" in words(app)
     assert sign_in_links(app) == 1
 
 
@@ -210,7 +210,7 @@ def test_a_session_that_a_restart_ended_is_explained(visit):
     ("outcome", "text"),
     [
         ("denied", "You said no at Spotify"),
-        ("expired", "That sign-in has expired"),
+        ("expired", "That sign-in is no longer valid"),
         ("failed", "didn't complete the sign-in"),
         ("refused", "SPOTIPY_REDIRECT_URI"),
         ("closed", "isn't set up on this server."),
@@ -271,7 +271,7 @@ def test_a_limit_midway_keeps_what_was_read_and_says_when_to_come_back(visit):
     visit.sign_in()
     app = visit.read(visit.tab(signin="done"))
     assert "13\\.6 hours" in app.warning[0].value
-    assert "What was read until then is kept" in app.warning[0].value
+    assert "We use what was read until then" in app.warning[0].value
     assert state_of(app).profile.id == "spotify"
 
 
@@ -356,7 +356,7 @@ def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(vis
     again = visit.tab(signin="may-save", left=back)
     assert "left" not in again.query_params
     assert list(state_of(again).profile.artists) == ["amara jazz"]
-    assert "You may make the playlist now" in words(again)
+    assert "You can make the playlist now" in words(again)
     assert visit.spotify.requests == [], "nothing is read for it"
 
 

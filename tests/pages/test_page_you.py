@@ -46,7 +46,7 @@ def test_it_shows_artists_genres_sound_and_unknown_artists(you):
     assert "Amara Jazz :gray[· 40.0 %]" in words(you)
     assert "Nobody" in you.expander(key="unknown").markdown[0].value
     assert "Estimated from your artists" in words(you)
-    assert "about 3 artists' worth of listening" in words(you)
+    assert "Your music counts as about 3 artists" in words(you)
 
 
 def meter(app):
@@ -57,8 +57,8 @@ def meter(app):
 
 def test_a_small_profile_gets_advice(you):
     assert meter(you) == (18, "A guess")  # .75 of a first quarter
-    assert "Your music pins down 0.8 of the model's 16 dimensions" in words(you)
-    assert "**To be surer:** about ten artists, from every kind" in words(you)
+    assert "Your music determines 0.8 of the model's 16 dimensions" in words(you)
+    assert "**To make it surer:** add about ten artists, from every kind" in words(you)
     mine = state_of(you).profile
     state_of(you).profile = replace(profile_of("Amara Jazz", "Nobody", "None"), name=mine.name)
     state_of(you).portrait = None
@@ -70,7 +70,7 @@ def test_a_large_profile_gets_no_advice(you, monkeypatch):
     monkeypatch.setattr(text, "GRADE_EDGES", (0.2, 0.5, 5.0))
     you.run()
     assert not you.exception
-    assert meter(you)[1] == "A good picture" and "To be surer" not in words(you)
+    assert meter(you)[1] == "A good picture" and "To make it surer" not in words(you)
 
 
 def test_it_names_the_sources_and_credits_the_services(you):
@@ -156,7 +156,7 @@ def test_removing_an_artist_moves_the_vector_at_once_and_undo_brings_it_back(you
     after = state_of(you).portrait.user_vector
     assert "amara folk" not in state_of(you).profile.artists
     assert float(before @ after) < 0.999
-    assert "Removed Amara Folk. That moved you" in words(you)
+    assert "Removed Amara Folk. Your place" in words(you)
     you.button(key="undo").click().run()
     np.testing.assert_array_equal(state_of(you).portrait.user_vector, before)
 

@@ -79,7 +79,7 @@ def test_confidence_names_the_basis_and_the_grade(dimensions, end):
         coverage=Coverage(1.0, 0.0, 4.2, ()), effective_dimensions=dimensions
     )
     sentence = text.describe_confidence(portrait)
-    assert sentence == f"Based on about 4 artists' worth of listening: {end}"
+    assert sentence == f"Your music counts as about 4 artists: {end}"
 
 
 def test_the_meter_grows_with_the_dimensions_by_a_quarter_a_grade():
@@ -92,7 +92,7 @@ def test_the_meter_grows_with_the_dimensions_by_a_quarter_a_grade():
 
 @pytest.mark.parametrize(
     ("cosine", "words"),
-    [(0.999, "hardly"), (0.96, "a little"), (0.85, "moved you."), (0.1, "far")],
+    [(0.999, "hardly"), (0.96, "a little"), (0.85, "changed."), (0.1, "a lot")],
 )
 def test_a_move_has_a_word_for_its_size(cosine, words):
     assert words in text.describe_move(cosine)

@@ -1,4 +1,4 @@
-"""AudioService of audio attributes at another service, if the operator has allowed it."""
+"""Lookup of audio attributes at another service, if the operator has allowed it."""
 
 import streamlit as st
 
@@ -46,7 +46,7 @@ def show_lookup(profile: Profile) -> None:
     if state.error is not None:
         st.error(
             escape(capitalise(str(state.error))),
-            title="Nothing was looked up",
+            title="We couldn't look up your tracks",
             icon=":material/error:",
         )
     note(

@@ -30,8 +30,8 @@ def show_member_counts() -> None:
     members = f"{count:,}" if count else "none"
     st.markdown(
         "Let others find you. You don't need this to look around: nothing is stored unless you "
-        "join. You choose a name and what others see, and you can leave at any time. Members so "
-        f"far: {members}. Everyone else is made up, and marked."
+        "join. You choose a name and what others see. You can leave at any time. Members so "
+        f"far: {members}. Everyone else is made up and marked."
     )
 
 
@@ -56,7 +56,7 @@ def show_receipt() -> None:
     if receipt is None:
         return
     with st.container(border=True, key="receipt"):
-        st.header("You've left. Your receipt", anchor=False)
+        st.header("You have left. Your receipt", anchor=False)
         deleted = escape(receipts.summary(receipt)) or "nothing was stored"
         st.markdown(
             f"- **Deleted:** {deleted}\n"
@@ -64,8 +64,8 @@ def show_receipt() -> None:
             f"- **Id:** `{receipt.id}`\n- **Digest:** `{receipt.digest}`"
         )
         components.note(
-            "We keep the id, which says nothing about you, the time and the digest. With them the "
-            "receipt can be checked: `python -m twotower community verify-receipt FILE`."
+            "We keep the time, the digest and the id. The id says nothing about you. With them "
+            "anyone can check the receipt: `python -m twotower community verify-receipt FILE`."
             + (f" {MODEL_TRACES}" if receipt.was_training else "")
         )
         st.download_button(
@@ -136,10 +136,10 @@ def _show_code_entry() -> None:
     """Show the field in which a member enters the access code."""
     with st.container(border=True, key="code-entry"):
         st.header("Already a member?", anchor=False)
-        st.markdown("Enter your code to see, change or delete what we store.")
+        st.markdown("Enter your access code to see, change or delete what we store.")
         with st.form("code-form", border=False):
             st.text_input(
-                "Your code", key=CODE, max_chars=80, autocomplete="off", placeholder="MN-…"
+                "Access code", key=CODE, max_chars=80, autocomplete="off", placeholder="MN-…"
             )
             st.form_submit_button("Open", icon=":material/key:", on_click=_open)
         components.note("Capitals and dashes don't matter. A lost code can't be recovered.")
@@ -172,12 +172,12 @@ def _show_membership() -> bool:
 
 def _show_new_code(code: str) -> None:
     with st.container(border=True, key="code-once"):
-        st.header("You're in. Save this code", anchor=False)
+        st.header("You have joined. Save your access code", anchor=False)
         st.code(code, language=None, wrap_lines=True)
         st.markdown(
-            "**You see it only once.** It is your key to see, change or delete what is stored, "
-            "from any browser. We keep only its fingerprint and **can't send you another**. "
-            "Anybody who has it can use it."
+            "**You see it only once.** With it you can see, change or delete what we store, from "
+            "any browser. We keep only its fingerprint and **can't send you another**. Anybody "
+            "who has it can use it."
         )
         with st.container(horizontal=True, gap="small"):
             st.download_button(
@@ -201,7 +201,7 @@ def _show_new_code(code: str) -> None:
 def _code_file(code: str) -> str:
     return (
         f"{code}\n\nYour access code for Musical Neighbours, {datetime.now():%Y-%m-%d}.\n"
-        "Enter it on the page Community to see, change or delete what is stored of you.\n"
+        "Enter it on the page Community to see, change or delete what we store about you.\n"
         "Keep it to yourself.\n"
     )
 
@@ -219,8 +219,8 @@ def _show_stored(record: MemberRecord) -> None:
     st.markdown(
         f"{name} Joined {_day(record.created)}, last changed {_day(record.updated)}. We store "
         f"{pluralise(len(record.listener.artists), 'artist')} that others see, with their shares; "
-        f"{profile}; two vectors; {place}; where your music came from; your choices; and your "
-        "code's fingerprint."
+        f"{profile}; numbers that describe your taste; {place}; where your music came from; your "
+        "choices; and your code's fingerprint."
     )
     if record.findable:
         neighbours.show_person(record.listener, key="stored")
@@ -240,7 +240,7 @@ def _show_stored(record: MemberRecord) -> None:
             key="member-close",
             icon=":material/lock:",
             on_click=membership_actions.close,
-            help="Forget the code on this page. What we store stays.",
+            help="Forget the code on this page. You stay a member.",
         )
 
 
@@ -307,13 +307,13 @@ def _show_leaving(record: MemberRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="leave-sure"):
         st.markdown("Delete everything for good?", width="content")
         st.button(
-            "Yes, leave",
+            "Delete and leave",
             key="go-leave",
             type="primary",
             icon=":material/delete_forever:",
             on_click=membership_actions.leave,
         )
-        st.button("No, stay", key="leave-stay", on_click=_set_leaving, args=(False,))
+        st.button("Stay a member", key="leave-stay", on_click=_set_leaving, args=(False,))
 
 
 def _set_leaving(is_leaving: bool) -> None:

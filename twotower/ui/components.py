@@ -48,7 +48,7 @@ def show_hero() -> None:
         st.image(
             str(PICTURE),
             width="stretch",
-            alt="A star joined by lines to the nearest of many coloured points",
+            alt="A star with lines to the closest of many coloured points",
         )
 
 
@@ -94,7 +94,7 @@ def show_undo(message: str, cosine: float | None, on_undo: Callable[[], None]) -
         st.markdown(
             f":small[:gray[{escape(message)}. {'' if cosine is None else describe_move(cosine)}]]",
             width="content",
-            help=None if cosine is None else f"Cosine to where you were: {cosine:.3f}",
+            help=None if cosine is None else f"{cosine:.3f} of 1, which means no change",
         )
         st.button("Undo", key="undo", icon=":material/undo:", type="tertiary", on_click=on_undo)
 

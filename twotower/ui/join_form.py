@@ -50,8 +50,8 @@ def show_join_form(portrait: "Portrait | None", record: MemberRecord | None) -> 
         artists = _artist_field(names)
     training = st.checkbox(TRAINING, key=JOIN_TRAINING, persist_state="session")
     components.note(
-        "Keeps all your artists with play counts, genres and sound, also hidden ones. No songs, "
-        "playlists, dates or names. Nobody sees it."
+        "We then store all your artists with play counts, genres and sound, also those you don't "
+        "show. No songs, playlists, dates or names. Nobody sees it."
     )
     return JoinRequest(name.strip(), tuple(artists), findable, training)
 
@@ -129,8 +129,9 @@ def _artist_field(names: dict[str, str]) -> list[str]:
     )
     with st.container(horizontal=True, gap="small"):
         most = list(names)[:MAX_VISIBLE]
-        st.button(f"The {len(most)} most played", key="join-all", on_click=_choose, args=(most,))
-        st.button("None", key="join-none", on_click=_choose, args=([],))
+        top = f"Choose the {len(most)} most played"
+        st.button(top, key="join-all", on_click=_choose, args=(most,))
+        st.button("Choose none", key="join-none", on_click=_choose, args=([],))
     return chosen
 
 
@@ -162,6 +163,6 @@ def show_preview(
     first = f" The card names the first {PERSON_ARTISTS}." if count > PERSON_ARTISTS else ""
     place = " You are a point on the map, too." if listener.place else ""
     components.note(
-        f"You show {pluralise(count, 'artist')}.{first} Others see each artist's share of these, "
-        f"never how often or when you played.{place}"
+        f"You show {pluralise(count, 'artist')}.{first} Others see each artist's share of these. "
+        f"They never see how often or when you played.{place}"
     )

@@ -39,8 +39,8 @@ PLAYLIST_TITLE = "What my musical neighbours play"
 SYNTHETIC_HELP = "Not a real person. Made by the model, so the app isn't empty on day one."
 MEMBER_HELP = "A real person under a made-up name, who chose what you see."
 SIMILARITY_HELP = (
-    "Adds up taste, shared rare artists and related artists. "
-    "People who are close to everyone lose a little (hub correction). "
+    "The sum of three parts: taste, shared rare artists and related artists. "
+    "People who are close to everyone count a little less. "
     "You both see the same number. It orders this list."
 )
 
@@ -72,7 +72,7 @@ def show_ranking_summary(closest: Sequence[Neighbour], portrait: "Portrait") -> 
     snapshot, typical = matcher().snapshot(), decimal(matcher().typical_similarity())
     st.header(f"The {len(closest)} closest of {snapshot.total:,} people", anchor=False)
     note(
-        f"{describe_synthetic(snapshot)} {describe_confidence(portrait)} Random pairs have "
+        f"{describe_synthetic(snapshot)} {describe_confidence(portrait)} A random pair has "
         f"similarity {typical}."
     )
 
@@ -248,15 +248,15 @@ def _discovery_line(each: Discovery) -> str:
 def _downloads(artists: Sequence[Discovery]) -> None:
     with st.container(horizontal=True, gap="small"):
         for label, content, name, kind in (
-            ("CSV", to_csv(artists), "discoveries.csv", "text/csv"),
+            ("Download artists (CSV)", to_csv(artists), "discoveries.csv", "text/csv"),
             (
-                "XSPF playlist",
+                "Download XSPF playlist",
                 to_xspf(artists, PLAYLIST_TITLE),
                 "discoveries.xspf",
                 "application/xspf+xml",
             ),
             (
-                "M3U playlist",
+                "Download M3U playlist",
                 to_m3u(artists, PLAYLIST_TITLE),
                 "discoveries.m3u8",
                 "audio/x-mpegurl",

@@ -10,7 +10,7 @@ SOURCES = (
     (
         "A demo, or artists you pick",
         "What you click and type",
-        "In this session, and in the page's address, so that a reload or a bookmark keeps it",
+        "In this session, and in the page's address. So a reload or a bookmark keeps it",
         "Until you start over or close the page",
     ),
     (
@@ -39,7 +39,7 @@ SOURCES = (
         "Your name and id there, top artists and tracks, saved tracks, your own playlists, recent "
         "plays",
         "In this session, in memory; never stored, never used for training",
-        "Until you sign out, half a day after the last use, or until the server stops",
+        "Until you sign out, for half a day after the last use, or until the server stops",
     ),
     (
         "Joining the community",
@@ -61,9 +61,9 @@ def show_summary() -> None:
     """Show the promise in a few sentences."""
     st.markdown(
         "**We read your music to find your neighbours. We forget it when you close the page. We "
-        "store it only if you join, and nobody else sees it unless you join.** While you are here, "
+        "store it only if you join. Nobody else sees it unless you join.** While you are here, "
         "this server keeps it in memory. No accounts, no tracking, nothing from other companies "
-        "in these pages."
+        "on these pages."
     )
 
 
@@ -71,20 +71,20 @@ def show_sources() -> None:
     """Show what is read from each source, where it is kept, and for how long."""
     st.header("What we read, and for how long", anchor=False)
     grid = st.grid(2, min_column_width=320, gap="small")
-    for number, (title, read, kept, until) in enumerate(SOURCES):
+    for number, (title, read, where, until) in enumerate(SOURCES):
         with grid.container(border=True, height="stretch", key=f"source-{number}"):
             st.subheader(title, anchor=False)
-            st.markdown(f"- **Read:** {read}\n- **Kept:** {kept}\n- **How long:** {until}")
+            st.markdown(f"- **What:** {read}\n- **Where:** {where}\n- **How long:** {until}")
     st.markdown(
-        "We forget your music within minutes of closing the page. Music from the Spotify sign-in "
-        "waits for your return until you sign out, or half a day. While you are at Spotify to "
-        "agree, your music waits here for up to twenty minutes."
+        "We forget your music a few minutes after you close the page. Music from the Spotify "
+        "sign-in stays until you sign out, for at most half a day without use. While you are on "
+        "Spotify's own page to agree, your music stays here for up to twenty minutes."
     )
     st.markdown(
         f"[Spotify's policy]({spotify.POLICY}) restricts the use of its data in machine-learning "
-        "models. Finding neighbours for a signed-in visitor is such a use: the operator of this "
-        "server is responsible for having permission. We never store that data or train with it: "
-        "the program refuses both."
+        "models. Finding neighbours for a signed-in visitor is such a use. The operator of this "
+        "server is responsible for having permission. We never store that data or train with it. "
+        "The program refuses both."
     )
 
 
@@ -92,28 +92,29 @@ def show_members() -> None:
     """Show what is stored of members, and what is deleted when they leave."""
     st.header("What we store if you join", anchor=False)
     st.markdown(
-        "You answer two questions. Both are no until you say yes, and you can change either "
+        "You answer two questions. Both answers are no until you say yes. You can change them "
         "later.\n"
         "- **To be found:** your made-up name, the artists you chose and their genres. Each "
-        "artist's share of these plays, in thousandths. Where your music came from, two vectors "
-        "and a place on the map. The vectors are made only of the artists you show: a hidden "
-        "artist leaves no trace in them. Vectors reveal much of what they are made of; here "
-        "everyone sees that anyway.\n"
+        "artist's share of these plays, in thousandths. Where your music came from, and a place "
+        "on the map. Also numbers that describe your taste. We compute them only from the "
+        "artists you show. A hidden artist leaves no trace in them. Such numbers reveal much of "
+        "the music behind them, but here everyone sees that music anyway.\n"
         "- **To help train the model:** all your artists with their plays, genres, and how your "
         "music sounds. No tracks, playlists, dates or names. Nobody sees it.\n"
         "- **In both cases:** your two answers, when you joined and last changed something, and a "
-        "fingerprint (hash) of your code. We show the code once and never store it. Your session "
-        "has it in memory until you close the page.\n\n"
-        "Artists appear as the model spells them, so nothing else in your files reaches others. "
-        "To stop people from guessing codes, we count attempts in memory, by a hash of the "
-        "network address."
+        "fingerprint (hash) of your access code. We show the code once and never store it. Your "
+        "session has it in memory until you close the page.\n\n"
+        "Artists appear as the model spells them. So others see nothing else from your files. "
+        "To stop people from guessing codes, we count attempts. We do so in memory, by a "
+        "fingerprint (hash) of the network address."
     )
     st.markdown(
-        "**When you leave,** your entry, vectors, place on the map and profile are deleted in one "
-        "step. Nobody sees you the next time a page looks. We keep your random id, the time and a "
-        "digest, so that your receipt can be checked. A model trained with your profile may keep "
-        "faint traces until it is next trained, without you. We can't delete what others "
-        "downloaded before, or backups made by the operator of this server."
+        "**When you leave,** we delete your entry, these numbers, your place on the map and your "
+        "profile in one step. You disappear from every page when it next updates. We keep your "
+        "random id, the time and a checksum (digest), so that your receipt can be checked. A "
+        "model trained with your profile may keep faint traces until it is next trained, without "
+        "you. We can't delete what others downloaded before, or backups made by the operator of "
+        "this server."
     )
     st.page_link(components.COMMUNITY, label="Open Community", icon=":material/group_add:")
 
@@ -122,22 +123,22 @@ def show_browser_storage() -> None:
     """Show which cookies the app sets."""
     st.header("In your browser", anchor=False)
     st.markdown(
-        "You need no cookie to look around. Streamlit, the software behind these pages, sets one "
-        "that protects its forms. Signing in to Spotify sets two random ones: the first ties the "
-        "sign-in to your browser for ten minutes. The second names your session until you sign "
-        "out or close the browser. No script can read them. The keys to your Spotify account "
-        "never reach the browser."
+        "You need no cookie to look around. Streamlit, the software of these pages, sets one to "
+        "protect its forms. Signing in to Spotify sets two random cookies. The first connects "
+        "the sign-in with your browser for ten minutes. The second identifies your session until "
+        "you sign out or close the browser. No script can read them. The keys to your Spotify "
+        "account never reach the browser."
     )
 
 
 def show_server() -> None:
     """Show what the server logs, and which services it asks."""
-    st.header("What the server logs, and whom it asks", anchor=False)
+    st.header("What the server logs, and which services it uses", anchor=False)
     st.markdown(
-        "The log holds errors of the program, without music, names or keys. The server asks "
-        "others only when you do. ListenBrainz or Last.fm: when you type a user name. Spotify: "
-        "while you are signed in. An audio service: when you look up your tracks. The people "
-        "that come with this app are made up, and marked. Members are marked, too."
+        "The log has errors of the program, without music, names or keys. The server contacts "
+        "other services only when you ask for it. ListenBrainz or Last.fm: when you type a user "
+        "name. Spotify: while you are signed in. An audio service: when you look up your tracks. "
+        "The people that come with this app are made up and marked. Members are marked, too."
     )
 
 
@@ -150,10 +151,10 @@ def show_deletion() -> None:
     elif oauth.session_store().is_open:
         st.markdown("You are not signed in to Spotify.")
     if visitor.profile() is None:
-        st.markdown("There is no music of yours here.")
+        st.markdown("We have no music of yours.")
         st.page_link(components.START, label="Go to the start page", icon=":material/home:")
         return
-    st.markdown("Your music is in this session. One click deletes it. It can't be undone.")
+    st.markdown("Your music is in this session. One click deletes it. You can't undo that.")
     st.button(
         "Delete my music now",
         key="privacy-remove",

@@ -105,8 +105,8 @@ def show_services() -> None:
 
 def _lastfm_not_enabled() -> None:
     st.markdown(
-        "Not set up on this server. Several free tools export your scrobbles as CSV: upload that "
-        "file above instead."
+        "Not set up on this server. Several free tools export your Last.fm plays as CSV. Upload "
+        "that file above instead."
     )
     with st.expander("If you run this server", key="lastfm-operator"):
         st.markdown(

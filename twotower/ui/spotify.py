@@ -63,7 +63,7 @@ def _not_set_up(store: SessionStore) -> None:
                 "Create an app in Spotify's developer dashboard. Its redirect URI is "
                 "`http://127.0.0.1:8501/callback`. Set `SPOTIPY_CLIENT_ID` to its client id and "
                 "restart the server. No secret is needed. The app's owner needs Premium, and can "
-                "admit five people. More in docs/spotify.md."
+                "allow five people. More in docs/spotify.md."
             )
         else:
             st.markdown(
@@ -75,8 +75,8 @@ def _not_set_up(store: SessionStore) -> None:
 def _signed_out() -> None:
     if spotify_session.was_signed_in():
         st.info(
-            "You are signed out: in another tab, after half a day, or because the server was "
-            "restarted. Nothing that was read is left."
+            "You are signed out. You did so in another tab, or half a day passed, or the server "
+            "was restarted. What was read is deleted."
         )
     _before_signing_in()
     components.note(EXPORT_HELP)
@@ -89,8 +89,8 @@ def _before_signing_in() -> None:
         "tracks, your own playlists and recent plays. We change nothing.\n"
         "- **Kept** in this session only, in memory: not stored, not shown to others, not used "
         "for training. Signing out deletes it.\n"
-        "- **Limits** set by Spotify: five people for this server. Its operator names them in "
-        "advance, and needs Premium.\n"
+        "- **Limits** set by Spotify: five people for this server. Its operator registers them "
+        "in advance, and needs Premium.\n"
         f"- [Spotify's policy]({POLICY}) restricts the use of its data in machine-learning models, "
         "and this app is one. The operator of this server is responsible for having permission."
     )
@@ -110,7 +110,7 @@ def _signed_in(session: Session) -> None:
     job = spotify_session.reading()
     result = job.result if job else None
     if not spotify_session.may_read(session):
-        st.markdown("You allowed playlists only. To read your music, sign in for that, too.")
+        st.markdown("You allowed playlists only. Sign in again so that we can read your music.")
         _before_signing_in()
         show_sign_out()
         return
@@ -203,7 +203,7 @@ def _result(result: SpotifyReading) -> None:
     )
     if result.stopped:
         st.warning(
-            escape(as_sentence(result.stopped)) + " What was read until then is kept.",
+            escape(as_sentence(result.stopped)) + " We use what was read until then.",
             icon=":material/hourglass_bottom:",
         )
     if problem:

@@ -23,7 +23,7 @@ def show_playlist(closest: Sequence[Neighbour], mine: Profile) -> None:
     artists = [each.artist for each in rank_discoveries(closest, mine, MOST_ARTISTS)]
     session, job = spotify_session.current(), spotify_session.saving()
     is_allowed = session is not None and spotify_session.may_save(session)
-    with st.expander("Save it as a Spotify playlist", expanded=is_allowed, key="spotify-save"):
+    with st.expander("Save as a Spotify playlist", expanded=is_allowed, key="spotify-save"):
         if not artists:
             st.write("Your neighbours play nothing that you don't.")
         elif job is not None and job.is_running:
@@ -50,8 +50,8 @@ def _offer(artists: Sequence[str], *, is_allowed: bool, is_repeat: bool) -> None
         )
         return
     components.note(
-        "Spotify asks you to let this app make private playlists. Then you come back here. We read "
-        "none of your music for it."
+        "Spotify asks you to let this app make private playlists. Then you come back here. We "
+        "don't read your music for it."
     )
     spotify.show_link(oauth.SAVE, "Allow it at Spotify")
 

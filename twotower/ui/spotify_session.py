@@ -24,12 +24,12 @@ PROFILE_ID = "spotify"  # of a profile that was read by signing in
 READING, SAVING = "reading", "saving"  # jobs of a session
 DELETED = "What was read from Spotify is deleted from this page and this server."
 NOTICES = {  # outcome of a sign-in or sign-out -> (kind of message, text)
-    oauth.MAY_SAVE: ("success", "You may make the playlist now, below."),
+    oauth.MAY_SAVE: ("success", "You can make the playlist now, below."),
     oauth.DENIED: ("info", "You said no at Spotify, so nothing was read."),
     oauth.EXPIRED: (
         "warning",
-        "That sign-in has expired: it took more than ten minutes, was used before, or began in "
-        "another browser. Nothing was read. Try again.",
+        "That sign-in is no longer valid. It took more than ten minutes, was used before, or "
+        "began in another browser. Nothing was read. Try again.",
     ),
     oauth.FAILED: (
         "warning",
@@ -49,8 +49,8 @@ NOTICES = {  # outcome of a sign-in or sign-out -> (kind of message, text)
     oauth.SIGNED_OUT: ("success", f"You are signed out. {DELETED}"),
     oauth.DISCONNECTED: (
         "success",
-        f"Disconnected, in every browser. {DELETED} To take back your permission, too, remove "
-        "this app on [Spotify's page of apps](https://www.spotify.com/account/apps/).",
+        f"Disconnected, in every browser. {DELETED} You can also take back your permission: "
+        "remove this app on [Spotify's page of apps](https://www.spotify.com/account/apps/).",
     ),
 }
 

@@ -233,7 +233,7 @@ def show_upload() -> None:
         st.subheader("Upload a file", anchor=False)
         st.markdown(
             "Drop a Spotify, Exportify, Last.fm or ListenBrainz file here. ZIP, JSON, CSV or "
-            "`.gz`, several at once. We forget it when you leave.",
+            "`.gz`, several at once. We forget it when you close the page.",
             help="Read in memory, never written to disk. Plays found in two files count once. "
             "Profiles in JSON Lines work too.",
         )

@@ -72,7 +72,7 @@ class NeighbourList:
     portrait: "Portrait"
     seq: int
     own_id: str | None
-    count: int  # asked for
+    count: int  # requested
     neighbours: "tuple[Neighbour, ...]"
 
 
@@ -108,10 +108,10 @@ class ServiceState:
 
 @dataclass
 class AudioLookupState:
-    """AudioService of audio attributes of the visitor's tracks."""
+    """Lookup of audio attributes of the visitor's tracks."""
 
     job: "Job[AudioResult] | None" = None
-    lookup: "AudioService | None" = None  # the place that the job asks
+    lookup: "AudioService | None" = None  # the service that the job asks
     profile: "Profile | None" = None  # the one that the job and its result are about
     result: "AudioResult | None" = None
     error: "TwoTowerError | None" = None

@@ -86,9 +86,9 @@ def pluralise(number: float, noun: str) -> str:
 def describe_confidence(portrait: "Portrait") -> str:
     """Return what the profile is based on and how sure the model is, as one or two sentences."""
     count = round(portrait.coverage.effective_artists)
-    artists = "1 artist's" if count == 1 else f"{count:,} artists'"
+    artists = pluralise(count, "artist")
     grade = GRADES[confidence_grade(portrait.effective_dimensions)]
-    return f"Based on about {artists} worth of listening: {grade[:1].lower()}{grade[1:]}"
+    return f"Your music counts as about {artists}: {grade[:1].lower()}{grade[1:]}"
 
 
 def confidence_grade(dimensions: float) -> int:
@@ -105,14 +105,14 @@ def confidence_meter(dimensions: float) -> float:
 
 
 def describe_move(cosine: float) -> str:
-    """Return how far a change moved the visitor; `cosine` is between the vectors around it."""
+    """Return how much an edit changed the profile; `cosine` is between the vectors around it."""
     if cosine > 0.995:
-        return "That hardly moved you."
+        return "Your place hardly changed."
     if cosine > 0.95:
-        return "That moved you a little."
+        return "Your place changed a little."
     if cosine > 0.8:
-        return "That moved you."
-    return "That moved you far."
+        return "Your place changed."
+    return "Your place changed a lot."
 
 
 def describe_synthetic(snapshot: "MemberSnapshot") -> str:
@@ -126,9 +126,9 @@ def describe_synthetic(snapshot: "MemberSnapshot") -> str:
 
 
 def describe_map_reliability(share: float) -> str:
-    """Return how far to trust the map; `share` 0..1 of the 15 nearest that it keeps, on average."""
+    """Return how reliable the map is; `share` 0..1 of the 15 nearest that it keeps, on average."""
     return (
-        "People with similar taste are near each other, roughly: a flat map keeps about "
+        "People with similar taste are roughly near each other. A flat map keeps about "
         f"{share * 15:.0f} of every 15 neighbours together. If map and list disagree, trust the "
         "list."
     )

@@ -121,11 +121,11 @@ def show_confidence(portrait: "Portrait") -> None:
     grade = confidence_grade(portrait.effective_dimensions)
     st.progress(confidence_meter(portrait.effective_dimensions), GRADES[grade].partition(".")[0])
     components.note(
-        f"Your music pins down {portrait.effective_dimensions:.1f} of the model's "
+        f"Your music determines {portrait.effective_dimensions:.1f} of the model's "
         f"{len(portrait.user_vector)} dimensions of taste. Every artist it knows adds to that."
     )
     if grade < GOOD_GRADE:
-        st.markdown(f"**To be surer:** {_advice(portrait)}.")
+        st.markdown(f"**To make it surer:** {_advice(portrait)}.")
         st.page_link(components.START, label="Add artists", icon=":material/add:")
 
 
@@ -135,7 +135,7 @@ def _advice(portrait: "Portrait") -> str:
         return "add some artists; genres alone say little"
     if len(portrait.coverage.unknown) > len(portrait.profile.artists) / 2:
         return "add artists that the model knows; it doesn't know most of yours"
-    return "about ten artists, from every kind of music you play"
+    return "add about ten artists, from every kind of music you play"
 
 
 def show_coverage(portrait: "Portrait", *, title: str = "What the model knows") -> None:
@@ -191,9 +191,9 @@ def show_audio(portrait: "Portrait") -> None:
 def _audio_source(portrait: "Portrait", looked_up: tuple[AudioResult, AudioService] | None) -> str:
     """Return the source of the audio attributes, as Markdown."""
     if not portrait.audio_is_estimate:
-        return "From the audio attributes in your files."
+        return "From your files."
     if looked_up is None:
-        return "Estimated from your artists. Your music came without audio attributes."
+        return "Estimated from your artists. Your files don't say how the tracks sound."
     result, lookup = looked_up
     if not result.audio:
         return (

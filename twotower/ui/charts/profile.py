@@ -79,7 +79,7 @@ def plot_audio_ranges(
         xaxis={
             "range": [-3, 103],
             "tickvals": [10, 50, 90],
-            "ticktext": ["lower tenth", "median", "upper tenth"],
+            "ticktext": ["low", "middle", "high"],
             "side": "top",
             "tickfont": {"size": 13, "color": INK},
             "showgrid": False,

@@ -100,7 +100,9 @@ def _show_gains(
         key=f"groups-{dataset}",
         alt=f"Table of MRR by features: {alt}",
     )
-    components.note(f"Guessing among {pluralise(listeners, noun)}: {chance_mrr(listeners):.3f}.")
+    components.note(
+        f"MRR of a random guess among {pluralise(listeners, noun)}: {chance_mrr(listeners):.3f}."
+    )
 
 
 def _describe_gains(gains: Sequence[FeatureGain], listeners: str) -> str:
@@ -171,7 +173,7 @@ def show_variants() -> None:
     ]
     show_table(lines, key="ablation", alt=f"Table of variants, all tasks: {table_alt(lines)}")
     components.note(
-        "A variant is the same towers with another loss, or without one part of the training. The "
+        "A variant has the same towers with another loss, or without one part of the training. The "
         f"default is “{escape(variant_title(default))}”. All were tested on the same "
         f"{_listeners(report)}."
     )
@@ -243,7 +245,7 @@ def _describe_last_step(report: Report, curves: Mapping[str, Mapping[int, float]
             value = format_interval(gain) if gain else signed(curve[many] - curve[few])
             verdict = "" if gain is None else f", **{SIZE_VERDICTS[gain.verdict]}**"
             parts.append(f"{escape(method)} {value} from {few} to {many} % of them{verdict}")
-    return f"What the last step brought: {'; '.join(parts)}." if parts else ""
+    return f"Gain from the last increase: {'; '.join(parts)}." if parts else ""
 
 
 def show_training() -> None:
@@ -269,8 +271,8 @@ def show_training() -> None:
     components.note(
         "Training makes two parts of one listener more similar than parts of two listeners. They "
         "needn't be close for that. Each point is the batch of one step: Last.fm listeners or "
-        "playlists, often with well-known artists only. So points jump. For alignment and "
-        "uniformity of test listeners, choose “Hubs” under “Task by task”."
+        "playlists, often with well-known artists only. So the points vary much. For alignment "
+        "and uniformity of test listeners, choose “Hubs” under “Task by task”."
     )
 
 
@@ -286,8 +288,8 @@ def _describe_training(points: Sequence[TrainingPoint]) -> str:
     easier = "easier" if is_easier else "harder"
     joined = "and" if is_easier == is_closer else "but"
     return (
-        f"Two parts of one listener moved **{closer}**, {joined} became **{easier}** to tell from "
-        f"others. From the first to the last quarter: {changes}."
+        f"Two parts of one listener moved **{closer}**, {joined} became **{easier}** to "
+        f"distinguish from others. From the first to the last quarter: {changes}."
     )
 
 

@@ -27,11 +27,11 @@ MAX_NAMED = 10  # metrics that differ, in the list
 MAX_ROWS = 12  # rows of a table that stand without scrolling
 SOURCES: Mapping[Source, tuple[str, str]] = {
     "ranked": ("Ranked again", "All ranks computed again from the shipped vectors."),
-    "fitted": ("Trained again", "Baselines trained on the public data just now, same tasks."),
+    "fitted": ("Trained again", "Baselines, trained on the public data just now. Same tasks."),
     "asked": (
         "The shipped model",
-        "Tested just now on people and playlists that it has never seen. The report's towers "
-        "were trained on fewer people, so there is no verdict.",
+        "Tested just now on people and playlists it has never seen. The report's towers were "
+        "trained on fewer people. So there is no verdict.",
     ),
 }
 VERDICTS: Mapping[CheckVerdict, str] = {"same": "same", "differs": "differs", "beside": "—"}
@@ -51,8 +51,7 @@ def show_verification(report: Report) -> None:
     st.header("Check it now", anchor=False)
     if not can_train and not can_rank:
         components.note(
-            "Nothing to check here: the report came without vectors, and the public data is not "
-            "on this server."
+            "The report can't be checked here: its vectors are missing, and so is the public data."
         )
         return
     st.markdown(_describe_offer(can_train=can_train, can_rank=can_rank))
@@ -73,8 +72,8 @@ def _describe_offer(*, can_train: bool, can_rank: bool) -> str:
         )
     if can_train:
         sentences.append(
-            "The public data is on this server. So three baselines are trained again, and the "
-            "shipped model is tested on people it has never seen."
+            "The public data is on this server. So we train three baselines again and test the "
+            "shipped model on people it has never seen."
         )
     sentences.append("It takes up to a minute." if can_train else "It takes a few seconds.")
     return " ".join(sentences)
