@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import streamlit as st
 
@@ -23,7 +24,10 @@ async def load_early(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     "pages/index.py",
     routes=oauth.routes(oauth.session_store()),
-    middleware=oauth.middleware(),
+    middleware=oauth.middleware(
+        allowed_hosts=partial(st.get_option, "server.allowedHosts"),
+        allowed_origins=partial(st.get_option, "server.corsAllowedOrigins"),
+    ),
     lifespan=load_early,
     on_script_error=components.on_script_error,
 )

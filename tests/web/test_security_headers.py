@@ -22,7 +22,8 @@ def server():
         return PlainTextResponse("mine", headers={"Referrer-Policy": "no-referrer"})
 
     served = [*routes(SessionStore(None)), Route("/own", own)]
-    with serving(Starlette(routes=served, middleware=oauth.middleware())) as address:
+    guards = oauth.middleware(allowed_hosts=list, allowed_origins=list)
+    with serving(Starlette(routes=served, middleware=guards)) as address:
         yield address
 
 

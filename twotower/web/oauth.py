@@ -17,6 +17,7 @@ from twotower.core.settings import Settings
 from twotower.sources.spotify import api
 from twotower.sources.spotify.api import Registration, Token
 from twotower.web.oauth_sessions import SIGN_IN_S, Session, SessionStore, SignIn
+from twotower.web.origin_check import Names, OriginCheck
 from twotower.web.security_headers import SecurityHeaders
 
 READ, SAVE = "read", "save"  # purposes of a sign-in
@@ -59,9 +60,15 @@ async def remove_expired_forever(store: SessionStore, *, every_s: float = 60.0) 
         store.remove_expired()
 
 
-def middleware() -> list[Middleware]:
-    """Return the middleware that every request passes through."""
-    return [Middleware(SecurityHeaders)]
+def middleware(allowed_hosts: Names, allowed_origins: Names) -> list[Middleware]:
+    """Return the middleware that every request passes through.
+
+    The functions return the options `server.allowedHosts` and `server.corsAllowedOrigins`.
+    """
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(OriginCheck, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
+    ]
 
 
 def routes(store: SessionStore) -> list[Route]:
