@@ -1,9 +1,9 @@
-"""Security headers of every response: Content Security Policy, no framing, no sniffing."""
+"""Security headers of every response: content policy, no framing, no sniffing, no storing."""
 
 import base64
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # The only script of our own: scrolls to the container it is in and focuses it.
@@ -55,7 +56,10 @@ def streamlit_page() -> str:
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds the security headers which a response doesn't set itself."""
+    """ASGI middleware that adds the security headers which a response doesn't set itself.
+
+    Browsers store no response but those that call themselves public: Streamlit's own static files.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -64,7 +68,7 @@ class SecurityHeaders:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = list(message.get("headers", ()))
+                own = list(_without_private_caching(message.get("headers", ())))
                 names = {name.lower() for name, _ in own}
                 message["headers"] = own + [pair for pair in self._headers if pair[0] not in names]
             await send(message)
@@ -72,8 +76,16 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-def _encode(csp: str) -> Iterable[tuple[bytes, bytes]]:
+def _without_private_caching(headers: Iterable[Header]) -> Iterator[Header]:
+    """Yield the headers without a Cache-Control, unless it is public."""
+    for name, value in headers:
+        if name.lower() != b"cache-control" or b"public" in value.lower():
+            yield name, value
+
+
+def _encode(csp: str) -> Iterable[Header]:
     for name, value in {
+        "cache-control": "no-store",
         "content-security-policy": csp,
         "referrer-policy": "same-origin",
         "x-content-type-options": "nosniff",
