@@ -246,7 +246,38 @@ def test_updating_nobody_is_refused(community: Community):
     assert last_change(community) == 0
 
 
-@pytest.mark.parametrize("origin", [SPOTIFY_WEB_API, " Spotify-Web-API "])
+FORMULA = '=HYPERLINK("https://evil.example")'
+
+
+def test_an_origin_that_is_not_listed_is_stored_as_file(community: Community):
+    profile = replace(consenting("a").profile, origin=f"LastFM+{FORMULA}")
+    community.join(replace(consenting("a"), profile=profile))
+    community.join(member("b", origin=f"LastFM+{FORMULA}"))
+    ((_, stored),) = training_profiles(community)
+    assert stored.origin == "lastfm+file"
+    community.update(member("b", origin=FORMULA))
+    with community.database.read() as connection:
+        origins = connection.execute(sa.text("SELECT origin FROM listeners ORDER BY id")).all()
+    assert [origin for (origin,) in origins] == ["file", "file"]
+
+
+def test_an_origin_stored_before_the_list_was_closed_is_shown_as_file(community: Community):
+    community.join(member("a"))
+    community.join(consenting("b"))
+    with community.database.write() as connection:
+        connection.execute(sa.text("UPDATE listeners SET origin = :text"), {"text": FORMULA})
+        connection.execute(
+            sa.text("UPDATE listeners SET profile = REPLACE(profile, :old, :new) WHERE id = 'b'"),
+            {"old": '"origin": "file"', "new": '"origin": "=1+1"'},
+        )
+    assert [one.origin for one in community.get(["a", "b"])] == ["file", "file"]
+    ((_, stored),) = training_profiles(community)
+    assert stored.origin == "file"
+
+
+@pytest.mark.parametrize(
+    "origin", [SPOTIFY_WEB_API, " Spotify-Web-API ", "file+ Spotify-Web-API", "=1+spotify-web-api"]
+)
 def test_profiles_from_spotifys_web_api_are_never_stored(community, origin):
     for write in (community.join, community.update, lambda one: community.seed([one])):
         with pytest.raises(CommunityError, match="is never stored"):

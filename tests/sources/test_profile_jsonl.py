@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twotower.core import origins
 from twotower.core.domain import (
     AUDIO_RANGE,
+    DEMO,
     HOURS,
     SPOTIFY_WEB_API,
+    SYNTHETIC,
     Artist,
     Playlist,
     Profile,
@@ -25,8 +28,11 @@ from twotower.core.domain import (
 )
 from twotower.core.errors import BadProfile
 from twotower.core.names import artist_key, is_artist_name
+from twotower.sources.datasets.readers import DATASETS
+from twotower.sources.datasets.source_weight import SOURCE_WEIGHT
 from twotower.sources.profile_jsonl import profile_to_json, read_profiles, write_profiles
 from twotower.sources.profile_parser import profile_from_json
+from twotower.sources.services import lastfm, listenbrainz
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,6 +166,39 @@ def test_an_error_says_the_file_and_the_line_and_comes_after_the_lines_before():
     assert next(profiles).id == "u1"
     with pytest.raises(BadProfile, match=r"^p\.jsonl, line 3: id: must be text, is 3$"):
         next(profiles)
+
+
+@pytest.mark.parametrize(
+    ("origin", "read_as", "unknown"),
+    [
+        ("lastfm", "lastfm", 0),
+        ("LastFM + Listenbrainz", "lastfm+listenbrainz", 0),
+        ("netease-tv", "netease-tv", 0),
+        ("Spotify-Web-API", SPOTIFY_WEB_API, 0),
+        (None, "file", 0),
+        ('=HYPERLINK("https://evil.example")', "file", 1),
+        ("file+@evil+lastfm+x", "file+lastfm", 1),
+        (f"=1+ {SPOTIFY_WEB_API}", f"file+{SPOTIFY_WEB_API}", 1),
+        ("+", "file", 1),
+        ("lastfm" * 80, "file", 1),
+    ],
+)
+def test_an_origin_that_is_not_listed_is_read_as_file_and_counted(origin, read_as, unknown):
+    ignored: Counter[str] = Counter()
+    (profile,) = read(line(origin=origin), ignored=ignored)
+    assert (profile.origin, ignored["unknown origin"]) == (read_as, unknown)
+
+
+def test_every_source_of_profiles_is_a_listed_origin():
+    sources = {*DATASETS, *SOURCE_WEIGHT, listenbrainz.ORIGIN, lastfm.ORIGIN, SYNTHETIC, DEMO}
+    assert sources | {SPOTIFY_WEB_API, "file", origins.PICKED} == origins.ORIGINS
+
+
+def test_the_documentation_lists_every_origin():
+    text = (ROOT / "docs" / "profile-format.md").read_text(encoding="utf-8")
+    table = text.partition("## Origins")[2].partition("\n\nThe list is closed")[0]
+    cells = [row.split("|")[1] for row in table.strip().splitlines()[2:]]
+    assert set(re.findall(r"`([^`]+)`", " ".join(cells))) == origins.ORIGINS
 
 
 def test_unknown_keys_are_ignored_and_counted():

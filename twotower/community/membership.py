@@ -20,6 +20,7 @@ from twotower.community.store import Community
 from twotower.core.domain import DEMO, SPOTIFY_WEB_API, SYNTHETIC, Artist, Listener, Profile
 from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
 from twotower.core.names import artist_key
+from twotower.core.origins import known_origin
 from twotower.model.embedder import Embedder
 from twotower.model.portrait import Portrait
 from twotower.model.portrait import portrait as make_portrait
@@ -93,7 +94,7 @@ class Membership:
         check_origin(portrait.profile)
         name = self.check_name(request.name, real_name=portrait.profile.name, own=own)
         pool = self.showable_artists(portrait)
-        return self._public_listener(pool, request, name, portrait.profile.origin, own)[0]
+        return self._public_listener(pool, request, name, _origin(portrait, None), own)[0]
 
     def preview_change(self, record: MemberRecord, request: JoinRequest) -> Listener:
         """Return what others will see of a member who changes choices without new music."""
@@ -229,7 +230,7 @@ class Membership:
 
 def check_origin(profile: Profile) -> None:
     """Raise MayNotJoin if the profile is no person's own listening, or may not be stored."""
-    origins = profile.origin.casefold().split("+")
+    origins = known_origin(profile.origin).split("+")
     if SPOTIFY_WEB_API in origins:
         raise MayNotJoin(
             "music from a Spotify sign-in, or from a program that uses one, may not be stored. Ask "
@@ -255,7 +256,7 @@ def reduced_profile(profile: Profile, id: str) -> Profile:
 
 def _origin(portrait: Portrait | None, before: MemberRecord | None) -> str:
     if portrait is not None:
-        return portrait.profile.origin
+        return known_origin(portrait.profile.origin)
     return before.listener.origin if before is not None else ""
 
 

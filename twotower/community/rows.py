@@ -16,6 +16,7 @@ from twotower.community.schema import sample_key
 from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile
 from twotower.core.errors import CommunityError
 from twotower.core.names import artist_key, confusable_skeleton
+from twotower.core.origins import known_origin
 from twotower.sources.profile_jsonl import profile_to_json, read_profiles
 
 Row = dict[str, Any]
@@ -38,12 +39,13 @@ def now() -> str:
 def rows_of(member: Member, model_version: str) -> tuple[Row, Row]:
     """Return a member's row of `listeners`, without seq, and its row of `vectors`.
 
-    Raises CommunityError if the profile came through Spotify's Web API, ValueError if the member
-    has no id, if it has a profile without consent to training, or if its vectors are not unit.
+    An unknown origin becomes "file". Raises CommunityError if the profile came through Spotify's
+    Web API, ValueError if the member has no id, if it has a profile without consent to training, or
+    if its vectors are not unit.
     """
     listener, profile = member.listener, member.profile
     origins = (listener.origin, *(() if profile is None else (profile.origin,)))
-    if any(SPOTIFY_WEB_API in each.strip().casefold().split("+") for each in origins):
+    if any(SPOTIFY_WEB_API in known_origin(each).split("+") for each in origins):
         raise CommunityError("a profile that came through Spotify's Web API is never stored")
     if not listener.id:
         raise ValueError("a listener needs an id")
@@ -51,7 +53,8 @@ def rows_of(member: Member, model_version: str) -> tuple[Row, Row]:
         raise ValueError(f"{listener.id}: a profile is stored only with consent to training")
     stored_profile = None
     if profile is not None:
-        nameless = replace(profile, id=listener.id, name="")
+        origin = known_origin(profile.origin)
+        nameless = replace(profile, id=listener.id, name="", origin=origin)
         stored_profile = json.dumps(profile_to_json(nameless), ensure_ascii=False, allow_nan=False)
     created = now()
     row = {
@@ -59,7 +62,7 @@ def rows_of(member: Member, model_version: str) -> tuple[Row, Row]:
         "name": listener.name,
         "look": confusable_skeleton(listener.name),
         "lot": sample_key(listener.id),
-        "origin": listener.origin,
+        "origin": known_origin(listener.origin),
         "artists": json.dumps(listener.artists, allow_nan=False),
         "genres": json.dumps(listener.genres),
         "findable": member.findable,
@@ -110,7 +113,7 @@ def listener_of(row: Any) -> Listener:
     return Listener(
         id=row.id,
         name=row.name,
-        origin=row.origin,
+        origin=known_origin(row.origin),
         artists=tuple((name, plays) for name, plays in json.loads(row.artists)),
         genres=tuple(json.loads(row.genres)),
         place=None if row.x is None else (row.x, row.y),
@@ -130,7 +133,7 @@ def visible_profile(row: Any) -> Profile:
     artists = {
         artist_key(name): Artist(name, plays=plays) for name, plays in json.loads(row.artists)
     }
-    return Profile(row.id, artists=artists, origin=row.origin, name=row.name)
+    return Profile(row.id, artists=artists, origin=known_origin(row.origin), name=row.name)
 
 
 def plain_values(row: Mapping[str, Any]) -> Row:

@@ -23,8 +23,8 @@ def read_profiles(
 ) -> Iterator[Profile]:
     """Yield the profile in each line that isn't blank.
 
-    A path may lead to a gzipped file. Unknown keys are counted in `ignored`. Raises BadProfile with
-    `where`, the line and the field.
+    A path may lead to a gzipped file. Unknown keys and origins are counted in `ignored`. Raises
+    BadProfile with `where`, the line and the field.
     """
     for _, profile in read_numbered_profiles(file, where=where, ignored=ignored):
         yield profile

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from twotower.core.domain import AUDIO_RANGE, HOURS, Artist, Playlist, Profile, Spread, Track
 from twotower.core.errors import BadProfile
 from twotower.core.names import artist_key, is_artist_name, track_key
+from twotower.core.origins import FILE, is_known_origin, known_origin
 from twotower.sources.values import LONGEST_NAME, clean, mbid, spotify_id
 
 VERSION = 1
@@ -37,8 +38,8 @@ def profile_from_json(data: object, where: str, *, ignored: Counter[str] | None 
     """Return the profile in one decoded line.
 
     Spellings of one artist are merged, under the name that is played most. A profile with tracks
-    and no artists gets the artists of its tracks. Unknown keys are counted in `ignored`. Raises
-    BadProfile with `where`, the field and what it must be.
+    and no artists gets the artists of its tracks. Unknown keys and origins are counted in
+    `ignored`. Raises BadProfile with `where`, the field and what it must be.
     """
     return _ProfileParser(where, Counter() if ignored is None else ignored).profile(data)
 
@@ -68,7 +69,7 @@ class _ProfileParser:
                 for name, value in self._object("audio", data.get("audio")).items()
                 if self._is_audio(name)
             },
-            origin=self._text("origin", _or(data.get("origin"), "file")),
+            origin=self._origin(data.get("origin")),
             name=self._optional_text("name", data.get("name")),
             since=self._day("from", data.get("from")),
             until=self._day("to", data.get("to")),
@@ -167,6 +168,13 @@ class _ProfileParser:
             self._number(f"{field}.mean", values.get("mean"), low, high),
             self._number(f"{field}.std", _or(values.get("std"), 0), 0.0, high - low),
         )
+
+    def _origin(self, data: object) -> str:
+        """Return a known origin; count an unknown one as ignored."""
+        origin = self._text("origin", _or(data, FILE))
+        if not is_known_origin(origin):
+            self._ignored["unknown origin"] += 1
+        return known_origin(origin)
 
     def _clock(self, data: object) -> tuple[int, ...]:
         hours = [hour for _, hour in self._list("clock", data)]

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from statistics import mean
 
+from twotower.core import origins
 from twotower.core.domain import Artist, Playlist, Profile
 from twotower.core.names import artist_key
 
 LIKING = {"like": 1.0, "love": 3.0, "live for": 9.0}  # word -> plays of a picked artist
-PICKED = "picked"  # origin of a profile made of names alone
+PICKED = origins.PICKED  # origin of a profile made of names alone
 MOST_PICKED = 200
 
 
