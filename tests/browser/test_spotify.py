@@ -286,7 +286,7 @@ def test_a_restart_signs_out_and_says_so(visit, tmp_path):
             page.goto("about:blank")
         with serving(tmp_path, port=port, env=env):
             page.goto(app)
-            expect(page.get_by_text("or because the server was restarted")).to_be_visible()
+            expect(page.get_by_text("or the server was restarted")).to_be_visible()
             is_signed_out(page)
             is_good(page)
             sign_in(page)
