@@ -1,7 +1,8 @@
 """Imports go one way between the rooms, and each library is imported in few places only."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,64 @@ def violations(root: Path) -> list[str]:
     return problems
 
 
+def first_circle(root: Path) -> list[str]:
+    """Return modules of `twotower` that import each other in a circle, [] if none do.
+
+    Imports at any depth count, those for type checkers too.
+    """
+    files = {dotted(path.relative_to(root)): path for path in root.glob("twotower/*/**/*.py")}
+    graph = {name: modules(path, files.keys()) - {name} for name, path in files.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts)
+
+
+def modules(path: Path, known: Set[str]) -> set[str]:
+    """Return the known modules that a file imports. A package is known as its `__init__`."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                member, package = f"{node.module}.{alias.name}", f"{node.module}.__init__"
+                names |= {member} if member in known else {f"{node.module}", package}
+    return names & known
+
+
 def test_imports_follow_the_order_of_the_rooms_and_libraries_stay_at_home():
     assert violations(ROOT) == []
+
+
+def test_no_imports_form_a_circle():
+    assert first_circle(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from twotower.model import losses\n",
+        "from twotower.model.losses import in_batch_softmax\n",
+        "import twotower.model.losses\n",
+        "def late():\n    from twotower.model import losses\n",
+        "from twotower.model import Embedder\n",
+    ],
+)
+def test_a_circle_within_a_room_is_caught(text: str, tmp_path: Path):
+    model = tmp_path / "twotower/model"
+    model.mkdir(parents=True)
+    (model / "losses.py").write_text("from twotower.model import towers\n", encoding="utf-8")
+    (model / "towers.py").write_text("", encoding="utf-8")
+    (model / "__init__.py").write_text("from twotower.model.losses import a\n", encoding="utf-8")
+    assert first_circle(tmp_path) == []
+    (model / "towers.py").write_text(text, encoding="utf-8")
+    assert set(first_circle(tmp_path)) >= {"twotower.model.losses", "twotower.model.towers"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Questions about the rows of a community: names, counts, consent, and what an owner may see."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,17 +15,14 @@ from twotower.community.rows import (
     stored_profile,
     visible_profile,
 )
-from twotower.community.schema import listeners, read_meta, removals, vectors
+from twotower.community.schema import lacks_vectors, listeners, read_meta, removals, vectors
+from twotower.community.store import Community
 from twotower.core.domain import SYNTHETIC, Listener, Profile
-
-if TYPE_CHECKING:
-    from twotower.community.store import Community
-
 
 # People and names
 
 
-def findable_ids(community: "Community", ids: Sequence[str]) -> set[str]:
+def findable_ids(community: Community, ids: Sequence[str]) -> set[str]:
     """Return those of the ids whose owners agreed to be found."""
     found: set[str] = set()
     query = sa.select(listeners.c.id).where(listeners.c.findable)
@@ -35,7 +32,7 @@ def findable_ids(community: "Community", ids: Sequence[str]) -> set[str]:
     return found
 
 
-def is_name_taken(community: "Community", skeleton: str, *, but: str | None = None) -> bool:
+def is_name_taken(community: Community, skeleton: str, *, but: str | None = None) -> bool:
     """Return True if a findable listener other than `but` has a name with this skeleton."""
     query = sa.select(listeners.c.id).where(listeners.c.look == skeleton, listeners.c.findable)
     if but is not None:
@@ -44,7 +41,7 @@ def is_name_taken(community: "Community", skeleton: str, *, but: str | None = No
         return connection.scalar(query.limit(1)) is not None
 
 
-def search_names(community: "Community", skeleton: str, count: int) -> list[Listener]:
+def search_names(community: Community, skeleton: str, count: int) -> list[Listener]:
     """Return up to `count` findable listeners whose name's skeleton contains this one."""
     if not skeleton:
         return []
@@ -59,25 +56,25 @@ def search_names(community: "Community", skeleton: str, count: int) -> list[List
 # Counts and versions
 
 
-def last_change(community: "Community") -> int:
+def last_change(community: Community) -> int:
     """Return the number of the last change; it never falls."""
     with community.database.read() as connection:
         return last_seq(connection)
 
 
-def active_model(community: "Community") -> str | None:
+def active_model(community: Community) -> str | None:
     """Return the name of the current model in the registry; None for the shipped model."""
     with community.database.read() as connection:
         return read_meta(connection, "active")
 
 
-def previous_model(community: "Community") -> str | None:
+def previous_model(community: Community) -> str | None:
     """Return the name of the previous model; None for the shipped model, or if there was none."""
     with community.database.read() as connection:
         return read_meta(connection, "previous")
 
 
-def stats(community: "Community") -> Mapping[str, Any]:
+def stats(community: Community) -> Mapping[str, Any]:
     """Return counts of the rows and the versions of tables and models; nothing about a person."""
     conditions = {
         "listeners": sa.true(),
@@ -109,7 +106,7 @@ def stats(community: "Community") -> Mapping[str, Any]:
 # Owners
 
 
-def find_by_code(community: "Community", code_hash: str) -> MemberRecord | None:
+def find_by_code(community: Community, code_hash: str) -> MemberRecord | None:
     """Return the member whose access code has this hash; None if there is none."""
     if not code_hash:
         return None
@@ -131,7 +128,7 @@ def find_by_code(community: "Community", code_hash: str) -> MemberRecord | None:
     )
 
 
-def export(community: "Community", id: str) -> Mapping[str, Any] | None:
+def export(community: Community, id: str) -> Mapping[str, Any] | None:
     """Return everything stored about one listener as plain values; None if there is nothing.
 
     Keys are the columns of `listeners`, and "vectors" for a list of rows of `vectors`.
@@ -146,7 +143,7 @@ def export(community: "Community", id: str) -> Mapping[str, Any] | None:
     return {**plain_values(dict(listener)), "vectors": [plain_values(dict(row)) for row in rows]}
 
 
-def find_deletion(community: "Community", id: str) -> Mapping[str, Any] | None:
+def find_deletion(community: Community, id: str) -> Mapping[str, Any] | None:
     """Return the row (seq, id, at, digest) of a member who left; None if there is none."""
     query = sa.select(removals).where(removals.c.id == id).order_by(removals.c.seq.desc())
     with community.database.read() as connection:
@@ -154,7 +151,7 @@ def find_deletion(community: "Community", id: str) -> Mapping[str, Any] | None:
     return None if row is None else dict(row)
 
 
-def count_rows(community: "Community", id: str) -> Mapping[str, int]:
+def count_rows(community: Community, id: str) -> Mapping[str, int]:
     """Return table -> number of this listener's rows, in `listeners` and `vectors`."""
     with community.database.read() as connection:
         return {
@@ -170,7 +167,7 @@ def count_rows(community: "Community", id: str) -> Mapping[str, int]:
 # Profiles for training and embedding
 
 
-def training_profiles(community: "Community") -> Iterator[tuple[str, Profile]]:
+def training_profiles(community: Community) -> Iterator[tuple[str, Profile]]:
     """Yield (id, profile) of all who consent to training, by id.
 
     Members who leave in the meantime are left out.
@@ -180,7 +177,7 @@ def training_profiles(community: "Community") -> Iterator[tuple[str, Profile]]:
 
 
 def profiles_without_vectors(
-    community: "Community", model_version: str
+    community: Community, model_version: str
 ) -> Iterator[tuple[str, Profile]]:
     """Yield (id, profile) of all listeners without vectors of that model, by id.
 
@@ -190,16 +187,8 @@ def profiles_without_vectors(
     yield from _profiles(community, visible_profile, lacks_vectors(model_version))
 
 
-def lacks_vectors(model_version: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a row of `listeners` has no vectors of this model."""
-    there = sa.select(vectors.c.id).where(
-        vectors.c.id == listeners.c.id, vectors.c.model_version == model_version
-    )
-    return ~there.exists()
-
-
 def _profiles(
-    community: "Community", read: Callable[[Any], Profile], *conditions: sa.ColumnElement[bool]
+    community: Community, read: Callable[[Any], Profile], *conditions: sa.ColumnElement[bool]
 ) -> Iterator[tuple[str, Profile]]:
     """Yield (id, profile) page by page, so that no transaction stays open meanwhile."""
     names = ("id", "name", "origin", "artists", "profile")

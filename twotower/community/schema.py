@@ -124,6 +124,14 @@ def sample_key(id: str) -> int:
     return zlib.crc32(id.encode("utf-8", "surrogatepass"))
 
 
+def lacks_vectors(model_version: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `listeners` has no vectors of this model."""
+    there = sa.select(vectors.c.id).where(
+        vectors.c.id == listeners.c.id, vectors.c.model_version == model_version
+    )
+    return ~there.exists()
+
+
 def read_meta(connection: sa.Connection, key: str) -> str | None:
     """Return the value of a key in `meta`, None if it is absent."""
     return connection.scalar(sa.select(meta.c.value).where(meta.c.key == key))

@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from twotower.community import seeding
 from twotower.community.connection import Database, next_seq
 from twotower.community.pseudonyms import NAME_IN_USE
-from twotower.community.queries import lacks_vectors
 from twotower.community.records import Deletion, Member, ModelVectors, new_id
 from twotower.community.rows import (
     ROWS_PER_STATEMENT,
@@ -25,6 +24,7 @@ from twotower.community.rows import (
 from twotower.community.scale import hnsw
 from twotower.community.schema import (
     clock,
+    lacks_vectors,
     listeners,
     meta,
     read_meta,
