@@ -122,7 +122,10 @@ class Shipped:
     @cached_property
     def vectors(self) -> Mapping[str, np.ndarray]:
         """Arrays `ids` (n,), `user` and `candidate` (n, d) float32, `places` (n, 2)."""
-        with np.load(self.folder / VECTORS, allow_pickle=False) as arrays:
+        with (
+            (self.folder / VECTORS).open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
             return {
                 name: arrays[name].astype(np.float32) if name != "ids" else arrays[name]
                 for name in ("ids", "user", "candidate", "places")

@@ -75,7 +75,7 @@ def _read_vectors(path: Path) -> "tuple[tuple[str, ...], np.ndarray]":
 
     check_exists(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             ids, points = tuple(map(str, arrays["ids"])), arrays["vectors"]
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise IncompatibleModel(

@@ -103,7 +103,10 @@ class Catalogue:
         """Read the files of `save`. Raises IncompatibleModel if they are damaged or don't fit."""
         try:
             document = json.loads(gzip.decompress((folder / "catalogue.json.gz").read_bytes()))
-            with np.load(folder / "catalogue.npz", allow_pickle=False) as arrays:
+            with (
+                (folder / "catalogue.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
                 catalogue = cls(
                     tuple(document["keys"]),
                     tuple(document["names"]),

@@ -61,7 +61,7 @@ class SegmentCache:
             try:
                 if key.low < last:
                     raise ValueError("two files cover the same changes")
-                with np.load(path, allow_pickle=False) as arrays:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                     segment = Segment(**{name: arrays[name] for name in COLUMNS})
             except Exception:  # numpy raises many kinds of error for a damaged file
                 self._remove(path)
@@ -98,7 +98,7 @@ class SegmentCache:
     def _checked_key(self, path: Path, is_current: IsCurrent) -> SegmentKey | None:
         """Return the key in a file; delete the file and return None if it is of no use."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 key = SegmentKey(**json.loads(str(arrays["key"])))
             if path != self._path(key) or not is_current(key):
                 raise ValueError("the rows have changed since")
