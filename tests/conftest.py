@@ -21,6 +21,7 @@ from world import INDEX, PlantedMatcher
 
 from twotower.bundle import shipped
 from twotower.community import Community
+from twotower.community.connection import Database
 from twotower.core.settings import Settings
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
@@ -99,6 +100,22 @@ def server() -> Iterator:
     """A PostgreSQL server."""
     with postgres() as (one,):
         yield one
+
+
+@pytest.fixture(autouse=True)
+def _close_databases(monkeypatch) -> Iterator[None]:
+    """Close every database that a test opened, before garbage collection warns in another test."""
+    opened: list[Database] = []
+    open_database = Database.open
+
+    def open_and_note(*args: object, **options: object) -> Database:
+        opened.append(open_database(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(Database, "open", open_and_note)
+    yield
+    for database in opened:
+        database.close()
 
 
 @pytest.fixture
