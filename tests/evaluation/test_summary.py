@@ -179,6 +179,10 @@ def test_a_table_as_csv_is_read_back(report):
     assert ease["uniformity"] == ""
 
 
+def test_names_of_methods_in_a_csv_are_no_formula():
+    assert table_csv([{"=1": "@towers", "gap": -0.5}]) == "'=1,gap\n'@towers,-0.5\n"
+
+
 def test_curves_have_the_same_methods_for_each_metric(report):
     finding, staying = (cold_start_curves(report, metric) for metric in ("MRR", "overlap@10"))
     assert list(finding) == list(staying) == [TOWERS, "EASE", HOSTILE, "popularity"]

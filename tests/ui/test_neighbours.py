@@ -23,3 +23,15 @@ def test_the_csv_is_safe_in_a_spreadsheet():
             "discover": "'@me",
         }
     ]
+
+
+def test_no_text_of_another_member_is_run_by_a_spreadsheet():
+    sign = '=HYPERLINK("https://evil.example")'
+    person = Listener(sign, f"Ab;{sign}", sign, ())
+    match = Neighbour(person, 1, -0.01, 0.5, ("Low", sign), (f"Slint; {sign}",))
+    text = neighbours.neighbours_csv([match])
+    for separator in ",;":
+        for row in csv.reader(io.StringIO(text), delimiter=separator):
+            assert not [cell for cell in row if cell.strip().startswith("=")]
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row["similarity"] == "-0.0100"

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from twotower.core.csv_files import Cell
 from twotower.evaluation.report import Gain, Report, Verdict, verdict_of
 from twotower.evaluation.specs import TaskKind, TaskSpec, parse_method
 from twotower.evaluation.summary import (
-    Cell,
     compared_metrics,
     fewest_listeners,
     means_by_method,

@@ -1,20 +1,17 @@
 """Summaries of a report: the towers against the baselines, task by task."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from twotower.core.csv_files import Cell, csv_text
 from twotower.core.errors import MissingData
 from twotower.evaluation.report import COMPARED, Difference, Report, Verdict
 from twotower.evaluation.specs import TaskKind, TaskSpec, parse_method, parse_task
 
 CURVES = 4  # baselines in the chart of few artists, beside popularity
 FLOOR = "popularity"
-
-Cell = str | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +230,4 @@ def _plain_table(report: Report, check: str) -> list[dict[str, Cell]]:
 def table_csv(lines: Sequence[Mapping[str, Cell]]) -> str:
     """Return a table as CSV with a header; each row has all columns."""
     columns = list(dict.fromkeys(name for line in lines for name in line))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return out.getvalue()
+    return csv_text(columns, ([line.get(column) for column in columns] for line in lines))

@@ -4,13 +4,12 @@ Listeners are known by their artists only, so the files name artists. Playlists 
 a recording: they get that of a search for the artist.
 """
 
-import csv
-import io
 import xml.etree.ElementTree as xml
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import quote
 
+from twotower.core.csv_files import Cell, csv_text, joined
 from twotower.matching.discoveries import Discovery
 from twotower.sources.values import clean
 
@@ -35,14 +34,12 @@ def search_links(artist: str) -> Mapping[str, str]:
 
 def to_csv(discoveries: Sequence[Discovery]) -> str:
     """Return CSV with a header: rank, artist, listeners, and a search address per service."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["rank", "artist", "heard_by", *(service.lower() for service in SEARCHES)])
+    header = ["rank", "artist", "heard_by", *(service.lower() for service in SEARCHES)]
+    rows: list[list[Cell]] = []
     for rank, each in enumerate(discoveries, 1):
-        artist = spreadsheet_safe(clean(each.artist))
-        names = spreadsheet_safe("; ".join(map(clean, each.heard_by)))
-        table.writerow([rank, artist, names, *search_links(each.artist).values()])
-    return out.getvalue()
+        names = joined(map(clean, each.heard_by))
+        rows.append([rank, clean(each.artist), names, *search_links(each.artist).values()])
+    return csv_text(header, rows)
 
 
 def to_xspf(discoveries: Sequence[Discovery], title: str) -> bytes:
@@ -66,11 +63,6 @@ def to_m3u(discoveries: Sequence[Discovery], title: str) -> str:
     for each in discoveries:
         lines += [f"#EXTINF:-1,{clean(each.artist)}", search_links(each.artist)[PLAYLIST_SERVICE]]
     return "\n".join(lines) + "\n"
-
-
-def spreadsheet_safe(text: str) -> str:
-    """Return `text` so that no spreadsheet runs it as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
 
 
 def _add(parent: xml.Element, name: str, text: str) -> None:

@@ -3,18 +3,17 @@
 The cards of people are also on the pages Map and Community.
 """
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from twotower.core.csv_files import csv_text, joined
 from twotower.core.domain import Listener, Neighbour, Profile
 from twotower.core.names import artist_key
 from twotower.matching.discoveries import Discovery, rank_discoveries
-from twotower.matching.playlist_files import search_links, spreadsheet_safe, to_csv, to_m3u, to_xspf
+from twotower.matching.playlist_files import search_links, to_csv, to_m3u, to_xspf
 from twotower.ui import auto_refresh, visitor
 from twotower.ui.components import COMMUNITY, MAP, note
 from twotower.ui.model_cache import matcher
@@ -123,26 +122,22 @@ def keep_current(closest: tuple[Neighbour, ...]) -> None:
 
 
 def neighbours_csv(closest: Sequence[Neighbour]) -> str:
-    """Return the neighbours as CSV with a header; cells that a spreadsheet would run are quoted."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(
-        ["rank", "id", "name", "origin", "similarity", "percentile", "shared", "discover"]
-    )
-    for neighbour in closest:
-        table.writerow(
-            [
-                neighbour.rank,
-                neighbour.listener.id,
-                spreadsheet_safe(neighbour.listener.name),
-                neighbour.listener.origin,
-                f"{neighbour.similarity:.4f}",
-                f"{neighbour.percentile:.2f}",
-                spreadsheet_safe("; ".join(neighbour.shared)),
-                spreadsheet_safe("; ".join(neighbour.discover)),
-            ]
+    """Return the neighbours as CSV with a header."""
+    header = ["rank", "id", "name", "origin", "similarity", "percentile", "shared", "discover"]
+    rows = (
+        (
+            neighbour.rank,
+            neighbour.listener.id,
+            neighbour.listener.name,
+            neighbour.listener.origin,
+            f"{neighbour.similarity:.4f}",
+            f"{neighbour.percentile:.2f}",
+            joined(neighbour.shared),
+            joined(neighbour.discover),
         )
-    return out.getvalue()
+        for neighbour in closest
+    )
+    return csv_text(header, rows)
 
 
 # Cards

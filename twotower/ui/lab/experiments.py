@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from twotower.core.csv_files import Cell
 from twotower.core.settings import Settings
 from twotower.evaluation.experiments import (
     Estimate,
@@ -25,7 +26,7 @@ from twotower.evaluation.experiments import (
 )
 from twotower.evaluation.report import ABLATION, LEARNING, Report, Verdict
 from twotower.evaluation.specs import FEATURES, Feature, TaskKind
-from twotower.evaluation.summary import Cell, fewest_listeners, reference_method, task_labels
+from twotower.evaluation.summary import fewest_listeners, reference_method, task_labels
 from twotower.ui import components
 from twotower.ui.charts.experiments import plot_intervals, plot_training
 from twotower.ui.charts.quality import plot_curves

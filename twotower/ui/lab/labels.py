@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import streamlit as st
 
+from twotower.core.csv_files import Cell
 from twotower.evaluation.report import Difference, Verdict
 from twotower.evaluation.specs import TaskKind, TaskSpec, parse_task
-from twotower.evaluation.summary import Cell
 from twotower.ui.text import pluralise
 
 # Task -> its title, and its question as Markdown. The most specific entry counts.

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from twotower.core.csv_files import Cell
 from twotower.core.errors import EmptyProfile
 from twotower.evaluation.report import Difference, Report
 from twotower.evaluation.specs import TaskKind
 from twotower.evaluation.summary import (
     BaselineComparison,
-    Cell,
     baseline_differences,
     cold_start_curves,
     compare_with_best,

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import streamlit as st
 
+from twotower.core.csv_files import Cell
 from twotower.core.jobs import Job, SharedJob
 from twotower.core.settings import Settings
 from twotower.evaluation.report import Report
-from twotower.evaluation.summary import Cell
 from twotower.evaluation.verify import has_data, verify_report
 from twotower.evaluation.verify_data import HEADER_KEY, VECTORS
 from twotower.evaluation.verify_result import (
