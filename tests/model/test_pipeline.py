@@ -13,8 +13,9 @@ SHORT = TrainConfig(steps=2)
 LISTENERS = ring(48)
 
 
-def test_profiles_that_came_through_spotifys_web_api_are_never_trained_on():
-    theirs = make_profile("secret", dict.fromkeys(map(str, range(9)), 1.0), SPOTIFY_WEB_API)
+@pytest.mark.parametrize("origin", [SPOTIFY_WEB_API, f"file+{SPOTIFY_WEB_API}"])
+def test_profiles_that_came_through_spotifys_web_api_are_never_trained_on(origin):
+    theirs = make_profile("secret", dict.fromkeys(map(str, range(9)), 1.0), origin)
     with pytest.raises(BadProfile, match="policy forbids training"):
         fit([*LISTENERS, theirs], config=SHORT)
 

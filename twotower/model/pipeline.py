@@ -137,7 +137,7 @@ def prepare(
 
 def _check(profiles: Sequence[Profile]) -> Sequence[Profile]:
     """Return the profiles with enough artists. Raises BadProfile as `prepare` says."""
-    refused = [p.id for p in profiles if p.origin == SPOTIFY_WEB_API]
+    refused = [p.id for p in profiles if SPOTIFY_WEB_API in p.origin.split("+")]
     if refused:
         raise BadProfile(
             f"{len(refused)} profiles came through Spotify's Web API (the first is "
