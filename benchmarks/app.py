@@ -78,7 +78,7 @@ def measure(settings: Settings, answer: Any) -> None:
     """Measure start, neighbours, places, names and changes, in this process."""
     began = time.perf_counter()
     matcher = Matcher.load(settings)
-    found: dict[str, Any] = {
+    row: dict[str, Any] = {
         "seconds": time.perf_counter() - began,
         "listeners": len(matcher.snapshot()),
         "resident MB": resident_mb(),
@@ -95,7 +95,7 @@ def measure(settings: Settings, answer: Any) -> None:
         name: percentiles([milliseconds(lambda at=at, act=act: act(at)) for at in range(ROUNDS)])
         for name, act in acts.items()
     }
-    answer.send(found | {"ms": ms | time_changes(matcher), "peak MB": peak_mb()})
+    answer.send(row | {"ms": ms | time_changes(matcher), "peak MB": peak_mb()})
     matcher.community.close()
 
 
@@ -128,19 +128,17 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--listeners", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     options.add_argument("--seed", type=int, default=0)
-    asked = options.parse_args()
+    args = options.parse_args()
     measured = []
-    for count in asked.listeners:
+    for count in args.listeners:
         with tempfile.TemporaryDirectory() as folder:
             url = f"sqlite:///{Path(folder) / 'community.sqlite'}"
             settings = Settings(Path(folder) / "none", ROOT / "assets", url)
-            filled = in_process(fill, settings, count, asked.seed)
-            measured.append(found := {"filling s": filled, **in_process(measure, settings)})
-        print(
-            f"{count:10,}: filled in {filled:.1f} s, started in {found['seconds']:.1f} s, ", end=""
-        )
-        print(f"{found['peak MB']:.0f} MB at most, p50 ms ", end="")
-        print({name: round(each["p50"], 1) for name, each in found["ms"].items()})
+            filled = in_process(fill, settings, count, args.seed)
+            measured.append(row := {"filling s": filled, **in_process(measure, settings)})
+        print(f"{count:10,}: filled in {filled:.1f} s, started in {row['seconds']:.1f} s, ", end="")
+        print(f"{row['peak MB']:.0f} MB at most, p50 ms ", end="")
+        print({name: round(each["p50"], 1) for name, each in row["ms"].items()})
     print(write("app", {"measured": measured}))
 
 

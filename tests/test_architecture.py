@@ -1,4 +1,4 @@
-"""Imports go one way between the rooms, and each library is imported in few places only."""
+"""Imports go one way between the folders, and each library is imported in few places only."""
 
 import ast
 from collections.abc import Iterator, Set
@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# A room may import those above it. The pages and app.py are below all of them.
-ROOMS = (
+# A folder may import those above it. The pages and app.py are below all of them.
+FOLDERS = (
     "core",
     "sources",
     "model",
@@ -24,10 +24,10 @@ ROOMS = (
     "ui",
     "cli",
 )
-# The public surface, which may import every room.
+# The public surface, which may import every folder.
 PUBLIC = ("twotower/__init__.py", "twotower/__main__.py")
-# Libraries that only these rooms or files may import.
-HOMES = {
+# Libraries that only these folders or files may import.
+ALLOWED = {
     "streamlit": ("app.py", "pages", "twotower/ui"),
     "spotipy": ("twotower/sources/spotify",),
     "starlette": ("twotower/web",),
@@ -41,8 +41,8 @@ HOMES = {
 }
 
 
-def room_of(module: str) -> str | None:
-    """Return the room of a dotted module name, None outside `twotower`."""
+def folder_of(module: str) -> str | None:
+    """Return the folder of a dotted module name, None outside `twotower`."""
     top, _, rest = module.partition(".")
     return rest.split(".")[0] if top == "twotower" and rest else None
 
@@ -62,21 +62,23 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def rank(module: str) -> int:
-    """Return the position of a module's room; the pages come last, the package itself too."""
-    room = room_of(module)
-    return ROOMS.index(room) if room in ROOMS else len(ROOMS)
+    """Return the position of a module's folder; the pages come last, the package itself too."""
+    folder = folder_of(module)
+    return FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
 
 
 def violations(root: Path) -> list[str]:
-    """List every import that breaks the order of the rooms or leaves a library's home."""
+    """List every import that breaks the order of the folders or is not allowed for its library."""
     problems: list[str] = []
     files = [*root.glob("twotower/**/*.py"), *root.glob("pages/*.py"), *root.glob("app.py")]
     for path in sorted(files):
         name = path.relative_to(root).as_posix()
         mine = rank(name.removesuffix(".py").replace("/", "."))
-        if name.startswith("twotower/") and mine == len(ROOMS) and name not in PUBLIC:
+        if name.startswith("twotower/") and mine == len(FOLDERS) and name not in PUBLIC:
             what = (
-                "this folder is not in ROOMS" if name.count("/") > 1 else "this file is in no room"
+                "this folder is not in FOLDERS"
+                if name.count("/") > 1
+                else "this file is in no folder"
             )
             problems.append(f"{name}: {what}")
         for line, module in imports(path):
@@ -84,9 +86,11 @@ def violations(root: Path) -> list[str]:
             if module == "a relative import":
                 problems.append(f"{name}:{line}: relative import, write the whole name")
             elif library == "twotower" and "." in module and rank(module) > mine:
-                problems.append(f"{name}:{line}: imports {room_of(module)}, which comes later")
-            elif not name.startswith(HOMES.get(library, name)):
-                problems.append(f"{name}:{line}: {library} belongs in {', '.join(HOMES[library])}")
+                problems.append(f"{name}:{line}: imports {folder_of(module)}, which comes later")
+            elif not name.startswith(ALLOWED.get(library, name)):
+                problems.append(
+                    f"{name}:{line}: {library} belongs in {', '.join(ALLOWED[library])}"
+                )
     return problems
 
 
@@ -121,7 +125,7 @@ def modules(path: Path, known: Set[str]) -> set[str]:
     return names & known
 
 
-def test_imports_follow_the_order_of_the_rooms_and_libraries_stay_at_home():
+def test_imports_follow_the_order_of_the_folders_and_libraries_are_used_where_allowed():
     assert violations(ROOT) == []
 
 
@@ -196,12 +200,12 @@ def test_a_circle_within_a_room_is_caught(text: str, tmp_path: Path):
         (
             "twotower/helpers.py",
             "",
-            "twotower/helpers.py: this file is in no room",
+            "twotower/helpers.py: this file is in no folder",
         ),
         (
             "twotower/utils/x.py",
             "",
-            "twotower/utils/x.py: this folder is not in ROOMS",
+            "twotower/utils/x.py: this folder is not in FOLDERS",
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_a_model_can_be_trained_saved_and_used(tmp_path: Path):
 
 
 def test_evaluate_refuses_an_unknown_task(trained: Embedder):
-    with pytest.raises(ValueError, match="no task nonsense; there are halves"):
+    with pytest.raises(ValueError, match="unknown task nonsense; choose from halves"):
         evaluate(trained, tasks=["nonsense"])
 
 

@@ -122,6 +122,6 @@ def evaluate(
 
     names = tuple(tasks or DEFAULT_TASKS)
     if unknown := sorted(set(names) - set(ALL_TASKS)):
-        raise ValueError(f"no task {', '.join(unknown)}; there are {', '.join(ALL_TASKS)}")
+        raise ValueError(f"unknown task {', '.join(unknown)}; choose from {', '.join(ALL_TASKS)}")
     folder = Path(data) if data is not None else Settings.from_env().data
     return evaluate_embedder(embedder, folder, kinds=names, seed=seed, progress=progress or silent)

@@ -366,7 +366,7 @@ def test_discoveries_are_saved_as_a_playlist(visit, world, look):
     is_good(page)
 
 
-def test_a_person_who_was_read_stays_so_when_a_playlist_is_allowed(visit, world):
+def test_music_that_was_read_stays_when_a_playlist_is_allowed(visit, world):
     page = visit(world.address)
     sign_in(page)
     asked = len(world.spotify.requests)

@@ -1,4 +1,4 @@
-"""The app that the browser tests share, and what stands in for the services beside it."""
+"""The app that the browser tests share, and stand-ins for the services that it uses."""
 
 import threading
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class MusicServices:
 
 @dataclass
 class Site:
-    """The app, with the stand-ins that it takes for the services."""
+    """The app, with stand-ins for the services that it uses."""
 
     address: str
     assets: Path  # what ships, and a report of made-up figures

@@ -260,7 +260,7 @@ def test_dataset_counts_broken_lines_of_a_dump(tmp_path: Path):
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (["hetrek", ".", "--out", "p"], "no data set 'hetrek'; there are hetrec, germany"),
+        (["hetrek", ".", "--out", "p"], "unknown data set 'hetrek'; choose from hetrec, germany"),
         (["hetrec", ".", "--out", "p"], "artists.dat of the data set hetrec2011-lastfm-2k is not"),
         (["germany", ".", "--tags", "t"], "only hetrec has tags"),
         (["hetrec", "."], "give --out, --content or --tags"),
@@ -359,7 +359,7 @@ def test_parts_embedded_separately_join_to_the_same_file(world: Path, tmp_path: 
     document = values(["embed-join", *parts, "--out", tmp_path / "joined.npz"])
     assert document["listeners"] == LISTENERS and "shard" not in document
     assert (tmp_path / "joined.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
-    assert "'3/3' is no share" in refusal([*call, parts[0], "--shard", "3/3"])
+    assert "'3/3' is not a shard" in refusal([*call, parts[0], "--shard", "3/3"])
     (tmp_path / "none.jsonl").write_text("")
     assert "no listener in it" in refusal(["embed", tmp_path / "none.jsonl", *usual, parts[0]])
 
@@ -466,7 +466,9 @@ def test_evaluate_uses_only_listeners_unseen_by_the_model(world: Path, tmp_path:
 
 
 def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
-    assert "no check quarters; there are halves" in refusal(["evaluate", "--check", "quarters"])
+    assert "unknown task quarters; choose from halves" in refusal(
+        ["evaluate", "--check", "quarters"]
+    )
     assert "docs/data.md" in refusal(["evaluate"], env)
 
 
@@ -518,7 +520,7 @@ def test_evaluate_quick_refuses_options_of_a_full_evaluation(flag: list[object])
 
 def test_assets_refuses_a_data_folder_that_is_not_there(tmp_path: Path, env: dict[str, str]):
     message = refusal(["assets", "--out", tmp_path / "assets"], env)
-    assert "docs/data.md says what goes in" in message
+    assert "docs/data.md says what it must contain" in message
     assert not (tmp_path / "assets").exists()
 
 

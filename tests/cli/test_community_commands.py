@@ -100,7 +100,7 @@ def test_join_export_leave_and_verify_and_no_byte_is_left(call):
     assert files and not [(p.name, k) for p in files for k in secrets if k in p.read_bytes()]
     for command in ("export", "leave"):
         again = call(command, *(["--yes"] if command == "leave" else []), input=joined["code"])
-        assert again.exit_code == 2 and "nobody here has this code" in again.stderr
+        assert again.exit_code == 2 and "no member has this access code" in again.stderr
 
 
 def test_the_access_code_may_come_from_a_file(call):
@@ -175,7 +175,7 @@ def test_to_become_findable_a_member_needs_music_and_a_name(call):
         result = call("update", *args, input=code)
         assert result.exit_code == 2 and message in result.stderr
     other = call("update", "--name", "Cobalt Waltz", input="MN-" + "AAAAA-" * 5)
-    assert other.exit_code == 2 and "nobody here has this code" in other.stderr
+    assert other.exit_code == 2 and "no member has this access code" in other.stderr
     assert call.export(code)["findable"] is False
 
 

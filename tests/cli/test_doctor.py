@@ -1,4 +1,4 @@
-"""Command `doctor`: its findings, none of which has a secret."""
+"""Command `doctor`: its findings, which never have a secret."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_an_unknown_look_up_service_is_a_problem(monkeypatch):
         ("https://example.org/callback?a=b", "ending in /callback"),
         ("https://me:pw@example.org/callback", "ending in /callback"),
         ("ftp://example.org/callback", "accepts https"),
-        ("http://[::1/callback", "no address"),
+        ("http://[::1/callback", "not a web address"),
     ],
 )
 def test_a_redirect_uri_must_suit_spotify_and_this_app(uri: str, problem: str):

@@ -79,7 +79,7 @@ def codes_in(folder: Path) -> dict[str, str]:
 def stored(matcher: Matcher, folder: Path) -> dict[str, dict]:
     """Return id -> stored data of every imported member, found by the code in the file.
 
-    Fails where a row is half, or somebody is in without a code.
+    Fails if a row is incomplete, or a member has no code.
     """
     found = {}
     for id, code in codes_in(folder).items():

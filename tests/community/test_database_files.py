@@ -118,7 +118,7 @@ def test_a_kill_in_mid_write_loses_nothing_that_was_acknowledged(url: str):
 def test_a_damaged_file_is_renamed_and_the_error_says_so(tmp_path: Path, content: bytes):
     file = tmp_path / "community.sqlite"
     file.write_bytes(content)
-    with pytest.raises(CommunityError, match=r"set aside as community\.sqlite\.damaged-"):
+    with pytest.raises(CommunityError, match=r"renamed to community\.sqlite\.damaged-"):
         Community.open(f"sqlite:///{file}", model_version="1")
     (aside,) = tmp_path.iterdir()
     assert aside.read_bytes() == content
@@ -132,7 +132,7 @@ def test_a_damaged_page_in_the_middle_is_noticed_on_opening(community, url):
     content = bytearray(file.read_bytes())
     content[20_000:60_000] = bytes(range(250)) * 160
     file.write_bytes(content)
-    with pytest.raises(CommunityError, match="damaged and was set aside"):
+    with pytest.raises(CommunityError, match="damaged and was renamed"):
         Community.open(url, model_version="1")
     (aside,) = file.parent.glob("*.damaged-*[0-9]")
     assert aside.read_bytes() == content

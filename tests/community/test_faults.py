@@ -146,8 +146,8 @@ def test_a_full_disk_is_an_error_and_loses_nothing(disk, file, community):
     assert whole_file(file)
 
 
-# Gives up what root may do, then tries all it can for each line it reads. What it imports later
-# has to be there before: nobody may read the folders of root.
+# Gives up the rights of root, then tries everything it can for each line it reads. It must import
+# all modules before, because the user "nobody" may not read the folders of root.
 NOBODY = """
 import json, os, sys
 sys.path[:0] = sys.argv[3:]
@@ -264,7 +264,7 @@ def test_a_damaged_file_is_renamed_unchanged(file, community):
     community.close()
     damaged = b"SQLite format 3\x00" + b"\xff" * 5000
     file.write_bytes(damaged)
-    with pytest.raises(CommunityError, match="set aside"):
+    with pytest.raises(CommunityError, match="was renamed to"):
         Community.open(f"sqlite:///{file}", model_version="m1")
     (aside,) = file.parent.glob("c.sqlite.damaged-*[0-9]")
     assert aside.read_bytes() == damaged and not file.exists()

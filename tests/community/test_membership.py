@@ -143,15 +143,15 @@ def test_a_member_for_training_only_is_not_found_and_has_no_name(matcher, portra
 
 def test_without_any_consent_joining_is_refused(matcher, portrait, join_request):
     before = last_change(matcher.community)
-    with pytest.raises(MayNotJoin, match="agreed to nothing"):
+    with pytest.raises(MayNotJoin, match="said no to both"):
         matcher.membership.join(portrait, replace(join_request, findable=False))
     assert last_change(matcher.community) == before
 
 
 @pytest.mark.parametrize(
     ("origin", "said"),
-    [(SPOTIFY_WEB_API, "Ask Spotify for your own"), (f"file+{SPOTIFY_WEB_API}", "may not be"),
-     ("demo", "no person"), ("invented", "no person")],
+    [(SPOTIFY_WEB_API, "ask Spotify for your own"), (f"file+{SPOTIFY_WEB_API}", "may not be"),
+     ("demo", "made-up listener can't join"), ("invented", "no person")],
 )  # fmt: skip
 def test_made_up_and_forbidden_profiles_cannot_join(matcher, join_request, origin, said):
     before = last_change(matcher.community)

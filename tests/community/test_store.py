@@ -208,7 +208,7 @@ def test_rows_of_another_model_are_never_in_the_snapshot(community: Community, u
     newer.join(member("b"))
     assert newer.snapshot().ids == ("b",)
     assert community.snapshot().ids == ("a",)
-    newer.update(member("a"))  # the same person, embedded anew
+    newer.update(member("a"))  # the same person, embedded again
     assert community.snapshot().ids == ()
 
 
@@ -240,7 +240,7 @@ def test_joining_twice_is_refused_and_changes_nothing(community: Community):
     assert community.snapshot() is before
 
 
-def test_updating_nobody_is_refused(community: Community):
+def test_updating_an_unknown_member_is_refused(community: Community):
     with pytest.raises(CommunityError, match="nobody in the community has the id a"):
         community.update(member("a"))
     assert last_change(community) == 0
@@ -407,7 +407,7 @@ def test_an_update_keeps_code_and_age_and_replaces_vectors_and_profile(community
     assert (snapshot.candidate[0] == member("a", seed=9).candidate_vector).all()
     assert [id for id, _ in profiles_without_vectors(community, "2")] == [
         "a"
-    ]  # those told of another profile
+    ]  # its vectors were of another profile
 
 
 @ALSO_ON_THREE_SERVERS

@@ -49,7 +49,9 @@ def test_feature_gains_are_grouped_by_data_set():
     }
     assert verdicts == {"+ audio": "no better", "+ playlists": "behind", "+ tags": "ahead"}
     plain, tags, alone = found["hetrec"]
-    assert plain.gain is None and alone.gain.value < 0  # alone is not beside
+    assert (
+        plain.gain is None and alone.gain.value < 0
+    )  # tags alone are not an addition to the artists
     assert tags.estimate.value == pytest.approx(0.05, abs=0.001)
     assert feature_listeners(report, "hetrec") == measured.LISTENERS
 

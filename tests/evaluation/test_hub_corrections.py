@@ -36,7 +36,7 @@ def pool():
 
 @pytest.fixture(scope="module")
 def hubby(pool):
-    """Vectors, one of which is near to all others."""
+    """Vectors with one hub, which is near to all others."""
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((40, 64))
     rows[0] = 0

@@ -24,7 +24,7 @@ def sources():
 
 
 class Noise:
-    """Scores that know nothing; with `groups`, people of one group are nearer than others."""
+    """Random scores; with `groups`, people of one group are nearer than others."""
 
     def __init__(self, name: str, *, groups: bool = False) -> None:
         self.name, self.groups = name, groups
@@ -40,7 +40,7 @@ class Noise:
 
 
 class GroupEmbedder:
-    """Vectors that know each listener's group, and nobody's artists."""
+    """Vectors that depend on each listener's group only, not on the artists."""
 
     catalogue = Catalogue((), (), np.zeros(0))
     item_item = ItemItemWeights.empty(0)

@@ -111,7 +111,7 @@ HIDDEN = (frozenset({"c", "elsewhere"}), frozenset({"d"}), frozenset({"a"}))
 def test_discovery_by_hand_from_the_artists_of_neighbours():
     task = Discovery(SPEC, ("0", "1", "2"), KNOWN, HIDDEN)
     values = task.measure(Table([[0, 2, 1], [2, 0, 1], [1, 1, 0]]))
-    # 0 is told b (played most by the nearest), c, and d of the other; 1 is told d alone
+    # 0 gets b (which its nearest plays most), c, and d from the other; 1 gets d only
     assert values["recall@10"].tolist() == [0.5, 1.0, 1.0]
     assert values["NDCG@10"][1] == 1.0
     second = 1 / np.log2(3)

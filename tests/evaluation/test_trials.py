@@ -19,7 +19,7 @@ def test_a_task_pairs_halves_of_the_same_listener(sources):
     assert len(halves.candidates) == 378 and len(full.candidates) == len(sources.listeners)
     for listener, one, other in zip(held.test, halves.queries, halves.candidates, strict=True):
         assert one.artists.keys() | other.artists.keys() == listener.artists.keys()
-    # whole profiles only of those who aren't asked about
+    # the pool has whole profiles, and none of a test listener
     assert not {p.id for p in held.test} & {p.id for p in full.candidates}
 
 
@@ -78,7 +78,7 @@ def test_tasks_without_listeners_are_left_out(sources):
 
 
 def test_an_unknown_task_is_refused(sources):
-    with pytest.raises(ValueError, match=r"no task nonsense; there are halves"):
+    with pytest.raises(ValueError, match=r"unknown task nonsense; choose from halves"):
         make_tasks(sources, hold_out(sources, 0), ["nonsense"])
 
 

@@ -58,7 +58,7 @@ def test_an_unchanged_report_is_verified(judged_assets):
     report = load_report(judged_assets / QUALITY)
     sums = len(report.means) + len(report.differences) + len(report.beside)
     assert len(found.of("added up")) == sums
-    assert any("raw data is not here" in note for note in found.notes)
+    assert any("public data is missing" in note for note in found.notes)
     assert found.seconds < 60
 
 
@@ -126,7 +126,7 @@ def test_changed_and_truncated_vectors_are_refused(assets):
 def test_a_folder_without_the_data_is_ignored(judged_assets, tmp_path):
     found = verify_report(judged_assets, tmp_path)
     assert not found.differing and not found.of("fitted")
-    assert any("raw data is not here" in note for note in found.notes)
+    assert any("public data is missing" in note for note in found.notes)
 
 
 def test_without_vectors_and_data_the_error_says_what_to_do(assets, tmp_path):

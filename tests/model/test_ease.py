@@ -1,4 +1,4 @@
-"""Item-item weights: EASE by hand, the strongest kept, artists of too few listeners left out."""
+"""Item-item weights: EASE by hand, strongest weights only, no artists of too few listeners."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_of_very_many_artists_the_most_played_take_part(monkeypatch):
 
 
 @pytest.mark.parametrize("matrix", [np.zeros((5, 4)), np.eye(4), np.zeros((0, 4))])
-def test_without_artists_that_many_play_there_are_none(matrix):
+def test_without_artists_of_enough_listeners_there_are_no_weights(matrix):
     found = ItemItemWeights.fit(sp.csr_matrix(matrix, dtype=np.float32))
     assert found.matrix.shape == (4, 4) and found.matrix.nnz == 0
 

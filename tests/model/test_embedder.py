@@ -252,7 +252,7 @@ def test_a_config_that_doesnt_fit_its_files_is_refused(copied, change):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "\x00"])
-def test_a_config_that_is_none_is_refused(copied, text):
+def test_an_invalid_config_is_refused(copied, text):
     (copied / "config.json").write_text(text)
     with pytest.raises(IncompatibleModel):
         Embedder.load(copied)

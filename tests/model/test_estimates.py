@@ -103,7 +103,7 @@ def test_audio_doesnt_look_at_the_audio_it_estimates():
     assert abs(float(estimate_audio(moved, after)[other, energy] - before[row, energy])) < 0.1
 
 
-def test_with_too_little_audio_there_is_none():
+def test_with_too_little_audio_there_are_no_estimates():
     silent = [ArtistContent(c.key, c.name, c.genres) for c in ring_content()]
     world, table = table_of(silent)
     assert estimate_audio(world, table).shape == (0, len(AUDIO))

@@ -1,4 +1,4 @@
-"""Fixture for the pages: a visitor beside a stand-in for Spotify."""
+"""Fixture for the pages: a visitor, and a stand-in for Spotify."""
 
 import pytest
 from serving import serving

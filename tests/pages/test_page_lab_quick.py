@@ -68,7 +68,7 @@ def test_the_button_computes_every_metric_again(page):
     first = ranked[ranked["method"] == "two towers"].iloc[0]
     assert first["task"] == "Last.fm strangers"
     assert first["report"] == pytest.approx(first["now"], abs=0.01)
-    assert "raw data is not here" in words(page)
+    assert "public data is missing" in words(page)
     assert page.button(key="go-quick-check").label == "Run it again"
 
 

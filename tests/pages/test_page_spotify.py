@@ -225,7 +225,7 @@ def test_the_outcome_of_a_sign_in_is_shown_once(visit, outcome, text):
     assert text not in words(app.run())
 
 
-def test_an_outcome_that_nobody_knows_says_nothing(visit):
+def test_an_unknown_outcome_shows_no_message(visit):
     app = visit.tab(signin="<b>you won</b>")
     assert "you won" not in words(app)
 
@@ -233,7 +233,7 @@ def test_an_outcome_that_nobody_knows_says_nothing(visit):
 REFUSALS = {
     "not on the allow list": (
         problem(403, "User not registered in the Developer Dashboard"),
-        "only five people",
+        "only five registered people",
     ),
     "owner without Premium": (
         problem(403, "Active premium subscription required for the owner of the app."),

@@ -322,7 +322,7 @@ def test_rollback_embeds_members_who_joined_since(settings):
     assert (old.version, old.model_name) == (outcome.before, None)
     assert old.snapshot().row_of("late") is not None
     assert np.isfinite(old.snapshot().places[old.snapshot().row_of("late")]).all()
-    with pytest.raises(CommunityError, match="no model before it"):
+    with pytest.raises(CommunityError, match="no previous model"):
         roll_back(settings)
 
 

@@ -45,7 +45,7 @@ def test_the_command_refreshes_and_goes_back(environment, monkeypatch):
     back = CliRunner().invoke(app, ["refresh", "--back", "--json"])
     assert json.loads(back.stdout) == {"before": outcome["model"], "model": outcome["before"]}
     again = CliRunner().invoke(app, ["refresh", "--back"])
-    assert again.exit_code == 2 and "no model before it" in again.stderr
+    assert again.exit_code == 2 and "no previous model" in again.stderr
     both = CliRunner().invoke(app, ["refresh", "--back", "--steps", "3"])
     assert both.exit_code == 2 and "--json alone" in both.stderr
 
@@ -59,7 +59,7 @@ def test_the_command_has_a_dry_run(environment, monkeypatch):
     told = json.loads(CliRunner().invoke(app, ["refresh", "--dry-run", "--json"]).stdout)
     assert (told["dry_run"], told["switched"], told["moved"]) == (True, False, {})
     none = CliRunner().invoke(app, ["refresh", "--back"])
-    assert none.exit_code == 2 and "no model before it" in none.stderr
+    assert none.exit_code == 2 and "no previous model" in none.stderr
     both = CliRunner().invoke(app, ["refresh", "--back", "--dry-run"])
     assert both.exit_code == 2 and "--json alone" in both.stderr
     planted(monkeypatch, 3.0)

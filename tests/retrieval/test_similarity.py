@@ -134,7 +134,7 @@ def test_one_listener_may_be_left_out_and_the_count_is_full_all_the_same():
     assert 3 in everyone and 3 not in others and len(others) == 149
 
 
-def test_beyond_the_reranked_none_of_many_is_lost():
+def test_a_list_longer_than_the_reranked_candidates_is_complete():
     many = crowd(RERANKED + 60, 2)
     rows, _ = search(EVERYONE.select([0]), many, RERANKED + 20, own=7)
     assert len(set(rows.tolist())) == RERANKED + 20 and 7 not in rows
@@ -146,7 +146,7 @@ def test_equal_listeners_come_by_row():
     assert rows.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_among_nobody_there_is_nobody():
+def test_without_candidates_the_ranking_is_empty():
     nobody = EVERYONE.select([])
     rows, similar = search(EVERYONE.select([0]), nobody, 10)
     assert rows.shape == similar.shape == (0,)

@@ -262,7 +262,7 @@ def test_names_keep_html_and_lose_control_characters():
         (b"<html><body>404</body></html>", "no column is named artist"),
         (b"%PDF-1.7\n\x00\x01\xff\xfe", "no column is named artist"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00", "no column is named artist"),
-        (b"\x00\x00\x00\x18ftyp", "no known kind of music file|no column|can't be read"),
+        (b"\x00\x00\x00\x18ftyp", "isn't a music file that we know|no column|can't be read"),
         (b'artist,track\n"Low,' + b"x" * 200_000, "can't be read from here"),
         (b"artist,track\n" + b"x" * 3_000_000, "can't be read from here"),
         (b"\xff\xfea\x00r", "no column|can't be read"),

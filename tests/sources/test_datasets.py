@@ -31,7 +31,7 @@ def real(name: str) -> Path:
 
 @pytest.fixture
 def hetrec(tmp_path: Path) -> Path:
-    """Two listeners, three artists of which two are one, and the oddities of the real files."""
+    """Two listeners, two artists (one with two spellings), and the oddities of the real files."""
     folder = tmp_path / "small"
     folder.mkdir()
     artists = "id\tname\turl\tpictureURL\n1\tThe Low\tu\tp\n2\tlow\tu\tp\n3\tMúm\tu\n4\t \tu\tp\n"
@@ -110,7 +110,7 @@ def test_a_missing_file_is_named_with_the_document_about_it(name: str, tmp_path:
 
 
 def test_an_unknown_data_set_is_a_value_error(tmp_path: Path):
-    with pytest.raises(ValueError, match="no data set 'hetrek'; there are hetrec, germany"):
+    with pytest.raises(ValueError, match="unknown data set 'hetrek'; choose from hetrec, germany"):
         read_dataset("hetrek", tmp_path)
 
 

@@ -43,7 +43,7 @@ def test_rows_that_are_no_listen_are_counted_by_reason():
 def test_a_list_that_breaks_off_is_one_clear_error():
     raw = json.dumps([listen("Low", "T", NEWEST)] * 3).encode()
     assert len(read(raw)) == 3
-    with pytest.raises(UnreadableExport, match=r"5\.jsonl, row 3.*breaks off"):
+    with pytest.raises(UnreadableExport, match=r"5\.jsonl, row 3.*ends too early"):
         read(raw[:-9])
 
 

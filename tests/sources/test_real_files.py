@@ -1,4 +1,4 @@
-"""Real exports of real people, where they are: what we read of each is what a second count gives.
+"""Real exports of real people, if present: our counts equal those of a second, simple count.
 
 The second count uses the standard library alone, so that no mistake of ours can be in both.
 """

@@ -59,7 +59,7 @@ def test_lines_of_other_shards_are_not_read(files):
 
 @pytest.mark.parametrize("text", ["", "1", "2/2", "-1/3", "1/0", "a/b", "1/2/3"])
 def test_an_invalid_shard_is_refused(text):
-    with pytest.raises(ValueError, match="is no share"):
+    with pytest.raises(ValueError, match="is not a shard"):
         Shard.parse(text)
     assert Shard.parse("3/8") == Shard(3, 8)
 
@@ -133,8 +133,8 @@ def test_joined_vector_shards_equal_the_file_of_one_process(tmp_path):
 @pytest.mark.parametrize(
     ("second", "error", "said"),
     [
-        (VectorInfo("m", "user", Shard(0, 2)), MissingData, "0/2, 0/2 don't make a whole"),
-        (VectorInfo("m", "user", Shard(1, 3)), MissingData, "0/2, 1/3 don't make a whole"),
+        (VectorInfo("m", "user", Shard(0, 2)), MissingData, "0/2, 0/2 are not a complete set"),
+        (VectorInfo("m", "user", Shard(1, 3)), MissingData, "0/2, 1/3 are not a complete set"),
         (VectorInfo("n", "user", Shard(1, 2)), IncompatibleModel, "is of model n, user tower"),
         (VectorInfo("m", "candidate", Shard(1, 2)), IncompatibleModel, "candidate tower"),
         (VectorInfo("m", "user"), BadProfile, "1.npz: is not a file of"),

@@ -133,7 +133,7 @@ def test_extended_quota_has_genres_and_audio(spotify):
 
 def test_refused_audio_features_are_not_requested_again(reading, spotify):
     found = reading.read()
-    assert step(found, "audio attributes").problem == "Spotify doesn't allow this app to read these"
+    assert step(found, "audio attributes").problem == "Spotify doesn't let this app read them"
     assert reading.no_audio.is_set()
     reading.web.calls = 0
     again = reading.read()
@@ -157,7 +157,7 @@ def test_a_closed_playlist_does_not_stop_the_others(reading, spotify):
     spotify.always[f"playlists/{closed}/items"] = problem(404, "Not found")
     lists = step(reading.read(), "your playlists")
     assert lists.rows == 9
-    assert lists.left_out["playlists that Spotify keeps closed"] == 1
+    assert lists.left_out["playlists that Spotify doesn't let us read"] == 1
 
 
 def test_a_short_wait_is_a_pause_with_its_reason(reading, spotify):
@@ -207,8 +207,14 @@ def test_a_used_up_quota_says_when_to_come_back(reading, spotify):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (problem(403, "User not registered in the Developer Dashboard"), "only five people"),
-        (PlainTextResponse("User not registered in the Developer Dashboard", 403), "five people"),
+        (
+            problem(403, "User not registered in the Developer Dashboard"),
+            "only five registered people",
+        ),
+        (
+            PlainTextResponse("User not registered in the Developer Dashboard", 403),
+            "five registered people",
+        ),
         (
             problem(403, "Active premium subscription required for the owner of the app."),
             "Premium subscription has ended",

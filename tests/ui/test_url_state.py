@@ -46,6 +46,6 @@ def test_a_long_list_stays_out_of_the_address():
 @pytest.mark.parametrize(
     "text", ["", "1", "1 ", "1 \u200b", "7 amara jazz", "amara jazz", "1e999 x"]
 )
-def test_what_makes_no_sense_is_passed_over(text):
+def test_invalid_values_in_an_address_are_skipped(text):
     assert read({"artist": [text]}) is None
     assert read({"demo": ["nobody"], "artist": [text]}) is None

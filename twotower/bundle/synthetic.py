@@ -1,4 +1,4 @@
-"""Synthetic listeners, drawn from a trained space: nobody's listening, but realistic.
+"""Synthetic listeners, drawn from a trained space: realistic, but of no real person.
 
 A listener's taste is a noisy mixture of a few real listeners' tastes. Artists are drawn by how well
 they fit it, and play counts follow a power law. A listener with more than half of the artists of

@@ -31,7 +31,7 @@ def assets(
         raise typer.TyperException(f"{target} is a file; name a folder")
     if not source.is_dir():
         raise MissingData(
-            "there is no such folder; docs/data.md says what goes in", where=str(source)
+            "there is no such folder; docs/data.md says what it must contain", where=str(source)
         )
     with ProgressLine() as progress:
         from twotower.bundle.build import build_assets

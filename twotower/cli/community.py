@@ -136,8 +136,8 @@ def index(
 ) -> None:
     """Build a PostgreSQL index, for more members than memory can hold.
 
-    Takes minutes for each million members; joins wait meanwhile. Restart the servers afterwards:
-    they then load a sample of the members and query the index for neighbours.
+    Takes minutes for each million members; joins wait until it is built. Restart the servers
+    afterwards: they then load a sample of the members and query the index for neighbours.
     """
     from twotower.community.scale import hnsw
 

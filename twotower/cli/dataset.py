@@ -65,7 +65,7 @@ def _check_arguments(name: str, out: Path | None, content: Path | None, tags: Pa
     from twotower.sources.datasets.readers import DATASETS
 
     if name not in DATASETS:
-        raise typer.TyperException(f"no data set {name!r}; there are {', '.join(DATASETS)}")
+        raise typer.TyperException(f"unknown data set {name!r}; choose from {', '.join(DATASETS)}")
     if tags is not None and name != "hetrec":
         raise typer.TyperException("only hetrec has tags; leave --tags out")
     paths = [path for path in (out, content, tags) if path is not None]

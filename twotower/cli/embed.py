@@ -46,7 +46,9 @@ class _Written:
 
 def embed(
     profiles: Profiles,
-    tower: Annotated[Tower, typer.Option(help="user: who asks. candidate: who is found.")],
+    tower: Annotated[
+        Tower, typer.Option(help="user: the one who searches. candidate: those to be found.")
+    ],
     out: VectorFile,
     model: ModelFolder = None,
     shard: Annotated[

@@ -85,7 +85,7 @@ def _known_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
     from twotower.evaluation.trials import ALL_TASKS, DEFAULT_TASKS
 
     tasks = tuple(names or DEFAULT_TASKS)
-    _check_known("check", tasks, ALL_TASKS)
+    _check_known("task", tasks, ALL_TASKS)
     return tasks
 
 
@@ -218,7 +218,7 @@ def _check_known(kind: str, names: Iterable[str], known: Collection[str]) -> Non
     """Raise TyperException if a name is unknown, with the known ones."""
     if unknown := set(names) - set(known):
         raise typer.TyperException(
-            f"no {kind} {', '.join(sorted(unknown))}; there are {', '.join(known)}"
+            f"unknown {kind} {', '.join(sorted(unknown))}; choose from {', '.join(known)}"
         )
 
 

@@ -83,7 +83,7 @@ def _read_vectors(path: Path) -> "tuple[tuple[str, ...], np.ndarray]":
         ) from error
     if points.ndim != 2 or len(ids) != len(points) or not np.isfinite(points).all():
         raise IncompatibleModel(
-            f"{len(ids)} ids for vectors of shape {points.shape}; write it anew with `embed`",
+            f"{len(ids)} ids for vectors of shape {points.shape}; write it again with `embed`",
             where=str(path),
         )
     return ids, points.astype(np.float32)

@@ -13,7 +13,8 @@ GROUPS, GROUP_LENGTH = 5, 5
 PREFIX = "MN"
 MAX_CHARS = 200  # of a typed code; the rest is ignored
 UNKNOWN_CODE = (
-    "nobody here has this code: compare it with your copy. After leaving, a code is no longer valid"
+    "no member has this access code: compare it with your copy. After you leave, your code is no "
+    "longer valid"
 )
 
 
@@ -24,7 +25,7 @@ def new_code() -> str:
 
 
 def hash_code(code: str) -> str:
-    """Return the SHA-256 of a code, whatever its case, spaces and dashes, 64 hex digits."""
+    """Return the SHA-256 of a code, 64 hex digits; case, spaces and dashes don't matter."""
     plain = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", code[:MAX_CHARS]).upper())
     if len(plain) == len(PREFIX) + GROUPS * GROUP_LENGTH:
         plain = plain.removeprefix(PREFIX)

@@ -36,7 +36,7 @@ LINE_START = b'{"id": "'  # of every line in the file of codes
 
 @dataclass
 class ImportResult:
-    """Counts of the lines of a file, by what became of them."""
+    """Number of lines of a file, by outcome."""
 
     joined: int = 0
     known: int = 0  # were members already, by the same id
@@ -60,7 +60,7 @@ def import_members(
     training: bool,
     progress: Progress = silent,
 ) -> ImportResult:
-    """Let the listener of each line of a profile JSON Lines file join.
+    """Add the listener of each line of a profile JSON Lines file as a member.
 
     Access codes are appended to the file `codes`, each before its member is stored. A member's id
     follows from the line's id, so a repeated call continues an interrupted one, and a member who

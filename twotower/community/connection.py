@@ -181,7 +181,7 @@ def _advice(error: DBAPIError) -> str:
     if "unable to open" in text:
         return "the community's file can't be opened: check that its folder exists and is readable"
     if _is_damage(error.orig):
-        return "the community's file is damaged: restart the program, which then sets it aside"
+        return "the community's file is damaged: restart the program, which then renames it"
     if "password authentication" in text or "no password supplied" in text:
         return "the database server rejects the user or password in TWOTOWER_COMMUNITY: correct it"
     if 'database "' in text and "does not exist" in text:
@@ -192,7 +192,7 @@ def _advice(error: DBAPIError) -> str:
         return "the database server lacks pgvector: install it, or ask the server's operator"
     if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
         return "the database server can't be reached: try again in a moment; nothing is lost"
-    return f"the database refused ({text})"
+    return f"the database refused the request ({text}): try again, or see the database's log"
 
 
 def create_engine(url: str, wait_s: float) -> sa.Engine:
@@ -275,7 +275,7 @@ def _prepare_file(file: Path) -> None:
     if file.is_file() and _is_damaged(file):
         aside = _set_aside(file)
         raise CommunityError(
-            f"the file is damaged and was set aside as {aside.name}: put a backup in its place, or "
+            f"the file is damaged and was renamed to {aside.name}: put a backup in its place, or "
             "start again with an empty community",
             where=str(file),
         )
@@ -331,7 +331,7 @@ def _set_aside(file: Path) -> Path:
                 log.rename(f"{aside}{end}")
     except OSError as error:
         raise CommunityError(
-            f"the file is damaged and can't be renamed ({error.strerror}): move it away",
+            f"the file is damaged and can't be renamed ({error.strerror}): move it elsewhere",
             where=str(file),
         ) from error
     return aside

@@ -76,12 +76,12 @@ class Membership:
         shown.
         """
         catalogue = self.embedder.catalogue
-        found: dict[int, Artist] = {}
+        known: dict[int, Artist] = {}
         for artist in portrait.artists:
             row = catalogue.row(artist_key(artist.name))
-            if row is not None and row not in found:
-                found[row] = Artist(catalogue.names[row], artist.plays)
-        return tuple(found.values())
+            if row is not None and row not in known:
+                known[row] = Artist(catalogue.names[row], artist.plays)
+        return tuple(known.values())
 
     def preview(
         self, portrait: Portrait, request: JoinRequest, *, own: str | None = None
@@ -113,7 +113,9 @@ class Membership:
         BadName, and then nothing is stored.
         """
         if not (request.findable or request.training):
-            raise MayNotJoin("you agreed to nothing, so nothing was stored: the app works anyway")
+            raise MayNotJoin(
+                "you said no to both questions, so nothing was stored: the app works without it"
+            )
         check_origin(portrait.profile)
         code, id = code or new_code(), id or new_id()
         member = self._member(id, portrait, None, request)
@@ -126,7 +128,9 @@ class Membership:
         Without a portrait only choices change: name, fewer artists, consent.
         """
         if not (request.findable or request.training):
-            raise MayNotJoin("without any consent nothing can stay stored: leave instead")
+            raise MayNotJoin(
+                "you said no to both questions: leave instead, and everything is deleted"
+            )
         record = self._record(code)
         if portrait is not None:
             check_origin(portrait.profile)
@@ -182,7 +186,7 @@ class Membership:
         elif before is not None:
             real_name, pool = "", visible_artists(before)
         else:
-            raise EmptyProfile("bring some music first: pick artists, or drop a file")
+            raise EmptyProfile("there is no music yet: pick artists, or upload a file")
         own = before.id if before is not None else None
         name = self.check_name(request.name, real_name=real_name, own=own)
         listener, public = self._public_listener(pool, request, name, origin, id)
@@ -223,7 +227,7 @@ class Membership:
         profile = stored.get("profile") if stored else None
         if not profile:
             raise MayNotJoin(
-                "bring your music first to help with training: no whole profile of yours is stored"
+                "no whole profile of yours is stored: to help with training, bring your music first"
             )
         return profile_from_json(json.loads(profile) if isinstance(profile, str) else profile, id)
 
@@ -233,12 +237,12 @@ def check_origin(profile: Profile) -> None:
     origins = known_origin(profile.origin).split("+")
     if SPOTIFY_WEB_API in origins:
         raise MayNotJoin(
-            "music from a Spotify sign-in, or from a program that uses one, may not be stored. Ask "
-            "Spotify for your own listening data (Account, Privacy) and bring that file, or pick "
-            "your artists by name: then you can join"
+            "music from a Spotify sign-in, or from a program that uses one, may not be stored. To "
+            "join, ask Spotify for your own listening data (Account, Privacy) and bring that file, "
+            "or pick your artists by name"
         )
     if DEMO in origins or SYNTHETIC in origins:
-        raise MayNotJoin("a made-up listener is no person: bring music of your own to join")
+        raise MayNotJoin("a demo or made-up listener can't join: bring your own music")
 
 
 def visible_artists(record: MemberRecord) -> tuple[Artist, ...]:
@@ -266,11 +270,11 @@ def _shares(pool: Sequence[Artist], visible: Sequence[str]) -> tuple[tuple[str, 
     chosen = [artist for artist in pool if artist_key(artist.name) in wanted]
     if len(chosen) < MIN_VISIBLE:
         raise MayNotJoin(
-            f"you show {len(chosen)} artists that the catalogue knows: choose at least "
-            f"{MIN_VISIBLE}, so that others see what you have in common"
+            f"you show {len(chosen)} artists that the model knows: choose at least {MIN_VISIBLE}, "
+            "so that others see what you have in common"
         )
     if len(chosen) > MAX_VISIBLE:
-        raise MayNotJoin(f"you chose {len(chosen)} artists: show at most {MAX_VISIBLE}")
+        raise MayNotJoin(f"you chose {len(chosen)} artists: choose at most {MAX_VISIBLE}")
     total = sum(artist.plays for artist in chosen)
     shares = [(a.name, float(max(1, round(SHARES * a.plays / total)))) for a in chosen]
     return tuple(sorted(shares, key=lambda share: (-share[1], share[0])))

@@ -17,7 +17,7 @@ MIN_LENGTH, MAX_LENGTH = 2, 30  # characters
 MAX_DIGITS = 4  # more may be a phone number
 MAX_MARKS = 2  # on one letter; more would cover the lines above
 PLAIN_TRIES = 50  # suggestions tried before a number is added
-NAME_IN_USE = "somebody here has this name, or one that looks like it: change a word of it"
+NAME_IN_USE = "this name is taken, or one that looks like it: change a word"
 FIRST_WORDS = (
     "Amber", "Ancient", "Arctic", "Autumn", "Azure", "Blue", "Bold", "Brass", "Bright", "Broken",
     "Calm", "Candle", "Cedar", "Chalk", "Cinder", "Clear", "Cobalt", "Copper", "Coral", "Cotton",
@@ -109,7 +109,7 @@ def check(name: str, is_taken: IsTaken = never_taken, *, real_name: str = "") ->
     if any(part in skeleton for part in _ANYWHERE) or any(
         confusable_skeleton(word) in _ALONE for word in words
     ):
-        raise BadName("this name seems to speak for the app or its operator: choose another")
+        raise BadName("this name looks like one of the app or its operator: choose another")
     if is_taken(skeleton):
         raise BadName(NAME_IN_USE)
     return name
@@ -121,16 +121,18 @@ def _check_characters(name: str) -> None:
     for char in name:
         category = unicodedata.category(char)
         if unicodedata.bidirectional(char) in _BIDI:
-            raise BadName("a character changes the direction of writing: type the name again")
+            raise BadName(
+                "the name has a character that changes the writing direction: type it again"
+            )
         if category[0] == "C" or category in ("Zl", "Zp") or _INVISIBLE.match(char):
-            raise BadName("a character can't be seen: type the name again")
+            raise BadName("the name has an invisible character: type it again")
         if category == "So" or (category == "Sk" and not char.isascii()):
             raise BadName(
-                f"“{char}” is a picture, and many look alike: use letters, digits and punctuation"
+                f"“{char}” is a picture, and many pictures look alike: use letters and digits"
             )
         marks = marks + 1 if category[0] == "M" else 0
         if marks > MAX_MARKS or (marks and char is name[0]):
-            raise BadName(f"a letter has more than {MAX_MARKS} marks: remove some")
+            raise BadName(f"a letter has more than {MAX_MARKS} accents: remove some")
 
 
 def _check_length(name: str) -> None:

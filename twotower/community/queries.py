@@ -23,13 +23,13 @@ from twotower.core.domain import SYNTHETIC, Listener, Profile
 
 
 def findable_ids(community: Community, ids: Sequence[str]) -> set[str]:
-    """Return those of the ids whose owners agreed to be found."""
-    found: set[str] = set()
+    """Return the ids of listeners who agreed to be found, out of `ids`."""
+    findable: set[str] = set()
     query = sa.select(listeners.c.id).where(listeners.c.findable)
     with community.database.read() as connection:
         for part in batched(ids, ROWS_PER_STATEMENT):
-            found.update(connection.scalars(query.where(listeners.c.id.in_(part))))
-    return found
+            findable.update(connection.scalars(query.where(listeners.c.id.in_(part))))
+    return findable
 
 
 def is_name_taken(community: Community, skeleton: str, *, but: str | None = None) -> bool:

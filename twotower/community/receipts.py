@@ -78,15 +78,15 @@ def to_text(deletion: Deletion) -> str:
 def read(text: str) -> tuple[Deletion, str]:
     """Return the deletion and the digest in a receipt. Raises BadReceipt if it is none."""
     if len(text) > MAX_CHARS:
-        raise BadReceipt("this is too long for a receipt: give the file that you got on leaving")
+        raise BadReceipt("this is too long for a receipt: use the file that you got when you left")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadReceipt(
-            "this is cut short, or no JSON: give the file that you got on leaving"
+            "this isn't complete JSON: use the file that you got when you left"
         ) from error
     if not isinstance(document, dict) or "receipt" not in document:
-        raise BadReceipt("this is JSON, but no receipt: give the file that you got on leaving")
+        raise BadReceipt("this is JSON, but no receipt: use the file that you got when you left")
     if document["receipt"] != FORMAT:
         raise BadReceipt(
             f"the receipt has format {document['receipt']!r}, and this program reads format "
@@ -99,7 +99,7 @@ def read(text: str) -> tuple[Deletion, str]:
         wrong = ["removed"]
     if wrong:
         raise BadReceipt(
-            f"the receipt lacks {', '.join(wrong)}: give the file that you got on leaving"
+            f"the receipt lacks {', '.join(wrong)}: use the file that you got when you left"
         )
     fields = {key: document[key] for key in types if key != "digest"}
     return Deletion(**fields), document["digest"]

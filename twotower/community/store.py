@@ -115,12 +115,12 @@ class Community:
         joined = listeners.join(vectors, vectors.c.id == listeners.c.id)
         query = sa.select(*columns).select_from(joined)
         query = query.where(vectors.c.model_version == self.model_version, vectors.c.findable)
-        found: dict[str, Listener] = {}
+        by_id: dict[str, Listener] = {}
         with self.database.read() as connection:
             for part in batched(ids, ROWS_PER_STATEMENT):
                 for row in connection.execute(query.where(listeners.c.id.in_(part))):
-                    found[row.id] = listener_of(row)
-        return [found[id] for id in ids if id in found]
+                    by_id[row.id] = listener_of(row)
+        return [by_id[id] for id in ids if id in by_id]
 
     def nearest(
         self,

@@ -79,13 +79,13 @@ class SnapshotLoader:
         """Return the last change, and the version of this model's vectors."""
         key = vectors_version_key(self._model)
         version = sa.select(meta.c.value).where(meta.c.key == key).scalar_subquery()
-        seq, found = connection.execute(sa.select(clock.c.seq, version)).one()
-        return int(seq), found or ""
+        seq, vectors_version = connection.execute(sa.select(clock.c.seq, version)).one()
+        return int(seq), vectors_version or ""
 
     def _updated(
         self, connection: sa.Connection, known: MemberSnapshot, seq: int
     ) -> MemberSnapshot | None:
-        """Return `known` with the changes since; None if there are too many: load all again."""
+        """Return `known` with the changes since; None if there are too many: load all rows."""
         changed_ids: set[str] = set()
         for table in (listeners, removals):
             changed = sa.select(table.c.id).where(table.c.seq > known.seq).limit(SEGMENT_SIZE + 1)

@@ -51,7 +51,9 @@ class Job(Generic[Result]):
             self.error = error
         except Exception:  # otherwise the thread would end without a message on the page
             log.exception("a job failed")
-            self.error = TwoTowerError("something went wrong here: the log has the details")
+            self.error = TwoTowerError(
+                "something is wrong on our side: try again; the log has details"
+            )
         if self._stop.is_set():
             self.result = self.error = None
 
@@ -110,7 +112,7 @@ class Job(Generic[Result]):
 
 
 class SharedJob(Generic[Result]):
-    """Work that runs once at a time: whoever starts it while it runs joins the running job."""
+    """Work with at most one running job: a second start joins the job that runs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

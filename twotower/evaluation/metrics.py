@@ -61,7 +61,7 @@ def k_occurrences(lists: np.ndarray) -> np.ndarray:
 
 
 def mutual_shares(lists: np.ndarray) -> np.ndarray:
-    """Return the share (N,) of each list (N, k) whose own lists name the row in return."""
+    """Return (N,) the share of mutual entries in each list (N, k): row i is on their lists, too."""
     return np.asarray((lists[lists] == np.arange(len(lists))[:, None, None]).any(2).mean(1))
 
 

@@ -143,7 +143,7 @@ def headline_comparisons(report: Report) -> tuple[BaselineComparison, ...]:
     """Compare the towers with the best baseline of each task, by the task's first metric.
 
     Few artists, side features and the full pool are left out: they have charts of their own. A
-    task whose means all equal those of an earlier one is left out, too (a cut that cut nothing).
+    task with the same means as an earlier one is left out, too: its cut has removed no artist.
     """
     comparisons: dict[tuple[tuple[str, float], ...], BaselineComparison] = {}
     for task in tasks(report):

@@ -88,7 +88,8 @@ def make_tasks(
     Tasks with fewer than two listeners are left out. Raises ValueError for an unknown kind.
     """
     if unknown := set(kinds) - set(ALL_TASKS):
-        raise ValueError(f"no task {', '.join(sorted(unknown))}; there are {', '.join(ALL_TASKS)}")
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"unknown task {names}; choose from {', '.join(ALL_TASKS)}")
     makers = {
         TaskKind.HALVES: _split_half_tasks,
         TaskKind.HEAD: _head_tasks,

@@ -1,6 +1,6 @@
 """Verify the quality report: recompute its metrics in less than a minute.
 
-All ranking metrics are recomputed from the shipped vectors. With the raw data at hand, simple
+All ranking metrics are recomputed from the shipped vectors. If the public data is there, simple
 baselines are fitted again, and the shipped model is evaluated on listeners it has never seen.
 """
 
@@ -50,7 +50,7 @@ def verify_report(
                 f"{error}; or name the folder of the public data in TWOTOWER_DATA"
             ) from error
         ranked, differences, note = [], [], f"No ranking metric was recomputed: {error}."
-    fitted, notes = list[MetricCheck](), ["No method was fitted again: the raw data is not here."]
+    fitted, notes = list[MetricCheck](), ["No method was fitted again: the public data is missing."]
     if raw is not None:
         fitted, notes = _refit(report, assets, raw, _part(progress, share, 1.0))
     progress(1.0, "done")

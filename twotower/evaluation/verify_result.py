@@ -157,7 +157,7 @@ class Verification:
 
     @property
     def differing(self) -> tuple[MetricCheck | DifferenceCheck, ...]:
-        """All that differ; sums come last, because their parts say more."""
+        """All metrics and differences that differ; sums come last, since their parts say more."""
         differing = [each for each in self.all if each.verdict == "differs"]
         return tuple(sorted(differing, key=_is_sum))
 

@@ -159,7 +159,7 @@ class LocalDensity:
     def _newcomers(
         self, snapshot: MemberSnapshot, present: np.ndarray
     ) -> tuple[tuple[str, ...], ListenerBatch]:
-        """Return the ids and the batch that fill the sample up beside the rows present in it."""
+        """Return the ids and the batch of the listeners to add until the sample is full."""
         room = min(self._max_sample, len(snapshot)) - len(present)
         rows = np.zeros(0, np.int64)
         if room > 0:

@@ -151,7 +151,7 @@ class Matcher:
     def _rank(self, portrait: Portrait, count: int, own: str) -> dict[str, float]:
         """Return id -> similarity of the `count` most similar members, best first."""
         snapshot = self.snapshot()
-        found = self.community.nearest(
+        nearest = self.community.nearest(
             portrait.user_vector, candidates_needed(count), snapshot=snapshot
         ).without(own)
         visitor = ListenerBatch(
@@ -160,16 +160,16 @@ class Matcher:
             self.reader.read([artist_plays(portrait.profile)]),
         )
         candidates = ListenerBatch(
-            found.user, found.candidate, self.local_density.play_rows(snapshot, found.ids)
+            nearest.user, nearest.candidate, self.local_density.play_rows(snapshot, nearest.ids)
         )
         rows, similarity = rank_csls(
             visitor,
             candidates,
             self.local_density.of_visitor(snapshot, visitor, own),
-            self.local_density.of_members(snapshot, found.ids, candidates),
+            self.local_density.of_members(snapshot, nearest.ids, candidates),
             count,
         )
-        return {found.ids[row]: float(value) for row, value in zip(rows, similarity, strict=True)}
+        return {nearest.ids[row]: float(value) for row, value in zip(rows, similarity, strict=True)}
 
     def percentile(self, similarity: float) -> float:
         """Return the share of random pairs of the community, 0..100, that are less similar."""

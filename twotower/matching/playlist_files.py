@@ -51,7 +51,7 @@ def to_xspf(discoveries: Sequence[Discovery], title: str) -> bytes:
     for each in discoveries:
         track = xml.SubElement(tracks, f"{{{XSPF}}}track")
         _add(track, "creator", each.artist)
-        _add(track, "annotation", f"Heard by {', '.join(each.heard_by)}")
+        _add(track, "annotation", f"Played by {', '.join(each.heard_by)}")
         _add(track, "info", search_links(each.artist)[PLAYLIST_SERVICE])
     xml.indent(playlist)
     return bytes(xml.tostring(playlist, encoding="UTF-8", xml_declaration=True)) + b"\n"

@@ -173,9 +173,9 @@ def cross_fit(
 ) -> CrossFit:
     """Compute the features of all listeners, and of all listeners but each fold.
 
-    The features of a fold know its listeners only by the common scale, the tags' basis and the
-    rotation onto the full solution: the relations between artists owe them nothing. `align`
-    rotates all of them into a basis that is known from before.
+    A fold's listeners influence its features only through the common scale, the tags' basis and the
+    rotation onto the full solution; they have no effect on the relations between artists. `align`
+    rotates all features into an earlier basis.
     """
     factors = [job() for job in factor_jobs(data, fold, seed=seed, progress=progress)]
     return features_of_factors(data, fold, factors, seed=seed, align=align)

@@ -77,7 +77,10 @@ class ProcessGroup:
         return torch.cat(parts)
 
     def average_gradient(self, parameter: Tensor) -> Tensor:
-        """Return a parameter that every process's loss reads, so that its gradient counts once."""
+        """Return a parameter with its gradient divided by the number of processes.
+
+        For a parameter that the loss of every process reads: its gradient then counts once.
+        """
         if self.count > 1 and parameter.requires_grad:
             parameter.register_hook(lambda slope: slope / self.count)  # type: ignore[no-untyped-call]
         return parameter

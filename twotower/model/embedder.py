@@ -110,7 +110,7 @@ class Embedder:
     def embed(self, profiles: Sequence[Profile], tower: Side = "user") -> np.ndarray:
         """Return (n, dim) float32 unit vectors, in the order of the profiles.
 
-        A profile of which the model knows nothing gets the vector for "no items": ask `knows`.
+        If the model knows nothing in a profile, it gets the vector of no items; check `knows`.
         """
         out = np.zeros((len(profiles), self.dim), np.float32)
         one = self._tower(tower)

@@ -75,8 +75,9 @@ def estimate_genres(
 def _by_known_groups(inputs: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield rows of artists with the same known groups, and inputs to fit their estimate on.
 
-    The inputs of all artists, with a constant, lose the groups that these rows lack: a fit on
-    genres would put all weight on them and say nothing of artists without genres. Same for tags.
+    The inputs are those of all artists, with a constant and without the groups that these rows
+    lack. Otherwise the fit would rely on genres and be useless for artists without genres; the
+    same holds for tags.
     """
     has_genres, has_tags = (inputs[:, part.stop - 1] > 0 for part in (GENRES, TAGS))
     for genres, tags in product((True, False), repeat=2):

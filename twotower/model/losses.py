@@ -41,7 +41,7 @@ def triplet(
 ) -> Tensor:
     """Hinge loss with the hardest negative: mean of max(0, margin - own score + hardest score).
 
-    There is no temperature: `scale` is accepted and ignored, so that all losses are called alike.
+    There is no temperature: `scale` is accepted and ignored, so all losses take the same arguments.
     """
     scores = users @ candidates.T  # (B, B)
     diagonal = torch.eye(len(scores), dtype=torch.bool, device=scores.device)

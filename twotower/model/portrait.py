@@ -61,8 +61,9 @@ def portrait(embedder: Embedder, profile: Profile) -> Portrait:
 def genre_shares(profile: Profile, catalogue: Catalogue) -> tuple[tuple[str, float], ...]:
     """Return the 14 strongest genres and their shares of the listening, largest first.
 
-    The profile's own genres count if it has any; else those of its artists, or the catalogue's
-    estimate for artists without genres, an artist's plays shared equally among its genres.
+    The profile's own genres count if it has any. Else those of its artists count, or the
+    catalogue's estimate for artists without genres. An artist's plays are shared equally among
+    its genres.
     """
     weights: dict[str, float] = dict(profile.genres)
     if not weights:

@@ -158,7 +158,7 @@ class Tower(nn.Module):
         return c * (batch.rows > 0)
 
     def prior(self) -> Tensor:
-        """Return (D, D) the precision G of a listener of whom nothing is known."""
+        """Return (D, D) the prior precision G: that of a listener before any item is known."""
         lower = self.prior_cholesky.tril()
         return lower @ lower.T + PRIOR_RIDGE * torch.eye(len(lower))
 

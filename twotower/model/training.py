@@ -1,7 +1,7 @@
 """Train the towers: contrastive learning on two disjoint views of each listener.
 
-Of every listener in a batch the user tower sees one view and the candidate tower the other; the
-loss asks each view to be closer to its own counterpart than to those of the other listeners.
+The user tower sees one view of each listener in a batch, the candidate tower the other. The loss
+rewards a view that is closer to its own counterpart than to those of the other listeners.
 """
 
 import json

@@ -150,7 +150,7 @@ def _widest(archives: Sequence[zipfile.ZipFile], name: str) -> np.dtype[Any]:
 def _interleave(
     archives: Sequence[zipfile.ZipFile], owners: np.ndarray, name: str
 ) -> Iterator[np.ndarray]:
-    """Yield chunks of a column, each read from the shard whose turn it is."""
+    """Yield chunks of a column, each read from the shard that has the next lines."""
     starts = np.flatnonzero(np.diff(owners, prepend=-1))  # of runs of lines from one shard
     lengths = np.diff(np.append(starts, len(owners)))
     with ExitStack() as stack:
@@ -227,14 +227,14 @@ class _column:
 
 def _info(archive: zipfile.ZipFile, path: Path) -> VectorInfo:
     try:
-        found = {}
+        arrays = {}
         for name in ("shard", "model", "tower"):
             with archive.open(f"{name}.npy") as file:
-                found[name] = np.lib.format.read_array(file, allow_pickle=False)
-        number, count = map(int, found["shard"])
+                arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+        number, count = map(int, arrays["shard"])
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise BadProfile("is not a file of `embed --shard`", where=path.name) from error
-    return VectorInfo(str(found["model"]), str(found["tower"]), Shard(number, count))
+    return VectorInfo(str(arrays["model"]), str(arrays["tower"]), Shard(number, count))
 
 
 def _check_complete(infos: Sequence[VectorInfo], parts: Sequence[Path]) -> VectorInfo:
@@ -250,5 +250,7 @@ def _check_complete(infos: Sequence[VectorInfo], parts: Sequence[Path]) -> Vecto
     numbers = sorted(each.shard.number for each in infos if each.shard)
     if len(counts) != 1 or numbers != list(range(*counts)):
         has = ", ".join(f"{e.shard.number}/{e.shard.count}" for e in infos if e.shard)
-        raise MissingData(f"shards {has} don't make a whole: pass each shard of one division once")
+        raise MissingData(
+            f"shards {has} are not a complete set: pass each shard of one set exactly once"
+        )
     return VectorInfo(infos[0].model, infos[0].tower)

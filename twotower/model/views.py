@@ -152,7 +152,7 @@ class ViewSampler:
     ) -> np.ndarray:
         """Return the inputs of these artists, some with factors estimated from content.
 
-        Half of those lose their tags as well, which an artist nobody knows doesn't have.
+        Half of those lose their tags as well, because an unknown artist has no tags.
         """
         inputs = np.array(self.features.inputs[artists])
         hidden = rng.random(len(artists)) < config.id_dropout

@@ -64,8 +64,8 @@ def retrain_full(
 def rotation_onto(embedder: Embedder, keys: Sequence[str], features: ArtistFeatures) -> np.ndarray:
     """Return the rotation (k, k) from this table's factors to those that the encoder knows.
 
-    Of the old artists only the encoder's outputs are stored: their factors plus what the encoder
-    added. So the two are found in turn: the encoder's part under the current rotation, then the
+    Only the encoder's outputs of the old artists are stored: their factors plus a part that the
+    encoder added. So both are estimated in turn: that part under the current rotation, then the
     rotation from the rest.
     """
     rows = [

@@ -14,7 +14,7 @@ MAX_FITTED = 20_000  # listeners that the map is fitted on; the others are place
 
 @dataclass(frozen=True)
 class MapUpdate:
-    """Places on the new map; row i belongs to the i-th listener asked for."""
+    """Places on the new map; row i belongs to the i-th id of `update_map`."""
 
     places: np.ndarray  # (N, 2) float32
     moved: Mapping[str, float]  # median and 90th percentile, in standard deviations of the old map

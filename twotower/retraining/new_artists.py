@@ -23,7 +23,7 @@ MIN_LISTENERS = 2  # of an artist on which the ridge is fitted
 
 
 def keep_artists(embedder: Embedder, allowed: Collection[str]) -> Embedder:
-    """Return the model with only the allowed artists, as if it had never met the others."""
+    """Return the model with only the allowed artists in its catalogue, items and weights."""
     old = embedder.catalogue
     rows = np.array([at for at, key in enumerate(old.keys) if key in allowed], np.int64)
     if len(rows) == len(old):

@@ -141,9 +141,9 @@ def _base(sources: Sources | None, embedder: Embedder) -> list[Profile]:
         return []
     seen = frozenset(embedder.trained_on)
     public = chain(sources.listeners, sources.playlists, *sources.others.values())
-    found = [p for p in public if hashed_id(p) in seen]
+    profiles = [p for p in public if hashed_id(p) in seen]
     expected = len(seen) - int(embedder.about.get("members", 0))
-    return found if len(found) >= max(FEWEST_LISTENERS, MIN_BASE_SHARE * expected) else []
+    return profiles if len(profiles) >= max(FEWEST_LISTENERS, MIN_BASE_SHARE * expected) else []
 
 
 def _train(

@@ -22,7 +22,9 @@ def roll_back(settings: Settings, *, progress: Progress = silent) -> tuple[str, 
         try:
             name = queries.active_model(community)
             if name is None:
-                raise CommunityError("the shipped model is active: there is no model before it")
+                raise CommunityError(
+                    "there is no previous model to go back to: the shipped model is active"
+                )
             target = _previous(registry, community, name)
             folder = registry.folder_of(target)
             progress(0.1, "loading the previous model")

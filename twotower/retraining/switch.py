@@ -90,7 +90,7 @@ def switch_model(
 
 
 def activate(community: Community, embedder: Embedder, name: str | None, map_version: str) -> None:
-    """Activate a model, after embedding and placing whoever joined or changed meanwhile."""
+    """Embed and place members who joined or changed since, then activate the model."""
     for tries_left in reversed(range(TRIES)):
         embed_missing(community, embedder, placed=True, map_version=map_version)
         try:

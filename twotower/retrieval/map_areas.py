@@ -42,7 +42,7 @@ def areas(
     points = places[placed].astype(np.float64)
     everywhere = np.asarray(shares.mean(axis=0)).ravel()  # (T,)
     named: set[frozenset[str]] = set()
-    found: list[Area] = []
+    areas: list[Area] = []
     for level, count in enumerate(levels):
         clusters = _clusters(points, count, seed)
         sizes = np.bincount(clusters)
@@ -56,8 +56,8 @@ def areas(
                 continue
             named.add(frozenset(name))
             x, y = np.median(points[inside], axis=0)
-            found.append(Area(" · ".join(name), float(x), float(y), len(inside), level))
-    return tuple(found)
+            areas.append(Area(" · ".join(name), float(x), float(y), len(inside), level))
+    return tuple(areas)
 
 
 def _tag_shares(tags: Iterable[Mapping[str, float]]) -> tuple[list[str], csr_matrix]:

@@ -96,7 +96,7 @@ class FileStats:
 class PlayCollector:
     """The plays of all files, one entry per track, so that a long history takes little memory.
 
-    With `find_duplicates`, a play that two files have is counted once.
+    With `find_duplicates`, a play found in two files is counted once.
     """
 
     def __init__(self, *, find_duplicates: bool = False) -> None:

@@ -51,7 +51,7 @@ class DuplicateFinder:
         return False
 
     def end_file(self, kind: str) -> None:
-        """Let the plays since the last call count as one earlier file of this kind."""
+        """Mark the plays since the last call as those of one earlier file of this kind."""
         titles = self._earlier_files.setdefault(kind, {})
         for title, times in self._this_file.items():
             known = titles.get(title)

@@ -223,7 +223,7 @@ def profile_of(reading: Reading, *, id: str = "me", name: str = "") -> Profile:
     """
     if len(reading.profiles) > 1:
         raise BadProfile(
-            f"there are the profiles of {len(reading.profiles):,} listeners: keep one line"
+            f"there are profiles of {len(reading.profiles):,} listeners: keep one line"
         )
     profiles = list(reading.profiles)
     if reading.plays:

@@ -62,7 +62,7 @@ def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> 
     """Read all files as one person's music.
 
     Formats: Spotify data export, ListenBrainz export, CSV and profile JSON Lines, plain, gzipped or
-    in a ZIP. A file that is given twice counts once, and so does a play that two files have.
+    in a ZIP. A file that is given twice counts once, and so does a play found in two files.
     Account history is left out for days that the extended history covers.
 
     Raises UnreadableExport, BadProfile, TooLarge or NoMusic with the file's name and what to do;

@@ -25,7 +25,9 @@ class Shard:
         """Parse "3/8", the fourth of eight shards. Raises ValueError for another text."""
         match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
         if not match or int(match[1]) >= int(match[2]):
-            raise ValueError(f"{text!r} is no share: 0/4, 1/4, 2/4 and 3/4 are those of four")
+            raise ValueError(
+                f"{text!r} is not a shard: write I/N, for example 0/4 for the first of four"
+            )
         return cls(int(match[1]), int(match[2]))
 
 

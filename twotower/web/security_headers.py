@@ -49,10 +49,10 @@ def content_security_policy(page: str) -> str:
 
 def streamlit_page() -> str:
     """Return the HTML page that Streamlit sends for every address; "" without Streamlit."""
-    found = find_spec("streamlit")
-    if found is None or found.origin is None:
+    package = find_spec("streamlit")
+    if package is None or package.origin is None:
         return ""
-    return (Path(found.origin).parent / "static" / "index.html").read_text(encoding="utf-8")
+    return (Path(package.origin).parent / "static" / "index.html").read_text(encoding="utf-8")
 
 
 class SecurityHeaders:

@@ -28,7 +28,7 @@ OVERFETCH = 1.1  # half precision swaps close ranks, so ask for this many times 
 def build_index(database: Database, model_version: str, shards: Sequence[str] = ()) -> int:
     """Build PostgreSQL's vector index, on the servers at the `shards` URLs if rows lie there.
 
-    Takes minutes per million vectors, and joining waits meanwhile. Returns the vectors' length.
+    Takes minutes per million vectors, and joining waits until the end. Returns the vectors' length.
     Programs started afterwards hold only a sample of the listeners. Raises CommunityError for
     SQLite, and if no vectors are stored.
     """

@@ -40,7 +40,7 @@ def create_partitioned(
 
 def statements(shards: Sequence[sa.URL]) -> list[str]:
     """Return the SQL that prepares the main server, before `create`."""
-    found = [
+    sql = [
         "CREATE EXTENSION IF NOT EXISTS vector",
         "CREATE EXTENSION IF NOT EXISTS postgres_fdw",
         *(
@@ -49,10 +49,10 @@ def statements(shards: Sequence[sa.URL]) -> list[str]:
         ),
     ]
     for number, url in enumerate(shards):
-        found += _server_statements(number, url)
+        sql += _server_statements(number, url)
     for table in PARTITIONED:
-        found += _partition_statements(table, len(shards))
-    return found
+        sql += _partition_statements(table, len(shards))
+    return sql
 
 
 def _server_statements(number: int, url: sa.URL) -> list[str]:

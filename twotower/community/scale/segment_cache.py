@@ -115,15 +115,15 @@ class SegmentCache:
         An unfinished file may get its final name between the listing and the deletion.
         """
         while True:
-            found = [
+            paths = [
                 path
                 for path in self._files()
                 if (bounds := _bounds(path)) is None
                 or (covers(*bounds) and path.name.startswith(prefix))
             ]
-            if not found:
+            if not paths:
                 return
-            for path in found:
+            for path in paths:
                 self._remove(path)
 
     def _files(self) -> list[Path]:

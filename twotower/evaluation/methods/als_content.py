@@ -20,7 +20,7 @@ PRIOR_LISTENERS = 5.0  # listeners that the content of an artist counts for
 
 @dataclass(frozen=True)
 class AlsContent:
-    """Profiles fold_in_numpy into fixed artist factors."""
+    """Profiles folded into fixed artist factors."""
 
     name: str
     columns: Mapping[str, int]

@@ -177,11 +177,15 @@ def _lastfm_tags(folder: Path) -> _Rows:
     """Tags of some weight; many are no genre ("seen live"), and some are insults."""
     columns = ("name", "tagsLast")
     for name, tags in csv_columns(TAGS, folder, "genre_artists.csv", columns):
-        found = _WEIGHTED_TAG.findall(tags)
+        weighted = _WEIGHTED_TAG.findall(tags)
         yield (
             name,
             "",
-            [single or double for single, double, weight in found if int(weight) >= MIN_TAG_WEIGHT],
+            [
+                single or double
+                for single, double, weight in weighted
+                if int(weight) >= MIN_TAG_WEIGHT
+            ],
         )
 
 

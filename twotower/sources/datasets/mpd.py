@@ -27,7 +27,9 @@ def read_listeners(folder: Path) -> Iterator[Profile]:
         playlist_id, part, name, tracks = (row[position] for position in positions)
         if number(tracks) is None:
             where = f"{ARTISTS_FILE} line {line}"
-            raise UnreadableExport(f"n_tracks is {tracks!r}, not a number", where=where)
+            raise UnreadableExport(
+                f"n_tracks is {tracks!r}, not a number: download it again", where=where
+            )
         if is_artist_name(name):
             origin = "mpd-withheld" if part == "withheld" else "mpd"
             artists = listeners.setdefault((playlist_id, origin), ArtistPlays())

@@ -56,7 +56,7 @@ def read_dataset(
     is missing, UnreadableExport if one is damaged, ValueError for an unknown name.
     """
     if name not in DATASETS:
-        raise ValueError(f"no data set {name!r}; there are {', '.join(DATASETS)}")
+        raise ValueError(f"unknown data set {name!r}; choose from {', '.join(DATASETS)}")
     folder = folder_of(name, folder)
     if name == LISTENBRAINZ:
         return listenbrainz_dump.read_listeners(folder, progress=progress, left_out=left_out)

@@ -31,7 +31,7 @@ WHAT_TO_CHOOSE = (
 )
 _UNPACK = "unpack it and choose the files inside"
 _TOO_DENSE = (
-    f"unpacks to more than {LARGEST_RATIO} times its size, as no listening history does: "
+    f"unpacks to more than {LARGEST_RATIO} times its size; a listening history never does: "
     "download it again"
 )
 
@@ -153,7 +153,8 @@ def list_parts(name: str, file: IO[bytes]) -> Iterator[Part]:
         yield _gzip_part(name, file, size)
     elif name.casefold().endswith((".zip", ".gz")):
         raise UnreadableExport(
-            "this is no ZIP or gzip file, whatever its name says: download it again", where=name
+            "this isn't a ZIP or gzip file, although its name says so: download it again",
+            where=name,
         )
     else:
         yield _plain_part(name, file, size)
@@ -228,7 +229,7 @@ def _open_zip(name: str, file: IO[bytes], size: int) -> zipfile.ZipFile:
         if _leaves_folder(member.orig_filename):
             raise UnreadableExport(
                 f"has a file named {clean(member.orig_filename)[:60]!r}, which points outside "
-                "the ZIP, as no music export does: download it again from where it came",
+                "the ZIP; a music export never does: download it again from the service",
                 where=name,
             )
     return archive

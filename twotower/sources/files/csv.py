@@ -116,14 +116,14 @@ def _rows(file: IO[bytes], name: str) -> Iterator[list[str]]:
         raise UnreadableExport("the file is empty: export it again", where=name)
     if "\0" in first[0]:
         raise UnreadableExport(
-            "this is no known kind of music file: choose a ZIP, JSON or CSV", where=name
+            "this isn't a music file that we know: choose a ZIP, JSON or CSV", where=name
         )
     header, delimiter = _split(first[0])
     table: Iterator[list[str]] = csv.reader(chain(first, lines), delimiter=delimiter)
     if "artist" not in _header(header).columns:
         if len(header) != 4 or _time(header[3]) is None:
             raise UnreadableExport(
-                "no column is named artist: name the columns in the first line, "
+                "no column is named artist: write the names of the columns in the first line, "
                 "such as artist,track,plays",
                 where=name,
             )

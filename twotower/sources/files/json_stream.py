@@ -34,7 +34,7 @@ def json_rows(file: IO[bytes], name: str) -> Iterator[tuple[str, Any]]:
     else:
         raise UnreadableExport("this isn't JSON: choose a file of the export", where=name)
     if text.peek():
-        raise text.invalid("there is something after its end")
+        raise text.invalid("there is text after the end")
 
 
 class _Window:
@@ -151,7 +151,7 @@ class _Window:
     def _incomplete(self) -> UnreadableExport:
         self._at = len(self._text)
         return UnreadableExport(
-            "the file breaks off here: download or unpack it again", where=self._position()
+            "the file ends too early, here: download or unpack it again", where=self._position()
         )
 
 

@@ -32,13 +32,13 @@ def kind_of(stream: IO[bytes], name: str) -> FileKind:
     """Return the kind of an unpacked file from its beginning. Raises UnreadableExport."""
     if stream.read(4).startswith(_PACKED):
         raise UnreadableExport(
-            "is packed twice: unpack it once and choose what is inside", where=name
+            "is packed twice: unpack it once and choose the files inside", where=name
         )
     stream.seek(0)
     if not first_text(stream).startswith(("[", "{")):
         if name.casefold().endswith(_JSON_NAMES):
             raise UnreadableExport(
-                "isn't JSON, whatever its name says: download it again", where=name
+                "isn't JSON, although its name says so: download it again", where=name
             )
         return "table"
     stream.seek(0)

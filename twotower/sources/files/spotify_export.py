@@ -61,7 +61,7 @@ def read_spotify_export(
             unknown_rows += 1
     if unknown_rows and not has_music and left_out.total() == left_out_before:
         raise UnreadableExport(
-            "this is no known listening history: choose the whole ZIP, or its files "
+            "this isn't a listening history that we know: choose the whole ZIP, or its files "
             "StreamingHistory, Streaming_History_Audio, YourLibrary or Playlist",
             where=name,
         )

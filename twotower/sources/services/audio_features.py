@@ -71,7 +71,9 @@ def look_up_audio(
     """
     weighted: list[tuple[Values, float]] = []  # (values, plays)
     for at in range(0, len(tracks), service.batch):
-        progress(at / len(tracks), f"Asking {service.name}, {at:,} of {len(tracks):,} tracks")
+        progress(
+            at / len(tracks), f"Looking up at {service.name}, {at:,} of {len(tracks):,} tracks"
+        )
         batch = {service.id_of(track) or "": track for track in tracks[at : at + service.batch]}
         for id, values in service.fetch(web, list(batch)).items():
             if id in batch and values:
@@ -163,8 +165,8 @@ AUDIO_SERVICES: Mapping[str, AudioService] = MappingProxyType(
                 25,
                 lambda track: track.mbid,
                 _fetch_acousticbrainz,
-                "Tempo is measured. The other values are a classifier's weak guesses. All are only "
-                "shown here. Its data ends in 2022 (CC0).",
+                "Tempo is measured. The other values are rough estimates. All are only shown here. "
+                "The data ends in 2022 (CC0).",
             ),
         )
     }

@@ -53,7 +53,7 @@ class UserHistory:
         plays = tuple(self._plays())
         if not plays:
             raise NoMusic(
-                "nothing was played in this time: choose a longer one, or bring a file",
+                "nothing was played in this period: choose a longer one, or upload a file",
                 where=name,
             )
         times = [at for _, _, at in self.latest]
@@ -103,7 +103,7 @@ class UserHistory:
 def check_span(span: str) -> None:
     """Raise ValueError if `span` is none of SPANS."""
     if span not in SPANS:
-        raise ValueError(f"span is {span!r}; there are {', '.join(SPANS)}")
+        raise ValueError(f"unknown span {span!r}; choose from {', '.join(SPANS)}")
 
 
 def _day(at: date | datetime | None) -> date | None:

@@ -132,8 +132,8 @@ class _LastfmReader:
             raise NoSuchUser(f"Last.fm has no user named {user!r}: check the spelling")
         if code in _PRIVATE:
             raise NoSuchUser(
-                f"{user!r} keeps their listening private at Last.fm: they can share it there, "
-                "under Settings, Privacy"
+                f"the listening of {user!r} is private at Last.fm: make it public there, under "
+                "Settings, Privacy, and try again"
             )
         if code in _BAD_KEY or (not code and status in (401, 403)):
             raise NotAllowed(

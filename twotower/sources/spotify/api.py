@@ -50,21 +50,21 @@ SIGN_IN_AGAIN = (
     "Sign in again"
 )
 NOT_ON_THE_LIST = (
-    "Spotify lets only five people use this server's connection. You are not on its list. "
-    "Ask the operator to add you, or bring your data export instead"
+    "Spotify lets only five registered people sign in on this server, and you are not one of "
+    "them. Ask the operator to register you, or upload your data export instead"
 )
 OWNER_WITHOUT_PREMIUM = (
-    "Spotify has closed this server's connection. The operator's Premium subscription has ended. "
-    "Bring your data export instead"
+    "Spotify no longer serves this server, because its operator's Premium subscription has "
+    "ended. Upload your data export instead"
 )
-REFUSED = "Spotify refused the request: sign in again, or bring your data export instead"
+REFUSED = "Spotify refused the request: sign in again, or upload your data export instead"
 UNKNOWN_APP = (
     "Spotify doesn't accept this server's registration: ask the operator to compare "
     "SPOTIPY_CLIENT_ID and SPOTIPY_REDIRECT_URI with Spotify's developer dashboard"
 )
 NO_ANSWER = "Spotify doesn't answer at the moment"
 DOWN = f"{NO_ANSWER}: try again in a few minutes"
-UNREADABLE = "Spotify answered in an unknown form: try again later"
+UNREADABLE = "we don't understand Spotify's answer: try again later"
 SLOW_DOWN = "Spotify gets too many requests at the moment"
 QUOTA = "This server has used up what Spotify allows in a day"
 OUT_OF_CALLS = f"this app's limit of {MOST_CALLS} requests is used up"
@@ -95,7 +95,7 @@ class Registration:
             parts = urlsplit(self.redirect_uri)
             host = parts.hostname or ""
         except ValueError:
-            return f"{self.redirect_uri!r} is no address"
+            return f"{self.redirect_uri!r} is not a web address"
         has_more = parts.query or parts.fragment or "@" in parts.netloc
         if parts.path != "/callback" or has_more or not host:
             return "it must be the address of this app, ending in /callback"

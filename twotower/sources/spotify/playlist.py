@@ -65,7 +65,7 @@ def save_playlist(
 
 
 def _search_tracks(web: SpotifyClient, name: str) -> list[str]:
-    """Return the URIs of the first tracks that are by this very artist."""
+    """Return the URIs of the first tracks by exactly this artist."""
     unquoted = name.replace('"', " ")
     answer = web.get("search", q=f'artist:"{unquoted}"', type="track", limit=SEARCH_RESULTS)
     tracks = answer.get("tracks")

@@ -47,7 +47,7 @@ MOST_FEATURES = 100  # tracks in one call for audio features
 # Spotify has ranks of top artists and tracks, but no counts: rank 1 counts as this many plays.
 TOP_ARTIST, TOP_TRACK = 40, 10
 NOTHING = (
-    "Spotify has no music in this account, or doesn't let this app read it: bring your data "
+    "Spotify has no music in this account, or doesn't let this app read it: upload your data "
     "export instead, or pick artists"
 )
 
@@ -142,10 +142,10 @@ class _SpotifyReader:
         try:
             read(name)
         except NotAllowed:
-            problem = "Spotify doesn't allow this app to read these"
+            problem = "Spotify doesn't let this app read them"
         except (LoginExpired, RateLimited, Unreachable) as end:
             self.end = end
-            problem = "not all was read" if len(self.plays) > plays_before else "not read"
+            problem = "partly read" if len(self.plays) > plays_before else "not read"
         rows, calls = len(self.plays) - plays_before, self.web.calls - calls_before
         if calls or problem:
             self.steps.append(ReadingStep(name, rows, calls, dict(self.left_out), problem))
@@ -208,7 +208,7 @@ class _SpotifyReader:
                 if self.read_playlist_page(id, title, offset):
                     pages.append((id, title, offset + PAGE))
             except NotAllowed:
-                self.left_out["playlists that Spotify keeps closed"] += 1
+                self.left_out["playlists that Spotify doesn't let us read"] += 1
         unread = sum(offset == 0 for _, _, offset in pages)
         if unread:
             self.left_out["further playlists"] += unread

@@ -251,15 +251,15 @@ def show_few_artists(report: Report) -> None:
     st.markdown(_summarise_few_artists(report))
     headings = {"MRR": "Finding the other half", "overlap@10": "Stability of the list"}
     axes = {"MRR": "MRR", "overlap@10": "share of the ten nearest that stay"}
-    for (metric, found), column in zip(curves.items(), st.columns(2, gap="large"), strict=True):
+    for (metric, shown), column in zip(curves.items(), st.columns(2, gap="large"), strict=True):
         with column:
-            if found:
+            if shown:
                 st.subheader(headings[metric], anchor=False)
                 st.plotly_chart(
-                    plot_curves(found, axes[metric]),
+                    plot_curves(shown, axes[metric]),
                     key=f"cold-{metric}",
                     config=NO_BAR,
-                    alt=f"Line chart of {metric} over artists in the query: {curves_alt(found)}",
+                    alt=f"Line chart of {metric} over artists in the query: {curves_alt(shown)}",
                 )
     components.note(
         "The query has only 3, 5, 10 or 20 artists. Stability: how many of the ten nearest stay "
