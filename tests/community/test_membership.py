@@ -151,7 +151,7 @@ def test_without_any_consent_joining_is_refused(matcher, portrait, join_request)
 @pytest.mark.parametrize(
     ("origin", "said"),
     [(SPOTIFY_WEB_API, "ask Spotify for your own"), (f"file+{SPOTIFY_WEB_API}", "may not be"),
-     ("demo", "made-up listener can't join"), ("invented", "no person")],
+     ("demo", "made-up listener can't join"), ("invented", "made-up listener can't join")],
 )  # fmt: skip
 def test_made_up_and_forbidden_profiles_cannot_join(matcher, join_request, origin, said):
     before = last_change(matcher.community)

@@ -194,7 +194,7 @@ def test_leaving_takes_one_click_and_one_confirmation_and_gives_a_receipt(visit,
     assert removal.id == id and removal.removed["listeners"] == 1
     assert receipts.verify(removal, digest, matcher.community).holds
     there = open_with(visit, code)
-    assert "Nobody here has this code" in words(there)
+    assert "No member has this access code" in words(there)
 
 
 def joining_receipt(app) -> str:
@@ -234,7 +234,8 @@ def test_a_membership_that_was_left_elsewhere_has_ended_here_too(visit, matcher)
 
 
 @pytest.mark.parametrize(
-    ("origin", "reason"), [("demo", "no person"), (SPOTIFY_WEB_API, "Ask Spotify for your own")]
+    ("origin", "reason"),
+    [("demo", "made-up listener can't join"), (SPOTIFY_WEB_API, "ask Spotify for your own")],
 )
 def test_a_profile_that_may_not_join_gets_the_reason_and_a_way_on(visit, origin, reason):
     from dataclasses import replace

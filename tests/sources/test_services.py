@@ -153,7 +153,7 @@ def test_a_failure_after_the_artists_is_only_a_note(read: Read, standin):
 
 @both
 def test_an_unknown_span_is_a_value_error(read: Read, standin):
-    with service(standin()) as place, pytest.raises(ValueError, match="span is 'week'"):
+    with service(standin()) as place, pytest.raises(ValueError, match="unknown span 'week'"):
         read(place, span="week")
     assert place.requests == []
 
