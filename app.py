@@ -10,6 +10,9 @@ import streamlit as st
 
 from twotower.ui import components, model_cache
 from twotower.web import oauth
+from twotower.web.upload_memory import keep_uploads_in_memory
+
+keep_uploads_in_memory(st.get_option("server.maxUploadSize"))
 
 
 @asynccontextmanager
