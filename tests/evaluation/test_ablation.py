@@ -20,7 +20,10 @@ def test_each_variant_is_compared_with_the_default_by_the_same_tasks(sources):
         "without content": Variant(content=False),
     }
     report = ablate(sources, variants=chosen, kinds=("halves", "sides", "friends"), steps=3)
-    assert report.header["part"] == "validation" and report.header["training"]["steps"] == 3
+    assert (
+        report.header["part"] == "validation"
+        and report.header["training"] == TrainConfig(steps=3).to_dict()
+    )
     asked = {}
     for row in report.rows:
         asked.setdefault(row.check, set()).add(row.method)

@@ -1,14 +1,19 @@
 """From profiles to a model: which profiles are used, and what the model stores about them."""
 
+import json
+
 import pytest
 from planted import make_profile, ring, ring_content, ring_tags
 
 from twotower.core.domain import SPOTIFY_WEB_API, Playlist
 from twotower.core.errors import BadProfile
 from twotower.core.names import hashed_id
+from twotower.core.settings import ROOT
+from twotower.model.embedder import Embedder
 from twotower.model.pipeline import FEWEST_ARTISTS, FEWEST_LISTENERS, fit
 from twotower.model.train_config import TrainConfig
 
+ASSETS = ROOT / "assets"
 SHORT = TrainConfig(steps=2)
 LISTENERS = ring(48)
 
@@ -53,6 +58,12 @@ def test_about_describes_the_training():
     assert embedder.about["training"]["steps"] == 2
     assert embedder.about["artists"] == len(embedder.catalogue) == 200
     assert shares and max(shares) <= 1
+
+
+def test_training_is_described_under_the_keys_of_older_models(trained: Embedder):
+    shipped = json.loads((ASSETS / "model" / "config.json").read_text(encoding="utf-8"))
+    assert trained.about["training"].keys() == shipped["about"]["training"].keys()
+    assert SHORT.to_dict()["hide_identity"] == SHORT.id_dropout
 
 
 def test_listeners_of_any_origin_and_with_playlists_are_trained_on():

@@ -4,7 +4,7 @@ Both use validation listeners, so that the test is untouched by every choice.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -102,7 +102,7 @@ def ablate(
     progress(1.0, "done")
     header = {
         **_split_header(held_out),
-        "training": asdict(default),
+        "training": default.to_dict(),
         **make_header(sources, kinds, seed, command),
     }
     return tally.report(header, reference=DEFAULT, seed=seed)

@@ -191,7 +191,7 @@ def fit_prepared(
         "listeners": round(float(data.source_weight.sum()), 1),
         "artists": len(data.keys),
         "played artists": int((catalogue.df > 0).sum()),
-        "training": asdict(config),
+        "training": config.to_dict(),
         "seconds": round(time.perf_counter() - began),
         "records": [asdict(record) for record in records],
     }

@@ -1,8 +1,17 @@
 """Hyper-parameters of training."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from twotower.model import losses
+
+# Field -> its key in files, where the two differ.
+STORED_KEYS = {
+    "min_df_choices": "thresholds",
+    "tower_swap": "swap",
+    "mask_plays": "no_plays",
+    "id_dropout": "hide_identity",
+}
 
 
 @dataclass(frozen=True)
@@ -31,3 +40,7 @@ class TrainConfig:
     loss: losses.Name = "softmax"
     cross_fit: bool = True  # features of the listener's fold, else of all listeners
     in_fold: bool = True  # a batch comes from one fold, else from all
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hyper-parameters under the keys that models, reports and checkpoints use."""
+        return {STORED_KEYS.get(name, name): value for name, value in asdict(self).items()}

@@ -240,7 +240,9 @@ def _key(
 ) -> str:
     """Return the key of a checkpoint: everything that the result depends on."""
     before = None if start is None else digest_of_model(start)
-    return json.dumps([asdict(config), asdict(model_config), digest_of_data(data, titles), before])
+    return json.dumps(
+        [config.to_dict(), asdict(model_config), digest_of_data(data, titles), before]
+    )
 
 
 def _forward(
