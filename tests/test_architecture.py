@@ -143,7 +143,7 @@ def test_no_imports_form_a_circle():
         "from twotower.model import Embedder\n",
     ],
 )
-def test_a_circle_within_a_room_is_caught(text: str, tmp_path: Path):
+def test_a_circle_within_a_folder_is_caught(text: str, tmp_path: Path):
     model = tmp_path / "twotower/model"
     model.mkdir(parents=True)
     (model / "losses.py").write_text("from twotower.model import towers\n", encoding="utf-8")

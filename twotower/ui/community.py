@@ -21,6 +21,13 @@ MODEL_TRACES = (
     "A model trained with your music may keep faint traces until it is next trained, without you."
 )
 REPLACE = "Replace it with today's music"
+DELETED = {  # kind in a receipt -> words
+    "listeners": "your entry",
+    "vectors": "the numbers that describe your taste",
+    "places on a map": "your place on the map",
+    "kept profiles": "your whole profile",
+    "return codes": "your access code",
+}
 
 
 def show_member_counts() -> None:
@@ -57,9 +64,9 @@ def show_receipt() -> None:
         return
     with st.container(border=True, key="receipt"):
         st.header("You have left. Your receipt", anchor=False)
-        deleted = escape(receipts.summary(receipt)) or "nothing was stored"
+        deleted = ", ".join(DELETED.get(kind, kind) for kind, n in receipt.removed.items() if n)
         st.markdown(
-            f"- **Deleted:** {deleted}\n"
+            f"- **Deleted:** {deleted or 'nothing was stored'}\n"
             f"- **When:** {_moment(receipt.at):%d %B %Y, %H:%M:%S} UTC, change {receipt.seq:,}\n"
             f"- **Id:** `{receipt.id}`\n- **Digest:** `{receipt.digest}`"
         )
@@ -175,9 +182,9 @@ def _show_new_code(code: str) -> None:
         st.header("You have joined. Save your access code", anchor=False)
         st.code(code, language=None, wrap_lines=True)
         st.markdown(
-            "**You see it only once.** With it you can see, change or delete what we store, from "
-            "any browser. We keep only its fingerprint and **can't send you another**. Anybody "
-            "who has it can use it."
+            "**You see it only once.** With it you can see, change or delete what we store. It "
+            "works in any browser. We keep only its fingerprint and **can't send you another**. "
+            "Anybody who has it can use it."
         )
         with st.container(horizontal=True, gap="small"):
             st.download_button(

@@ -41,8 +41,8 @@ def show_hero() -> None:
     with words:
         st.title("Find the people who hear music the way you do", anchor=False)
         st.markdown(
-            "Name a few artists you love. In a second you see who is closest to you, and what "
-            "they play that you don't know yet. No account. Nothing is stored unless you join."
+            "Name a few artists you love. In a second you see who is closest to you. You also see "
+            "what they play and you don't. No account. Nothing is stored unless you join."
         )
     with picture:
         st.image(

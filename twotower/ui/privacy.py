@@ -16,7 +16,7 @@ SOURCES = (
     (
         "Files",
         "Artists, tracks, times and playlists. Of a Spotify export we open only the listening "
-        "files, and skip the addresses, devices and names in them",
+        "files. We skip the addresses, devices and names in them",
         "In this session, in memory; never written to disk",
         "Until you start over or close the page",
     ),
@@ -77,8 +77,8 @@ def show_sources() -> None:
             st.markdown(f"- **What:** {read}\n- **Where:** {where}\n- **How long:** {until}")
     st.markdown(
         "We forget your music a few minutes after you close the page. Music from the Spotify "
-        "sign-in stays until you sign out, for at most half a day without use. While you are on "
-        "Spotify's own page to agree, your music stays here for up to twenty minutes."
+        "sign-in stays until you sign out. Without use, it stays half a day at most. While you "
+        "agree on Spotify's own page, your music stays here for up to twenty minutes."
     )
     st.markdown(
         f"[Spotify's policy]({spotify.POLICY}) restricts the use of its data in machine-learning "
@@ -95,15 +95,18 @@ def show_members() -> None:
         "You answer two questions. Both answers are no until you say yes. You can change them "
         "later.\n"
         "- **To be found:** your made-up name, the artists you chose and their genres. Each "
-        "artist's share of these plays, in thousandths. Where your music came from, and a place "
-        "on the map. Also numbers that describe your taste. We compute them only from the "
-        "artists you show. A hidden artist leaves no trace in them. Such numbers reveal much of "
-        "the music behind them, but here everyone sees that music anyway.\n"
+        "artist's share of these plays, in thousandths. A place on the map. Also numbers that "
+        "describe your taste. We compute them only from the artists you show. A hidden artist "
+        "leaves no trace in them. Such numbers reveal much of the music behind them, but here "
+        "everyone sees that music anyway.\n"
         "- **To help train the model:** all your artists with their plays, genres, and how your "
-        "music sounds. No tracks, playlists, dates or names. Nobody sees it.\n"
-        "- **In both cases:** your two answers, when you joined and last changed something, and a "
-        "fingerprint (hash) of your access code. We show the code once and never store it. Your "
-        "session has it in memory until you close the page.\n\n"
+        "music sounds. No tracks, playlists, dates or names. Nobody sees it. If others can't find "
+        "you, the numbers that describe your taste come from all these artists. Nobody sees them "
+        "either.\n"
+        "- **In both cases:** where your music came from and your two answers. When you joined "
+        "and last changed something. "
+        "Also a fingerprint (hash) of your access code. We show the code once and never store it. "
+        "Your session has it in memory until you close the page.\n\n"
         "Artists appear as the model spells them. So others see nothing else from your files. "
         "To stop people from guessing codes, we count attempts. We do so in memory, by a "
         "fingerprint (hash) of the network address."
@@ -111,7 +114,7 @@ def show_members() -> None:
     st.markdown(
         "**When you leave,** we delete your entry, these numbers, your place on the map and your "
         "profile in one step. You disappear from every page when it next updates. We keep your "
-        "random id, the time and a checksum (digest), so that your receipt can be checked. A "
+        "random id, the time and a checksum (digest). With them your receipt can be checked. A "
         "model trained with your profile may keep faint traces until it is next trained, without "
         "you. We can't delete what others downloaded before, or backups made by the operator of "
         "this server."
