@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 2
+# Test processes: one more than two cores, which would idle while tests wait for servers.
+WORKERS ?= 3
 BIN := .venv/bin
 APP_READY := .venv/.ready-app
 DEV_READY := .venv/.ready-dev
