@@ -5,8 +5,8 @@ Similarity is symmetric and has three parts, with the weights `W_VECTOR`, `W_OVE
 one that go with those of the other. Vectors alone hold 64 numbers and don't tell two similar
 artists apart, which the other two parts do.
 
-`rank_csls` orders candidates by similarity less a share of their local density, so that hubs,
-who are near everyone, don't fill all lists.
+`rank_csls` subtracts a share of both listeners' local density from the similarity and orders
+candidates by the result, so that hubs, who are near everyone, don't fill all lists.
 """
 
 import zlib
