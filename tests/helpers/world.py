@@ -156,6 +156,8 @@ class PlantedMatcher:
                 "tempo": Spread(float(np.mean(tempo)), 5.0),
             },
             audio_is_estimate=not profile.audio,
+            genres_from=sum(artist.plays for artist in known.values()) / total,
+            audio_from=sum(artist.plays for artist in known.values()) / total,
             seconds=perf_counter() - began,
         )
 

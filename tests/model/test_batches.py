@@ -130,6 +130,8 @@ def test_missing_content_is_marked_as_unknown(trained):
     space = trained.content.space
     block = content_block(space, count=2)
     assert block.shape[0] == 2 and not block.any()
+    country = replace(space, genre_words=("home:no", *space.genre_words[1:]))
+    assert not content_block(country, genres=[("home:no",), {"home:no": 2.0}]).any()
     genres = content_block(space, genres=[("jazz",)])
     assert genres.shape == (1, block.shape[1]) and genres.any()
 

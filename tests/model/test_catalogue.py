@@ -25,7 +25,7 @@ def catalogue() -> Catalogue:
     genre_ids[2, 0] = 0
     return Catalogue(
         tuple(map(artist_key, NAMES)), NAMES, np.array([9, 8, 7, 3, 2, 0.3, 0], np.float32),
-        ("pop", "rock"), genre_ids, audio,
+        ("pop", "rock"), genre_ids, audio, np.arange(len(NAMES)) == 0,
     )  # fmt: skip
 
 
@@ -38,6 +38,9 @@ def test_genres_come_surest_first_and_unknown_ones_are_empty(catalogue):
     assert catalogue.genres_of("radiohead") == ("rock", "pop")
     assert catalogue.genres_of("low") == ("pop",)
     assert catalogue.genres_of("motorhead") == () == catalogue.genres_of("nobody")
+    assert [catalogue.has_stated_genres(key) for key in ("radiohead", "low", "nobody")] == [
+        True, False, False,
+    ]  # fmt: skip
 
 
 def test_audio_comes_by_name_and_is_empty_if_nothing_is_known(catalogue):
@@ -94,6 +97,17 @@ def test_what_is_saved_comes_back(catalogue, tmp_path):
     assert np.array_equal(again.df, catalogue.df) and again.df.dtype == np.float32
     assert np.array_equal(again.genre_ids, catalogue.genre_ids)
     assert np.array_equal(again.audio, catalogue.audio, equal_nan=True)
+    assert np.array_equal(again.stated_genres, catalogue.stated_genres)
+
+
+def test_genres_of_an_older_catalogue_are_estimates(catalogue, tmp_path):
+    catalogue.save(tmp_path)
+    with np.load(tmp_path / "catalogue.npz") as arrays:
+        older = {name: arrays[name] for name in ("df", "genre_ids", "audio")}
+    np.savez(tmp_path / "catalogue.npz", **older)
+    again = Catalogue.load(tmp_path)
+    assert again.genres_of("radiohead") == ("rock", "pop")
+    assert not again.has_stated_genres("radiohead")
 
 
 def test_counts_beyond_half_precision_are_kept(tmp_path):

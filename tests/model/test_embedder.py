@@ -146,7 +146,7 @@ def test_nothing_in_the_folder_is_pickled_and_everyone_may_read_it(saved):
         assert path.suffix in (".gz", ".json", ".npz", ".safetensors")
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
     with np.load(folder / "catalogue.npz", allow_pickle=False) as arrays:
-        assert {array.dtype.kind for array in arrays.values()} == {"f", "i"}
+        assert {array.dtype.kind for array in arrays.values()} == {"f", "i", "b"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 

@@ -6,7 +6,7 @@ from planted import QUARTERS, RING, quarter, ring, ring_content
 from twotower.core.domain import AUDIO, AUDIO_RANGE
 from twotower.model.artist_features import assign_folds, build_training_data, cross_fit
 from twotower.model.catalogue import NO_GENRE
-from twotower.model.estimates import GENRES_SHOWN, estimate_audio, estimate_genres
+from twotower.model.estimates import GENRES_SHOWN, estimate_audio, genres_of_artists
 from twotower.sources.datasets.artist_content import ArtistContent
 
 LISTENERS = ring(120)
@@ -24,19 +24,32 @@ def rows_without_genres(world) -> list[int]:
 
 def test_genres_are_estimated_for_artists_without_any():
     world, table = table_of(ring_content())
-    words, ids = estimate_genres(world, table)
+    words, ids, are_stated = genres_of_artists(world, table)
     assert set(words) == set(QUARTERS) and ids.shape == (RING, GENRES_SHOWN)
     rows = rows_without_genres(world)
-    assert len(rows) == 40
+    assert len(rows) == 40 and np.flatnonzero(~are_stated).tolist() == rows
     right = [words[ids[row, 0]] == QUARTERS[quarter(world.keys[row])] for row in rows]
     assert np.mean(right) > 0.85
-    told = [row for row in range(RING) if row not in rows]
-    assert np.mean([words[ids[row, 0]] == world.genres[row][0] for row in told]) > 0.95
+
+
+def test_genres_that_a_source_gives_are_kept_as_they_are():
+    """An artist among metal listeners keeps its own genres, however rare, and gets no others."""
+    content = ring_content()
+    sami = [ArtistContent(f"artist {n}", f"artist {n}", ("joik", "folk", "home:no"))
+            for n in range(5)]  # fmt: skip
+    world, table = table_of(sami + [c for c in content if int(c.key.split()[1]) >= 5])
+    words, ids, are_stated = genres_of_artists(world, table)
+    for row in (world.keys.index(f"artist {n}") for n in range(5)):
+        assert are_stated[row]
+        assert {words[i] for i in ids[row] if i != NO_GENRE} == {"joik", "folk"}
+    assert "home:no" not in words
+    estimated = {words[i] for i in ids[~are_stated].ravel() if i != NO_GENRE}
+    assert estimated == set(QUARTERS)  # five artists are too few to estimate a genre
 
 
 def test_no_genre_comes_twice_and_uncertain_ones_are_left_out():
     world, table = table_of(ring_content())
-    _, ids = estimate_genres(world, table)
+    ids = genres_of_artists(world, table).ids
     for row in ids:
         shown = row[row != NO_GENRE].tolist()
         assert len(set(shown)) == len(shown)
@@ -47,14 +60,14 @@ def test_no_genre_comes_twice_and_uncertain_ones_are_left_out():
 def test_fewer_genres_than_are_shown_are_enough():
     two = [c for c in ring_content() if c.genres[0] in ("metal", "jazz")]
     world, table = table_of(two)
-    words, ids = estimate_genres(world, table)
+    words, ids, _ = genres_of_artists(world, table)
     assert words == ("jazz", "metal") and ids.shape == (RING, GENRES_SHOWN)
     assert (ids[:, 2:] == NO_GENRE).all()
 
 
 def test_without_genres_there_are_no_words():
     world, table = table_of([])
-    words, ids = estimate_genres(world, table)
+    words, ids, _ = genres_of_artists(world, table)
     assert words == () and (ids == NO_GENRE).all() and len(ids) == len(world.keys)
 
 
@@ -64,7 +77,7 @@ def test_tags_of_two_listeners_are_genres_if_none_are_published():
     ]
     alone = [(LISTENERS[0].id, key, "mine alone", None) for p in LISTENERS for key in p.artists]
     world, table = table_of([], heard + alone)
-    words, ids = estimate_genres(world, table)
+    words, ids, _ = genres_of_artists(world, table)
     assert set(words) == {f"{quarter} heard" for quarter in QUARTERS}
     right = [words[i] == f"{QUARTERS[quarter(k)]} heard"
              for k, i in zip(world.keys, ids[:, 0], strict=True) if i != NO_GENRE]  # fmt: skip

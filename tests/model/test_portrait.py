@@ -53,6 +53,23 @@ def test_genres_are_the_listeners_own_or_else_those_of_the_artists(trained):
     assert sum(share for _, share in estimated) == pytest.approx(1)
 
 
+def test_genres_rest_on_artists_whose_genres_are_known_and_stated_ones_count_more(trained):
+    stated, estimated = "artist 60", "artist 14"  # of jazz and metal; one in five has no genres
+    assert trained.catalogue.has_stated_genres(stated)
+    assert not trained.catalogue.has_stated_genres(estimated)
+    both = portrait(trained, make_profile("me", {stated: 10, estimated: 10, "nobody": 20}))
+    shares = dict(both.genres)
+    assert shares["jazz"] == pytest.approx(2 / 3)  # 1 beside ESTIMATE_WEIGHT
+    assert both.genres_from == pytest.approx(0.5)
+
+
+def test_words_of_countries_in_a_file_are_no_genres(trained):
+    home = {"artist 20": Artist("artist 20", 4, ("home:no", "folk"))}
+    assert portrait(trained, Profile("me", home)).genres == (("folk", 1.0),)
+    own = Profile("me", genres={"jazz": 1.0, "home:no": 9.0})
+    assert portrait(trained, own).genres == (("jazz", 1.0),)
+
+
 def test_audio_is_the_listeners_own_or_else_an_estimate(trained):
     own = {"energy": Spread(0.9, 0.05)}
     seen = portrait(trained, replace(STRANGERS[0], audio=own))
@@ -62,6 +79,13 @@ def test_audio_is_the_listeners_own_or_else_an_estimate(trained):
     assert slow.audio["tempo"].mean < fast.audio["tempo"].mean
     assert slow.audio["tempo"].std > 0
     assert portrait(trained, Profile("g", genres={"jazz": 1.0})).audio == {}
+
+
+@pytest.mark.parametrize(("unknown_plays", "is_shown"), [(18, True), (19, False)])
+def test_audio_is_absent_if_little_of_the_listening_is_known(trained, unknown_plays, is_shown):
+    seen = portrait(trained, make_profile("me", {"artist 20": 10, "nobody": unknown_plays}))
+    assert bool(seen.audio) == is_shown
+    assert seen.audio_from == pytest.approx(10 / (10 + unknown_plays))
 
 
 def test_weighted_spread_by_hand():

@@ -18,13 +18,13 @@ def listed_artists(profile: Profile) -> tuple[tuple[str, float], ...]:
 def genre_weights(profile: Profile, catalogue: Catalogue) -> dict[str, float]:
     """Return genre -> weight over the profile's artists, by the catalogue's genres.
 
-    An artist's log plays are shared equally among its genres.
+    An artist's log plays are shared equally among its genres; estimated ones count less.
     """
     weights: dict[str, float] = {}
     for key, artist in profile.artists.items():
-        words = catalogue.genres_of(key)
-        for word in words:
-            weights[word] = weights.get(word, 0.0) + float(np.log1p(artist.plays)) / len(words)
+        log_plays = float(np.log1p(artist.plays))
+        for word, weight in catalogue.genre_weights_of(key).items():
+            weights[word] = weights.get(word, 0.0) + weight * log_plays
     return weights
 
 

@@ -160,7 +160,8 @@ def content_block(
 ) -> np.ndarray:
     """Return (n, content columns) for genres or audio alone; all other columns say "unknown".
 
-    Without either, `count` rows come back.
+    The genres are those of files, so words that `space.genre_set` lacks are left out. Without
+    either, `count` rows come back.
     """
     if audio is not None:
         count = len(audio)
@@ -172,11 +173,23 @@ def content_block(
         [
             tags,
             space.audio(no_audio if audio is None else audio),
-            np.zeros((count, GENRE_WIDTH), np.float32) if genres is None else space.genres(genres),
+            np.zeros((count, GENRE_WIDTH), np.float32)
+            if genres is None
+            else space.genres([_known_words(words, space) for words in genres]),
             np.zeros((count, space.name_basis.shape[1]), np.float32),
         ],
         axis=1,
     )
+
+
+def _known_words(
+    words: Sequence[str] | Mapping[str, float], space: ContentSpace
+) -> Sequence[str] | Mapping[str, float]:
+    """Return the genres among the words, with their weights if they have any."""
+    known = space.genre_set
+    if isinstance(words, Mapping):
+        return {word: weight for word, weight in words.items() if word in known}
+    return [word for word in words if word in known]
 
 
 def title_genres(titles: Iterable[str], words: frozenset[str]) -> dict[str, float]:

@@ -16,11 +16,18 @@ from twotower.core.errors import IncompatibleModel
 from twotower.core.names import artist_key
 
 NO_GENRE = -1
+# Weight of an artist whose genres are estimated, beside 1 if a source gives them. With the genres
+# of 8,000 artists hidden, 40 % of the words estimated for artists without listeners were right,
+# 49 % with fewer than 2 listeners, 56 % with 2 to 9, 77 % with 10 or more.
+ESTIMATE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Artists as rows; row 0 is the most played. Genres and audio are the model's estimates."""
+    """Artists as rows; row 0 is the most played. Audio is the model's estimate.
+
+    Genres are those that a source gives; for artists without any, they are the model's estimate.
+    """
 
     keys: tuple[str, ...]
     names: tuple[str, ...]
@@ -28,6 +35,8 @@ class Catalogue:
     genre_words: tuple[str, ...] = ()
     genre_ids: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int16))  # (n, g)
     audio: np.ndarray = field(default_factory=lambda: np.zeros((0, len(AUDIO)), np.float16))
+    # (n,) bool: the genres come from a source; empty in models of before, all of them estimates
+    stated_genres: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -42,11 +51,22 @@ class Catalogue:
         return self.row_of.get(key)
 
     def genres_of(self, key: str) -> tuple[str, ...]:
-        """Return estimated genres, best first; empty for an unknown artist."""
+        """Return the genres, best first; empty for an unknown artist."""
         row = self.row_of.get(key)
         if row is None or not len(self.genre_ids):
             return ()
         return tuple(self.genre_words[i] for i in self.genre_ids[row] if i != NO_GENRE)
+
+    def genre_weights_of(self, key: str) -> Mapping[str, float]:
+        """Return genre -> weight; the sum is 1 if a source gives them, less if estimated."""
+        words = self.genres_of(key)
+        certainty = 1.0 if self.has_stated_genres(key) else ESTIMATE_WEIGHT
+        return {word: certainty / len(words) for word in words}
+
+    def has_stated_genres(self, key: str) -> bool:
+        """Return True if a source gives the artist's genres, False if they are an estimate."""
+        row = self.row_of.get(key)
+        return row is not None and bool(len(self.stated_genres)) and bool(self.stated_genres[row])
 
     def audio_of(self, key: str) -> Mapping[str, float]:
         """Return estimated audio attributes in their own units; empty if there are none."""
@@ -91,11 +111,16 @@ class Catalogue:
         document = {"names": self.names, "keys": self.keys, "genres": self.genre_words}
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         (folder / "catalogue.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+        optional: dict[str, np.ndarray] = {}
+        if len(self.stated_genres):
+            optional["stated_genres"] = self.stated_genres.astype(bool)
         np.savez_compressed(
             folder / "catalogue.npz",
+            allow_pickle=False,
             df=self.df.astype(np.float32),
             genre_ids=self.genre_ids.astype(np.int16),
             audio=self.audio.astype(np.float16),
+            **optional,
         )
 
     @classmethod
@@ -114,6 +139,7 @@ class Catalogue:
                     tuple(document["genres"]),
                     arrays["genre_ids"],
                     arrays["audio"],
+                    arrays["stated_genres"] if "stated_genres" in arrays else np.zeros(0, bool),
                 )
         except (
             OSError,

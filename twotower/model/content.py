@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import AUDIO
+from twotower.core.genres import only_genres
 from twotower.model.play_matrix import unit_sparse_rows
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ class ContentSpace:
 
     @cached_property
     def genre_set(self) -> frozenset[str]:
-        """Genre words that the maps know."""
-        return frozenset(self.genre_words)
+        """Genres that the maps know, without the words of countries: those never match a file."""
+        return frozenset(only_genres(self.genre_words))
 
     def genres(self, genres: Sequence[Sequence[str] | Mapping[str, float]]) -> np.ndarray:
         """Return (n, GENRE_WIDTH): tf-idf in the fitted basis and a flag; zeros if unknown."""

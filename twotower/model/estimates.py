@@ -1,16 +1,18 @@
-"""Estimated genres and audio attributes of every artist.
+"""Genres and audio attributes of every artist, for the catalogue.
 
-Both are ridge regressions on the encoder's inputs, fitted on artists with published genres or
-attributes and applied to all. The catalogue ships the result, marked as an estimate.
+Genres are those that a source gives. The genres of other artists, and all audio attributes, are
+estimates: ridge regressions on the encoder's inputs, fitted on artists with published ones.
 """
 
 from collections.abc import Iterator
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import AUDIO
+from twotower.core.genres import is_genre
 from twotower.model.als import ridge
 from twotower.model.artist_features import ArtistFeatures, TrainingData
 from twotower.model.catalogue import NO_GENRE
@@ -18,12 +20,21 @@ from twotower.model.towers import AUDIO as AUDIO_COLUMNS
 from twotower.model.towers import FACTOR, GENRES, TAGS
 
 GENRES_SHOWN = 4
-MIN_ARTISTS = 25  # of a genre that is estimated
+MIN_ARTISTS = 5  # of a genre in the catalogue
+MIN_ESTIMATED_ARTISTS = 25  # of a genre that is estimated
 MIN_SCORE = 0.12  # of a genre, for an artist to get it
 MIN_TAGGERS = 2  # listeners who give an artist the same tag
 MIN_AUDIO_ARTISTS = 10  # with published attributes, to estimate those of the others
 AUDIO_RIDGE, GENRE_RIDGE = 100.0, 30.0
-CHUNK = 8192  # artists scored at once
+CHUNK = 4096  # artists scored at once
+
+
+class ArtistGenres(NamedTuple):
+    """Genre words, and those of each artist."""
+
+    words: tuple[str, ...]
+    ids: np.ndarray  # (artists, GENRES_SHOWN) int16, best first; NO_GENRE fills the rest
+    are_stated: np.ndarray  # (artists,) bool: given by a source, not estimated
 
 
 def estimate_audio(data: TrainingData, features: ArtistFeatures) -> np.ndarray:
@@ -45,31 +56,40 @@ def estimate_audio(data: TrainingData, features: ArtistFeatures) -> np.ndarray:
     return np.asarray(np.clip(out, low, high), dtype=np.float16)
 
 
-def estimate_genres(
-    data: TrainingData, features: ArtistFeatures
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return genre words, and (artists, GENRES_SHOWN) rows of them, best first.
+def genres_of_artists(data: TrainingData, features: ArtistFeatures) -> ArtistGenres:
+    """Return the genres that sources give, and estimates for artists without any.
 
-    NO_GENRE fills the columns beyond an artist's last genre.
+    Countries among an artist's words are no genres. An artist with more than GENRES_SHOWN genres
+    keeps those that fit its other properties best, rare ones first.
     """
-    words, targets, known = _labels(data)
+    words, labels = _labels(data)
     out = np.full((len(data.keys), GENRES_SHOWN), NO_GENRE, np.int16)
+    known = np.flatnonzero(labels.getnnz(1))
+    are_stated = labels.getnnz(1) > 0
     if not words:
-        return (), out
-    base = np.asarray(targets[known].mean(0)).ravel()
+        return ArtistGenres((), out, are_stated)
+    base = np.asarray(labels[known].mean(0), np.float32).ravel()
     rarity = np.clip(0.08 / np.maximum(base, 1e-6), 0.35, 1.0) ** 0.5  # rare genres first
+    too_rare = labels.getnnz(0) < MIN_ESTIMATED_ARTISTS
     for artists, inputs in _by_known_groups(features.inputs):
-        fitted = inputs[known]
-        left = fitted.T.astype(np.float64) @ fitted + GENRE_RIDGE * np.eye(fitted.shape[1])
-        right = (targets[known].T @ fitted).T - fitted.sum(0)[:, None] * base[None, :]
-        coefficients = np.linalg.solve(left, right).astype(np.float32)
+        coefficients = _fit_genres(inputs[known], labels[known], base)
         for at in range(0, len(artists), CHUNK):
             rows = artists[at : at + CHUNK]
             score = inputs[rows] @ coefficients + base
-            best = np.argsort(-score * rarity, axis=1)[:, :GENRES_SHOWN]
-            sure = np.take_along_axis(score, best, 1) >= MIN_SCORE
-            out[rows, : best.shape[1]] = np.where(sure, best, NO_GENRE)
-    return words, out
+            score[:, too_rare] = 0
+            allowed = np.where(are_stated[rows, None], labels[rows].toarray(), score >= MIN_SCORE)
+            score = np.where(allowed, score * rarity, -np.inf)
+            best = np.argsort(-score, axis=1)[:, :GENRES_SHOWN]
+            chosen = np.take_along_axis(allowed, best, 1) > 0
+            out[rows, : best.shape[1]] = np.where(chosen, best, NO_GENRE)
+    return ArtistGenres(words, out, are_stated)
+
+
+def _fit_genres(inputs: np.ndarray, labels: sp.csr_matrix, base: np.ndarray) -> np.ndarray:
+    """Return ridge coefficients (columns, words) of what labels (n, words) have beyond `base`."""
+    left = inputs.T.astype(np.float64) @ inputs + GENRE_RIDGE * np.eye(inputs.shape[1])
+    right = (labels.T @ inputs).T - inputs.sum(0)[:, None] * base[None, :]
+    return np.asarray(np.linalg.solve(left, right), dtype=np.float32)
 
 
 def _by_known_groups(inputs: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -100,13 +120,14 @@ def _without_audio(inputs: np.ndarray) -> np.ndarray:
     return out
 
 
-def _labels(data: TrainingData) -> tuple[tuple[str, ...], sp.csr_matrix, np.ndarray]:
-    """Return genre words, (artists, words) 0 or 1, and the rows of artists with at least one.
+def _labels(data: TrainingData) -> tuple[tuple[str, ...], sp.csr_matrix]:
+    """Return genre words, and (artists, words) 1 for each genre that a source gives an artist.
 
     A tag counts as a genre if two listeners gave it and it is the genre of some artist; without
     published genres, every such tag counts.
     """
     pairs = {(row, word) for row, words in enumerate(data.genres) for word in words}
+    pairs = {(row, word) for row, word in pairs if is_genre(word)}
     if len(data.taggings):
         distinct = np.unique(data.taggings, axis=0)
         cells, count = np.unique(distinct[:, 1:], axis=0, return_counts=True)
@@ -124,5 +145,4 @@ def _labels(data: TrainingData) -> tuple[tuple[str, ...], sp.csr_matrix, np.ndar
     ).reshape(-1, 2)
     rows, columns = cells[:, 0], cells[:, 1]
     shape = (len(data.keys), len(words))
-    matrix = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-    return words, matrix, np.flatnonzero(matrix.getnnz(1))
+    return words, sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)

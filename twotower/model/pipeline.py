@@ -34,7 +34,7 @@ from twotower.model.content import ContentSpace
 from twotower.model.distributed import SINGLE_PROCESS, ProcessGroup
 from twotower.model.ease import ItemItemWeights
 from twotower.model.embedder import Embedder
-from twotower.model.estimates import estimate_audio, estimate_genres
+from twotower.model.estimates import estimate_audio, genres_of_artists
 from twotower.model.packed_profiles import with_min_artists
 from twotower.model.towers import ModelConfig, TwoTower
 from twotower.model.train_config import TrainConfig
@@ -206,8 +206,8 @@ def _catalogue(data: TrainingData, features: ArtistFeatures, *, estimates: bool)
     df = listeners_per_artist(data)
     if not estimates:
         return Catalogue(data.keys, data.names, df)
-    words, genre_ids = estimate_genres(data, features)
-    return Catalogue(data.keys, data.names, df, words, genre_ids, estimate_audio(data, features))
+    genres, audio = genres_of_artists(data, features), estimate_audio(data, features)
+    return Catalogue(data.keys, data.names, df, genres.words, genres.ids, audio, genres.are_stated)
 
 
 def fit_item_item(data: TrainingData) -> ItemItemWeights:

@@ -8,10 +8,12 @@ import numpy as np
 
 from twotower.core.domain import AUDIO, Artist, Coverage, Profile, Spread
 from twotower.core.errors import EmptyProfile
+from twotower.core.genres import is_genre, only_genres
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 
 GENRES_SHOWN = 14
+MIN_AUDIO_SHARE = 0.35  # of the plays by artists with an estimate, to say how the music sounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +26,11 @@ class Portrait:
     effective_dimensions: float  # of the D dimensions, the number that the profile determines
     coverage: Coverage  # how much of the listening the model knows
     artists: tuple[Artist, ...]  # most played first
-    genres: tuple[tuple[str, float], ...]  # (genre, share of the listening), largest first
-    audio: Mapping[str, Spread]
+    genres: tuple[tuple[str, float], ...]  # (genre, share of what is known), largest first
+    audio: Mapping[str, Spread]  # empty if too little is known of the artists
     audio_is_estimate: bool  # computed from the artists, not from the listener's own tracks
+    genres_from: float  # share of the plays whose artists have known genres, 0..1
+    audio_from: float  # share of the plays whose artists have estimated audio, 0..1
     seconds: float  # taken by both embeddings
 
 
@@ -42,6 +46,8 @@ def portrait(embedder: Embedder, profile: Profile) -> Portrait:
     candidate = embedder.embed([profile], "candidate")[0]
     dimensions = float(embedder.effective_dimensions([profile])[0])
     seconds = time.perf_counter() - began
+    genres, genres_from = genre_shares(profile, embedder.catalogue)
+    estimate, audio_from = estimated_audio(profile, embedder.catalogue)
     return Portrait(
         profile=profile,
         user_vector=user,
@@ -51,44 +57,64 @@ def portrait(embedder: Embedder, profile: Profile) -> Portrait:
         artists=tuple(
             sorted(profile.artists.values(), key=lambda artist: (-artist.plays, artist.name))
         ),
-        genres=genre_shares(profile, embedder.catalogue),
-        audio=profile.audio or estimated_audio(profile, embedder.catalogue),
+        genres=genres,
+        audio=profile.audio or estimate,
         audio_is_estimate=not profile.audio,
+        genres_from=genres_from,
+        audio_from=1.0 if profile.audio else audio_from,
         seconds=seconds,
     )
 
 
-def genre_shares(profile: Profile, catalogue: Catalogue) -> tuple[tuple[str, float], ...]:
-    """Return the 14 strongest genres and their shares of the listening, largest first.
+def genre_shares(
+    profile: Profile, catalogue: Catalogue
+) -> tuple[tuple[tuple[str, float], ...], float]:
+    """Return the 14 strongest genres with their shares, and the share of the plays they rest on.
 
-    The profile's own genres count if it has any. Else those of its artists count, or the
-    catalogue's estimate for artists without genres. An artist's plays are shared equally among
-    its genres.
+    The profile's own genres count if it has any. Else an artist's plays are shared equally among
+    the genres that the profile names for it, or those of the catalogue; estimated ones count less.
     """
-    weights: dict[str, float] = dict(profile.genres)
+    weights = {word: weight for word, weight in profile.genres.items() if is_genre(word)}
+    described = 1.0
     if not weights:
+        played = 0.0
         for key, artist in profile.artists.items():
-            words = artist.genres or catalogue.genres_of(key)
-            for word in words:
-                weights[word] = weights.get(word, 0.0) + artist.plays / len(words)
+            of_artist = _own_weights(artist) or catalogue.genre_weights_of(key)
+            played += artist.plays if of_artist else 0.0
+            for word, weight in of_artist.items():
+                weights[word] = weights.get(word, 0.0) + artist.plays * weight
+        described = _share_of_plays(played, profile)
     total = sum(weights.values())
     ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
-    return tuple((word, weight / total) for word, weight in ordered[:GENRES_SHOWN])
+    return tuple((word, weight / total) for word, weight in ordered[:GENRES_SHOWN]), described
 
 
-def estimated_audio(profile: Profile, catalogue: Catalogue) -> Mapping[str, Spread]:
-    """Return mean and spread of the catalogue's audio estimates over the artists, by plays.
+def _own_weights(artist: Artist) -> Mapping[str, float]:
+    """Return the genres that the profile itself names for the artist, with weights of sum 1."""
+    words = only_genres(artist.genres)
+    return {word: 1 / len(words) for word in words}
 
-    Empty if the catalogue has no estimate for any of the artists.
+
+def estimated_audio(profile: Profile, catalogue: Catalogue) -> tuple[Mapping[str, Spread], float]:
+    """Return mean and spread of the estimated audio of the artists, and the share of plays known.
+
+    Artists count by their plays. There is no estimate if the share is below MIN_AUDIO_SHARE.
     """
     estimates = [(artist.plays, catalogue.audio_of(key)) for key, artist in profile.artists.items()]
     estimates = [(plays, audio) for plays, audio in estimates if audio]
-    if not estimates:
-        return {}
     plays = np.array([each for each, _ in estimates])
+    described = _share_of_plays(float(plays.sum()), profile)
+    if not estimates or described < MIN_AUDIO_SHARE:
+        return {}, described
     values = np.array([[audio[name] for name in AUDIO] for _, audio in estimates])
     mean, std = weighted_spread(values, plays)
-    return {name: Spread(float(m), float(s)) for name, m, s in zip(AUDIO, mean, std, strict=True)}
+    pairs = zip(AUDIO, mean, std, strict=True)
+    return {name: Spread(float(m), float(s)) for name, m, s in pairs}, described
+
+
+def _share_of_plays(plays: float, profile: Profile) -> float:
+    total = sum(artist.plays for artist in profile.artists.values())
+    return plays / total if total else 0.0
 
 
 def weighted_spread(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

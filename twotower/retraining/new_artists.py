@@ -35,6 +35,7 @@ def keep_artists(embedder: Embedder, allowed: Collection[str]) -> Embedder:
         old.genre_words,
         old.genre_ids[rows] if len(old.genre_ids) else old.genre_ids,
         old.audio[rows] if len(old.audio) else old.audio,
+        old.stated_genres[rows] if len(old.stated_genres) else old.stated_genres,
     )
     padded = torch.from_numpy(np.append(0, rows + 1))  # row 0 of the items is padding
     of = embedder.items
@@ -151,6 +152,7 @@ def _extended_catalogue(
         catalogue.genre_words,
         _append_rows(catalogue.genre_ids, genres),
         _append_rows(catalogue.audio, audio),
+        _append_rows(catalogue.stated_genres, (genres != NO_GENRE).any(axis=1)),
     )
 
 
