@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from planted import QUARTERS, make_profile, quarter, ring, ring_content, ring_tags
 
-from twotower.core.domain import Profile
+from twotower.core.domain import Artist, Profile
 from twotower.model.artist_features import (
     PRIOR_LISTENERS,
     TrainingData,
@@ -190,12 +190,32 @@ def test_an_unplayed_artist_has_the_factors_estimated_from_content(world, tables
     assert df.min() >= 0 and PRIOR_LISTENERS > 0
 
 
-def test_content_without_tags_ignores_them(world, tables):
-    whole = tables.whole
-    bare = whole.inputs[:, CONTENT].copy()
-    bare[:, : TAGS.stop - TAGS.start] = 0
-    np.testing.assert_allclose(whole.by_static, whole.content_map.factors(bare), atol=1e-5)
-    assert not np.allclose(whole.by_static, whole.by_content)
+def test_a_group_is_in_the_fold_of_its_first_listener():
+    source = np.array(["archive"] * 12)
+    group = np.array([0, 0, 0, 3, 4, 5, 6, 6, 8, 9, 10, 11])
+    fold = assign_folds(source, 3, seed=0, group=group)
+    assert len(set(fold[:3])) == 1 and fold[6] == fold[7]
+    alone = fold[np.unique(group)]
+    assert sorted(np.bincount(alone)) == [3, 3, 3]
+
+
+def test_chart_listeners_count_in_no_listener_number():
+    people = [
+        Profile("a", {"x": Artist("X", 1.0)}, origin="netease"),
+        Profile("b", {"x": Artist("X", 1.0), "y": Artist("Y", 1.0)}, origin="chart"),
+    ]
+    data = build_training_data(people)
+    assert dict(zip(data.keys, listeners_per_artist(data), strict=True)) == {"x": 1.0, "y": 0.0}
+
+
+def test_near_doubles_have_the_number_of_the_first():
+    lists = [
+        Profile(str(n), {key: Artist(key, 1.0) for key in keys}, origin=origin)
+        for n, (origin, keys) in enumerate(
+            [("netease", "abcd"), ("hetrec", "abcd"), ("netease", "abce"), ("kexp", "wxyz")]
+        )
+    ]
+    assert build_training_data(lists).group.tolist() == [0, 1, 0, 3]
 
 
 def test_the_prior_is_a_precision(tables):

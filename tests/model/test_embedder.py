@@ -150,11 +150,20 @@ def test_nothing_in_the_folder_is_pickled_and_everyone_may_read_it(saved):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
-def test_the_artists_are_kept_in_half_precision(saved):
+def test_the_artists_are_stored_in_eight_and_sixteen_bits(saved):
     tensors = load_file(saved[1] / "weights.safetensors")
-    assert {tensors[f"items.{name}"].dtype for name in ("vectors", "gates", "df")} == {
-        torch.float16
-    }
+    types = {name: tensors[f"items.{name}"].dtype for name in ("vectors", "scale", "gates", "df")}
+    assert types.pop("vectors") == torch.int8
+    assert set(types.values()) == {torch.float16}
+
+
+def test_a_smaller_catalogue_keeps_the_vectors_of_its_artists(trained):
+    rows = np.arange(0, len(trained.catalogue), 2)
+    smaller = trained.select(rows)
+    keys = [trained.catalogue.keys[row] for row in rows]
+    assert list(smaller.catalogue.keys) == keys
+    profile = make_profile("x", dict.fromkeys(keys[:8], 2.0))
+    np.testing.assert_allclose(smaller.embed([profile]), trained.embed([profile]), atol=1e-6)
 
 
 def test_saving_replaces_an_older_model(trained, copied):

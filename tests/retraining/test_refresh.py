@@ -175,7 +175,7 @@ def test_towers_only_improves_and_leaves_synthetic_listeners_in_place(embedder):
     joined = ring(250, artists=16, hits=8, origin="file", seed=5)
     said_yes = select_consented([(p.id, p) for p in joined], embedder.catalogue.row_of)
     learned = retrain_towers(
-        embedder, invented, said_yes, known=embedder.catalogue.row_of, steps=60
+        embedder, invented, said_yes, known=embedder.catalogue.row_of, steps=120
     )
     assert (embedder.embed(invented) * learned.embed(invented)).sum(1).mean() > 0.99
     people = ring(400, artists=16, hits=8, seed=9)

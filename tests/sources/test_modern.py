@@ -12,11 +12,13 @@ from twotower.sources.datasets.modern import (
     LISTS,
     SourceCount,
     count_sources,
+    divide_lists,
     group_near_duplicates,
     list_of,
-    part_of,
     read_lists,
+    unlike,
 )
+from twotower.sources.datasets.parts import part_of
 from twotower.sources.datasets.source_weight import SOURCE_WEIGHT
 from twotower.sources.datasets.tables import FOLDERS
 
@@ -149,3 +151,36 @@ def test_real_lists_have_as_many_artists_as_docs_data_md_says(lists: list[Profil
         ("vagalume", 129, 1446),
         ("kexp", 74, 1660),
     ]
+
+
+def alphabet(first: int, count: int = 10) -> str:
+    return "".join(chr(0x4E00 + first + n) for n in range(count))
+
+
+def test_lists_are_divided_by_the_hash_of_their_group():
+    lists = [profile(str(n), alphabet(20 * n)) for n in range(64)]
+    test, validation = divide_lists(lists), divide_lists(lists, "validation")
+    of = {part: {p.id for p in lists if part_of(f"netease:{p.id}") == part} for part in PARTS}
+    assert {p.id for p in test.held_out} == of["test"]
+    assert {p.id for p in test.training} == of["training"] | of["validation"]
+    assert {p.id for p in validation.held_out} == of["validation"]
+    assert {p.id for p in validation.training} == of["training"]
+
+
+PARTS = ("test", "validation", "training")
+
+
+def test_of_near_doubles_one_is_tested_and_none_that_resembles_a_training_list():
+    near = [profile("1", alphabet(0)), profile("2", alphabet(1))]
+    short, other = profile("3", alphabet(50, 7)), profile("4", alphabet(100))
+    show = profile("5", alphabet(200), "netease-tv")
+    assert [p.id for p in unlike([*near, short, other, show], [])] == ["1", "4"]
+    alike = profile("6", alphabet(94))  # 4 of 16 are in both
+    assert [p.id for p in unlike([other], [alike])] == ["4"]
+    alike = profile("6", alphabet(95))  # 5 of 15
+    assert not unlike([other], [alike])
+
+
+def test_songs_of_tv_shows_are_for_training():
+    shows = [profile(str(n), alphabet(20 * n), "netease-tv") for n in range(32)]
+    assert len(divide_lists(shows).training) == 32

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from twotower.core.jobs import Progress, silent
+from twotower.core.names import hashed_id
 from twotower.evaluation.data import EvaluationSplit, hold_out
 from twotower.evaluation.methods.baselines import fit_als
 from twotower.evaluation.methods.towers import TwoTowers
@@ -156,16 +157,18 @@ def _config(steps: int | None, seed: int) -> TrainConfig:
 
 
 def _prepare(training: Training, config: TrainConfig, *, content: bool = True) -> PreparedData:
-    profiles = [*training.listeners, *training.playlists]
+    profiles = [*training.listeners, *training.playlists, *training.charts]
     if not content:
         return prepare(profiles, config=config)
     return prepare(profiles, training.content, training.tags, config=config)
 
 
 def _first_share(training: Training, share: int) -> Training:
-    """Return the first `share` per cent of listeners and playlists; their order is by hash."""
+    """Return the first `share` per cent of listeners and lists, in the order of a hash."""
     listeners = training.listeners[: round(len(training.listeners) * share / 100)]
-    playlists = training.playlists[: round(len(training.playlists) * share / 100)]
+    lists = sorted(training.playlists, key=hashed_id)[
+        : round(len(training.playlists) * share / 100)
+    ]
     ids = {listener.id for listener in listeners}
     tags = tuple(tagging for tagging in training.tags if tagging[0] in ids)
-    return replace(training, listeners=listeners, playlists=playlists, tags=tags)
+    return replace(training, listeners=listeners, playlists=tuple(lists), tags=tags)

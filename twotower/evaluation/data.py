@@ -13,13 +13,9 @@ import numpy as np
 
 from twotower.core.domain import Profile
 from twotower.core.names import artist_key, hashed_id
-from twotower.sources.datasets.public import (
-    TEST_DIGITS,
-    VALIDATION_DIGITS,
-    Sources,
-    Training,
-    is_test_playlist,
-)
+from twotower.sources.datasets.modern import divide_lists, unlike
+from twotower.sources.datasets.parts import TEST_DIGITS, VALIDATION_DIGITS, is_test_playlist
+from twotower.sources.datasets.public import Sources, Training
 
 TEST_LISTENERS, VALIDATION_LISTENERS = 378, 303  # of each split
 MIN_ARTISTS = 4  # of a listener who can be split in half
@@ -46,6 +42,7 @@ class EvaluationSplit:
     training: Training
     test: tuple[Profile, ...]
     test_playlists: tuple[Profile, ...]
+    test_lists: tuple[Profile, ...]  # of 2018 to 2026
     known: frozenset[str]  # artist keys; listeners with too few of them are not evaluated
 
 
@@ -80,12 +77,14 @@ def hold_out(
         test_digits, hidden_digits = VALIDATION_DIGITS, TEST_DIGITS + VALIDATION_DIGITS
     hidden_ids = {p.id for p in sources.playlists if is_test_playlist(p, hidden_digits)}
     playlists = [p for p in sources.playlists if p.id not in hidden_ids]
+    lists = divide_lists(sources.lists, part)
     return EvaluationSplit(
         number,
         part,
-        _training(sources, training, playlists, seed),
+        _training(sources, training, [*playlists, *lists.training], seed),
         test,
         tuple(p for p in sources.playlists if is_test_playlist(p, test_digits)),
+        lists.held_out,
         _artist_keys(training),
     )
 
@@ -111,12 +110,14 @@ def hold_out_unseen(
 
     listeners, test = partition(sources.listeners)
     playlists, unseen_playlists = partition(sources.playlists)
+    lists, unseen_lists = partition(sources.lists)
     split = EvaluationSplit(
         0,
         "test",
-        _training(sources, listeners, playlists, seed),
+        _training(sources, listeners, [*playlists, *lists], seed),
         tuple(p for p in test if len(p.artists) >= MIN_ARTISTS),
         tuple(p for p in unseen_playlists if is_test_playlist(p, TEST_DIGITS)),
+        unlike(unseen_lists, lists),
         _artist_keys(listeners) if known is None else frozenset(known),
     )
     others = {name: tuple(partition(profiles)[1]) for name, profiles in sources.others.items()}
@@ -133,7 +134,7 @@ def _training(
     """Training data of these profiles, with the tags of these listeners only."""
     ids = {listener.id for listener in listeners}
     tags = tuple(tagging for tagging in sources.tags if tagging[0] in ids)
-    return Training(tuple(listeners), tuple(playlists), tags, sources.content, seed)
+    return Training(tuple(listeners), tuple(playlists), tags, sources.content, seed, sources.charts)
 
 
 def restrict(profile: Profile, keys: Collection[str], *, id: str | None = None) -> Profile:

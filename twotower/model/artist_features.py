@@ -21,7 +21,8 @@ from twotower.model.content import ContentSpace, TagSpace, fit_tags, read_tags
 from twotower.model.play_matrix import artist_plays, centred_log, play_rows
 from twotower.model.towers import CONTENT, DF, FACTOR, FACTOR_DIM, INPUT_WIDTH, TAGS
 from twotower.sources.datasets.artist_content import ArtistContent
-from twotower.sources.datasets.source_weight import SOURCE_WEIGHT
+from twotower.sources.datasets.modern import group_near_duplicates
+from twotower.sources.datasets.source_weight import SOURCE_WEIGHT, kind_of
 from twotower.sources.datasets.tags import Tagging
 
 PRIOR_LISTENERS = 2.0  # the content's estimate of a factor counts like so many listeners
@@ -47,6 +48,8 @@ class TrainingData:
     plays: sp.csr_matrix  # (listeners, artists) plays
     source: np.ndarray  # (listeners,) origin of the profile
     source_weight: np.ndarray  # (listeners,)
+    kind: np.ndarray  # (listeners,) kind of training step
+    group: np.ndarray  # (listeners,) number; near-doubles and the parts of one list have the same
     taggings: np.ndarray  # (m, 3) listener row, artist row, tag number
     tags: tuple[str, ...]
 
@@ -57,7 +60,6 @@ class ArtistFeatures:
 
     inputs: np.ndarray  # (artists, INPUT_WIDTH)
     by_content: np.ndarray  # (artists, FACTOR_DIM) factors estimated from all content
-    by_static: np.ndarray  # (artists, FACTOR_DIM) factors estimated from content without tags
     content_map: ContentMap
     prior: np.ndarray  # (FACTOR_DIM, FACTOR_DIM) precision of a listener's vector
 
@@ -105,8 +107,20 @@ def build_training_data(
     source = np.array([p.origin for p in profiles])
     return TrainingData(
         keys, names, genres, audio, static, space,
-        weights, plays, source, weight_of, tag_rows, tags,
+        weights, plays, source, weight_of,
+        np.array([kind_of(p.origin) for p in profiles]), _groups(profiles), tag_rows, tags,
     )  # fmt: skip
+
+
+def _groups(profiles: Sequence[Profile]) -> np.ndarray:
+    """Return (listeners,) group numbers; only lists of 2018 to 2026 have near-doubles."""
+    rows = [row for row, profile in enumerate(profiles) if kind_of(profile.origin) == "list"]
+    names = group_near_duplicates([profiles[row] for row in rows])
+    group = np.arange(len(profiles))
+    first: dict[str, int] = {}
+    for row, name in zip(rows, names, strict=True):
+        group[row] = first.setdefault(name, row)
+    return group
 
 
 def _order_artists(
@@ -153,14 +167,21 @@ def _tag_rows(
     return np.array(rows, np.int64).reshape(-1, 3), tuple(tag_row)
 
 
-def assign_folds(source: np.ndarray, count: int, *, seed: int) -> np.ndarray:
-    """Return (listeners,) folds 0..count-1, of even size within each source."""
+def assign_folds(
+    source: np.ndarray, count: int, *, seed: int, group: np.ndarray | None = None
+) -> np.ndarray:
+    """Return (listeners,) folds 0..count-1, of even size within each source.
+
+    Listeners of one group get the same fold, that of the group's first.
+    """
     rng = np.random.default_rng([seed, 1])
     fold = np.zeros(len(source), np.int64)
+    first = np.arange(len(source)) if group is None else group
+    alone = first == np.arange(len(source))
     for origin in np.unique(source):
-        members = np.flatnonzero(source == origin)
+        members = np.flatnonzero((source == origin) & alone)
         fold[rng.permutation(members)] = np.arange(len(members)) % count
-    return fold
+    return np.asarray(fold[first])
 
 
 def cross_fit(
@@ -255,8 +276,11 @@ def _is_played(data: TrainingData) -> np.ndarray:
 
 
 def listeners_per_artist(data: TrainingData) -> np.ndarray:
-    """Return (artists,) the number of listeners of each artist, weighted by source."""
-    return _listeners_per_artist(data, np.ones(data.plays.shape[0], bool))
+    """Return (artists,) the number of listeners of each artist, weighted by source.
+
+    Synthetic listeners drawn from charts don't count: nobody listened.
+    """
+    return _listeners_per_artist(data, data.kind != "chart")
 
 
 def _listeners_per_artist(data: TrainingData, listeners: np.ndarray) -> np.ndarray:
@@ -305,9 +329,6 @@ def _features(
     content = np.concatenate([tags, data.static], axis=1)
     content_map = _fit_content_map(data.space, content, factors * scale, df)
     by_content = content_map.factors(content)
-    without_tags = content.copy()
-    without_tags[:, : tags.shape[1]] = 0
-    by_static = content_map.factors(without_tags)
     y = np.where(df[:, None] > 0, factors, 0) * scale
     inputs = np.zeros((len(df), INPUT_WIDTH), np.float32)
     # The fewer listeners an artist has, the more the estimate from content counts.
@@ -317,7 +338,7 @@ def _features(
     inputs[:, DF] = np.column_stack([np.log1p(df) / 2, df > 0, df < 2])
     inputs[:, CONTENT] = content
     prior = y[df > 0].T @ y[df > 0] + als.REG * scale**2 * np.eye(FACTOR_DIM)
-    return ArtistFeatures(inputs, by_content, by_static, content_map, prior.astype(np.float32))
+    return ArtistFeatures(inputs, by_content, content_map, prior.astype(np.float32))
 
 
 def _fit_content_map(

@@ -106,6 +106,18 @@ class Catalogue:
         starts = np.concatenate([[0], np.cumsum(lengths + 1)])
         return "".join(f"\n{key}" for key in self.keys), starts
 
+    def select(self, rows: np.ndarray) -> "Catalogue":
+        """Return the catalogue of these rows, (n,)."""
+        return Catalogue(
+            tuple(self.keys[row] for row in rows),
+            tuple(self.names[row] for row in rows),
+            self.df[rows],
+            self.genre_words,
+            self.genre_ids[rows] if len(self.genre_ids) else self.genre_ids,
+            self.audio[rows] if len(self.audio) else self.audio,
+            self.stated_genres[rows] if len(self.stated_genres) else self.stated_genres,
+        )
+
     def save(self, folder: Path) -> None:
         """Write `catalogue.json.gz` with texts and `catalogue.npz` with numbers."""
         document = {"names": self.names, "keys": self.keys, "genres": self.genre_words}

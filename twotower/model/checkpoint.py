@@ -101,6 +101,6 @@ def digest_of_data(data: TrainingData, titles: Sequence[Mapping[str, float]]) ->
     """Return the sha256 of training data."""
     digest = hashlib.sha256(json.dumps([data.keys, data.tags, list(titles)]).encode())
     plays = data.plays
-    for array in (plays.indptr, plays.indices, plays.data, data.static, data.taggings):
+    for array in (plays.indptr, plays.indices, plays.data, data.static, data.taggings, data.group):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -25,6 +25,7 @@ from twotower.model.content import ContentSpace
 from twotower.model.ease import ItemItemWeights
 from twotower.model.model_folder import StoredModel, read_model, unreadable, write_model
 from twotower.model.play_matrix import MEAN_WEIGHT, unit_rows
+from twotower.model.stored_items import items_of, round_items, tensors_of
 from twotower.model.towers import (
     ARTIST,
     Items,
@@ -41,7 +42,7 @@ UNSAVED = "unsaved"  # version of a model that was never saved
 Side = Literal["user", "candidate"]
 
 # Fields in the order of their class, by the names of their tensors in a stored model.
-_ITEMS = {"vectors": "vectors", "gates": "log_precision", "df": "df"}
+_ITEMS = ("vectors", "log_precision", "df")
 _ITEM_ITEM = ("artists", "others", "weights")
 _SPACE = ("genre_idf", "genre_basis", "name_idf", "name_basis", "audio_mean", "audio_std")
 _MAP = ("mean", "std", "coefficients")
@@ -77,7 +78,7 @@ class Embedder:
     ) -> "Embedder":
         """Encode every artist once; the features themselves are not kept.
 
-        Everything that is stored in half precision is rounded now, so that the model gives the
+        Everything that is stored in less precision is rounded now, so that the model gives the
         same vectors before and after it is saved.
         """
         padding = torch.zeros(1, features.inputs.shape[1])
@@ -87,9 +88,7 @@ class Embedder:
             for at in range(0, len(features.inputs), ENCODED_AT_ONCE):
                 chunk = torch.from_numpy(features.inputs[at : at + ENCODED_AT_ONCE])
                 parts.append(model.encoder(chunk))
-        items = Items(
-            *(torch.cat([getattr(p, n) for p in parts]).half().float() for n in _ITEMS.values())
-        )
+        items = round_items(Items(*(torch.cat([getattr(p, n) for p in parts]) for n in _ITEMS)))
         items.df[0] = 0
         space = features.content_map.space
         space = replace(
@@ -155,6 +154,20 @@ class Embedder:
         """Return how much of the listening the model knows."""
         return coverage_of(profile, self.catalogue, self.content.space)
 
+    def select(self, rows: np.ndarray) -> "Embedder":
+        """Return the model with a smaller catalogue: these rows of its catalogue, ascending.
+
+        The model is an unsaved one, because a profile may get another vector from it.
+        """
+        padded = torch.from_numpy(np.append(0, rows + 1))  # row 0 of the items is padding
+        return replace(
+            self,
+            catalogue=self.catalogue.select(rows),
+            items=Items(*(getattr(self.items, name)[padded] for name in _ITEMS)),
+            item_item=self.item_item.select(rows),
+            version=UNSAVED,
+        )
+
     def save(self, folder: Path) -> "Embedder":
         """Write the model to a folder, as a whole, and return it with its version.
 
@@ -206,7 +219,9 @@ class Embedder:
             stored.words, *(tensors[f"content.{n}"].float().numpy() for n in _SPACE)
         )
         content = ContentMap(space, *(tensors[f"content.{n}"].float().numpy() for n in _MAP))
-        items = Items(*(tensors[f"items.{n}"].float() for n in _ITEMS))
+        items = items_of(
+            {n.removeprefix("items."): t for n, t in tensors.items() if n.startswith("items.")}
+        )
         arrays = (tensors[f"companions.{n}"].numpy() for n in _ITEM_ITEM)
         return cls(
             model.eval(),
@@ -273,8 +288,7 @@ def _to_tensors(embedder: Embedder) -> dict[str, torch.Tensor]:
         tensors[f"content.{name}"] = torch.from_numpy(
             np.ascontiguousarray(getattr(embedder.content, name), dtype=np.float32)
         )
-    for name, field in _ITEMS.items():
-        tensors[f"items.{name}"] = getattr(embedder.items, field).half().contiguous()
+    tensors |= {f"items.{name}": t for name, t in tensors_of(embedder.items).items()}
     for name in _ITEM_ITEM:
         tensors[f"companions.{name}"] = torch.from_numpy(getattr(embedder.item_item, name))
     return tensors
@@ -288,9 +302,7 @@ def _join_items(items: Items, more: Items, sets: Sequence[ItemSet]) -> Items:
     for one in sets:
         one.rows[:] = np.searchsorted(used, one.rows)
     extra = torch.from_numpy(used[used >= first] - first)
-    return Items(
-        *(torch.cat([getattr(items, n)[own], getattr(more, n)[extra]]) for n in _ITEMS.values())
-    )
+    return Items(*(torch.cat([getattr(items, n)[own], getattr(more, n)[extra]]) for n in _ITEMS))
 
 
 def _round_to_half(array: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ from twotower.core.files import atomic_folder, sha256_of_file
 from twotower.model.catalogue import Catalogue
 from twotower.model.towers import ModelConfig
 
-FORMAT = 3
+FORMAT = 4
+READABLE = (3, 4)  # 3 has the artists' vectors in half precision
 FILES = (
     "catalogue.json.gz",
     "catalogue.npz",
@@ -101,10 +102,10 @@ def unreadable(folder: Path, error: Exception) -> IncompatibleModel:
 
 
 def _check_files(folder: Path, document: Mapping[str, Any]) -> None:
-    if document["format"] != FORMAT:
+    if document["format"] not in READABLE:
         raise IncompatibleModel(
             f"the model in {folder.name} has format {document['format']}, this program reads "
-            f"format {FORMAT}: train a new one"
+            f"formats {READABLE[0]} to {FORMAT}: train a new one"
         )
     for name in FILES:
         if sha256_of_file(folder / name) != document["files"][name]:

@@ -45,7 +45,7 @@ from twotower.sources.datasets.tags import Tagging
 
 FEWEST_ARTISTS = 4  # of a training profile
 FEWEST_LISTENERS = 40  # for a training
-PLAYLIST_WEIGHT = 0.6  # of a playlist, where a listener has 1, for the item-item weights
+LIST_WEIGHT = 0.6  # of a playlist or list, where a listener has 1, for the item-item weights
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def fit_prepared(
     catalogue = _catalogue(data, features, estimates=estimates)
     about = {
         "profiles": dict(Counter(p.origin for p in used)),
-        "listeners": round(float(data.source_weight.sum()), 1),
+        "listeners": round(float(data.source_weight[data.kind != "chart"].sum()), 1),
         "artists": len(data.keys),
         "played artists": int((catalogue.df > 0).sum()),
         "training": config.to_dict(),
@@ -211,7 +211,7 @@ def _catalogue(data: TrainingData, features: ArtistFeatures, *, estimates: bool)
 
 
 def fit_item_item(data: TrainingData) -> ItemItemWeights:
-    """Fit item-item weights on the training listeners; playlists count less."""
-    is_playlist = data.source_weight < 1
-    scale = np.where(is_playlist, PLAYLIST_WEIGHT, 1.0) / data.source_weight
-    return ItemItemWeights.fit(sp.csr_matrix(sp.diags(scale) @ data.weights))
+    """Fit item-item weights on listeners and lists; lists count less, chart listeners nothing."""
+    real = np.flatnonzero(data.kind != "chart")
+    scale = np.where(data.kind == "listener", 1.0, LIST_WEIGHT) / data.source_weight
+    return ItemItemWeights.fit(sp.csr_matrix(sp.diags(scale[real]) @ data.weights[real]))

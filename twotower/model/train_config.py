@@ -19,7 +19,7 @@ class TrainConfig:
     """Hyper-parameters of training; the defaults are those of the shipped model."""
 
     steps: int = 800
-    batch: int = 384  # listeners of a step, in all processes; of one fold and one source
+    batch: int = 384  # listeners of a step, in all processes; of one fold and one kind
     folds: int = 4
     rate: float = 2e-3
     decay: float = 0.02  # weight decay, on matrices of the networks only
@@ -31,10 +31,14 @@ class TrainConfig:
     min_df_choices: tuple[int, ...] = (3, 5, 10, 20, 40, 80)  # minimum listeners of an artist
     tower_swap: float = 0.5  # share of pairs whose views change towers
     mask_plays: float = 0.3  # share of pairs with plays masked in one or both views
-    id_dropout: float = 0.1  # share of artists whose identity is hidden in a step
+    id_dropout: float = 0.15  # share of artists whose identity is hidden in a step
     groups: float = 0.15  # share of views that get each group
     groups_alone: float = 0.2  # share of user views with groups that lose their artists
-    playlist_steps: float = 0.4  # share of steps on playlists, if there are any
+    # Shares of the steps on each kind of profile; those of kinds that are missing go to the others.
+    listener_steps: float = 0.45
+    playlist_steps: float = 0.2
+    list_steps: float = 0.25  # lists of 2018 to 2026
+    chart_steps: float = 0.1
     seed: int = 0
     # Variants for the ablation:
     loss: losses.Name = "softmax"

@@ -57,7 +57,7 @@ def cross_fit_together(
 
     They depend on data, folds and seed only. Results travel through files in `folder`.
     """
-    fold = assign_folds(data.source, config.folds, seed=config.seed)
+    fold = assign_folds(data.source, config.folds, seed=config.seed, group=data.group)
     folder = folder or Path(tempfile.gettempdir())
     jobs = factor_jobs(data, fold, seed=config.seed, progress=progress)
     own = jobs[group.rank :: group.count]
@@ -163,7 +163,8 @@ class _BatchSampler:
         self.config, self.group, self.fold = config, group, features.fold
         tables = features.per_fold if config.cross_fit else [features.whole] * config.folds
         self.samplers = [ViewSampler(data, each, titles) for each in tables]
-        self.is_playlist = np.char.startswith(data.source.astype(str), "mpd")  # (listeners,)
+        self.data = data
+        self.shares = _step_shares(data, config)  # kind -> share of the steps
 
     def draw(self, step: int) -> ViewBatch:
         """Draw this process's views of a step, and seed torch's dropout."""
@@ -173,26 +174,55 @@ class _BatchSampler:
         if group.count > 1:
             own = np.random.default_rng([config.seed, 2, step, group.rank])
         torch.manual_seed((config.seed * 1_000_003 + step) * group.count + group.rank)
-        on_playlists = bool(self.is_playlist.any()) and (
-            bool(self.is_playlist.all()) or rng.random() < config.playlist_steps
-        )
+        kind = str(rng.choice(list(self.shares), p=list(self.shares.values())))
         folds = [int(rng.integers(config.folds))] if config.in_fold else range(config.folds)
         size = config.batch // len(folds) // group.count
         batches = []
         for f in folds:
-            members = self._members(f, on_playlists)
+            members = self._members(f, kind, rng)
             if len(members) > size:
                 members = own.choice(members, size, replace=False)
             min_df = draw_min_df(config, rng)
             batches.append(self.samplers[f].draw(members, config, own, min_df=min_df))
         return concat_batches(batches)
 
-    def _members(self, fold: int, on_playlists: bool) -> np.ndarray:
-        """Return this process's listeners (or playlists) of a fold."""
-        members = np.flatnonzero((self.fold == fold) & (self.is_playlist == on_playlists))
+    def _members(self, fold: int, kind: str, rng: np.random.Generator) -> np.ndarray:
+        """Return this process's profiles of a fold and kind, one of each group.
+
+        If there are too few, profiles of all other kinds come back.
+        """
+        in_fold = self.fold == fold
+        members = np.flatnonzero(in_fold & (self.data.kind == kind))
         if len(members) < MIN_PAIRS:
-            members = np.flatnonzero((self.fold == fold) & (self.is_playlist != on_playlists))
+            members = np.flatnonzero(in_fold & (self.data.kind != kind))
+        members = _one_of_each_group(members, self.data.group[members], rng)
         return members[self.group.rank :: self.group.count]
+
+
+def _one_of_each_group(
+    members: np.ndarray, group: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the members (n,) with a random one of each group, in their order."""
+    if len(np.unique(group)) == len(members):
+        return members
+    order = rng.permutation(len(members))
+    _, first = np.unique(group[order], return_index=True)
+    return members[np.sort(order[first])]
+
+
+def _step_shares(data: TrainingData, config: TrainConfig) -> dict[str, float]:
+    """Return the share of the steps on each kind of profile that the data has; they sum to one."""
+    shares = {
+        "listener": config.listener_steps,
+        "playlist": config.playlist_steps,
+        "list": config.list_steps,
+        "chart": config.chart_steps,
+    }
+    present = {kind: share for kind, share in shares.items() if (data.kind == kind).any()}
+    total = sum(present.values())
+    if not total:
+        return dict.fromkeys(present, 1 / len(present))
+    return {kind: share / total for kind, share in present.items()}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from twotower.model.batches import (
 )
 from twotower.model.towers import (
     ARTIST,
+    AUDIO,
     AUDIO_GROUP,
+    CONTENT,
     DF,
     EXTRA_WIDTH,
     FACTOR,
@@ -152,14 +154,16 @@ class ViewSampler:
     ) -> np.ndarray:
         """Return the inputs of these artists, some with factors estimated from content.
 
-        Half of those lose their tags as well, because an unknown artist has no tags.
+        Half of those lose their tags as well, because an unknown artist has no tags; half of
+        these lose audio and popularity, too, so that only genres and the name are left.
         """
         inputs = np.array(self.features.inputs[artists])
         hidden = rng.random(len(artists)) < config.id_dropout
         without_tags = hidden & (rng.random(len(artists)) < 0.5)
-        inputs[hidden, FACTOR] = self.features.by_content[artists[hidden]]
-        inputs[without_tags, FACTOR] = self.features.by_static[artists[without_tags]]
+        without_audio = without_tags & (rng.random(len(artists)) < 0.5)
         inputs[without_tags, TAGS] = 0
+        inputs[without_audio, AUDIO] = 0
+        inputs[hidden, FACTOR] = self.features.content_map.factors(inputs[hidden, CONTENT])
         inputs[hidden, DF] = (0.0, 0.0, 1.0)
         return inputs
 

@@ -15,6 +15,7 @@ from twotower.model.catalogue import NO_GENRE, Catalogue
 from twotower.model.ease import ItemItemWeights
 from twotower.model.embedder import Embedder
 from twotower.model.play_matrix import play_matrix
+from twotower.model.stored_items import round_items
 from twotower.model.towers import DF, FACTOR, Items
 from twotower.sources.datasets.artist_content import ArtistContent
 
@@ -28,20 +29,7 @@ def keep_artists(embedder: Embedder, allowed: Collection[str]) -> Embedder:
     rows = np.array([at for at, key in enumerate(old.keys) if key in allowed], np.int64)
     if len(rows) == len(old):
         return embedder
-    catalogue = Catalogue(
-        tuple(old.keys[row] for row in rows),
-        tuple(old.names[row] for row in rows),
-        old.df[rows],
-        old.genre_words,
-        old.genre_ids[rows] if len(old.genre_ids) else old.genre_ids,
-        old.audio[rows] if len(old.audio) else old.audio,
-        old.stated_genres[rows] if len(old.stated_genres) else old.stated_genres,
-    )
-    padded = torch.from_numpy(np.append(0, rows + 1))  # row 0 of the items is padding
-    of = embedder.items
-    items = Items(of.vectors[padded], of.log_precision[padded], of.df[padded])
-    item_item = embedder.item_item.select(rows)
-    return replace(embedder, catalogue=catalogue, items=items, item_item=item_item)
+    return embedder.select(rows)
 
 
 def add_artists(
@@ -109,7 +97,7 @@ def _extended(
         (items.log_precision, more.log_precision),
         (items.df, more.df),
     )
-    joined = Items(*(torch.cat(pair).half().float() for pair in pairs))  # as models are stored
+    joined = round_items(Items(*(torch.cat(pair) for pair in pairs)))
     catalogue = _extended_catalogue(embedder.catalogue, new, df)
     old = embedder.item_item
     item_item = ItemItemWeights(len(catalogue), old.artists, old.others, old.weights)

@@ -105,10 +105,12 @@ def two_towers(
     playlists: bool = True,
     on_record: Callable[[Record], None] | None = None,
 ) -> Callable[[Training], TwoTowers]:
-    """Return a fit that trains the towers on listeners, and on playlists if `playlists` is true."""
+    """Return a fit that trains the towers on listeners, and on lists and charts if `playlists`."""
 
     def fitted(training: Training) -> TwoTowers:
-        profiles = [*training.listeners, *(training.playlists if playlists else ())]
+        profiles = [*training.listeners]
+        if playlists:
+            profiles += [*training.playlists, *training.charts]
         return TwoTowers(
             fit(
                 profiles,

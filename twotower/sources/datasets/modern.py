@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
@@ -11,15 +10,16 @@ from scipy.sparse.csgraph import connected_components
 
 from twotower.core.domain import Profile
 from twotower.core.errors import MissingData
-from twotower.core.names import in_part
-from twotower.sources.datasets.public import TEST_DIGITS, VALIDATION_DIGITS
+from twotower.sources.datasets.parts import Part, part_of
 from twotower.sources.datasets.readers import read_dataset
 
 LISTS = ("netease", "archive", "editorial", "philippines", "vagalume", "kexp")  # data sets
 
-NEAR_SHARE = 0.5  # near-doubles: more than this share of each list's artists is in the other
+NOBODYS_TASTE = "netease-tv"  # origin of lists that are never tested: songs of TV shows
 
-Part = Literal["training", "validation", "test"]
+NEAR_SHARE = 0.5  # near-doubles: more than this share of each list's artists is in the other
+MAX_RESEMBLANCE = 0.3  # of a test list to a training list: artists of both / artists of either
+MIN_ARTISTS = 8  # of a test list
 
 
 def read_lists(data: Path) -> tuple[list[Profile], list[str]]:
@@ -68,26 +68,76 @@ def group_near_duplicates(profiles: Sequence[Profile]) -> list[str]:
 
 def _near_pairs(profiles: Sequence[Profile]) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions of each pair of near-doubles, as two arrays."""
-    column_of: dict[str, int] = {}
-    columns = [column_of.setdefault(key, len(column_of)) for p in profiles for key in p.artists]
-    sizes = np.array([len(profile.artists) for profile in profiles], np.int64)
-    row_starts = np.concatenate([[0], np.cumsum(sizes)])
-    plays = csr_array(
-        (np.ones(len(columns), np.int64), np.array(columns, np.int64), row_starts),
-        shape=(len(profiles), len(column_of)),
-    )
-    shared = (plays @ plays.T).tocoo()  # (profiles, profiles): number of artists in both
+    matrix = _artist_matrix(profiles)
+    sizes = matrix.sum(axis=1)
+    shared = (matrix @ matrix.T).tocoo()  # (profiles, profiles): number of artists in both
     first, second = shared.coords
     larger = np.maximum(sizes[first], sizes[second])
     near = (first < second) & (shared.data > NEAR_SHARE * larger)
     return first[near], second[near]
 
 
-def part_of(group_id: str) -> Part:
-    """Return the part of a group by the hash of its id, as for test playlists (3, 1, 12 of 16)."""
-    if in_part(group_id, TEST_DIGITS):
-        return "test"
-    return "validation" if in_part(group_id, VALIDATION_DIGITS) else "training"
+def _artist_matrix(profiles: Sequence[Profile]) -> csr_array:
+    """Return (profiles, artists) 1 for each artist of a profile."""
+    column_of: dict[str, int] = {}
+    columns = [column_of.setdefault(key, len(column_of)) for p in profiles for key in p.artists]
+    row_starts = np.concatenate([[0], np.cumsum([len(profile.artists) for profile in profiles])])
+    return csr_array(
+        (np.ones(len(columns), np.int64), np.array(columns, np.int64), row_starts),
+        shape=(len(profiles), len(column_of)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DividedLists:
+    """Lists to train on, and lists to test with."""
+
+    training: tuple[Profile, ...]
+    held_out: tuple[Profile, ...]
+
+
+def divide_lists(lists: Sequence[Profile], part: Part = "test") -> DividedLists:
+    """Divide lists by the hash of their group of near-doubles.
+
+    Held out are the lists of `part` that `unlike` returns. With "test", validation lists are for
+    training; with "validation", test lists are in neither. Songs of TV shows are for training.
+    """
+    groups = group_near_duplicates(lists)
+    parts = [
+        "training" if profile.origin == NOBODYS_TASTE else part_of(group)
+        for profile, group in zip(lists, groups, strict=True)
+    ]
+    training = [p for p, one in zip(lists, parts, strict=True) if one not in (part, "test")]
+    candidates = [p for p, one in zip(lists, parts, strict=True) if one == part]
+    return DividedLists(tuple(training), unlike(candidates, training))
+
+
+def unlike(candidates: Sequence[Profile], training: Sequence[Profile]) -> tuple[Profile, ...]:
+    """Return the lists that can be tested when these training lists were trained on.
+
+    One of each group of near-doubles (the first) with at least MIN_ARTISTS artists, unless it is
+    nobody's taste or resembles a training list too much.
+    """
+    first: dict[str, int] = {}
+    for row, (profile, group) in enumerate(
+        zip(candidates, group_near_duplicates(candidates), strict=True)
+    ):
+        if len(profile.artists) >= MIN_ARTISTS and profile.origin != NOBODYS_TASTE:
+            first.setdefault(group, row)
+    able = [candidates[row] for row in first.values()]
+    resemblance = _largest_resemblance(able, training)
+    return tuple(p for p, v in zip(able, resemblance, strict=True) if v < MAX_RESEMBLANCE)
+
+
+def _largest_resemblance(lists: Sequence[Profile], others: Sequence[Profile]) -> np.ndarray:
+    """Return (lists,) the largest Jaccard index of each list with any of the others."""
+    if not lists or not others:
+        return np.zeros(len(lists))
+    matrix = _artist_matrix([*lists, *others])
+    one, other = matrix[: len(lists)], matrix[len(lists) :]
+    shared = (one @ other.T).toarray()  # (lists, others)
+    either = one.sum(axis=1)[:, None] + other.sum(axis=1)[None, :] - shared
+    return np.asarray((shared / either).max(axis=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,19 @@ from typing import TypeVar
 
 from twotower.core.domain import Profile
 from twotower.core.errors import MissingData
-from twotower.core.names import in_part
 from twotower.sources.datasets.artist_content import ArtistContent
+from twotower.sources.datasets.chart_listeners import Charts, chart_listeners, with_homes
+from twotower.sources.datasets.charts import ASIA, TOTALS, ChartEntry, read_charts
 from twotower.sources.datasets.hetrec import read_friends, read_tags
+from twotower.sources.datasets.modern import divide_lists, read_lists
+from twotower.sources.datasets.modern_content import read_modern_content
+from twotower.sources.datasets.parts import TEST_DIGITS, is_test_playlist
 from twotower.sources.datasets.public_content import read_content
 from twotower.sources.datasets.readers import read_dataset
 from twotower.sources.datasets.tables import data_hashes
 from twotower.sources.datasets.tags import Tagging
 
 OTHERS = ("germany", "audioscrobbler", "tidytuesday")  # data sets that are used for tests only
-MIN_PLAYLIST_ARTISTS = 10  # artists of a test playlist
-TEST_DIGITS, VALIDATION_DIGITS = "012", "3"  # last hex digit of a playlist's hash
 
 _Entry = TypeVar("_Entry")
 
@@ -34,6 +36,8 @@ class Sources:
     friends: tuple[tuple[str, str], ...] = ()  # HetRec; pairs of ids, each once; never trained on
     hashes: Mapping[str, str] = field(default_factory=dict)  # file -> SHA-256
     missing: tuple[str, ...] = ()  # data sets that are not in the folder
+    lists: tuple[Profile, ...] = ()  # of 2018 to 2026: the data sets of `modern.LISTS`
+    charts: tuple[Profile, ...] = ()  # synthetic listeners drawn from countries' charts
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,11 @@ class Training:
     """The data that a method is fitted on; nothing in it comes from a test listener."""
 
     listeners: tuple[Profile, ...]
-    playlists: tuple[Profile, ...] = ()  # each is one more row, like a listener
+    playlists: tuple[Profile, ...] = ()  # old and new lists: one more row each, like a listener
     tags: tuple[Tagging, ...] = ()  # by these listeners only
     content: tuple[ArtistContent, ...] = ()
     seed: int = 0
+    charts: tuple[Profile, ...] = ()  # synthetic listeners, for the towers only
 
 
 def read_sources(data: Path) -> Sources:
@@ -67,32 +72,50 @@ def read_sources(data: Path) -> Sources:
     listeners = tuple(read_dataset("hetrec", data))
     others = {name: profiles for name in OTHERS if (profiles := dataset(name))}
     playlists = dataset("mpd")
-    content = read_if_present("artist content", lambda: tuple(read_content(data)))
+    lists, missing_lists = read_lists(data)
+    missing += missing_lists
+    content = read_if_present("artist content", lambda: read_all_content(data))
+    charts = read_if_present("charts", lambda: [Charts.of(read_all_charts(data))])
     friends = read_if_present("friends", lambda: tuple(read_friends(data)))
     return Sources(
         listeners,
         tuple(read_tags(data)),
         playlists,
         others,
-        content,
+        tuple(with_homes(content, charts[0])) if charts else content,
         friends,
         data_hashes(data),
         tuple(missing),
+        tuple(lists),
+        tuple(chart_listeners(charts[0], content)) if charts else (),
     )
+
+
+def read_all_content(data: Path) -> list[ArtistContent]:
+    """Return the content of all sets in a folder. Raises MissingData if there is none."""
+    try:
+        return read_modern_content(data)
+    except MissingData:
+        return read_content(data)
+
+
+def read_all_charts(data: Path) -> list[list[ChartEntry]]:
+    """Return the charts of each set in a folder. Raises MissingData if there is none."""
+    sets = []
+    for name in (TOTALS, ASIA):
+        try:
+            sets.append(list(read_charts(name, data)))
+        except MissingData:
+            if name == TOTALS:
+                raise
+    return sets
 
 
 def shipped_training(sources: Sources) -> list[Profile]:
-    """Return the profiles the shipped model is trained on: all but the test playlists."""
+    """Return the profiles the shipped model is trained on: all but test playlists and lists."""
     return [
         *sources.listeners,
         *(p for p in sources.playlists if not is_test_playlist(p, TEST_DIGITS)),
+        *divide_lists(sources.lists).training,
+        *sources.charts,
     ]
-
-
-def is_test_playlist(playlist: Profile, digits: str) -> bool:
-    """Return True if a playlist is withheld: large enough, and its hash ends in one of `digits`."""
-    return (
-        playlist.origin == "mpd"
-        and len(playlist.artists) >= MIN_PLAYLIST_ARTISTS
-        and in_part(playlist.id, digits)
-    )

@@ -1,7 +1,8 @@
-"""The weight of each source of listening, by the origin of its profiles."""
+"""Weight of each origin of profiles in training, and the kind of step it is part of."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 # What one profile of an origin counts, compared with a listener of HetRec. Other origins count 1.
 SOURCE_WEIGHT: Mapping[str, float] = MappingProxyType(
@@ -19,3 +20,24 @@ SOURCE_WEIGHT: Mapping[str, float] = MappingProxyType(
         "chart": 0.15,  # synthetic listeners drawn from charts
     }
 )
+
+Kind = Literal["listener", "playlist", "list", "chart"]
+_KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "mpd": "playlist",
+        "mpd-withheld": "playlist",
+        "netease": "list",
+        "netease-tv": "list",
+        "archive": "list",
+        "editorial": "list",
+        "philippines": "list",
+        "vagalume": "list",
+        "kexp": "list",
+        "chart": "chart",
+    }
+)
+
+
+def kind_of(origin: str) -> Kind:
+    """Return the kind of training step that profiles of an origin are part of."""
+    return _KINDS.get(origin, "listener")
