@@ -22,7 +22,8 @@ from twotower.sources.files.archives import (
     size_of,
 )
 from twotower.sources.files.csv import csv_origin, read_csv
-from twotower.sources.files.kinds import KINDS, TIMED_KINDS, FileKind, kind_of
+from twotower.sources.files.formats import FORMATS
+from twotower.sources.files.kinds import KINDS, TIMED_KINDS, kind_of
 from twotower.sources.files.listenbrainz_export import read_listenbrainz_export
 from twotower.sources.files.spotify_export import read_spotify_export
 from twotower.sources.profile_jsonl import read_profiles
@@ -102,7 +103,7 @@ def _check_upload_size(files: Sequence[NamedFile]) -> None:
         )
 
 
-def _kind_of(part: Part) -> FileKind:
+def _kind_of(part: Part) -> str:
     with open_part(part) as stream:
         return kind_of(stream, part.name)
 
@@ -124,7 +125,7 @@ def _read_profiles(
 
 
 def _read_plays(
-    part: Part, kind: FileKind, meter: ReadingMeter, stats: FileStats, collector: PlayCollector
+    part: Part, kind: str, meter: ReadingMeter, stats: FileStats, collector: PlayCollector
 ) -> None:
     """Add the plays of one file to the collector."""
     with open_part(part, meter) as stream:
@@ -135,7 +136,7 @@ def _read_plays(
     collector.end_file(kind)
 
 
-_PLAY_READERS: Mapping[FileKind, _PlayReader] = MappingProxyType(
+_PLAY_READERS: Mapping[str, _PlayReader] = MappingProxyType(
     {
         "extended": read_spotify_export,
         "account": read_spotify_export,
@@ -143,6 +144,7 @@ _PLAY_READERS: Mapping[FileKind, _PlayReader] = MappingProxyType(
         "playlists": read_spotify_export,
         "listens": read_listenbrainz_export,
         "table": read_csv,
+        **{each.kind: each.read for each in FORMATS},
     }
 )
 

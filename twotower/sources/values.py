@@ -9,6 +9,7 @@ LONGEST_NAME = 500  # characters; longer names are cut
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier time comes from a clock that was not set
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 MOST_PLAYS = 10**9
+LONGEST_MS = 10**10  # of one play; a larger number is no duration
 # Marks that change the direction of the text around them, and the byte-order mark.
 _DROPPED = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)))
 _SPOTIFY_TRACK = re.compile("(?:spotify:track:)?([0-9A-Za-z]{22})")
@@ -84,3 +85,28 @@ def objects(value: object) -> Sequence[dict[str, object]]:
     """Return the objects in a list, or a single object as a list of one."""
     rows = value if isinstance(value, list) else [value]
     return [row for row in rows if isinstance(row, dict)]
+
+
+def unix_ms(value: object) -> datetime | None:
+    """Return the UTC time of milliseconds since 1970, a number or digits."""
+    try:
+        return unix_time(int(value) // 1000)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def duration_ms(value: object, unit_ms: int = 1) -> int | None:
+    """Return a duration in milliseconds, given as a number or digits in units of `unit_ms`."""
+    try:
+        duration = float(value) * unit_ms  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    is_duration = not isinstance(value, bool) and 0 <= duration < LONGEST_MS
+    return int(duration) if is_duration else None
+
+
+def text_in(value: object, *keys: str) -> str:
+    """Return a name that is text itself, or under the first of `keys` that has text."""
+    if not isinstance(value, dict):
+        return clean(value)
+    return next((text for text in (clean(value.get(key)) for key in keys) if text), "")

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import IO, Literal, get_args
 
 from twotower.core.errors import UnreadableExport
+from twotower.sources.files.formats import FORMATS, find_format
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.files.text import first_text
 
@@ -19,8 +20,16 @@ FileKind = Literal[
     "table",  # CSV
     "profiles",  # our profile JSON Lines
 ]
-KINDS: tuple[FileKind, ...] = get_args(FileKind)
-TIMED_KINDS: tuple[FileKind, ...] = ("extended", "account", "listens", "table")  # have play times
+# The formats of the registry come before the tables of unknown origin and the profiles.
+KINDS: tuple[str, ...] = (
+    *get_args(FileKind)[:-2],
+    *(each.kind for each in FORMATS),
+    *get_args(FileKind)[-2:],
+)
+TIMED_KINDS: tuple[str, ...] = (  # have play times
+    *("extended", "account", "listens", "table"),
+    *(each.kind for each in FORMATS if each.is_timed),
+)
 
 _PACKED = (b"\x1f\x8b", b"PK\x03\x04")  # gzip, ZIP
 _JSON_NAMES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
@@ -28,12 +37,19 @@ _LINES_NAMES = (".jsonl", ".jsonl.gz", ".ndjson")
 _ROWS_TO_LOOK_AT = 1000
 
 
-def kind_of(stream: IO[bytes], name: str) -> FileKind:
-    """Return the kind of an unpacked file from its beginning. Raises UnreadableExport."""
+def kind_of(stream: IO[bytes], name: str) -> str:
+    """Return the kind of an unpacked file from its beginning: a FileKind, or that of a format.
+
+    Raises UnreadableExport.
+    """
     if stream.read(4).startswith(_PACKED):
         raise UnreadableExport(
             "is packed twice: unpack it once and choose the files inside", where=name
         )
+    stream.seek(0)
+    known = find_format(stream, name)
+    if known is not None:
+        return known.kind
     stream.seek(0)
     if not first_text(stream).startswith(("[", "{")):
         if name.casefold().endswith(_JSON_NAMES):

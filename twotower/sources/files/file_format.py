@@ -1,0 +1,27 @@
+"""Description of one file format: how it is recognised, and what reads it."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+from twotower.core.domain import Play
+
+# (file, its name, counter of left-out rows by reason) -> plays
+PlayReader = Callable[[IO[bytes], str, Counter[str]], Iterator[Play]]
+Fields = Mapping[str, Any]  # of a JSON object
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """One format. A file is of it if any of the three signs fits its beginning."""
+
+    kind: str  # short name; plays of two files of one kind are compared more strictly
+    label: str  # for people, as in docs/sources.md
+    read: PlayReader
+    columns: tuple[frozenset[str], ...] = ()  # any of these sets is in the header of a table
+    json_row: Callable[[str, Fields], bool] | None = None  # fits (key, row) of `json_rows`
+    start: Callable[[str], bool] | None = None  # fits the first text, without leading blanks
+    member: re.Pattern[str] | None = None  # path in a ZIP, in lower case, of files to open
+    is_timed: bool = True  # plays have times, so that the same play in another file is found

@@ -1,0 +1,47 @@
+"""All formats, in one table that decides which reader takes a file."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import IO
+
+from twotower.core.errors import UnreadableExport
+from twotower.sources.files import lastfm, scrobblers
+from twotower.sources.files.file_format import FileFormat
+from twotower.sources.files.json_stream import json_rows
+from twotower.sources.files.tables import MOST_LINES_BEFORE_HEADER, find_header
+from twotower.sources.files.text import first_text
+
+# Of the same play in two files, the first format's is counted, so those that know most come first.
+FORMATS: tuple[FileFormat, ...] = (*scrobblers.FORMATS, *lastfm.FORMATS)
+BY_KIND: Mapping[str, FileFormat] = {each.kind: each for each in FORMATS}
+_ROWS_TO_LOOK_AT = 20
+
+
+def find_format(stream: IO[bytes], name: str) -> FileFormat | None:
+    """Return the format of an unpacked file from its beginning, None if it is of no known one."""
+    text = first_text(stream)
+    stream.seek(0)
+    if text.startswith(("[", "{")):
+        return _of_json(stream, name)
+    for each in FORMATS:
+        if each.start is not None and each.start(text):
+            return each
+    lines = text.splitlines()[:MOST_LINES_BEFORE_HEADER]
+    return next((each for each in FORMATS if each.columns and find_header(lines, each.columns)), None)
+
+
+def _of_json(stream: IO[bytes], name: str) -> FileFormat | None:
+    for key, value in islice(_undamaged_rows(stream, name), _ROWS_TO_LOOK_AT):
+        row = value if isinstance(value, dict) else {}
+        for each in FORMATS:
+            if each.json_row is not None and each.json_row(key, row):
+                return each
+    return None
+
+
+def _undamaged_rows(stream: IO[bytes], name: str) -> Iterator[tuple[str, object]]:
+    """Yield the rows up to the first damage; the file's reader will report it."""
+    try:
+        yield from json_rows(stream, name)
+    except UnreadableExport:
+        return

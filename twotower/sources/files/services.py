@@ -1,0 +1,117 @@
+"""Tables that music services and radio stations give: Tidal, Shazam, SoundCloud, Spinitron, ..."""
+
+import re
+from html import unescape
+from urllib.parse import unquote, urlsplit
+
+from twotower.core.domain import Play
+from twotower.sources.files.file_format import FileFormat
+from twotower.sources.files.row_readers import PlayOrReason, split_artist
+from twotower.sources.files.tables import Row, table_reader
+from twotower.sources.values import clean, duration_ms, iso_time, play_count
+
+_TIDAL = (frozenset({"artistname", "tracktitle", "entrydate"}),)
+_SHAZAM = (frozenset({"tagtime", "title", "artist"}),)
+_SOUNDCLOUD_PLAYS = (frozenset({"playtime", "tracktitle", "trackurl"}),)
+_SOUNDCLOUD_LIKES = (frozenset({"createdat", "tracktitle", "trackurl"}),)
+_SPINITRON = (frozenset({"datetime", "artist", "song", "release"}),)
+_GOOGLE_PLAY = (frozenset({"title", "artist", "durationms", "playcount", "removed"}),)
+_NO_NAME = re.compile(r"user-?\d+")  # the address of a SoundCloud account that chose no name
+
+
+def _tidal(row: Row) -> PlayOrReason:
+    artist = clean(row["artistname"])
+    if not artist:
+        return "no artist"
+    return Play(
+        artist,
+        clean(row["tracktitle"]) or None,
+        at=iso_time(row["entrydate"]),
+        ms_played=duration_ms(row["streamdurationms"]),
+    )
+
+
+def _shazam(row: Row) -> PlayOrReason:
+    """Read a song that Shazam recognised: one that the listener looked for, not a play."""
+    artist = clean(row["artist"])
+    if not artist:
+        return "no artist"
+    return Play(artist, clean(row["title"]) or None, "saved", iso_time(row["tagtime"]))
+
+
+def _soundcloud(row: Row, kind: str) -> PlayOrReason:
+    """Read the artist from the title, "Artist - Title"; else it is the uploader in the address."""
+    artist, title = split_artist(row["tracktitle"])
+    if not artist:
+        uploader = unquote(_path(row["trackurl"]).split("/")[0])
+        artist = "" if _NO_NAME.fullmatch(uploader) else clean(re.sub("[-_]+", " ", uploader))
+    if not artist:
+        return "no artist"
+    if kind == "saved":
+        return Play(artist, title or None, "saved", iso_time(row["createdat"]))
+    return Play(artist, title or None, at=iso_time(row["playtime"]))
+
+
+def _path(address: str) -> str:
+    """Return the path of a web address without its first slash; "" if it is none."""
+    try:
+        return urlsplit(address).path.strip("/")
+    except ValueError:
+        return ""
+
+
+def _spinitron(row: Row) -> PlayOrReason:
+    artist = clean(row["artist"])
+    if not artist:
+        return "no artist"
+    return Play(artist, clean(row["song"]) or None, at=iso_time(row["datetime"]))
+
+
+def _google_play(row: Row) -> PlayOrReason:
+    """Read the one song of a file; its texts have HTML entities."""
+    artist = clean(unescape(row["artist"]))
+    if not artist:
+        return "no artist"
+    if row["removed"].casefold() in ("yes", "true"):
+        return "removed songs"
+    title = clean(unescape(row["title"])) or None
+    length = duration_ms(row["durationms"])
+    duration_s = length / 1000 if length else None
+    if count := play_count(row["playcount"]):
+        return Play(artist, title, count=count, duration_s=duration_s)
+    return Play(artist, title, "saved", duration_s=duration_s)
+
+
+FORMATS = (
+    FileFormat("tidal", "Tidal: streaming.csv", table_reader(_TIDAL, _tidal), columns=_TIDAL),
+    FileFormat(
+        "spinitron", "Spinitron", table_reader(_SPINITRON, _spinitron), columns=_SPINITRON
+    ),
+    FileFormat(
+        "soundcloud",
+        "SoundCloud: play history",
+        table_reader(_SOUNDCLOUD_PLAYS, lambda row: _soundcloud(row, "played")),
+        columns=_SOUNDCLOUD_PLAYS,
+    ),
+    FileFormat(
+        "soundcloud-likes",
+        "SoundCloud: likes",
+        table_reader(_SOUNDCLOUD_LIKES, lambda row: _soundcloud(row, "saved")),
+        columns=_SOUNDCLOUD_LIKES,
+        is_timed=False,
+    ),
+    FileFormat(
+        "shazam",
+        "Shazam",
+        table_reader(_SHAZAM, _shazam),
+        columns=_SHAZAM,
+        is_timed=False,
+    ),
+    FileFormat(
+        "google-play",
+        "Google Play Music",
+        table_reader(_GOOGLE_PLAY, _google_play),
+        columns=_GOOGLE_PLAY,
+        is_timed=False,
+    ),
+)
