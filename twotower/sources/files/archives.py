@@ -15,6 +15,7 @@ from typing import IO, cast
 
 from twotower.core.errors import NoMusic, TooLarge, UnreadableExport
 from twotower.core.jobs import Progress, silent
+from twotower.sources.files.formats import is_member
 from twotower.sources.files.listenbrainz_export import is_listens_file
 from twotower.sources.files.spotify_export import is_history_file
 from twotower.sources.values import clean
@@ -198,7 +199,9 @@ def _zip_members(name: str, file: IO[bytes], size: int) -> Iterator[Part]:
     music = [
         member
         for member in members
-        if is_history_file(member.filename) or is_listens_file(member.filename)
+        if is_history_file(member.filename)
+        or is_listens_file(member.filename)
+        or is_member(member.filename)
     ]
     music = music or [member for member in members if member.filename.casefold().endswith(".csv")]
     if not music:

@@ -5,14 +5,34 @@ from itertools import islice
 from typing import IO
 
 from twotower.core.errors import UnreadableExport
-from twotower.sources.files import lastfm, scrobblers
+from twotower.sources.files import (
+    apple,
+    itunes,
+    lastfm,
+    listenbrainz_export,
+    playlists,
+    scrobblers,
+    servers,
+    services,
+    youtube,
+)
 from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.files.tables import MOST_LINES_BEFORE_HEADER, find_header
 from twotower.sources.files.text import first_text
 
 # Of the same play in two files, the first format's is counted, so those that know most come first.
-FORMATS: tuple[FileFormat, ...] = (*scrobblers.FORMATS, *lastfm.FORMATS)
+FORMATS: tuple[FileFormat, ...] = (
+    *apple.FORMATS,
+    *scrobblers.FORMATS,
+    *lastfm.FORMATS,
+    *listenbrainz_export.FORMATS,
+    *services.FORMATS,
+    *servers.FORMATS,
+    *youtube.FORMATS,
+    *itunes.FORMATS,
+    *playlists.FORMATS,
+)
 BY_KIND: Mapping[str, FileFormat] = {each.kind: each for each in FORMATS}
 _ROWS_TO_LOOK_AT = 20
 
@@ -27,7 +47,15 @@ def find_format(stream: IO[bytes], name: str) -> FileFormat | None:
         if each.start is not None and each.start(text):
             return each
     lines = text.splitlines()[:MOST_LINES_BEFORE_HEADER]
-    return next((each for each in FORMATS if each.columns and find_header(lines, each.columns)), None)
+    return next(
+        (each for each in FORMATS if each.columns and find_header(lines, each.columns)), None
+    )
+
+
+def is_member(path: str) -> bool:
+    """Return True for a file in a ZIP that is of a known format by its path."""
+    path = path.replace("\\", "/").casefold()
+    return any(each.member is not None and each.member.search(path) for each in FORMATS)
 
 
 def _of_json(stream: IO[bytes], name: str) -> FileFormat | None:

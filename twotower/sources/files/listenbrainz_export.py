@@ -9,7 +9,9 @@ from typing import IO, Any
 from twotower.core.domain import Play
 from twotower.core.errors import UnreadableExport
 from twotower.core.names import is_artist_name
+from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.json_stream import json_rows
+from twotower.sources.files.row_readers import PlayOrReason, json_reader
 from twotower.sources.files.text import first_text, text_lines
 from twotower.sources.values import clean, mbid, objects, unix_time
 
@@ -85,3 +87,17 @@ def credited_artists(credits: object, submitted_name: object) -> tuple[str, ...]
     artists = tuple(dict.fromkeys(name for name in names if is_artist_name(name)))
     submitted = clean(submitted_name)
     return artists or ((submitted,) if is_artist_name(submitted) else ())
+
+
+def _submitted(row: Mapping[str, Any]) -> Iterator[PlayOrReason]:
+    yield play_of_listen(row) or "no artist"
+
+
+FORMATS = (
+    FileFormat(
+        "listens-to-submit",
+        "ListenBrainz: JSON to submit",
+        json_reader("payload", _submitted),
+        json_row=lambda key, row: key == "payload" and "track_metadata" in row,
+    ),
+)

@@ -50,7 +50,9 @@ def _maloja(row: Fields) -> Iterator[PlayOrReason]:
 
 
 def _koito(row: Fields) -> Iterator[PlayOrReason]:
-    artists = sorted(objects(row.get("artists")), key=lambda each: each.get("is_primary") is not True)
+    artists = sorted(
+        objects(row.get("artists")), key=lambda each: each.get("is_primary") is not True
+    )
     names = artist_names(_primary_alias(artist) for artist in artists)
     if not names:
         yield "no artist"
@@ -125,9 +127,7 @@ def _log_line(cells: list[str]) -> PlayOrReason:
     artist, _, title, _, length, rating, at = cells[:7]
     if rating.strip().upper() == _SKIPPED:
         return "skipped"
-    return Play(
-        clean(artist), clean(title) or None, at=unix_time(at), duration_s=_seconds(length)
-    )
+    return Play(clean(artist), clean(title) or None, at=unix_time(at), duration_s=_seconds(length))
 
 
 FORMATS = (

@@ -5,10 +5,11 @@ from html import unescape
 from urllib.parse import unquote, urlsplit
 
 from twotower.core.domain import Play
+from twotower.sources.dates import parse_time
 from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.row_readers import PlayOrReason, split_artist
 from twotower.sources.files.tables import Row, table_reader
-from twotower.sources.values import clean, duration_ms, iso_time, play_count
+from twotower.sources.values import clean, duration_ms, play_count
 
 _TIDAL = (frozenset({"artistname", "tracktitle", "entrydate"}),)
 _SHAZAM = (frozenset({"tagtime", "title", "artist"}),)
@@ -26,7 +27,7 @@ def _tidal(row: Row) -> PlayOrReason:
     return Play(
         artist,
         clean(row["tracktitle"]) or None,
-        at=iso_time(row["entrydate"]),
+        at=parse_time(row["entrydate"]),
         ms_played=duration_ms(row["streamdurationms"]),
     )
 
@@ -36,7 +37,7 @@ def _shazam(row: Row) -> PlayOrReason:
     artist = clean(row["artist"])
     if not artist:
         return "no artist"
-    return Play(artist, clean(row["title"]) or None, "saved", iso_time(row["tagtime"]))
+    return Play(artist, clean(row["title"]) or None, "saved", parse_time(row["tagtime"]))
 
 
 def _soundcloud(row: Row, kind: str) -> PlayOrReason:
@@ -48,8 +49,8 @@ def _soundcloud(row: Row, kind: str) -> PlayOrReason:
     if not artist:
         return "no artist"
     if kind == "saved":
-        return Play(artist, title or None, "saved", iso_time(row["createdat"]))
-    return Play(artist, title or None, at=iso_time(row["playtime"]))
+        return Play(artist, title or None, "saved", parse_time(row["createdat"]))
+    return Play(artist, title or None, at=parse_time(row["playtime"]))
 
 
 def _path(address: str) -> str:
@@ -61,10 +62,11 @@ def _path(address: str) -> str:
 
 
 def _spinitron(row: Row) -> PlayOrReason:
+    """Read a song that a DJ played; an American table, so the month comes first."""
     artist = clean(row["artist"])
     if not artist:
         return "no artist"
-    return Play(artist, clean(row["song"]) or None, at=iso_time(row["datetime"]))
+    return Play(artist, clean(row["song"]) or None, at=parse_time(row["datetime"], day_first=False))
 
 
 def _google_play(row: Row) -> PlayOrReason:
@@ -84,9 +86,7 @@ def _google_play(row: Row) -> PlayOrReason:
 
 FORMATS = (
     FileFormat("tidal", "Tidal: streaming.csv", table_reader(_TIDAL, _tidal), columns=_TIDAL),
-    FileFormat(
-        "spinitron", "Spinitron", table_reader(_SPINITRON, _spinitron), columns=_SPINITRON
-    ),
+    FileFormat("spinitron", "Spinitron", table_reader(_SPINITRON, _spinitron), columns=_SPINITRON),
     FileFormat(
         "soundcloud",
         "SoundCloud: play history",

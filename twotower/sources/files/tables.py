@@ -51,14 +51,19 @@ def table_reader(columns: Columns, read_row: RowReader) -> PlayReader:
     return read
 
 
-def table_rows(file: IO[bytes], name: str, columns: Columns) -> Iterator[Row]:
+def table_rows(
+    file: IO[bytes], name: str, columns: Columns, header_line: str = ""
+) -> Iterator[Row]:
     """Yield the rows below the header, without blank ones.
 
-    Raises UnreadableExport if there is no such header, or a row is damaged.
+    `header_line` is the header of a format that writes none into the file. Raises UnreadableExport
+    if there is no such header, or a row is damaged.
     """
     number = 0
     try:
         lines = text_lines(file, errors="surrogateescape")
+        if header_line:
+            lines = chain([header_line], lines)
         first = list(islice(lines, MOST_LINES_BEFORE_HEADER))
         found = find_header(first, columns)
         if found is None:

@@ -11,6 +11,7 @@ from typing import IO
 
 from twotower.core.domain import Play
 from twotower.core.errors import UnreadableExport
+from twotower.sources.dates import parse_time
 from twotower.sources.files.file_format import Fields, FileFormat
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.files.row_readers import PlayOrReason, artist_names, plays_of_rows
@@ -97,7 +98,9 @@ def _watched(row: Fields) -> _Watched:
         address=str(row.get("titleUrl"))[:100],
         channel=clean(channels[0].get("name")) if channels else "",
         at=iso_time(row.get("time")),
-        is_advert=any("Google Ads" in clean(each.get("name")) for each in objects(row.get("details"))),
+        is_advert=any(
+            "Google Ads" in clean(each.get("name")) for each in objects(row.get("details"))
+        ),
     )
 
 
@@ -160,7 +163,7 @@ def _entry(html: str) -> PlayOrReason:
         title=clean(unescape(links[0][1])) if links else "",
         address=unescape(links[0][0]) if links else "",
         channel=clean(unescape(links[1][1])) if len(links) > 1 else "",
-        at=iso_time(unescape(date[1])) if date else None,
+        at=parse_time(unescape(date[1])) if date else None,
         is_advert="Google Ads" in html,
     )
     return watched.play(watched.title)

@@ -1,0 +1,136 @@
+"""Playlists as files: M3U, XSPF and JSPF, also those that this app offers for download."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import IO
+
+from twotower.core.domain import Play
+from twotower.core.errors import UnreadableExport
+from twotower.sources.files.file_format import FileFormat
+from twotower.sources.files.json_stream import json_rows
+from twotower.sources.files.row_readers import (
+    SEPARATOR,
+    PlayOrReason,
+    plays_of_rows,
+    split_artist,
+)
+from twotower.sources.files.text import text_lines
+from twotower.sources.files.xml_stream import xml_events
+from twotower.sources.values import clean, duration_ms, mbid, objects
+
+_EXTENSION = re.compile(r"(\.(m3u8?|xspf|jspf|json))?(\.gz)?$", re.IGNORECASE)
+_RECORDING = "musicbrainz.org/recording/"
+
+
+def _title_of(name: str) -> str:
+    """Return the name of a file without folders and extension: a playlist's name."""
+    return clean(_EXTENSION.sub("", re.split(r"[/\\]", name)[-1]).replace("_", " "))
+
+
+def _listed(artist: str, title: str, playlist: str) -> PlayOrReason:
+    if not artist:
+        return "no artist"
+    return Play(artist, title or None, kind="listed", playlist=playlist)
+
+
+def _read_m3u(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
+    """Yield the tracks of an extended M3U; one whose tracks are only paths names no artists."""
+    yield from plays_of_rows(_m3u(file, name), left_out)
+
+
+def _m3u(file: IO[bytes], name: str) -> Iterator[PlayOrReason]:
+    playlist, info, artist_line = _title_of(name), "", ""
+    try:
+        for line in text_lines(file):
+            tag, _, value = line.strip().partition(":")
+            if tag == "#PLAYLIST":
+                playlist = clean(value) or playlist
+            elif tag == "#EXTINF":
+                info = value.partition(",")[2]
+            elif tag == "#EXTART":
+                artist_line = clean(value)
+            elif tag and not tag.startswith("#"):
+                yield _m3u_entry(info, artist_line, playlist)
+                info = artist_line = ""
+    except ValueError as fault:
+        raise UnreadableExport(f"{fault}: export the playlist again", where=name) from fault
+
+
+def _m3u_entry(info: str, artist: str, playlist: str) -> PlayOrReason:
+    """Read "Artist - Title"; a text without the separator is an artist, as in this app's lists."""
+    if artist:
+        return _listed(artist, clean(info).removeprefix(artist + SEPARATOR), playlist)
+    artist, title = split_artist(info)
+    return _listed(artist, title, playlist) if artist else _listed(title, "", playlist)
+
+
+def _read_xspf(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
+    """Yield the tracks of an XSPF playlist."""
+    yield from plays_of_rows(_xspf(file, name), left_out)
+
+
+def _xspf(file: IO[bytes], name: str) -> Iterator[PlayOrReason]:
+    playlist = _title_of(name)
+    track: dict[str, str] | None = None
+    for event, element, text in xml_events(file, name):
+        if event == "start" and element == "track":
+            track = {}
+        elif event == "end" and element == "track" and track is not None:
+            yield _listed(clean(track.get("creator")), clean(track.get("title")), playlist)
+            track = None
+        elif event == "end" and track is not None:
+            track.setdefault(element, text)
+        elif event == "end" and element == "title":
+            playlist = clean(text) or playlist
+
+
+def _read_jspf(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
+    """Yield the tracks of a JSPF playlist, which is an object under the key "playlist"."""
+    for key, value in json_rows(file, name):
+        if key == "playlist" and isinstance(value, dict):
+            playlist = clean(value.get("title")) or _title_of(name)
+            tracks = (_jspf(track, playlist) for track in objects(value.get("track")))
+            yield from plays_of_rows(tracks, left_out)
+
+
+def _jspf(track: dict[str, object], playlist: str) -> PlayOrReason:
+    artist = clean(track.get("creator"))
+    if not artist:
+        return "no artist"
+    identifiers = track.get("identifier")
+    identifier = identifiers[0] if isinstance(identifiers, list) and identifiers else identifiers
+    length = duration_ms(track.get("duration"))
+    return Play(
+        artist,
+        clean(track.get("title")) or None,
+        kind="listed",
+        playlist=playlist,
+        duration_s=length / 1000 if length else None,
+        mbid=mbid(str(identifier).partition(_RECORDING)[2].strip("/")),
+    )
+
+
+FORMATS = (
+    FileFormat(
+        "m3u",
+        "Playlist: M3U",
+        _read_m3u,
+        start=lambda text: text.startswith("#EXTM3U") or "\n#EXTINF:" in f"\n{text[:2000]}",
+        is_timed=False,
+    ),
+    FileFormat(
+        "xspf",
+        "Playlist: XSPF",
+        _read_xspf,
+        start=lambda text: text.startswith("<") and "xspf.org/ns/" in text[:1000],
+        is_timed=False,
+    ),
+    FileFormat(
+        "jspf",
+        "Playlist: JSPF",
+        _read_jspf,
+        json_row=lambda key, row: key == "playlist" and "track" in row,
+        is_timed=False,
+    ),
+)

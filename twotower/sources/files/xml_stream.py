@@ -1,0 +1,87 @@
+"""Streaming XML: start, text and end of each element, in little memory.
+
+The parser of the standard library is used directly, because a crafted file must never fill the
+memory: entities are refused, and nesting, texts and tags have limits.
+"""
+
+from collections.abc import Iterator
+from typing import IO
+from xml.parsers import expat
+
+from twotower.core.errors import UnreadableExport
+from twotower.sources.files.text import CHUNK
+
+DEEPEST = 100  # elements within each other
+LONGEST_TEXT = 1 << 20  # characters of one element
+LONGEST_TAG = 1 << 20  # bytes of one tag with its attributes
+
+# ("start", name, ""), ("end", name, text since the last start); names without their namespace
+XmlEvent = tuple[str, str, str]
+
+
+def xml_events(file: IO[bytes], name: str) -> Iterator[XmlEvent]:
+    """Yield start and end of each element in order.
+
+    Raises UnreadableExport if the XML is damaged, declares entities or is over a limit.
+    """
+    parser = _Parser(name)
+    while piece := file.read(CHUNK):
+        yield from parser.feed(piece)
+    yield from parser.feed(b"", is_last=True)
+
+
+class _Parser:
+    """Collects the events of the pieces of a file."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._events: list[XmlEvent] = []
+        self._text: list[str] = []
+        self._text_length = 0
+        self._depth = 0
+        self._fed_bytes = 0
+        self._expat = expat.ParserCreate(namespace_separator="}")
+        self._expat.buffer_text = True
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+        self._expat.CharacterDataHandler = self._characters
+        self._expat.EntityDeclHandler = self._entity
+
+    def feed(self, piece: bytes, *, is_last: bool = False) -> list[XmlEvent]:
+        """Return the events of the next bytes."""
+        self._events = []
+        try:
+            self._expat.Parse(piece, is_last)
+        except expat.ExpatError as fault:
+            raise self._invalid(expat.ErrorString(fault.code)) from fault
+        self._fed_bytes += len(piece)
+        if not is_last and self._fed_bytes - self._expat.CurrentByteIndex > LONGEST_TAG + CHUNK:
+            raise self._invalid("a tag is too long")
+        return self._events
+
+    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self._invalid("it is nested too deeply")
+        self._text, self._text_length = [], 0
+        self._events.append(("start", name.rpartition("}")[2], ""))
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        self._events.append(("end", name.rpartition("}")[2], "".join(self._text)))
+        self._text, self._text_length = [], 0
+
+    def _characters(self, text: str) -> None:
+        self._text_length += len(text)
+        if self._text_length > LONGEST_TEXT:
+            raise self._invalid("a text is too long")
+        self._text.append(text)
+
+    def _entity(self, *_declaration: object) -> None:
+        raise self._invalid("it declares entities, which a music file never does")
+
+    def _invalid(self, problem: str) -> UnreadableExport:
+        return UnreadableExport(
+            f"this isn't valid XML ({problem}): export the file again",
+            where=f"{self._name}, line {self._expat.CurrentLineNumber:,}",
+        )
