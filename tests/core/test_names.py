@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twotower.core.domain import Profile
-from twotower.core.names import ALIASES, artist_key, hashed_id, in_part, track_key
+from twotower.core.names import (
+    ALIASES,
+    artist_key,
+    hashed_id,
+    in_part,
+    normal_key,
+    track_key,
+    without_accents,
+)
+from twotower.core.spellings import FOREIGN_ALIASES, KEEP_ACCENTS
 
 
 @pytest.mark.parametrize(
@@ -35,6 +44,18 @@ from twotower.core.names import ALIASES, artist_key, hashed_id, in_part, track_k
         ("Low\u200b", "Low"),
         ("Lo\x00w", "Low"),
         ("Й", "й"),
+        ("張學友", "张学友"),  # traditional and simplified Han
+        ("五月天", "Mayday"),
+        ("宇多田ヒカル", "Hikaru Utada"),
+        ("Utada Hikaru", "Hikaru Utada"),
+        ("방탄소년단 (BTS)", "BTS"),
+        ("周杰倫 Jay Chou", "周杰伦"),
+        ("周杰倫 Jay Chou", "Jay Chou"),
+        ("椅子樂團 The Chairs", "The Chairs"),
+        ("Đen Vâu", "Den Vau"),
+        ("Sıla", "SILA"),
+        ("İrem Derici", "irem derici"),
+        ("¿Téo?", "TÉO"),
     ],
 )
 def test_spellings_of_one_artist_share_a_key(one: str, other: str):
@@ -51,6 +72,11 @@ def test_spellings_of_one_artist_share_a_key(one: str, other: str):
         ("が", "か"),
         ("方大同", "方"),
         ("The Band", "A Band"),
+        ("Cầm", "Cam"),  # known artists whose names differ by accents alone
+        ("Đen", "DEN"),
+        ("ROSÉ", "The Rose"),
+        ("尋人啟事", "The Wanted"),  # a Taiwanese band of that English name
+        ("周杰倫 Jay Park", "周杰倫"),  # the halves are no aliases
     ],
 )
 def test_different_artists_keep_different_keys(one: str, other: str):
@@ -109,6 +135,18 @@ def test_an_alias_leads_from_a_normal_form_to_a_fixed_point(spelling: str, usual
     assert artist_key(spelling) == usual
     assert spelling not in ALIASES.values()
     assert spelling == " ".join(spelling.casefold().split())
+
+
+def test_aliases_across_scripts_lead_from_normal_keys_to_fixed_points():
+    for alias, usual in FOREIGN_ALIASES.items():
+        assert normal_key(alias) == alias and artist_key(alias) == usual == artist_key(usual)
+
+
+def test_a_name_that_keeps_its_accents_is_its_own_key_and_is_found_without_them():
+    for name in KEEP_ACCENTS:
+        assert artist_key(name) == artist_key(name.upper()) == name
+        plain = without_accents(name)
+        assert plain.isascii() and artist_key(plain) == plain
 
 
 def test_a_track_key_joins_small_differences_of_spelling():

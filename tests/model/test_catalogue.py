@@ -110,6 +110,22 @@ def test_genres_of_an_older_catalogue_are_estimates(catalogue, tmp_path):
     assert not again.has_stated_genres("radiohead")
 
 
+def test_an_older_model_finds_its_artists_by_the_keys_of_today(tmp_path):
+    names = ("周杰倫", "Jay Chou", "Kıraç", "Low")
+    Catalogue(("周杰倫", "jay chou", "kırac", "low"), names, np.ones(4, np.float32)).save(tmp_path)
+    _rewrite(key_rules=None)(tmp_path)
+    loaded = Catalogue.load(tmp_path)
+    found = ("周杰伦", "周杰倫 Jay Chou", "Jay Chou", "Kirac", "Low")
+    assert [loaded.row(artist_key(name)) for name in found] == [0, 0, 0, 2, 3]
+    assert len(set(loaded.keys)) == 4
+
+
+def test_search_finds_names_that_keep_their_accents_without_them():
+    names = ("ROSÉ", "Rosetta", "Low")
+    catalogue = Catalogue(tuple(map(artist_key, names)), names, np.ones(3, np.float32))
+    assert catalogue.search("rose") == catalogue.search("rosé") == ["ROSÉ", "Rosetta"]
+
+
 def test_counts_beyond_half_precision_are_kept(tmp_path):
     Catalogue(("a",), ("A",), np.array([200_001], np.float32)).save(tmp_path)
     assert Catalogue.load(tmp_path).df.tolist() == [200_001]

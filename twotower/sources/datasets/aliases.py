@@ -2,11 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from twotower.core.names import artist_key
+from twotower.core.names import ALIASES, normal_key, split_scripts
 from twotower.sources.datasets.lists import is_real_artist
 from twotower.sources.datasets.tables import csv_columns, folder_of
 
@@ -14,9 +14,22 @@ DERIVED, JAPANESE = "aliases", "aliases-ja"
 TWO_SCRIPTS = "two-script-name"
 _BRACKETS = re.compile(r"[()（）\[\]【】「」]")
 
+# Normal keys of aliases that would join different artists, read by hand: the Latin name is better
+# known as another artist's ("The Wanted"), the table of `JAPANESE` names another one ("The Velvets"
+# stands beside The Velvelettes), or the alias is an ordinary word ("choir").
+_WRONG = """
+陈咏桐, 吕建忠, 李圣杰, 乃紫, 寻人启事, 黑星, 逍遥骑士, 溺水的鱼, 大新鲜乐团, 轻晨电乐团,
+香蕉俱乐部, マクロス, ちゃん, 商学院, 音乐团体, 合唱团, 人声乐团, 乐团, 新疆, 向井太一, 响界メトロ,
+山田孝之, 筿原凉子, ザ ヴェルヴェッツ, ザ クラス, ザ スカーズ, ザ スパイダース, ザ セイラーズ,
+ザ タイガース, ザ ドリフターズ, ザ リッパーズ, ザ レイジ, ザ ワイルドワンズ, ガルグール,
+キャンディーズ, シェイクダウン, スカート, スターセッド, セシル マクレー, チューリップ,
+バーサーカー, オパス, ピンクレディー, ランブリング ローズ
+"""
+WRONG_ALIASES = frozenset(" ".join(_WRONG.split()).split(", "))
+
 
 class Alias(NamedTuple):
-    """Two spellings of one artist; their artist keys differ."""
+    """Two spellings of one artist; their normal keys differ."""
 
     name: str  # in Latin letters if one of the two is
     alias: str
@@ -34,7 +47,7 @@ def read_aliases(name: str, folder: Path) -> Iterator[Alias]:
     pairs = _derived_pairs(folder) if name == DERIVED else _japanese_pairs(folder)
     for pair in dict.fromkeys(pairs):
         are_real = is_real_artist(pair.name) and is_real_artist(pair.alias)
-        if are_real and artist_key(pair.name) != artist_key(pair.alias):
+        if are_real and normal_key(pair.name) != normal_key(pair.alias):
             yield pair
 
 
@@ -66,3 +79,42 @@ def _japanese_pairs(folder: Path) -> Iterator[Alias]:
     columns = ("artist_en", "artist_ja")
     for english, japanese in csv_columns(JAPANESE, folder, "artists.csv", columns):
         yield Alias(english.strip(), japanese.strip(), "japanese")
+
+
+def alias_table(data: Path) -> dict[str, str]:
+    """Return alias -> usual key, both normal keys, of the sets `DERIVED` and `JAPANESE` in `data`.
+
+    The usual key is the one in Latin letters. Of an alias in two scripts that has the usual key
+    as its Latin half ("BTS (防弾少年団)"), the other half is the alias: `artist_key` finds the
+    whole by its halves. An alias with two usual keys joins them under the first, that of `DERIVED`.
+    """
+    table: dict[str, str] = {}
+    pairs = [pair for name in (DERIVED, JAPANESE) for pair in read_aliases(name, data)]
+    for pair in sorted(pairs, key=lambda pair: pair.kind != TWO_SCRIPTS):
+        usual, alias = sorted(map(normal_key, pair[:2]), key=lambda key: not key.isascii())
+        usual = _usual_key(usual, table)
+        alias = _native_half(alias, usual)
+        known = _usual_key(alias, table)
+        if alias in WRONG_ALIASES or usual == known:
+            continue
+        if known == alias:
+            table[alias] = usual
+        else:
+            table[usual] = known
+    return {alias: _usual_key(alias, table) for alias in sorted(table)}
+
+
+def _usual_key(key: str, table: Mapping[str, str]) -> str:
+    """Return what the aliases known so far make of a normal key."""
+    latin, native = split_scripts(key)
+    if native and table.get(native) == latin:
+        return latin
+    while key in table:
+        key = table[key]
+    return ALIASES.get(key, key)
+
+
+def _native_half(alias: str, usual: str) -> str:
+    """Return the half of a two-script alias that isn't the usual key; else the alias itself."""
+    latin, native = split_scripts(alias)
+    return native if native and latin == usual else alias

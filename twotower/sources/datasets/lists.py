@@ -23,7 +23,6 @@ PLACEHOLDERS = frozenset(
         "traditional",
         "群星",
         "华语群星",
-        "華語群星",
         "欧美群星",
         "佚名",
         "未知",
