@@ -2,12 +2,14 @@
 
 import io
 import json
+import zipfile
 from datetime import datetime
 
 import pytest
 
-from twotower.core.errors import NoMusic, TwoTowerError, UnreadableExport
+from twotower.core.errors import NoMusic, TooLarge, TwoTowerError, UnreadableExport
 from twotower.sources.collector import Reading
+from twotower.sources.files import workbook
 from twotower.sources.files.formats import FORMATS, find_format, is_member
 from twotower.sources.reader import read_files
 
@@ -139,7 +141,33 @@ BACKUP = (
     "2024-05-06 07:05:09.1\tu1\ti1\tAudio\tHarbour Fog - Slow Tide (X (Deluxe))\tp\tc\td\t180\n"
     "2024-05-06 08:05:09.1\tu1\ti2\tMovie\tLong Film\tp\tc\td\t5000\n"
 )
+WORKBOOK = {
+    "[Content_Types].xml": "<Types/>",
+    "xl/_rels/workbook.xml.rels": '<Relationships><Relationship Id="rId1" '
+    'Target="worksheets/sheet1.xml"/></Relationships>',
+    "xl/workbook.xml": '<workbook xmlns:r="urn:r"><sheets><sheet name="10_listeningHistory" '
+    'r:id="rId1"/></sheets></workbook>',
+    "xl/sharedStrings.xml": "<sst><si><t>Harbour Fog</t></si><si><r><t>Slow </t></r><r><t>Tide</t>"
+    "</r></si></sst>",
+    "xl/worksheets/sheet1.xml": "<worksheet><sheetData>"
+    '<row r="1"><c r="A1" t="inlineStr"><is><t>Song Title</t></is></c>'
+    '<c r="B1" t="str"><v>Artist</v></c><c r="D1" t="str"><v>Listening Time</v></c>'
+    '<c r="E1" t="str"><v>Date</v></c></row>'
+    '<row r="2"><c r="A2" t="s"><v>1</v></c><c r="B2" t="s"><v>0</v></c><c r="D2"><v>200</v></c>'
+    '<c r="E2" t="str"><v>2024-05-06 07:08:09</v></c></row>'
+    '<row r="3"><c r="A3" t="s"><v>1</v></c><c r="B3" t="s"><v>9</v></c></row>'
+    "</sheetData></worksheet>",
+}
 TAUTULLI = "date,media_type,grandparent_title,parent_title,title,user,duration,stopped\n"
+
+
+def zipped(members: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
 
 PLAYED = ("Harbour Fog", "Slow Tide", "played", 1, True)
 SAVED = ("Harbour Fog", "Slow Tide", "saved", 1, False)
@@ -182,6 +210,7 @@ SAMPLES = {
         [],
         {"in a summary of other files": 1},
     ),
+    "deezer": ("deezer-data_1.xlsx", zipped(WORKBOOK), [PLAYED], {"no artist": 1}),
     "youtube-history": (
         "watch-history.json",
         json.dumps(
@@ -406,7 +435,7 @@ def replaced(value, number, wrong):
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind, sample in SAMPLES.items() if sample[1].startswith(("{", "["))]
+    "kind", [kind for kind, sample in SAMPLES.items() if sample[1][:1] in ("{", "[")]
 )
 def test_wrong_types_in_json_raise_nothing_unexpected(kind):
     name, content, _, _ = SAMPLES[kind]
@@ -489,3 +518,35 @@ def test_members_of_archives_are_known_by_their_paths():
     assert not is_member("Takeout/YouTube y YouTube Music/historial/historial de búsqueda.html")
     assert not is_member(f"{youtube}/comments/comments.csv")
     assert not is_member("Apple_Media_Services/Stores Activity/Store Transaction History.csv")
+
+
+def test_times_in_a_workbook_may_be_numbers_of_days():
+    sheet = WORKBOOK["xl/worksheets/sheet1.xml"]
+    sheet = sheet.replace('t="str"><v>2024-05-06 07:08:09', "><v>45418.297326388887")
+    (play,) = read("a.xlsx", zipped({**WORKBOOK, "xl/worksheets/sheet1.xml": sheet})).plays
+    assert abs(play.at - datetime.fromisoformat(AT)).total_seconds() < 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"xl/workbook.xml": "<workbook><sheets><sheet name='Costs'/></sheets></workbook>"}, "CSV"),
+        ({"xl/worksheets/sheet1.xml": "<worksheet>" + "<row>" * 200}, "nested too deeply"),
+        (
+            {"xl/worksheets/sheet1.xml": "<worksheet><row><c><v>Costs</v></c></row></worksheet>"},
+            "no column Artist",
+        ),
+        ({"xl/worksheets/sheet1.xml": "<worksheet><row>"}, "this isn't valid XML"),
+        ({"xl/_rels/workbook.xml.rels": "<Relationships/>"}, "damaged"),
+        ({"xl/sharedStrings.xml": '<!DOCTYPE a [<!ENTITY b "c">]><sst>&b;</sst>'}, "entities"),
+    ],
+)
+def test_other_workbooks_are_refused(changes, problem):
+    with pytest.raises(UnreadableExport, match=problem):
+        read("a.xlsx", zipped({**WORKBOOK, **changes}))
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(monkeypatch):
+    monkeypatch.setattr(workbook, "MOST_UNPACKED", 100)
+    with pytest.raises(TooLarge, match="save the sheet as CSV"):
+        read("a.xlsx", zipped(WORKBOOK))

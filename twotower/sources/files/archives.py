@@ -18,6 +18,7 @@ from twotower.core.jobs import Progress, silent
 from twotower.sources.files.formats import is_member
 from twotower.sources.files.listenbrainz_export import is_listens_file
 from twotower.sources.files.spotify_export import is_history_file
+from twotower.sources.files.workbook import is_workbook
 from twotower.sources.values import clean
 
 MEGABYTE = 1 << 20
@@ -145,10 +146,12 @@ def list_parts(name: str, file: IO[bytes]) -> Iterator[Part]:
     """
     size = size_of(file)
     file.seek(0)
-    head = file.read(4)
+    head = file.read(64)
     if not head:
         raise UnreadableExport("the file is empty: download it again", where=name)
-    if head.startswith(b"PK"):
+    if is_workbook(head):
+        yield _plain_part(name, file, size)
+    elif head.startswith(b"PK"):
         yield from _zip_members(name, file, size)
     elif head.startswith(b"\x1f\x8b"):
         yield _gzip_part(name, file, size)

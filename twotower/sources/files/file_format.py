@@ -15,7 +15,7 @@ Fields = Mapping[str, Any]  # of a JSON object
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """One format. A file is of it if any of the three signs fits its beginning."""
+    """One format. A file is of it if one of the signs fits its beginning."""
 
     kind: str  # short name; plays of two files of one kind are compared more strictly
     label: str  # for people, as in docs/sources.md
@@ -23,5 +23,6 @@ class FileFormat:
     columns: tuple[frozenset[str], ...] = ()  # any of these sets is in the header of a table
     json_row: Callable[[str, Fields], bool] | None = None  # fits (key, row) of `json_rows`
     start: Callable[[str], bool] | None = None  # fits the first text, without leading blanks
+    is_workbook: bool = False  # an .xlsx
     member: re.Pattern[str] | None = None  # path in a ZIP, in lower case, of files to open
     is_timed: bool = True  # plays have times, so that the same play in another file is found

@@ -7,6 +7,7 @@ from typing import IO
 from twotower.core.errors import UnreadableExport
 from twotower.sources.files import (
     apple,
+    deezer,
     itunes,
     lastfm,
     listenbrainz_export,
@@ -20,10 +21,12 @@ from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.files.tables import MOST_LINES_BEFORE_HEADER, find_header
 from twotower.sources.files.text import first_text
+from twotower.sources.files.workbook import is_workbook
 
 # Of the same play in two files, the first format's is counted, so those that know most come first.
 FORMATS: tuple[FileFormat, ...] = (
     *apple.FORMATS,
+    *deezer.FORMATS,
     *scrobblers.FORMATS,
     *lastfm.FORMATS,
     *listenbrainz_export.FORMATS,
@@ -39,6 +42,10 @@ _ROWS_TO_LOOK_AT = 20
 
 def find_format(stream: IO[bytes], name: str) -> FileFormat | None:
     """Return the format of an unpacked file from its beginning, None if it is of no known one."""
+    head = stream.read(64)
+    stream.seek(0)
+    if is_workbook(head):
+        return next(each for each in FORMATS if each.is_workbook)
     text = first_text(stream)
     stream.seek(0)
     if text.startswith(("[", "{")):

@@ -68,7 +68,7 @@ def _objects(events: Iterator[XmlEvent]) -> Iterator[tuple[str, Values, "array[i
     depth, section, key = 0, "", ""
     values: Values = {}
     items = array("q")
-    for event, element, text in events:
+    for event, element, text, _ in events:
         if event == "start":
             depth += element in _CONTAINERS
             if depth == _OBJECT_DEPTH and element == "dict":

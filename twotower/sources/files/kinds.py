@@ -42,14 +42,14 @@ def kind_of(stream: IO[bytes], name: str) -> str:
 
     Raises UnreadableExport.
     """
+    known = find_format(stream, name)
+    if known is not None:
+        return known.kind
+    stream.seek(0)
     if stream.read(4).startswith(_PACKED):
         raise UnreadableExport(
             "is packed twice: unpack it once and choose the files inside", where=name
         )
-    stream.seek(0)
-    known = find_format(stream, name)
-    if known is not None:
-        return known.kind
     stream.seek(0)
     if not first_text(stream).startswith(("[", "{")):
         if name.casefold().endswith(_JSON_NAMES):

@@ -73,7 +73,7 @@ def _read_xspf(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[P
 def _xspf(file: IO[bytes], name: str) -> Iterator[PlayOrReason]:
     playlist = _title_of(name)
     track: dict[str, str] | None = None
-    for event, element, text in xml_events(file, name):
+    for event, element, text, _ in xml_events(file, name):
         if event == "start" and element == "track":
             track = {}
         elif event == "end" and element == "track" and track is not None:

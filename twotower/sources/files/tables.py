@@ -73,7 +73,7 @@ def table_rows(
         headers = [plain_header(cell) for cell in next(table)]
         for number, cells in enumerate(table, at + 2):  # noqa: B007
             if any(cells):
-                yield _row(headers, cells)
+                yield named_row(headers, cells)
     except (csv.Error, ValueError) as fault:
         raise UnreadableExport(
             f"the table can't be read from here on ({fault}): save it as CSV in UTF-8 again",
@@ -81,7 +81,7 @@ def table_rows(
         ) from fault
 
 
-def _row(headers: Sequence[str], cells: Sequence[str]) -> Row:
+def named_row(headers: Sequence[str], cells: Sequence[str]) -> Row:
     """Join headers and cells; of two columns with the same header, the first counts."""
     row = _Row()
     for header, cell in zip(headers, cells, strict=False):

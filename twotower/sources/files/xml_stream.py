@@ -4,8 +4,9 @@ The parser of the standard library is used directly, because a crafted file must
 memory: entities are refused, and nesting, texts and tags have limits.
 """
 
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import IO, Literal, NamedTuple
 from xml.parsers import expat
 
 from twotower.core.errors import UnreadableExport
@@ -15,8 +16,16 @@ DEEPEST = 100  # elements within each other
 LONGEST_TEXT = 1 << 20  # characters of one element
 LONGEST_TAG = 1 << 20  # bytes of one tag with its attributes
 
-# ("start", name, ""), ("end", name, text since the last start); names without their namespace
-XmlEvent = tuple[str, str, str]
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class XmlEvent(NamedTuple):
+    """The start or end of an element; names are without their namespaces."""
+
+    kind: Literal["start", "end"]
+    element: str
+    text: str = ""  # at the end: the text since the last start or end
+    attributes: Mapping[str, str] = _NOTHING  # at the start
 
 
 def xml_events(file: IO[bytes], name: str) -> Iterator[XmlEvent]:
@@ -59,16 +68,17 @@ class _Parser:
             raise self._invalid("a tag is too long")
         return self._events
 
-    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > DEEPEST:
             raise self._invalid("it is nested too deeply")
         self._text, self._text_length = [], 0
-        self._events.append(("start", name.rpartition("}")[2], ""))
+        values = {key.rpartition("}")[2]: value for key, value in attributes.items()}
+        self._events.append(XmlEvent("start", name.rpartition("}")[2], "", values or _NOTHING))
 
     def _end(self, name: str) -> None:
         self._depth -= 1
-        self._events.append(("end", name.rpartition("}")[2], "".join(self._text)))
+        self._events.append(XmlEvent("end", name.rpartition("}")[2], "".join(self._text)))
         self._text, self._text_length = [], 0
 
     def _characters(self, text: str) -> None:

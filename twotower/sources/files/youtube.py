@@ -57,7 +57,7 @@ _DATE = re.compile(r"</a>(?:\s|<br\s?/?>)*([^<>]{6,80})<")
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """What a row of a watch history says."""
+    """One row of a watch history."""
 
     product: str
     title: str  # in JSON with a phrase around it
