@@ -1,5 +1,6 @@
 """Command `dataset`: convert a public data set."""
 
+import contextlib
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ import typer
 
 from twotower.cli.options import Json, check_writable, count_profiles
 from twotower.cli.terminal import ProgressLine, show_result
+from twotower.core.errors import MissingData
 from twotower.core.jobs import Progress
 from twotower.core.settings import Settings
 
@@ -17,7 +19,7 @@ def dataset(
         str,
         typer.Argument(
             help="hetrec, germany, audioscrobbler, tidytuesday, mpd, netease, archive, editorial, "
-            "philippines, vagalume, kexp or listenbrainz"
+            "philippines, vagalume, kexp, charts or listenbrainz"
         ),
     ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of its files.")],
@@ -91,11 +93,18 @@ def _write_listeners(
 def _write_content(folder: Path, out: Path, *, modern: bool) -> int:
     """Write genres and audio of artists; return the number of artists."""
     from twotower.sources.datasets.artist_content import write_content
+    from twotower.sources.datasets.chart_listeners import Charts, with_homes
+    from twotower.sources.datasets.charts import read_all_charts
     from twotower.sources.datasets.modern_content import read_modern_content
     from twotower.sources.datasets.public_content import read_content
 
-    read = read_modern_content if modern else read_content
-    return write_content(read(_content_folder(folder)), out)
+    data = _content_folder(folder)
+    if not modern:
+        return write_content(read_content(data), out)
+    content = read_modern_content(data)
+    with contextlib.suppress(MissingData):
+        content = with_homes(content, Charts.of(read_all_charts(data)))
+    return write_content(content, out)
 
 
 def _write_tags(folder: Path, out: Path) -> int:

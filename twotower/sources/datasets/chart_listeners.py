@@ -4,17 +4,21 @@ Charts are nobody's listening. They give words for the artists' content ("home:t
 listeners, which let a model learn artists that no listener or list of the data has.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import Artist, Profile
+from twotower.core.errors import MissingData
 from twotower.core.genres import HOME, is_genre
 from twotower.core.names import artist_key
 from twotower.sources.datasets.artist_content import ArtistContent
-from twotower.sources.datasets.charts import ChartEntry
+from twotower.sources.datasets.charts import ChartEntry, read_all_charts
+from twotower.sources.datasets.modern_content import read_all_content
 
 ORIGIN = "chart"  # of synthetic chart listeners
 MIN_HOME_SHARE = 0.5  # of an artist's streams, for a country to be the home
@@ -120,6 +124,17 @@ def with_homes(content: Sequence[ArtistContent], charts: Charts) -> list[ArtistC
         if key in homes and key not in known
     ]
     return sorted(added, key=lambda each: each.key)
+
+
+def read_listeners(folder: Path) -> Iterator[Profile]:
+    """Yield `chart_listeners` of the charts in `folder` and the content of the sets beside it.
+
+    Raises MissingData or UnreadableExport.
+    """
+    content: Sequence[ArtistContent] = ()
+    with contextlib.suppress(MissingData):
+        content = read_all_content(folder.parent)
+    yield from chart_listeners(Charts.of(read_all_charts(folder.parent)), content)
 
 
 def chart_listeners(

@@ -3,10 +3,12 @@
 Charts describe artists. They are nobody's listening.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from twotower.core.errors import MissingData
 from twotower.sources.datasets.lists import is_real_artist
 from twotower.sources.datasets.tables import csv_columns, folder_of
 
@@ -37,3 +39,11 @@ def read_charts(name: str, folder: Path) -> Iterator[ChartEntry]:
     ):
         if country != _NO_COUNTRY and is_real_artist(artist):
             yield ChartEntry(country.lower(), artist.strip(), float(streams))
+
+
+def read_all_charts(data: Path) -> list[list[ChartEntry]]:
+    """Return the charts of each set in a data folder. Raises MissingData without `TOTALS`."""
+    sets = [list(read_charts(TOTALS, data))]
+    with contextlib.suppress(MissingData):
+        sets.append(list(read_charts(ASIA, data)))
+    return sets

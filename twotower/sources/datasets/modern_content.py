@@ -17,7 +17,7 @@ from twotower.sources.datasets.artist_content import (
     contents_of,
 )
 from twotower.sources.datasets.lists import is_real_artist
-from twotower.sources.datasets.public_content import read_builders
+from twotower.sources.datasets.public_content import read_builders, read_content
 from twotower.sources.datasets.tables import (
     FOLDERS,
     csv_columns,
@@ -79,6 +79,14 @@ def read_modern_content(data: Path) -> list[ArtistContent]:
                 builders,
             )
     return contents_of(builders)
+
+
+def read_all_content(data: Path) -> list[ArtistContent]:
+    """Return the content of all sets in a data folder. Raises MissingData if there is none."""
+    try:
+        return read_modern_content(data)
+    except MissingData:
+        return read_content(data)
 
 
 class _GenreSpellings:

@@ -9,12 +9,11 @@ from twotower.core.domain import Profile
 from twotower.core.errors import MissingData
 from twotower.sources.datasets.artist_content import ArtistContent
 from twotower.sources.datasets.chart_listeners import Charts, chart_listeners, with_homes
-from twotower.sources.datasets.charts import ASIA, TOTALS, ChartEntry, read_charts
+from twotower.sources.datasets.charts import read_all_charts
 from twotower.sources.datasets.hetrec import read_friends, read_tags
 from twotower.sources.datasets.modern import divide_lists, read_lists
-from twotower.sources.datasets.modern_content import read_modern_content
+from twotower.sources.datasets.modern_content import read_all_content
 from twotower.sources.datasets.parts import TEST_DIGITS, is_test_playlist
-from twotower.sources.datasets.public_content import read_content
 from twotower.sources.datasets.readers import read_dataset
 from twotower.sources.datasets.tables import data_hashes
 from twotower.sources.datasets.tags import Tagging
@@ -89,26 +88,6 @@ def read_sources(data: Path) -> Sources:
         tuple(lists),
         tuple(chart_listeners(charts[0], content)) if charts else (),
     )
-
-
-def read_all_content(data: Path) -> list[ArtistContent]:
-    """Return the content of all sets in a folder. Raises MissingData if there is none."""
-    try:
-        return read_modern_content(data)
-    except MissingData:
-        return read_content(data)
-
-
-def read_all_charts(data: Path) -> list[list[ChartEntry]]:
-    """Return the charts of each set in a folder. Raises MissingData if there is none."""
-    sets = []
-    for name in (TOTALS, ASIA):
-        try:
-            sets.append(list(read_charts(name, data)))
-        except MissingData:
-            if name == TOTALS:
-                raise
-    return sets
 
 
 def shipped_training(sources: Sources) -> list[Profile]:

@@ -9,6 +9,7 @@ from twotower.core.domain import Profile
 from twotower.core.jobs import Progress
 from twotower.sources.datasets import (
     audioscrobbler,
+    chart_listeners,
     editorial,
     germany,
     hetrec,
@@ -36,6 +37,7 @@ _READERS: Mapping[str, Callable[[Path], Iterator[Profile]]] = MappingProxyType(
         "philippines": philippines.read_listeners,
         "vagalume": vagalume.read_listeners,
         "kexp": kexp.read_listeners,
+        "charts": chart_listeners.read_listeners,
     }
 )
 LISTENBRAINZ = "listenbrainz"
