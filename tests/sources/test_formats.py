@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from twotower.sources.files import workbook
 from twotower.sources.files.formats import FORMATS, find_format, is_member
 from twotower.sources.reader import read_files
 
+ROOT = Path(__file__).resolve().parents[2]
 AT = "2024-05-06T07:08:09Z"
 UNIX = 1714979289  # the same time
 
@@ -394,6 +396,35 @@ def test_a_file_is_recognised_and_its_music_is_read(kind):
     assert rows(reading) == expected
     assert reading.origin == "file"
     assert dict(reading.reports[0].left_out) == left_out
+
+
+def documented() -> dict[str, str]:
+    """Return format and what is read of it, from the table in docs/sources.md."""
+    text = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    lines = text.partition("## Files\n")[2].partition("\n## ")[0].splitlines()
+    cells = [line.strip("|").split("|") for line in lines if line.startswith("| ")]
+    return {row[0].strip(): row[2].strip() for row in cells[1:]}
+
+
+# Formats whose readers are older than the table of formats.
+OTHERS = {
+    *("Spotify: extended streaming history", "Spotify: account data", "Exportify", "CSV"),
+    *("ListenBrainz: export", "Profile JSON Lines"),
+}
+
+
+def test_the_documentation_lists_every_format():
+    assert set(documented()) == {each.label for each in FORMATS} | OTHERS
+
+
+@pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.kind)
+def test_the_documentation_says_what_is_read(each):
+    said = documented()[each.label]
+    read_kinds = SAMPLES[each.kind][2]
+    words = {"saved": "saved tracks", "listed": "playlists"}
+    for _, _, kind, _, is_timed in read_kinds:
+        assert words.get(kind, "plays" if is_timed else "numbers of plays") in said
+    assert said.startswith("nothing") == (not read_kinds)
 
 
 TIMED = [kind for kind, sample in SAMPLES.items() if PLAYED in sample[2]]

@@ -232,10 +232,11 @@ def show_upload() -> None:
     with st.container(border=True, key="upload", height="stretch"):
         st.subheader("Upload a file", anchor=False)
         st.markdown(
-            "Drop a Spotify, Exportify, Last.fm or ListenBrainz file here. ZIP, JSON, CSV or "
-            "`.gz`, several at once. We forget it when you close the page.",
-            help="Read in memory, never written to disk. Plays found in two files count once. "
-            "Profiles in JSON Lines work too.",
+            "Drop files of Spotify, Apple Music, YouTube Music, Last.fm, Deezer or others. ZIP or "
+            "single files, several at once. We forget them when you close the page.",
+            help="Also: ListenBrainz, Tidal, SoundCloud, Shazam, iTunes, Plex, Jellyfin, Maloja, "
+            "Koito, scrobbler logs, Exportify, playlists, any table of artists. "
+            "Read in memory, never written to disk. Plays found in two files count once.",
         )
         upload = visitor_state().upload
         files = st.file_uploader(

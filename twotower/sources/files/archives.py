@@ -28,8 +28,8 @@ SMALL = 8 * MEGABYTE
 MOST_MEMBERS = 2_000  # files in one ZIP; an export has a few hundred at most
 DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, struct.error, ValueError)
 WHAT_TO_CHOOSE = (
-    "choose the ZIP of your Spotify data, its StreamingHistory files, the ZIP of ListenBrainz, "
-    "or a CSV"
+    "choose the ZIP that your music service sent you, the files in it, or a table with a column "
+    "of artists"
 )
 _UNPACK = "unpack it and choose the files inside"
 _TOO_DENSE = (
