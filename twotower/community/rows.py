@@ -17,6 +17,7 @@ from twotower.core.domain import SPOTIFY_WEB_API, Artist, Listener, Profile
 from twotower.core.errors import CommunityError
 from twotower.core.names import artist_key, confusable_skeleton
 from twotower.core.origins import known_origin
+from twotower.core.placeholders import is_placeholder
 from twotower.sources.profile_jsonl import profile_to_json, read_profiles
 
 Row = dict[str, Any]
@@ -109,12 +110,17 @@ def vector_row(vectors: ModelVectors, model_version: str, *, findable: bool) -> 
 
 
 def listener_of(row: Any) -> Listener:
-    """Return the listener, as others see it, of a row of `listeners` joined with x and y."""
+    """Return the listener, as others see it, of a row of `listeners` joined with x and y.
+
+    Earlier versions stored names such as "Various Artists"; nobody sees them.
+    """
     return Listener(
         id=row.id,
         name=row.name,
         origin=known_origin(row.origin),
-        artists=tuple((name, plays) for name, plays in json.loads(row.artists)),
+        artists=tuple(
+            (name, plays) for name, plays in json.loads(row.artists) if not is_placeholder(name)
+        ),
         genres=tuple(json.loads(row.genres)),
         place=None if row.x is None else (row.x, row.y),
     )

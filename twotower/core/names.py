@@ -8,6 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from twotower.core.domain import Profile
+from twotower.core.placeholders import is_placeholder
 from twotower.core.spellings import FOREIGN_ALIASES, KEEP_ACCENTS, SAME_LETTER
 
 # Number of the rules of `artist_key`, stored with keys: raise it when names get other keys, so that
@@ -33,6 +34,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "notorious big": "notorious b i g",
         "p nk": "pink",
         "jayz": "jay z",
+        "nwa": "n w a",
         "ac dc": "acdc",
         "rem": "r e m",
         "u 2": "u2",
@@ -125,13 +127,18 @@ def _key_of_halves(key: str) -> str | None:
     return usual if FOREIGN_ALIASES.get(other, ALIASES.get(other)) == usual else None
 
 
-def is_artist_name(name: str) -> bool:
+def is_visible(name: str) -> bool:
     """Return True if `artist_key` accepts the name: it isn't blank."""
     try:
         artist_key(name)
     except ValueError:
         return False
     return True
+
+
+def is_artist_name(name: str) -> bool:
+    """Return True for a name that isn't blank and no placeholder such as "Various Artists"."""
+    return is_visible(name) and not is_placeholder(name)
 
 
 def track_key(artist: str, track: str) -> tuple[str, str]:

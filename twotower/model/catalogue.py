@@ -15,6 +15,7 @@ import numpy as np
 from twotower.core.domain import AUDIO
 from twotower.core.errors import IncompatibleModel
 from twotower.core.names import KEY_RULES, artist_key, without_accents
+from twotower.core.placeholders import is_placeholder
 
 NO_GENRE = -1
 # Weight of an artist whose genres are estimated, beside 1 if a source gives them. With the genres
@@ -77,7 +78,10 @@ class Catalogue:
         return dict(zip(AUDIO, map(float, self.audio[row]), strict=True))
 
     def search(self, text: str, limit: int = 20) -> list[str]:
-        """Return names that match a typed text: exact, then prefixes, then words, then anywhere."""
+        """Return names that match a typed text: exact, then prefixes, then words, then anywhere.
+
+        Names that stand for no artist ("Various Artists") are in older models; they are left out.
+        """
         try:
             key = artist_key(text)
         except ValueError:
@@ -90,7 +94,8 @@ class Catalogue:
                 if len(rows) >= limit:
                     break
                 rows[row] = None
-        return [self.names[row] for row in list(rows)[:limit]]
+        found = (self.names[row] for row in rows)
+        return [name for name in found if not is_placeholder(name)][:limit]
 
     def _containing(self, pattern: str) -> Iterator[int]:
         """Yield rows, ascending, whose key contains the pattern; each key begins with a newline."""

@@ -11,6 +11,7 @@ from twotower.core.domain import COUNTED_FROM_MS, HOURS, Play, Profile, hour_of_
 from twotower.core.errors import TooLarge
 from twotower.core.names import artist_key, is_artist_name
 from twotower.sources.dedup import DuplicateFinder
+from twotower.sources.values import artist_name, song_title
 
 MOST_ARTISTS = 200_000
 MOST_TRACKS = 50_000  # distinct tracks; plays of further ones only count for their artists
@@ -120,6 +121,7 @@ class PlayCollector:
 
         Raises TooLarge if there are more artists than one person could have.
         """
+        play = _with_plain_names(play)
         if kind == "extended":
             self._extended.add(play.at)
         if reason := self._reason_to_leave_out(play, kind):
@@ -190,6 +192,19 @@ class PlayCollector:
         )
         clock = tuple(self._hours) if any(self._hours) else ()
         return Reading(plays, self.origin, tuple(reports), tuple(profiles), since, until, clock)
+
+
+def _with_plain_names(play: Play) -> Play:
+    """Return a play without what services and programs add to names, and without placeholders.
+
+    A guest takes the place of an artist such as "Various Artists".
+    """
+    named = (artist_name(name) for name in (play.artist, *play.guests))
+    artists = tuple(dict.fromkeys(name for name in named if is_artist_name(name))) or ("",)
+    track = song_title(play.track) or None
+    if track == play.track and artists == (play.artist, *play.guests):
+        return play
+    return replace(play, artist=artists[0], guests=artists[1:], track=track)
 
 
 def _guest_keys(play: Play) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from twotower.core.errors import BadProfile, MissingData
 from twotower.core.files import atomic_write
-from twotower.core.names import is_artist_name
+from twotower.core.names import is_visible
 from twotower.sources.datasets.tables import open_text
 
 
@@ -59,6 +59,6 @@ def _object(line: str, where: str) -> dict[str, Any]:
 def required_text(row: Mapping[str, Any], field: str, where: str) -> str:
     """Return the text in a field. Raises BadProfile if it is missing or blank."""
     value = row.get(field)
-    if not isinstance(value, str) or not is_artist_name(value):
+    if not isinstance(value, str) or not is_visible(value):
         raise BadProfile(f"{field} must be a text that is not blank", where=where)
     return value

@@ -13,7 +13,7 @@ from twotower.core.domain import Artist, Playlist, Profile, Track
 from twotower.core.errors import BadProfile
 from twotower.sources.files.text import text_chunks
 from twotower.sources.json_lines import write_lines
-from twotower.sources.profile_parser import VERSION, profile_from_json
+from twotower.sources.profile_parser import VERSION, OnlyPlaceholders, profile_from_json
 
 LONGEST_LINE = 1 << 26  # characters
 
@@ -54,7 +54,11 @@ def read_numbered_profiles(
             raise BadProfile("is nested too deeply", where=line_name) from deep
         except ValueError as fault:
             raise BadProfile(f"isn't valid JSON ({fault})", where=line_name) from fault
-        yield number, profile_from_json(data, line_name, ignored=ignored)
+        try:
+            profile = profile_from_json(data, line_name, ignored=ignored)
+        except OnlyPlaceholders:
+            continue  # its artists are counted as ignored
+        yield number, profile
 
 
 def _read_path(

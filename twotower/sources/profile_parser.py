@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 from twotower.core.domain import AUDIO_RANGE, HOURS, Artist, Playlist, Profile, Spread, Track
 from twotower.core.errors import BadProfile
-from twotower.core.names import artist_key, is_artist_name, track_key
+from twotower.core.names import artist_key, is_visible, track_key
 from twotower.core.origins import FILE, is_known_origin, known_origin
+from twotower.core.placeholders import is_placeholder
 from twotower.sources.values import LONGEST_NAME, clean, mbid, spotify_id
 
 VERSION = 1
@@ -34,12 +35,17 @@ _SPREAD = frozenset(("mean", "std"))
 _RELEASED = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 
 
+class OnlyPlaceholders(BadProfile):
+    """The profile has no artist but "Various Artists" or the like, and nothing else."""
+
+
 def profile_from_json(data: object, where: str, *, ignored: Counter[str] | None = None) -> Profile:
     """Return the profile in one decoded line.
 
     Spellings of one artist are merged, under the name that is played most. A profile with tracks
     and no artists gets the artists of its tracks. Unknown keys and origins are counted in
-    `ignored`. Raises BadProfile with `where`, the field and what it must be.
+    `ignored`, and so are artists such as "Various Artists". Raises BadProfile with `where`, the
+    field and what it must be.
     """
     return _ProfileParser(where, Counter() if ignored is None else ignored).profile(data)
 
@@ -50,6 +56,7 @@ class _ProfileParser:
     def __init__(self, where: str, ignored: Counter[str]) -> None:
         self._where = where
         self._ignored = ignored
+        self._has_placeholders = False  # some artist is "Various Artists" or the like
 
     def profile(self, data: object) -> Profile:
         if not isinstance(data, dict):
@@ -78,7 +85,7 @@ class _ProfileParser:
         if profile.since and profile.until and profile.since > profile.until:
             self._fail("to", f'must not be before "from", {data["from"]}', data["to"])
         if not (profile.artists or profile.genres or profile.playlists or profile.audio):
-            raise BadProfile(
+            raise (OnlyPlaceholders if self._has_placeholders else BadProfile)(
                 "needs at least one artist, genre, track, playlist or audio attribute",
                 where=self._where,
             )
@@ -96,6 +103,8 @@ class _ProfileParser:
             name = self._artist_name(f"{field}.name", values.get("name"))
             plays = self._plays(f"{field}.plays", _or(values.get("plays"), 1))
             genres = self._words(f"{field}.genres", values.get("genres"))
+            if self._is_placeholder(name):
+                continue
             key = artist_key(name)
             if (known := artists.get(key)) is None:
                 artists[key], most_plays[key] = Artist(name, plays, genres), plays
@@ -113,11 +122,14 @@ class _ProfileParser:
             field = f"tracks[{at}]"
             values = self._object(field, entry, required=True)
             self._count_unknown(values, _TRACK, "tracks[].")
+            artist = self._artist_name(f"{field}.artist", values.get("artist"))
+            if self._is_placeholder(artist):
+                continue
             seconds = values.get("duration_s")
             audio = self._object(f"{field}.audio", values.get("audio"))
             yield Track(
                 name=self._text(f"{field}.name", values.get("name")),
-                artist=self._artist_name(f"{field}.artist", values.get("artist")),
+                artist=artist,
                 plays=self._plays(f"{field}.plays", _or(values.get("plays"), 1)),
                 duration_s=None
                 if seconds is None
@@ -141,7 +153,8 @@ class _ProfileParser:
                 self._playlist_track(f"{field}.tracks[{number}]", track)
                 for number, track in self._list(f"{field}.tracks", values.get("tracks"))
             )
-            yield Playlist(self._optional_text(f"{field}.name", values.get("name")), tracks)
+            named = tuple(track for track in tracks if not self._is_placeholder(track[1]))
+            yield Playlist(self._optional_text(f"{field}.name", values.get("name")), named)
 
     def _playlist_track(self, field: str, data: object) -> tuple[str, str]:
         values = self._object(field, data, required=True)
@@ -230,9 +243,17 @@ class _ProfileParser:
 
     def _artist_name(self, field: str, data: object) -> str:
         name = self._text(field, data)
-        if not is_artist_name(name):
+        if not is_visible(name):
             self._fail(field, "must be visible text", data)
         return name
+
+    def _is_placeholder(self, name: str) -> bool:
+        """Return True for a name such as "Various Artists"; count it as ignored."""
+        if not is_placeholder(name):
+            return False
+        self._has_placeholders = True
+        self._ignored["no artist"] += 1
+        return True
 
     def _words(self, field: str, data: object) -> tuple[str, ...]:
         words = (self._text(f"{field}[{at}]", word) for at, word in self._list(field, data))

@@ -13,7 +13,7 @@ from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.files.row_readers import PlayOrReason, json_reader
 from twotower.sources.files.text import first_text, text_lines
-from twotower.sources.values import clean, mbid, objects, unix_time
+from twotower.sources.values import artist_name, mbid, objects, song_title, unix_time
 
 _LISTENS_FILE = re.compile(r"(^|[/\\])listens[/\\]\d{4}[/\\]\d{1,2}\.jsonl$")
 
@@ -71,7 +71,7 @@ def play_of_listen(row: Mapping[str, Any]) -> Play | None:
         return None
     return Play(
         artists[0],
-        clean(metadata.get("track_name")) or None,
+        song_title(metadata.get("track_name")) or None,
         at=unix_time(row.get("listened_at")),
         guests=artists[1:],
         mbid=mbid(mapped.get("recording_mbid")),
@@ -83,9 +83,9 @@ def credited_artists(credits: object, submitted_name: object) -> tuple[str, ...]
 
     Without a credit, the one name that the listener's player submitted.
     """
-    names = (clean(credit.get("artist_credit_name")) for credit in objects(credits))
+    names = (artist_name(credit.get("artist_credit_name")) for credit in objects(credits))
     artists = tuple(dict.fromkeys(name for name in names if is_artist_name(name)))
-    submitted = clean(submitted_name)
+    submitted = artist_name(submitted_name)
     return artists or ((submitted,) if is_artist_name(submitted) else ())
 
 

@@ -108,8 +108,6 @@ def _account(row: Mapping[str, Any]) -> Play | str:
     if any(key.startswith("audiobook") for key in row):
         return "audiobooks"
     artist, track = clean(row.get("artistName")), clean(row.get("trackName"))
-    if artist == "Unknown Artist":
-        return "no artist"
     return _played(artist, track, row.get("msPlayed"), row.get("endTime"))
 
 

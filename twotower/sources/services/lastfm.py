@@ -9,7 +9,7 @@ from twotower.core.names import is_artist_name
 from twotower.sources.collector import Reading
 from twotower.sources.services.history import UserHistory, check_span
 from twotower.sources.services.http import MOST_TRIES, RETRY_AFTER_S, WebClient
-from twotower.sources.values import clean, objects, play_count, unix_time
+from twotower.sources.values import artist_name, clean, objects, play_count, song_title, unix_time
 
 ORIGIN = "lastfm"
 BETWEEN_S = 0.25  # between two calls
@@ -92,14 +92,14 @@ class _LastfmReader:
                 break
 
     def _add_artist(self, row: Mapping[str, Any]) -> None:
-        name, plays = clean(row.get("name")), play_count(row.get("playcount"))
+        name, plays = artist_name(row.get("name")), play_count(row.get("playcount"))
         if is_artist_name(name) and plays:
             self._history.artists.append((name, plays))
         else:
             self._history.left_out["no artist" if plays else "no number of plays"] += 1
 
     def _add_track(self, row: Mapping[str, Any]) -> None:
-        name, title = _artist_of(row), clean(row.get("name"))
+        name, title = _artist_of(row), song_title(row.get("name"))
         plays = play_count(row.get("playcount"))
         if is_artist_name(name) and title and plays:
             self._history.tracks.append(((name,), title, plays))
@@ -110,7 +110,7 @@ class _LastfmReader:
         at = unix_time(date.get("uts")) if isinstance(date, dict) else None
         name = _artist_of(row)
         if at is not None and is_artist_name(name):
-            self._history.latest.append(((name,), clean(row.get("name")), at))
+            self._history.latest.append(((name,), song_title(row.get("name")), at))
 
     def _get(self, method: str, **fields: object) -> Mapping[str, Any]:
         for attempt in range(1, MOST_TRIES + 1):
@@ -148,5 +148,5 @@ def _artist_of(row: Mapping[str, Any]) -> str:
     """Return the artist: under `name` in totals, under `#text` among the latest plays."""
     artist = row.get("artist")
     if isinstance(artist, dict):
-        return clean(artist.get("name")) or clean(artist.get("#text"))
-    return clean(artist)
+        return artist_name(artist.get("name")) or artist_name(artist.get("#text"))
+    return artist_name(artist)

@@ -11,7 +11,15 @@ from twotower.sources.collector import Reading
 from twotower.sources.files.listenbrainz_export import credited_artists, play_of_listen
 from twotower.sources.services.history import SPANS, UserHistory, check_span
 from twotower.sources.services.http import Answer, WebClient
-from twotower.sources.values import clean, mbid, objects, play_count, unix_time
+from twotower.sources.values import (
+    artist_name,
+    clean,
+    mbid,
+    objects,
+    play_count,
+    song_title,
+    unix_time,
+)
 
 ORIGIN = "listenbrainz"
 BETWEEN_S = 1.0  # between two calls
@@ -81,7 +89,7 @@ class _ListenBrainzReader:
         return True
 
     def _add_artist(self, row: Mapping[str, Any]) -> None:
-        name, plays = clean(row.get("artist_name")), play_count(row.get("listen_count"))
+        name, plays = artist_name(row.get("artist_name")), play_count(row.get("listen_count"))
         if is_artist_name(name) and plays:
             self._history.artists.append((name, plays))
         else:
@@ -89,7 +97,7 @@ class _ListenBrainzReader:
 
     def _add_track(self, row: Mapping[str, Any]) -> None:
         artists = credited_artists(row.get("artists"), row.get("artist_name"))
-        title, plays = clean(row.get("track_name")), play_count(row.get("listen_count"))
+        title, plays = song_title(row.get("track_name")), play_count(row.get("listen_count"))
         if artists and title and plays:
             self._history.tracks.append((artists, title, plays))
             if (id := mbid(row.get("recording_mbid"))) is not None:

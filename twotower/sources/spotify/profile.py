@@ -38,7 +38,7 @@ from twotower.sources.spotify.rows import (
     rows_of,
     text_of,
 )
-from twotower.sources.values import clean
+from twotower.sources.values import clean, song_title
 
 RANGES = {"long_term": "a year", "medium_term": "half a year", "short_term": "four weeks"}
 SAVED_PAGES, PLAYLIST_PAGES = 4, 10
@@ -272,7 +272,7 @@ class _SpotifyReader:
         self.plays.append(
             Play(
                 names[0],
-                clean(row.get("name")) or None,
+                song_title(row.get("name")) or None,
                 kind=kind,
                 count=count,
                 playlist=playlist,

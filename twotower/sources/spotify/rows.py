@@ -7,7 +7,7 @@ from typing import Any
 
 from twotower.core.domain import AUDIO_RANGE
 from twotower.core.names import is_artist_name
-from twotower.sources.values import clean
+from twotower.sources.values import artist_name, clean
 
 PAGE = 50  # rows in one answer, the most that Spotify allows
 MOST_GENRES = 20  # of one artist
@@ -30,7 +30,7 @@ def text_of(value: object) -> str:
 
 def name_of(row: object) -> str:
     """Return the name of an artist; "" if it has none."""
-    name = clean(row.get("name")) if isinstance(row, Mapping) else ""
+    name = artist_name(row.get("name")) if isinstance(row, Mapping) else ""
     return name if is_artist_name(name) else ""
 
 
