@@ -1,77 +1,31 @@
-"""Time and memory to read a large Spotify export.
+"""Time and memory to read large files of several services.
 
-    python benchmarks/files.py [--megabytes 300] [--data DIR]
+    python benchmarks/files.py [--megabytes 300] [--only NAME] [--data DIR]
 
-The export is made up in a temporary folder, each play at its own time: once as one JSON file, once
-as a ZIP in parts, as Spotify sends it. Each is read from disk in its own process. Its memory is the
+The files are made up in a temporary folder, one at a time; Spotify's once as one JSON file, once as
+a ZIP in parts, as Spotify sends it. Each is read from disk in its own process. Its memory is the
 peak while reading less the peak before. The last column is the number of progress reports. Then the
 real exports in the data folder, if any: their content, and the share of plays whose artist the
 shipped model knows.
 """
 
 import argparse
-import json
 import multiprocessing
 import resource
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import large_files
 
 from twotower.core.settings import Settings
 from twotower.sources.profiles import profile_of
 from twotower.sources.reader import read_files
 
 LIMIT_MB = 100  # above the file's own size
-ARTISTS, TRACKS = 4_000, 30_000
 PARTS = 12  # files in the ZIP
-
-
-def rows(count: int) -> Iterator[bytes]:
-    """Yield plays as Spotify writes them, one every four minutes."""
-    at = datetime(2010, 1, 1, tzinfo=UTC)
-    for number in range(count):
-        track = number * 7919 % TRACKS
-        at += timedelta(minutes=4)
-        yield json.dumps(
-            {
-                "ts": at.isoformat().replace("+00:00", "Z"),
-                "platform": "Android OS 14 API 34 (samsung, SM-A546B)",
-                "ms_played": 31_000 + number % 200_000,
-                "conn_country": "ZZ",
-                "ip_addr": "192.0.2.1",
-                "master_metadata_track_name": f"A song of an invented band, number {track}",
-                "master_metadata_album_artist_name": f"Invented Band {track % ARTISTS}",
-                "master_metadata_album_album_name": f"An album of theirs, number {track % 9000}",
-                "spotify_track_uri": f"spotify:track:{track:022d}",
-                "episode_name": None,
-                "episode_show_name": None,
-                "spotify_episode_uri": None,
-                "audiobook_title": None,
-                "audiobook_uri": None,
-                "audiobook_chapter_uri": None,
-                "audiobook_chapter_title": None,
-                "reason_start": "trackdone",
-                "reason_end": "trackdone",
-                "shuffle": False,
-                "skipped": False,
-                "offline": False,
-                "offline_timestamp": None,
-                "incognito_mode": False,
-            }
-        ).encode()
-
-
-def write_json(path: Path, plays: Iterator[bytes]) -> int:
-    written = 0
-    with path.open("wb") as file:
-        for number, row in enumerate(plays):
-            written += file.write((b",\n" if number else b"[") + row)
-        file.write(b"]")
-    return written
 
 
 def write_zip(path: Path, whole: Path) -> None:
@@ -123,23 +77,30 @@ def read_in_process(path: Path) -> tuple[Any, ...]:
     return result
 
 
-def measure_large(megabytes: int) -> None:
+def measure_large(megabytes: int, only: str) -> None:
     print(
         f"{'file':<34}{'MB':>6}{'plays':>11}{'seconds':>9}"
         f"{'MB above':>10}{'limit':>7}{'reports':>9}"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "Streaming_History_Audio_0.json"
-        one = len(next(rows(1))) + 2
-        write_json(whole, rows(megabytes * (1 << 20) // one))
-        packed = Path(folder) / "my_spotify_data.zip"
-        write_zip(packed, whole)
-        for path in (whole, packed):
-            seconds, above, reports, plays = read_in_process(path)
-            print(
-                f"{path.name:<34}{path.stat().st_size >> 20:6}{plays:11,}{seconds:9.1f}"
-                f"{above:10.0f}{LIMIT_MB:7}{reports:9}"
-            )
+    for name in large_files.KINDS:
+        if only in name:
+            with tempfile.TemporaryDirectory() as folder:
+                path = large_files.write(name, Path(folder), megabytes)
+                show(path)
+                if name.startswith("Streaming"):
+                    packed = Path(folder) / "my_spotify_data.zip"
+                    write_zip(packed, path)
+                    show(packed)
+
+
+def show(path: Path) -> None:
+    """Print a row of the table for one file."""
+    seconds, above, reports, plays = read_in_process(path)
+    print(
+        f"{path.name:<34}{path.stat().st_size >> 20:6}{plays:11,}{seconds:9.1f}"
+        f"{above:10.0f}{LIMIT_MB:7}{reports:9}",
+        flush=True,
+    )
 
 
 def show_real(data: Path) -> None:
@@ -171,10 +132,12 @@ def show_real(data: Path) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--megabytes", type=int, default=300)
+    options.add_argument("--only", default="", help="part of the names of the files to read")
     options.add_argument("--data", type=Path, default=Settings.from_env().data)
     arguments = options.parse_args()
-    measure_large(arguments.megabytes)
-    show_real(arguments.data)
+    measure_large(arguments.megabytes, arguments.only)
+    if not arguments.only:
+        show_real(arguments.data)
 
 
 if __name__ == "__main__":
