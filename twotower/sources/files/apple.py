@@ -13,7 +13,14 @@ from twotower.core.domain import Play
 from twotower.sources.files.file_format import Fields, FileFormat
 from twotower.sources.files.row_readers import PlayOrReason, json_reader, split_artist
 from twotower.sources.files.tables import Row, plain_header, table_reader
-from twotower.sources.values import clean, duration_ms, iso_time, play_count, unix_ms
+from twotower.sources.values import (
+    artist_name,
+    duration_ms,
+    iso_time,
+    play_count,
+    song_title,
+    unix_ms,
+)
 
 _ACTIVITY = (frozenset({"eventtype", "playdurationmilliseconds", "mediatype"}),)
 _DAILY = (frozenset({"trackdescription", "dateplayed", "playcount"}),)
@@ -28,13 +35,13 @@ def _activity(row: Row) -> PlayOrReason:
         return "events that are no plays"
     if row["mediatype"].upper() not in ("AUDIO", ""):
         return "videos"
-    artist = clean(row["artistname"])
+    artist = artist_name(row["artistname"])
     if not artist:
         return "no artist"
     length = duration_ms(row["mediadurationinmilliseconds"])
     return Play(
         artist,
-        clean(row["songname"] or row["contentname"]) or None,
+        song_title(row["songname"] or row["contentname"]) or None,
         at=iso_time(row["eventendtimestamp"]) or iso_time(row["eventstarttimestamp"]),
         ms_played=duration_ms(row["playdurationmilliseconds"]),
         duration_s=length / 1000 if length else None,
@@ -81,13 +88,13 @@ def _library_row(row: Mapping[str, object]) -> PlayOrReason:
     """Read a track of the library: its plays, or a saved track if it was never played."""
     if str(row.get("contenttype") or "song").casefold() != "song":
         return "no songs"
-    artist = clean(row.get("artist")) or clean(row.get("albumartist"))
+    artist = artist_name(row.get("artist")) or artist_name(row.get("albumartist"))
     if not artist:
         return "no artist"
-    title = clean(row.get("title")) or None
+    title = song_title(row.get("title")) or None
     length = duration_ms(row.get("trackduration"))
     duration_s = length / 1000 if length else None
-    genre = clean(row.get("genre")).casefold()
+    genre = song_title(row.get("genre")).casefold()
     genres = (genre,) if genre else ()
     if count := play_count(row.get("trackplaycount")):
         return Play(artist, title, count=count, duration_s=duration_s, genres=genres)

@@ -13,7 +13,7 @@ from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.row_readers import PlayOrReason, plays_of_rows
 from twotower.sources.files.tables import Row, named_row, plain_header
 from twotower.sources.files.workbook import sheet_rows
-from twotower.sources.values import EARLIEST, LATEST, clean, duration_ms
+from twotower.sources.values import EARLIEST, LATEST, artist_name, duration_ms, song_title
 
 _SHEET = "listeningHistory"  # after a number: "10_listeningHistory"
 _DAY_0 = datetime(1899, 12, 30, tzinfo=UTC)  # from which workbooks count days
@@ -29,12 +29,12 @@ def _read(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
 
 def _play(row: Row) -> PlayOrReason:
     """Read a play; its listening time is in seconds."""
-    artist = clean(row["artist"])
+    artist = artist_name(row["artist"])
     if not artist:
         return "no artist"
     return Play(
         artist,
-        clean(row["songtitle"]) or None,
+        song_title(row["songtitle"]) or None,
         at=_time(row["date"]),
         ms_played=duration_ms(row["listeningtime"] or None, unit_ms=1000),
     )

@@ -10,7 +10,7 @@ from twotower.core.domain import Play
 from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.row_readers import PlayOrReason, plays_of_rows
 from twotower.sources.files.xml_stream import XmlEvent, xml_events
-from twotower.sources.values import clean, duration_ms, iso_time, play_count
+from twotower.sources.values import artist_name, duration_ms, iso_time, play_count, song_title
 
 MOST_TRACKS = 200_000  # whose names are kept for the playlists
 MOST_LISTED = 1_000_000  # tracks in all playlists
@@ -52,7 +52,7 @@ def _library(events: Iterator[XmlEvent]) -> Iterator[PlayOrReason]:
                 names[values.get("Track ID", "")] = artist, play.track
             yield play
         elif section == "Playlists" and not any(key in values for key in _LISTS_OF_THE_PROGRAM):
-            playlists.append((clean(values.get("Name")), items[: MOST_LISTED - listed]))
+            playlists.append((song_title(values.get("Name")), items[: MOST_LISTED - listed]))
             listed += len(playlists[-1][1])
     for title, items in playlists:  # some writers put them before the tracks
         for track_id in items:
@@ -90,12 +90,12 @@ def _track(values: Values) -> PlayOrReason:
     for key, media in _OTHER_MEDIA.items():
         if values.get(key) == "true":
             return media
-    artist = clean(values.get("Artist")) or clean(values.get("Album Artist"))
+    artist = artist_name(values.get("Artist")) or artist_name(values.get("Album Artist"))
     if not artist:
         return "no artist"
-    title = clean(values.get("Name")) or None
+    title = song_title(values.get("Name")) or None
     length = duration_ms(values.get("Total Time"))
-    genre = clean(values.get("Genre")).casefold()
+    genre = song_title(values.get("Genre")).casefold()
     year = values.get("Year", "")
     facts = Play(
         artist,

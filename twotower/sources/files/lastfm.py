@@ -6,14 +6,16 @@ from twotower.core.domain import Play
 from twotower.sources.files.file_format import Fields, FileFormat
 from twotower.sources.files.row_readers import PlayOrReason, json_reader
 from twotower.sources.files.tables import Row, table_reader
-from twotower.sources.values import clean, objects, text_in, unix_ms, unix_time
+from twotower.sources.values import artist_name, objects, song_title, text_in, unix_ms, unix_time
 
 _LIBREFM = (frozenset({"artist", "track", "time"}),)
 
 
 def _lastfmstats(row: Fields) -> Iterator[PlayOrReason]:
     yield Play(
-        clean(row.get("artist")), clean(row.get("track")) or None, at=unix_ms(row.get("date"))
+        artist_name(row.get("artist")),
+        song_title(row.get("track")) or None,
+        at=unix_ms(row.get("date")),
     )
 
 
@@ -25,8 +27,8 @@ def _ghan_page(row: Fields) -> Iterator[PlayOrReason]:
             yield "playing when the file was written"
             continue
         yield Play(
-            text_in(track.get("artist"), "#text", "name"),
-            clean(track.get("name")) or None,
+            artist_name(text_in(track.get("artist"), "#text", "name")),
+            song_title(track.get("name")) or None,
             at=unix_time(date.get("uts")),
         )
 
@@ -42,8 +44,8 @@ def _is_ghan_row(key: str, row: Fields) -> bool:
 
 def _librefm(row: Row) -> PlayOrReason:
     return Play(
-        clean(_from_utf7(row["artist"])),
-        clean(_from_utf7(row["track"])) or None,
+        artist_name(_from_utf7(row["artist"])),
+        song_title(_from_utf7(row["track"])) or None,
         at=unix_time(row["time"]),
     )
 

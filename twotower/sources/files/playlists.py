@@ -17,7 +17,7 @@ from twotower.sources.files.row_readers import (
 )
 from twotower.sources.files.text import text_lines
 from twotower.sources.files.xml_stream import xml_events
-from twotower.sources.values import clean, duration_ms, mbid, objects
+from twotower.sources.values import artist_name, clean, duration_ms, mbid, objects, song_title
 
 _EXTENSION = re.compile(r"(\.(m3u8?|xspf|jspf|json))?(\.gz)?$", re.IGNORECASE)
 _RECORDING = "musicbrainz.org/recording/"
@@ -45,11 +45,11 @@ def _m3u(file: IO[bytes], name: str) -> Iterator[PlayOrReason]:
         for line in text_lines(file):
             tag, _, value = line.strip().partition(":")
             if tag == "#PLAYLIST":
-                playlist = clean(value) or playlist
+                playlist = song_title(value) or playlist
             elif tag == "#EXTINF":
                 info = value.partition(",")[2]
             elif tag == "#EXTART":
-                artist_line = clean(value)
+                artist_line = artist_name(value)
             elif tag and not tag.startswith("#"):
                 yield _m3u_entry(info, artist_line, playlist)
                 info = artist_line = ""
@@ -60,7 +60,7 @@ def _m3u(file: IO[bytes], name: str) -> Iterator[PlayOrReason]:
 def _m3u_entry(info: str, artist: str, playlist: str) -> PlayOrReason:
     """Read "Artist - Title"; a text without the separator is an artist, as in this app's lists."""
     if artist:
-        return _listed(artist, clean(info).removeprefix(artist + SEPARATOR), playlist)
+        return _listed(artist, song_title(info).removeprefix(artist + SEPARATOR), playlist)
     artist, title = split_artist(info)
     return _listed(artist, title, playlist) if artist else _listed(title, "", playlist)
 
@@ -77,25 +77,27 @@ def _xspf(file: IO[bytes], name: str) -> Iterator[PlayOrReason]:
         if event == "start" and element == "track":
             track = {}
         elif event == "end" and element == "track" and track is not None:
-            yield _listed(clean(track.get("creator")), clean(track.get("title")), playlist)
+            yield _listed(
+                artist_name(track.get("creator")), song_title(track.get("title")), playlist
+            )
             track = None
         elif event == "end" and track is not None:
             track.setdefault(element, text)
         elif event == "end" and element == "title":
-            playlist = clean(text) or playlist
+            playlist = song_title(text) or playlist
 
 
 def _read_jspf(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
     """Yield the tracks of a JSPF playlist, which is an object under the key "playlist"."""
     for key, value in json_rows(file, name):
         if key == "playlist" and isinstance(value, dict):
-            playlist = clean(value.get("title")) or _title_of(name)
+            playlist = song_title(value.get("title")) or _title_of(name)
             tracks = (_jspf(track, playlist) for track in objects(value.get("track")))
             yield from plays_of_rows(tracks, left_out)
 
 
 def _jspf(track: dict[str, object], playlist: str) -> PlayOrReason:
-    artist = clean(track.get("creator"))
+    artist = artist_name(track.get("creator"))
     if not artist:
         return "no artist"
     identifiers = track.get("identifier")
@@ -103,7 +105,7 @@ def _jspf(track: dict[str, object], playlist: str) -> PlayOrReason:
     length = duration_ms(track.get("duration"))
     return Play(
         artist,
-        clean(track.get("title")) or None,
+        song_title(track.get("title")) or None,
         kind="listed",
         playlist=playlist,
         duration_s=length / 1000 if length else None,

@@ -8,7 +8,7 @@ from twotower.core.domain import Play
 from twotower.core.names import is_artist_name
 from twotower.sources.files.file_format import Fields, PlayReader
 from twotower.sources.files.json_stream import json_rows
-from twotower.sources.values import clean
+from twotower.sources.values import artist_name, song_title
 
 PlayOrReason = Play | str  # a play, or the reason why the row has none
 SEPARATOR = " - "  # between artist and title, where one field has both
@@ -37,10 +37,10 @@ def json_reader(key: str, read_row: Callable[[Fields], Iterable[PlayOrReason]]) 
 
 def split_artist(text: object) -> tuple[str, str]:
     """Split "Artist - Title"; the artist is "" if there is no separator."""
-    artist, separator, title = clean(text).partition(SEPARATOR)
-    return (artist.strip(), title.strip()) if separator else ("", artist)
+    artist, separator, title = song_title(text).partition(SEPARATOR)
+    return (artist_name(artist.strip()), title.strip()) if separator else ("", artist)
 
 
 def artist_names(names: Iterable[object]) -> tuple[str, ...]:
     """Return the names that can be an artist's, without repetitions."""
-    return tuple(dict.fromkeys(name for name in map(clean, names) if is_artist_name(name)))
+    return tuple(dict.fromkeys(name for name in map(artist_name, names) if is_artist_name(name)))

@@ -16,11 +16,12 @@ from twotower.sources.files.row_readers import (
 )
 from twotower.sources.files.text import text_lines
 from twotower.sources.values import (
-    clean,
+    artist_name,
     duration_ms,
     iso_time,
     mbid,
     objects,
+    song_title,
     unix_ms,
     unix_time,
 )
@@ -41,7 +42,7 @@ def _maloja(row: Fields) -> Iterator[PlayOrReason]:
         return
     yield Play(
         artists[0],
-        clean(track.get("title")) or None,
+        song_title(track.get("title")) or None,
         at=unix_time(row.get("time")),
         ms_played=duration_ms(row.get("duration"), unit_ms=1000),
         duration_s=_seconds(track.get("length")),
@@ -61,7 +62,7 @@ def _koito(row: Fields) -> Iterator[PlayOrReason]:
     track = track if isinstance(track, dict) else {}
     yield Play(
         names[0],
-        clean(_primary_alias(track)) or None,
+        song_title(_primary_alias(track)) or None,
         at=iso_time(row.get("listened_at")),
         duration_s=_seconds(track.get("duration")),
         guests=names[1:],
@@ -100,8 +101,8 @@ def _pano(line: str) -> Iterator[PlayOrReason]:
         yield "other rows"
         return
     yield Play(
-        clean(row.get("artist")) or clean(row.get("albumArtist")),
-        clean(row.get("track")) or None,
+        artist_name(row.get("artist")) or artist_name(row.get("albumArtist")),
+        song_title(row.get("track")) or None,
         at=unix_ms(row.get("timeMs")),
         duration_s=(duration_ms(row.get("durationMs")) or 0) / 1000 or None,
     )
@@ -127,7 +128,12 @@ def _log_line(cells: list[str]) -> PlayOrReason:
     artist, _, title, _, length, rating, at = cells[:7]
     if rating.strip().upper() == _SKIPPED:
         return "skipped"
-    return Play(clean(artist), clean(title) or None, at=unix_time(at), duration_s=_seconds(length))
+    return Play(
+        artist_name(artist),
+        song_title(title) or None,
+        at=unix_time(at),
+        duration_s=_seconds(length),
+    )
 
 
 FORMATS = (

@@ -12,7 +12,7 @@ from twotower.sources.dates import parse_time
 from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.row_readers import SEPARATOR, PlayOrReason, plays_of_rows
 from twotower.sources.files.tables import Row, RowReader, table_rows
-from twotower.sources.values import clean, duration_ms, play_count
+from twotower.sources.values import artist_name, duration_ms, play_count, song_title
 
 _TAUTULLI = (frozenset({"grandparenttitle", "title"}),)
 _JELLYFIN = (frozenset({"itemtype", "itemname", "datecreated"}),)
@@ -61,10 +61,10 @@ def _tautulli(row: Row) -> PlayOrReason:
     """Read a play of the history, or a track of a library with its number of plays."""
     if (row["mediatype"] or row["type"] or "track").casefold() != "track":
         return "videos"
-    artist = clean(row["originaltitle"]) or clean(row["grandparenttitle"])
+    artist = artist_name(row["originaltitle"]) or artist_name(row["grandparenttitle"])
     if not artist:
         return "no artist"
-    title = clean(row["title"]) or None
+    title = song_title(row["title"]) or None
     if "viewcount" in row:
         count = play_count(row["viewcount"])
         return Play(artist, title, count=count) if count else Play(artist, title, "saved")
@@ -77,7 +77,7 @@ def _jellyfin(row: Row) -> PlayOrReason:
     """Read a play with its start and its duration in seconds."""
     if row["itemtype"].casefold() != "audio":
         return "videos"
-    artist, title = _artist_and_title(clean(row["itemname"]))
+    artist, title = _artist_and_title(song_title(row["itemname"]))
     if artist in ("", "Not Known"):
         return "no artist"
     at, ms_played = parse_time(row["datecreated"]), duration_ms(row["playduration"], unit_ms=1000)

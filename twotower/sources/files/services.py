@@ -1,7 +1,6 @@
 """Tables that music services and radio stations give: Tidal, Shazam, SoundCloud, Spinitron, ..."""
 
 import re
-from html import unescape
 from urllib.parse import unquote, urlsplit
 
 from twotower.core.domain import Play
@@ -9,7 +8,7 @@ from twotower.sources.dates import parse_time
 from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.row_readers import PlayOrReason, split_artist
 from twotower.sources.files.tables import Row, table_reader
-from twotower.sources.values import clean, duration_ms, play_count
+from twotower.sources.values import artist_name, duration_ms, play_count, song_title
 
 _TIDAL = (frozenset({"artistname", "tracktitle", "entrydate"}),)
 _SHAZAM = (frozenset({"tagtime", "title", "artist"}),)
@@ -21,12 +20,12 @@ _NO_NAME = re.compile(r"user-?\d+")  # the address of a SoundCloud account that 
 
 
 def _tidal(row: Row) -> PlayOrReason:
-    artist = clean(row["artistname"])
+    artist = artist_name(row["artistname"])
     if not artist:
         return "no artist"
     return Play(
         artist,
-        clean(row["tracktitle"]) or None,
+        song_title(row["tracktitle"]) or None,
         at=parse_time(row["entrydate"]),
         ms_played=duration_ms(row["streamdurationms"]),
     )
@@ -34,10 +33,10 @@ def _tidal(row: Row) -> PlayOrReason:
 
 def _shazam(row: Row) -> PlayOrReason:
     """Read a song that Shazam recognised: one that the listener looked for, not a play."""
-    artist = clean(row["artist"])
+    artist = artist_name(row["artist"])
     if not artist:
         return "no artist"
-    return Play(artist, clean(row["title"]) or None, "saved", parse_time(row["tagtime"]))
+    return Play(artist, song_title(row["title"]) or None, "saved", parse_time(row["tagtime"]))
 
 
 def _soundcloud(row: Row, kind: str) -> PlayOrReason:
@@ -45,7 +44,7 @@ def _soundcloud(row: Row, kind: str) -> PlayOrReason:
     artist, title = split_artist(row["tracktitle"])
     if not artist:
         uploader = unquote(_path(row["trackurl"]).split("/")[0])
-        artist = "" if _NO_NAME.fullmatch(uploader) else clean(re.sub("[-_]+", " ", uploader))
+        artist = "" if _NO_NAME.fullmatch(uploader) else artist_name(re.sub("[-_]+", " ", uploader))
     if not artist:
         return "no artist"
     if kind == "saved":
@@ -63,20 +62,22 @@ def _path(address: str) -> str:
 
 def _spinitron(row: Row) -> PlayOrReason:
     """Read a song that a DJ played; an American table, so the month comes first."""
-    artist = clean(row["artist"])
+    artist = artist_name(row["artist"])
     if not artist:
         return "no artist"
-    return Play(artist, clean(row["song"]) or None, at=parse_time(row["datetime"], day_first=False))
+    return Play(
+        artist, song_title(row["song"]) or None, at=parse_time(row["datetime"], day_first=False)
+    )
 
 
 def _google_play(row: Row) -> PlayOrReason:
     """Read the one song of a file; its texts have HTML entities."""
-    artist = clean(unescape(row["artist"]))
+    artist = artist_name(row["artist"])
     if not artist:
         return "no artist"
     if row["removed"].casefold() in ("yes", "true"):
         return "removed songs"
-    title = clean(unescape(row["title"])) or None
+    title = song_title(row["title"]) or None
     length = duration_ms(row["durationms"])
     duration_s = length / 1000 if length else None
     if count := play_count(row["playcount"]):

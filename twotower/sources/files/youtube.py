@@ -17,7 +17,7 @@ from twotower.sources.files.json_stream import json_rows
 from twotower.sources.files.row_readers import PlayOrReason, artist_names, plays_of_rows
 from twotower.sources.files.tables import Row, table_reader
 from twotower.sources.files.text import LONGEST_LINE, text_chunks
-from twotower.sources.values import clean, iso_time, objects
+from twotower.sources.values import artist_name, clean, iso_time, objects, song_title
 
 MUSIC = "YouTube Music"  # the same in all languages
 _MUSIC_ADDRESS = "https://music.youtube.com/"
@@ -74,7 +74,7 @@ class _Watched:
             return "videos"
         if not self.channel:
             return "no artist"
-        return Play(self.channel.removesuffix(_TOPIC), title or None, at=self.at)
+        return Play(artist_name(self.channel), title or None, at=self.at)
 
 
 def _read_json(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
@@ -94,9 +94,9 @@ def _watched(row: Fields) -> _Watched:
     channels = objects(row.get("subtitles"))
     return _Watched(
         product=clean(row.get("header")),
-        title=clean(row.get("title")),
+        title=song_title(row.get("title")),
         address=str(row.get("titleUrl"))[:100],
-        channel=clean(channels[0].get("name")) if channels else "",
+        channel=song_title(channels[0].get("name")) if channels else "",
         at=iso_time(row.get("time")),
         is_advert=any(
             "Google Ads" in clean(each.get("name")) for each in objects(row.get("details"))
@@ -160,9 +160,9 @@ def _entry(html: str) -> PlayOrReason:
         date = _DATE.search(html, html.find(links[1][0]))
     watched = _Watched(
         product=clean(unescape(header[1])) if header else "",
-        title=clean(unescape(links[0][1])) if links else "",
+        title=song_title(links[0][1]) if links else "",
         address=unescape(links[0][0]) if links else "",
-        channel=clean(unescape(links[1][1])) if len(links) > 1 else "",
+        channel=song_title(links[1][1]) if len(links) > 1 else "",
         at=parse_time(unescape(date[1])) if date else None,
         is_advert="Google Ads" in html,
     )
@@ -183,7 +183,7 @@ def _saved(row: Row) -> PlayOrReason:
     artists = artist_names(chain(numbered, (row["artistnames"],)))
     if not artists:
         return "no artist"
-    return Play(artists[0], clean(row["songtitle"]) or None, "saved", guests=artists[1:])
+    return Play(artists[0], song_title(row["songtitle"]) or None, "saved", guests=artists[1:])
 
 
 FORMATS = (
