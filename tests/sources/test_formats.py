@@ -515,6 +515,12 @@ def test_xml_over_a_limit_is_refused(inside, problem):
         read("Library.xml", f"<plist><dict><key>Tracks</key><dict>{inside}")
 
 
+def test_an_endless_row_of_a_table_is_refused():
+    table = "play_time,track_title,track_url\n" + '"a\n",' * 2_000
+    with pytest.raises(UnreadableExport, match="a row has more than 1,000 lines"):
+        read("a.csv", table)
+
+
 def test_an_endless_entry_of_a_page_is_refused():
     page = YOUTUBE_PAGE.replace("Slow &amp; Tide", "a" * (3 << 20))
     with pytest.raises(UnreadableExport, match="an entry is too long"):
@@ -577,7 +583,8 @@ def test_other_workbooks_are_refused(changes, problem):
         read("a.xlsx", zipped({**WORKBOOK, **changes}))
 
 
-def test_a_workbook_that_unpacks_to_too_much_is_refused(monkeypatch):
-    monkeypatch.setattr(workbook, "MOST_UNPACKED", 100)
+@pytest.mark.parametrize("limit", ["MOST_PACKED", "MOST_UNPACKED", "MOST_TEXT"])
+def test_a_workbook_over_a_limit_is_refused(monkeypatch, limit):
+    monkeypatch.setattr(workbook, limit, 100)
     with pytest.raises(TooLarge, match="save the sheet as CSV"):
         read("a.xlsx", zipped(WORKBOOK))

@@ -12,8 +12,10 @@ from twotower.sources.files.row_readers import PlayOrReason, plays_of_rows
 from twotower.sources.files.xml_stream import XmlEvent, xml_events
 from twotower.sources.values import artist_name, duration_ms, iso_time, play_count, song_title
 
-MOST_TRACKS = 200_000  # whose names are kept for the playlists
+MOST_TRACKS = 100_000  # whose names are kept for the playlists
 MOST_LISTED = 1_000_000  # tracks in all playlists
+MOST_PLAYLISTS = 10_000
+MOST_VALUES, LONGEST_VALUE = 200, 2_000  # of one track or playlist; characters of one value
 _OTHER_MEDIA = {
     "Podcast": "podcasts",
     "iTunesU": "podcasts",
@@ -40,7 +42,7 @@ def _read_library(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterato
 
 
 def _library(events: Iterator[XmlEvent]) -> Iterator[PlayOrReason]:
-    names: dict[str, tuple[str, str | None]] = {}  # track id -> artist and title
+    names: dict[int, tuple[str, str | None]] = {}  # track id -> artist and title
     artists: dict[str, str] = {}  # so that each artist's name is in memory once
     playlists: list[tuple[str, array[int]]] = []
     listed = 0
@@ -49,18 +51,23 @@ def _library(events: Iterator[XmlEvent]) -> Iterator[PlayOrReason]:
             play = _track(values)
             if isinstance(play, Play) and len(names) < MOST_TRACKS:
                 artist = artists.setdefault(play.artist, play.artist)
-                names[values.get("Track ID", "")] = artist, play.track
+                names[_id(values.get("Track ID", ""))] = artist, play.track
             yield play
-        elif section == "Playlists" and not any(key in values for key in _LISTS_OF_THE_PROGRAM):
+        elif section == "Playlists" and _is_made_by_listener(values, len(playlists)):
             playlists.append((song_title(values.get("Name")), items[: MOST_LISTED - listed]))
             listed += len(playlists[-1][1])
     for title, items in playlists:  # some writers put them before the tracks
         for track_id in items:
-            artist, track = names.get(str(track_id), ("", None))
+            artist, track = names.get(track_id, ("", None))
             if artist:
                 yield Play(artist, track, kind="listed", playlist=title)
             else:
                 yield "not in the library"
+
+
+def _is_made_by_listener(values: Values, known_playlists: int) -> bool:
+    is_made_by_program = any(key in values for key in _LISTS_OF_THE_PROGRAM)
+    return not is_made_by_program and known_playlists < MOST_PLAYLISTS
 
 
 def _objects(events: Iterator[XmlEvent]) -> Iterator[tuple[str, Values, "array[int]"]]:
@@ -80,10 +87,15 @@ def _objects(events: Iterator[XmlEvent]) -> Iterator[tuple[str, Values, "array[i
         elif element == "key":
             key = text
             section = text if depth == 1 else section
-        elif depth == _OBJECT_DEPTH:
-            values[key] = text or element
-        elif depth > _OBJECT_DEPTH and key == "Track ID" and text.isdecimal() and len(text) < 19:
-            items.append(int(text))
+        elif depth == _OBJECT_DEPTH and len(values) < MOST_VALUES:
+            values[key[:LONGEST_VALUE]] = (text or element)[:LONGEST_VALUE]
+        elif depth > _OBJECT_DEPTH and key == "Track ID":
+            items.append(_id(text))
+
+
+def _id(text: str) -> int:
+    """Return the id of a track, -1 for a text that is none."""
+    return int(text) if text.isdecimal() and len(text) < 19 else -1
 
 
 def _track(values: Values) -> PlayOrReason:

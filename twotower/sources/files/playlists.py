@@ -81,9 +81,9 @@ def _xspf(file: IO[bytes], name: str) -> Iterator[PlayOrReason]:
                 artist_name(track.get("creator")), song_title(track.get("title")), playlist
             )
             track = None
-        elif event == "end" and track is not None:
+        elif event == "end" and track is not None and element in ("creator", "title"):
             track.setdefault(element, text)
-        elif event == "end" and element == "title":
+        elif event == "end" and track is None and element == "title":
             playlist = song_title(text) or playlist
 
 

@@ -13,6 +13,7 @@ from twotower.sources.files.row_readers import PlayOrReason, plays_of_rows
 from twotower.sources.files.text import text_lines
 
 MOST_LINES_BEFORE_HEADER = 50
+MOST_LINES_OF_ROW = 1_000
 _DELIMITERS = ",;\t|"
 
 Row = Mapping[str, str]  # plain header -> text of the cell, without blanks around it
@@ -69,9 +70,11 @@ def table_rows(
         if found is None:
             raise UnreadableExport("the header is missing: export the table again", where=name)
         at, delimiter = found
-        table = csv.reader(chain(first[at:], lines), delimiter=delimiter)
+        row_lines = _RowLines(chain(first[at:], lines))
+        table = csv.reader(row_lines, delimiter=delimiter)
         headers = [plain_header(cell) for cell in next(table)]
         for number, cells in enumerate(table, at + 2):  # noqa: B007
+            row_lines.since_row = 0
             if any(cells):
                 yield named_row(headers, cells)
     except (csv.Error, ValueError) as fault:
@@ -79,6 +82,24 @@ def table_rows(
             f"the table can't be read from here on ({fault}): save it as CSV in UTF-8 again",
             where=f"{name}, row {number + 1:,}",
         ) from fault
+
+
+class _RowLines:
+    """The lines of a table, at most MOST_LINES_OF_ROW until `since_row` is set to 0 again.
+
+    Line breaks in quotes would otherwise let one row fill the memory.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.since_row = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.since_row += 1
+            if self.since_row > MOST_LINES_OF_ROW:
+                raise ValueError(f"a row has more than {MOST_LINES_OF_ROW:,} lines")
+            yield line
 
 
 def named_row(headers: Sequence[str], cells: Sequence[str]) -> Row:

@@ -17,7 +17,9 @@ from twotower.sources.files.xml_stream import xml_events
 
 MOST_PACKED = 64 << 20  # bytes
 MOST_UNPACKED = 512 << 20
-MOST_TEXT = 32 << 20  # characters of the texts that cells share
+MOST_TEXT = 96 << 20  # memory of the texts that cells share, in bytes
+SIZE_OF_TEXT = 60  # bytes in memory, beside its characters
+LONGEST_CELL = 2_000  # characters; the rest is ignored
 MOST_COLUMNS = 100
 _BEGINNINGS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/")  # of the first member
 _DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, struct.error, ValueError)
@@ -60,14 +62,14 @@ def _sheet_path(archive: zipfile.ZipFile, name: str, title: str) -> str | None:
     """Return the member of the ZIP that has the sheet, None if there is no such sheet."""
     relations: dict[str, str] = {}
     with archive.open("xl/_rels/workbook.xml.rels") as file:
-        for event in xml_events(file, name):
-            if event.element == "Relationship" and event.kind == "start":
-                relations[event.attributes.get("Id", "")] = event.attributes.get("Target", "")
+        for _, element, _, attributes in xml_events(file, name):
+            if element == "Relationship" and "Id" in attributes:
+                relations[attributes["Id"]] = attributes.get("Target", "")
     with archive.open("xl/workbook.xml") as file:
-        for event in xml_events(file, name):
-            sheet_title = event.attributes.get("name", "")
-            if event.element == "sheet" and sheet_title.casefold().endswith(title.casefold()):
-                target = relations.get(event.attributes.get("id", ""), "")
+        for _, element, _, attributes in xml_events(file, name):
+            sheet_title = attributes.get("name", "")
+            if element == "sheet" and sheet_title.casefold().endswith(title.casefold()):
+                target = relations.get(attributes.get("id", ""), "")
                 return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
     return None
 
@@ -76,38 +78,39 @@ def _shared_texts(archive: zipfile.ZipFile, name: str) -> list[str]:
     if "xl/sharedStrings.xml" not in archive.namelist():
         return []
     texts: list[str] = []
-    length, parts = 0, [""]
+    length, parts = 0, [""]  # of all texts so far, and of the current one
     with archive.open("xl/sharedStrings.xml") as file:
-        for event in xml_events(file, name):
-            if event.kind == "start":
+        for kind, element, text, _ in xml_events(file, name):
+            if kind == "start":
                 continue
-            if event.element == "t":
-                parts.append(event.text)
-            elif event.element == "si":
+            if element == "t":
+                parts.append(text)
+                length += len(text) + SIZE_OF_TEXT
+            elif element == "si":
                 texts.append("".join(parts))
-                length += len(texts[-1]) + 1
                 parts = []
-            if length > MOST_TEXT or len(parts) > MOST_TEXT // 100:
+                length += SIZE_OF_TEXT
+            if length > MOST_TEXT:
                 raise TooLarge("has too many texts: save the sheet as CSV", where=name)
     return texts
 
 
 def _rows(sheet: IO[bytes], name: str, shared: Sequence[str]) -> Iterator[list[str]]:
     cells: dict[int, str] = {}
-    at, kind, text = 0, "", ""
-    for event in xml_events(sheet, name):
-        if event.kind == "start":
-            if event.element == "c":
-                at = _column(event.attributes.get("r", ""), at)
-                kind, text = event.attributes.get("t", ""), ""
-            elif event.element == "row":
+    at, cell_type, cell = 0, "", ""
+    for kind, element, text, attributes in xml_events(sheet, name):
+        if kind == "start":
+            if element == "c":
+                at = _column(attributes.get("r", ""), at)
+                cell_type, cell = attributes.get("t", ""), ""
+            elif element == "row":
                 cells, at = {}, 0
-        elif event.element in ("v", "t"):
-            text += event.text
-        elif event.element == "c":
+        elif element in ("v", "t"):
+            cell = (cell + text)[:LONGEST_CELL]
+        elif element == "c":
             if at <= MOST_COLUMNS:
-                cells[at] = _shared(text, shared) if kind == "s" else text
-        elif event.element == "row" and cells:
+                cells[at] = _shared(cell, shared) if cell_type == "s" else cell
+        elif element == "row" and cells:
             yield [cells.get(number, "") for number in range(1, max(cells) + 1)]
 
 

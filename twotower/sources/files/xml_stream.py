@@ -6,7 +6,7 @@ memory: entities are refused, and nesting, texts and tags have limits.
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import IO, Literal, NamedTuple
+from typing import IO, Literal
 from xml.parsers import expat
 
 from twotower.core.errors import UnreadableExport
@@ -19,13 +19,9 @@ LONGEST_TAG = 1 << 20  # bytes of one tag with its attributes
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class XmlEvent(NamedTuple):
-    """The start or end of an element; names are without their namespaces."""
-
-    kind: Literal["start", "end"]
-    element: str
-    text: str = ""  # at the end: the text since the last start or end
-    attributes: Mapping[str, str] = _NOTHING  # at the start
+# Start or end, the element's name without its prefix, at an end the text since the last start or
+# end, and at a start the attributes.
+XmlEvent = tuple[Literal["start", "end"], str, str, Mapping[str, str]]
 
 
 def xml_events(file: IO[bytes], name: str) -> Iterator[XmlEvent]:
@@ -49,7 +45,7 @@ class _Parser:
         self._text_length = 0
         self._depth = 0
         self._fed_bytes = 0
-        self._expat = expat.ParserCreate(namespace_separator="}")
+        self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
@@ -73,12 +69,13 @@ class _Parser:
         if self._depth > DEEPEST:
             raise self._invalid("it is nested too deeply")
         self._text, self._text_length = [], 0
-        values = {key.rpartition("}")[2]: value for key, value in attributes.items()}
-        self._events.append(XmlEvent("start", name.rpartition("}")[2], "", values or _NOTHING))
+        if attributes:
+            attributes = {_local(key): value for key, value in attributes.items()}
+        self._events.append(("start", _local(name), "", attributes or _NOTHING))
 
     def _end(self, name: str) -> None:
         self._depth -= 1
-        self._events.append(XmlEvent("end", name.rpartition("}")[2], "".join(self._text)))
+        self._events.append(("end", _local(name), "".join(self._text), _NOTHING))
         self._text, self._text_length = [], 0
 
     def _characters(self, text: str) -> None:
@@ -95,3 +92,8 @@ class _Parser:
             f"this isn't valid XML ({problem}): export the file again",
             where=f"{self._name}, line {self._expat.CurrentLineNumber:,}",
         )
+
+
+def _local(name: str) -> str:
+    """Return a name without its prefix: "r:id" -> "id"."""
+    return name.rpartition(":")[2] if ":" in name else name
