@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from twotower.core.domain import Profile
 from twotower.core.placeholders import is_placeholder
-from twotower.core.spellings import FOREIGN_ALIASES, KEEP_ACCENTS, SAME_LETTER
+from twotower.core.spellings import FOREIGN_ALIASES, KEEP_AS_WRITTEN, SAME_LETTER
 
 # Number of the rules of `artist_key`, stored with keys: raise it when names get other keys, so that
 # stored keys are made anew.
-KEY_RULES = 2
+KEY_RULES = 3
 
 NOT_WORD = re.compile(r"[\W_]+")
 _NOT_ASCII_WORD = re.compile("[^0-9a-z]+")
@@ -82,9 +82,10 @@ def normal_key(name: str) -> str:
     """Return the key of a name's letters alone, before aliases; never empty.
 
     NFKC, casefold, accents of Latin letters stripped, traditional Han simplified, `&` becomes
-    "and", `$` becomes "s", other punctuation becomes a space, a leading "the" is dropped. Scripts
-    other than Latin stay as they are, and so do the accents of `KEEP_ACCENTS`. A name without
-    letters and digits ("!!!") keeps its casefolded form. Raises ValueError if the name is blank.
+    "and", `$` becomes "s", other punctuation becomes a space, a leading "the" is dropped; names
+    of `KEEP_AS_WRITTEN` keep accents and "the". Scripts other than Latin stay as they are. A name
+    without letters and digits ("!!!") keeps its casefolded form. Raises ValueError if the name is
+    blank.
     """
     folded = _fold_ascii(name) if name.isascii() else _fold(name)
     if not folded:
@@ -96,20 +97,20 @@ def normal_key(name: str) -> str:
         words = _NOT_ASCII_WORD.sub(" ", words)
     else:
         accented = _ENDS.sub("", words)
-        if accented in KEEP_ACCENTS:
+        if accented in KEEP_AS_WRITTEN:
             return accented
         words = _letters_only(words.translate(SAME_LETTER))
     key = " ".join(words.split())
-    while key.startswith("the "):
+    while key.startswith("the ") and key not in KEEP_AS_WRITTEN:
         key = key.removeprefix("the ")
     return key
 
 
-def without_accents(key: str) -> str:
-    """Return a key with the accents stripped that `KEEP_ACCENTS` keeps, for a search."""
-    return (
-        " ".join(_letters_only(key.translate(SAME_LETTER)).split()) if key in KEEP_ACCENTS else key
-    )
+def plain_key(key: str) -> str:
+    """Return a key without the accents or "the" that `KEEP_AS_WRITTEN` keeps, for a search."""
+    if key not in KEEP_AS_WRITTEN:
+        return key
+    return " ".join(_letters_only(key.translate(SAME_LETTER)).split()).removeprefix("the ")
 
 
 def split_scripts(key: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from twotower.core.domain import AUDIO
 from twotower.core.errors import IncompatibleModel
-from twotower.core.names import KEY_RULES, artist_key, without_accents
+from twotower.core.names import KEY_RULES, artist_key, plain_key
 from twotower.core.placeholders import is_placeholder
 
 NO_GENRE = -1
@@ -88,7 +88,7 @@ class Catalogue:
             return []
         exact = self.row_of.get(key)
         rows = {} if exact is None else {exact: None}  # best first
-        key = without_accents(key)
+        key = plain_key(key)
         for pattern in (f"\n{key}", f" {key}", key):
             for row in self._containing(pattern):
                 if len(rows) >= limit:
@@ -109,7 +109,7 @@ class Catalogue:
     @cached_property
     def _joined_keys(self) -> tuple[str, np.ndarray]:
         """All keys in one text, for a fast search, and the start of each in it, (n + 1,)."""
-        keys = [without_accents(key) for key in self.keys]
+        keys = [plain_key(key) for key in self.keys]
         lengths = np.fromiter(map(len, keys), np.int64, len(keys))
         starts = np.concatenate([[0], np.cumsum(lengths + 1)])
         return "".join(f"\n{key}" for key in keys), starts
