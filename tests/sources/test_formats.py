@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from twotower.core.errors import NoMusic, TooLarge, TwoTowerError, UnreadableExport
+from twotower.core.errors import NoMusic, SourceError, TooLarge, TwoTowerError, UnreadableExport
+from twotower.matching.discoveries import Discovery
+from twotower.matching.playlist_files import to_csv, to_m3u, to_xspf
 from twotower.sources.collector import Reading
 from twotower.sources.files import workbook
 from twotower.sources.files.formats import FORMATS, find_format, is_member
@@ -359,11 +361,18 @@ SAMPLES = {
     ),
     "m3u": (
         "a.m3u8",
-        "#EXTM3U\n#PLAYLIST:Rain\n#EXTINF:200,Harbour Fog - Slow Tide\na/b.flac\nc/d.flac\n",
+        "#EXTM3U\n#PLAYLIST:Rain\n#EXTINF:200,Harbour Fog - Slow Tide\na/b.flac\nc/d.flac\n"
+        "#EXTINF:200,Grey Pier\ne/f.flac\n",
         [LISTED],
-        {"no artist": 1},
+        {"no artist": 2},
     ),
     "xspf": ("a.xspf", XSPF, [LISTED], {"no artist": 1}),
+    "discoveries": (
+        "a.csv",
+        "rank,artist,heard_by,youtube\n1,Harbour Fog,Amber Otter,https://example.org\n",
+        [("Harbour Fog", None, "listed", 1, False)],
+        {},
+    ),
     "jspf": ("a.jspf", json.dumps(JSPF), [LISTED], {}),
 }
 
@@ -517,7 +526,7 @@ def test_xml_over_a_limit_is_refused(inside, problem):
 
 def test_an_endless_row_of_a_table_is_refused():
     table = "play_time,track_title,track_url\n" + '"a\n",' * 2_000
-    with pytest.raises(UnreadableExport, match="a row has more than 1,000 lines"):
+    with pytest.raises(SourceError):
         read("a.csv", table)
 
 
@@ -588,3 +597,16 @@ def test_a_workbook_over_a_limit_is_refused(monkeypatch, limit):
     monkeypatch.setattr(workbook, limit, 100)
     with pytest.raises(TooLarge, match="save the sheet as CSV"):
         read("a.xlsx", zipped(WORKBOOK))
+
+
+def test_lists_that_the_app_offers_can_be_brought_back():
+    found = [Discovery("Harbour Fog", ("Amber Otter",)), Discovery("Tide - Pool, & Co", ("x",))]
+    files = {
+        "a.csv": to_csv(found).encode(),
+        "a.xspf": to_xspf(found, "Rain"),
+        "a.m3u8": to_m3u(found, "Rain").encode(),
+    }
+    for name, content in files.items():
+        plays = read(name, content).plays
+        assert [play.artist for play in plays] == ["Harbour Fog", "Tide - Pool, & Co"]
+        assert {play.kind for play in plays} == {"listed"}

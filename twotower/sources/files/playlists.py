@@ -15,11 +15,15 @@ from twotower.sources.files.row_readers import (
     plays_of_rows,
     split_artist,
 )
+from twotower.sources.files.tables import Row, table_reader
 from twotower.sources.files.text import text_lines
 from twotower.sources.files.xml_stream import xml_events
 from twotower.sources.values import artist_name, clean, duration_ms, mbid, objects, song_title
 
 _EXTENSION = re.compile(r"(\.(m3u8?|xspf|jspf|json))?(\.gz)?$", re.IGNORECASE)
+DISCOVERIES = "Artists to discover"
+_DISCOVERIES = (frozenset({"rank", "artist", "heardby"}),)
+_SEARCH = "/results?search_query="  # in addresses of this app's playlists
 _RECORDING = "musicbrainz.org/recording/"
 
 
@@ -51,18 +55,20 @@ def _m3u(file: IO[bytes], name: str) -> Iterator[PlayOrReason]:
             elif tag == "#EXTART":
                 artist_line = artist_name(value)
             elif tag and not tag.startswith("#"):
-                yield _m3u_entry(info, artist_line, playlist)
+                yield _m3u_entry(info, artist_line, line, playlist)
                 info = artist_line = ""
     except ValueError as fault:
         raise UnreadableExport(f"{fault}: export the playlist again", where=name) from fault
 
 
-def _m3u_entry(info: str, artist: str, playlist: str) -> PlayOrReason:
-    """Read "Artist - Title"; a text without the separator is an artist, as in this app's lists."""
+def _m3u_entry(info: str, artist: str, address: str, playlist: str) -> PlayOrReason:
+    """Read "Artist - Title"; in this app's lists the text is an artist, the address a search."""
     if artist:
         return _listed(artist, song_title(info).removeprefix(artist + SEPARATOR), playlist)
+    if _SEARCH in address:
+        return _listed(artist_name(info), "", playlist)
     artist, title = split_artist(info)
-    return _listed(artist, title, playlist) if artist else _listed(title, "", playlist)
+    return _listed(artist, title, playlist)
 
 
 def _read_xspf(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
@@ -113,6 +119,11 @@ def _jspf(track: dict[str, object], playlist: str) -> PlayOrReason:
     )
 
 
+def _discovery(row: Row) -> PlayOrReason:
+    """Read an artist to discover, which the listener hasn't played."""
+    return _listed(artist_name(row["artist"]), "", DISCOVERIES)
+
+
 FORMATS = (
     FileFormat(
         "m3u",
@@ -133,6 +144,13 @@ FORMATS = (
         "Playlist: JSPF",
         _read_jspf,
         json_row=lambda key, row: key == "playlist" and "track" in row,
+        is_timed=False,
+    ),
+    FileFormat(
+        "discoveries",
+        "Playlist: this app's artists to discover (CSV)",
+        table_reader(_DISCOVERIES, _discovery),
+        columns=_DISCOVERIES,
         is_timed=False,
     ),
 )
