@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from twotower.ui import components, model_cache
+from twotower.ui import components, ended_sessions, model_cache
 from twotower.web import oauth
 from twotower.web.upload_memory import keep_uploads_in_memory
 
@@ -19,9 +19,13 @@ keep_uploads_in_memory(st.get_option("server.maxUploadSize"))
 async def load_early(_: st.App) -> AsyncIterator[None]:
     """Load the model in the background while the first visitor sees the start page."""
     threading.Thread(target=model_cache.warm_up, name="warm-up", daemon=True).start()
-    cleanup = asyncio.create_task(oauth.remove_expired_forever(oauth.session_store()))
+    cleanups = (
+        asyncio.create_task(oauth.remove_expired_forever(oauth.session_store())),
+        asyncio.create_task(ended_sessions.close_ended_forever()),
+    )
     yield
-    cleanup.cancel()
+    for cleanup in cleanups:
+        cleanup.cancel()
 
 
 app = st.App(
@@ -30,6 +34,8 @@ app = st.App(
     middleware=oauth.middleware(
         allowed_hosts=partial(st.get_option, "server.allowedHosts"),
         allowed_origins=partial(st.get_option, "server.corsAllowedOrigins"),
+        uploaded_bytes=ended_sessions.uploaded_bytes,
+        max_upload_mb=partial(st.get_option, "server.maxUploadSize"),
     ),
     lifespan=load_early,
     on_script_error=components.on_script_error,

@@ -58,7 +58,7 @@ def test_no_browser_stores_a_download():
     file = storage.load_and_get_id(
         b"access code", "text/plain", MediaFileKind.DOWNLOADABLE, "a.txt"
     )
-    guards = oauth.middleware(allowed_hosts=list, allowed_origins=list)
+    guards = oauth.middleware(list, list, uploaded_bytes=dict, max_upload_mb=lambda: 1)
     with serving(Starlette(routes=create_media_routes(storage, ""), middleware=guards)) as address:
         answer = requests.get(address + storage.get_url(file), timeout=20)
     assert (answer.content, answer.headers["Cache-Control"]) == (b"access code", "no-store")

@@ -22,7 +22,7 @@ def server():
         return PlainTextResponse("mine", headers={"Referrer-Policy": "no-referrer"})
 
     served = [*routes(SessionStore(None)), Route("/own", own)]
-    guards = oauth.middleware(allowed_hosts=list, allowed_origins=list)
+    guards = oauth.middleware(list, list, uploaded_bytes=dict, max_upload_mb=lambda: 1)
     with serving(Starlette(routes=served, middleware=guards)) as address:
         yield address
 

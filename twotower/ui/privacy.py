@@ -1,8 +1,10 @@
 """Parts of the page Privacy: what is read, stored and sent, for how long, and how to delete it."""
 
+import math
+
 import streamlit as st
 
-from twotower.ui import components, spotify, spotify_session, visitor
+from twotower.ui import components, ended_sessions, spotify, spotify_session, visitor
 from twotower.web import oauth
 
 # Source of music -> what is read, where it is kept, for how long
@@ -75,10 +77,11 @@ def show_sources() -> None:
         with grid.container(border=True, height="stretch", key=f"source-{number}"):
             st.subheader(title, anchor=False)
             st.markdown(f"- **What:** {read}\n- **Where:** {where}\n- **How long:** {until}")
+    minutes = math.ceil((ended_sessions.KEEP_S + ended_sessions.EVERY_S) / 60)
     st.markdown(
-        "We forget your music a few minutes after you close the page. Music from the Spotify "
-        "sign-in stays until you sign out. Without use, it stays half a day at most. While you "
-        "agree on Spotify's own page, your music stays here for up to twenty minutes."
+        f"We forget your music within {minutes} minutes after you close the page. Music from the "
+        "Spotify sign-in stays until you sign out. Without use, it stays half a day at most. While "
+        "you agree on Spotify's own page, your music stays here for up to twenty minutes."
     )
     st.markdown(
         f"[Spotify's policy]({spotify.POLICY}) restricts the use of its data in machine-learning "

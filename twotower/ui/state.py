@@ -230,6 +230,16 @@ class VisitorState:
         for key in PERSONAL_WIDGETS:
             st.session_state.pop(key, None)
 
+    def end(self) -> None:
+        """Stop all jobs and forget everything: the session has ended."""
+        for job in self._jobs():
+            job.cancel()
+        if self.quick_check.job is not None:
+            self.quick_check.job.leave()  # others may wait for it, too
+        empty = VisitorState()
+        for each in fields(self):
+            setattr(self, each.name, getattr(empty, each.name))
+
     def _jobs(self) -> "Iterator[Job[Any]]":
         services = (service.job for service in self.services.values())
         jobs = (self.upload.job, self.audio_lookup.job, *services)

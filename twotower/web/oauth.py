@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +20,7 @@ from twotower.sources.spotify.api import Registration, Token
 from twotower.web.oauth_sessions import SIGN_IN_S, Session, SessionStore, SignIn
 from twotower.web.origin_check import Names, OriginCheck
 from twotower.web.security_headers import SecurityHeaders
+from twotower.web.upload_limits import HeldBytes, UploadLimits
 
 READ, SAVE = "read", "save"  # purposes of a sign-in
 SCOPES = {READ: api.READ_SCOPES, SAVE: api.SAVE_SCOPES}
@@ -60,14 +62,22 @@ async def remove_expired_forever(store: SessionStore, *, every_s: float = 60.0) 
         store.remove_expired()
 
 
-def middleware(allowed_hosts: Names, allowed_origins: Names) -> list[Middleware]:
+def middleware(
+    allowed_hosts: Names,
+    allowed_origins: Names,
+    *,
+    uploaded_bytes: HeldBytes,
+    max_upload_mb: Callable[[], int],
+) -> list[Middleware]:
     """Return the middleware that every request passes through.
 
-    The functions return the options `server.allowedHosts` and `server.corsAllowedOrigins`.
+    The functions return the options `server.allowedHosts`, `server.corsAllowedOrigins` and
+    `server.maxUploadSize`, and the bytes of the stored files by session.
     """
     return [
         Middleware(SecurityHeaders),
         Middleware(OriginCheck, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
+        Middleware(UploadLimits, held_bytes=uploaded_bytes, max_upload_mb=max_upload_mb),
     ]
 
 
