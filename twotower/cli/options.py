@@ -26,8 +26,8 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE...",
-        help="Files of one person: a Spotify data export (ZIP or JSON), a ListenBrainz export, "
-        "CSV with artist and track, or profile JSON Lines; .gz works too.",
+        help="Files of one person, as services give them (ZIP, JSON, CSV, XML, XLSX), tables with "
+        "artist and track, or profile JSON Lines; .gz works too.",
     ),
 ]
 DataFolder = Annotated[

@@ -17,7 +17,7 @@ SOURCES = (
     ),
     (
         "Files",
-        "Artists, tracks, times and playlists. Of a Spotify export we open only the listening "
+        "Artists, tracks, times and playlists. Of a service's ZIP we open only the listening "
         "files. We skip the addresses, devices and names in them",
         "In this session, in memory; never written to disk",
         "Until you start over or close the page",
