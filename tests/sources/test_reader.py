@@ -375,7 +375,7 @@ HISTORY = account(*["2024-01-05 14:23"] * 200)
         ("a.csv", b"song\nMonkey\n", UnreadableExport, "no column is named artist"),
         ("a.jsonl", b'{"id": "u1", "artists": [{}]}', BadProfile, r"line 1: artists\[0\].name"),
         ("a.jsonl", PROFILE[:-9].encode(), BadProfile, "line 1: isn't valid JSON"),
-        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0", UnreadableExport, "no column is named artist"),
+        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0", UnreadableExport, "isn't a music file"),
     ],
 )
 def test_a_bad_file_is_one_clear_line(name: str, raw: bytes, error: type[Exception], says: str):

@@ -4,6 +4,7 @@ TwoTowerError
 ├─ SourceError             a listening history could not be read
 │  ├─ NoSuchUser           a service has no such user, or their listening is private
 │  ├─ UnreadableExport     the file is of an unknown kind, or damaged; .where names the place
+│  │  └─ NotListening      the file is of a kind without listening; beside music it is passed over
 │  ├─ NoMusic              the file was read, and has no music in it
 │  ├─ TooLarge             the file, or its unpacked content, is over a limit
 │  ├─ LoginExpired         a service no longer accepts this sign-in: sign in again
@@ -41,6 +42,9 @@ class NoSuchUser(SourceError): ...
 
 
 class UnreadableExport(SourceError): ...
+
+
+class NotListening(UnreadableExport): ...
 
 
 class NoMusic(SourceError): ...

@@ -11,6 +11,7 @@ from twotower.core.domain import COUNTED_FROM_MS, HOURS, Play, Profile, hour_of_
 from twotower.core.errors import TooLarge
 from twotower.core.names import artist_key, is_artist_name
 from twotower.sources.dedup import DuplicateFinder
+from twotower.sources.files.file_format import LeftOut
 from twotower.sources.values import artist_name, song_title
 
 MOST_ARTISTS = 200_000
@@ -68,28 +69,30 @@ class FileStats:
         self.plays = 0
         self.saved = 0  # how many of `plays` are saved or listed
         self.artists: set[str] = set()  # keys
-        self.times = TimeRange[datetime]()
-        self.left_out: Counter[str] = Counter()  # reason -> rows
+        self.played = TimeRange[datetime]()
+        self.added = TimeRange[datetime]()  # of saved and listed rows
+        self.left_out = LeftOut()  # reason -> rows
 
     def add_play(self, play: Play) -> None:
         self.plays += play.count
         self.saved += play.count * (play.kind != "played")
         self.artists.update((artist_key(play.artist), *_guest_keys(play)))
-        self.times.add(play.at)
+        (self.played if play.kind == "played" else self.added).add(play.at)
 
     def add_profile(self, profile: Profile) -> None:
         self.plays += round(sum(artist.plays for artist in profile.artists.values()))
         self.artists.update(profile.artists)
         for day in (profile.since, profile.until):
-            self.times.add(None if day is None else datetime.combine(day, MIDNIGHT, UTC))
+            self.played.add(None if day is None else datetime.combine(day, MIDNIGHT, UTC))
 
     def report(self) -> FileReport:
         return FileReport(
             self.name,
             self.plays,
             len(self.artists),
-            *_days(self.times),
+            *_days(self.played if self.plays > self.saved else self.added),
             MappingProxyType(dict(self.left_out)),
+            tuple(self.left_out.notes),
             saved=self.saved,
         )
 
@@ -109,6 +112,7 @@ class PlayCollector:
         self._extended = TimeRange[datetime]()  # of the extended streaming history
         self._played = TimeRange[datetime]()
         self._saved = TimeRange[datetime]()
+        self._has_plays = False  # played, not only saved or listed
         self._hours = [0] * HOURS
         self._duplicates = DuplicateFinder() if find_duplicates else None
 
@@ -135,9 +139,11 @@ class PlayCollector:
             )
         stats.add_play(play)
         if play.kind == "played":
+            self._has_plays = True
             self._played.add(play.at)
-            if play.at is not None and play.at.time() != MIDNIGHT:
-                self._hours[hour_of_week(play.at)] += play.count
+            # Of several plays in one row, only the time of one is known.
+            if play.count == 1 and play.at is not None and play.at.time() != MIDNIGHT:
+                self._hours[hour_of_week(play.at)] += 1
         else:
             self._saved.add(play.at)
         self._store(play)
@@ -185,7 +191,7 @@ class PlayCollector:
 
     def reading(self, reports: Sequence[FileReport], profiles: Sequence[Profile]) -> Reading:
         """Return everything collected, with the reports and profiles that belong to it."""
-        since, until = _days(self._played if self._played.first else self._saved)
+        since, until = _days(self._played if self._has_plays else self._saved)
         plays = tuple(
             replace(play, count=self._counts[key], at=self._latest.get(key), ms_played=None)
             for key, play in self._plays.items()

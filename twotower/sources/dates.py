@@ -82,6 +82,15 @@ def parse_time(text: str, *, day_first: bool = True) -> datetime | None:
     return at if at is not None and EARLIEST <= at < LATEST else None
 
 
+def parse_day(text: str, *, day_first: bool = True) -> date | None:
+    """Return the day of a date in any notation, of any year; None if it is none."""
+    try:
+        at = _parse_words(text.strip(), day_first)
+    except (ValueError, OverflowError):
+        return None
+    return None if at is None else at.date()
+
+
 def _parse_words(text: str, day_first: bool) -> datetime | None:
     """Read a date with numbers or the name of a month, with or without clock and zone."""
     if not any(char.isdigit() for char in text):
@@ -123,7 +132,7 @@ def _numbers(found: re.Match[str], day_first: bool) -> tuple[int, int, int]:
         return first, second, third
     if len(found[1]) == 3 or len(found[4]) == 3:
         raise ValueError("no year")
-    year = third + 2000 if len(found[4]) == 2 else third
+    year = third + (1900 if third >= 70 else 2000) if len(found[4]) == 2 else third
     if first > 12 or (second <= 12 and (day_first or found[2] == ".")):
         return year, second, first
     return year, first, second
@@ -188,6 +197,11 @@ class DateOrderEvidence:
             at = parse_time(text, day_first=day_first)
             if at is not None:
                 self.latest[day_first] = max(at.date(), self.latest.get(day_first, at.date()))
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no date so far leaves the order open."""
+        return not self.above_12 and not self.values[0]
 
     @property
     def is_settled(self) -> bool:

@@ -52,7 +52,7 @@ def build_profile(
         history.add(play)
     if not history.spellings:
         raise EmptyProfile("no play of 30 seconds or more: bring more of your listening history")
-    days = history.played_days if history.played_days.first else history.saved_days
+    days = history.played_days if history.has_plays else history.saved_days
     recordings = history.weighted_recordings()
     return Profile(
         id=id,
@@ -147,6 +147,11 @@ class _History:
         if recording is None:
             recording = self._recordings[artist, title, distinction] = _Recording(artist)
         recording.add(play, tuple(keys[1:]))
+
+    @property
+    def has_plays(self) -> bool:
+        """True if something was played, not only saved or listed."""
+        return bool(self._played)
 
     def artist_plays(self) -> dict[str, float]:
         """Return the plays by artist key; saved rows count if nothing of the artist was played."""

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from twotower.core.domain import Play
 from twotower.sources.files.file_format import Fields, FileFormat
+from twotower.sources.files.headers import plain_header
 from twotower.sources.files.row_readers import PlayOrReason, json_reader, split_artist
-from twotower.sources.files.tables import Row, plain_header, table_reader
+from twotower.sources.files.tables import Row, table_reader
 from twotower.sources.values import (
     artist_name,
     duration_ms,

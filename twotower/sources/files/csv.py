@@ -1,233 +1,215 @@
 """CSV tables of music: Exportify's files, old and new, and any table with a column of artists."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import IO, Literal
 
 from twotower.core.domain import AUDIO, AUDIO_RANGE, SPOTIFY_WEB_API, Play
-from twotower.core.errors import UnreadableExport
-from twotower.sources.files.text import CHUNK, encoding_of, text_lines
-from twotower.sources.values import EARLIEST, clean, iso_time
+from twotower.core.errors import NotListening, UnreadableExport
+from twotower.sources.dates import DateOrder, DateOrderEvidence, parse_day, parse_time
+from twotower.sources.files.csv_rows import csv_rows
+from twotower.sources.files.file_format import add_note
+from twotower.sources.files.headers import Header
+from twotower.sources.files.table_layout import Layout, find_layout, rows_of
+from twotower.sources.files.text import text_lines
+from twotower.sources.values import clean, duration_ms, song_title
 
 MOST_PLAYS = 10_000_000  # in one row; a larger number is no count of plays
 MOST_GENRES = 50  # in one row
+_LINES_TO_LOOK_AT = 200
+_ROWS_FOR_DATES = 1000  # if none of them has a date like 3/4/2026, no more are looked at
+_SAVED_LISTS = frozenset(("favorite", "favorites", "favourite", "favourites", "liked", "loved"))
 
-# Our column -> headers in lower case without punctuation, preferred ones first.
-_SPELLINGS: Mapping[str, tuple[str, ...]] = {
-    "artist": (
-        *("artistnames", "artistname", "artist", "artists", "trackartist", "trackartists"),
-        *("mastermetadataalbumartistname", "albumartistnames", "albumartistname", "albumartist"),
-        *("band", "performer", "artista", "artiste", "künstler", "kuenstler", "interpret"),
-    ),
-    "track": (
-        *("trackname", "track", "tracktitle", "songname", "songtitle", "song", "title"),
-        *("mastermetadatatrackname", "titel", "titre", "título", "titulo", "name"),
-    ),
-    "plays": ("plays", "playcount", "scrobbles", "listens", "timesplayed", "streams", "count"),
-    "ms_played": ("msplayed",),
-    "at": (
-        *("playedat", "listenedat", "utctime", "uts", "timestamp", "ts", "endtime", "datetime"),
-        *("date", "addedat", "dateadded"),
-    ),
-    "genres": ("genres", "genre", "artistgenres", "tags"),
-    "duration_ms": ("durationms", "trackdurationms"),
-    "released": ("releasedate", "albumreleasedate", "released"),
-    "time_signature": ("timesignature",),
-    "uri": ("trackuri", "spotifyuri", "spotifyid"),
-    "ids": ("artistids", "artisturis", "artisturi"),
-    "label": ("recordlabel",),
-    **{name: (name,) for name in AUDIO},
-}
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAY_FIRST_WORDS = re.compile(r"(\d{1,2}) ([A-Za-z]{3})[a-z]* (\d{4}),? ?(\d{1,2}:\d\d)?(:\d\d)?$")
-_SLASHED = re.compile(r"(\d{1,4})[/.](\d{1,2})[/.](\d{1,4})(?:[ T,]+(\d{1,2}:\d\d)(:\d\d)?)?")
+_DATE_COLUMNS = ("at", "added", "released")
 _THOUSANDS = re.compile(r"\d{1,3}([., ’'\u00a0\u202f]\d{3})+$")
 _ISO_PART = re.compile(r"\d{4}(-\d\d(-\d\d)?)?$")
 _COMMA_ALONE = re.compile(r"(?<![\\\d]),(?=\S)|(?<!\\),(?=[^\s\d])")
 _COMMA_SPACE = re.compile(r"(?<!\\), ")
 
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """Positions of the known columns, and whether the file comes from Exportify."""
-
-    columns: Mapping[str, int]
-    exportify: bool
-
-    @property
-    def semicolons_separate_artists(self) -> bool:
-        """True for Exportify's files since 2025. Older ones use commas, as some names do too."""
-        return self.exportify and "label" in self.columns and "ids" not in self.columns
+_Kind = Literal["played", "saved", "listed"]
 
 
 def csv_origin(file: IO[bytes]) -> str:
-    """Return SPOTIFY_WEB_API for a file of Exportify, else "file"; rewind `file`."""
-    start = file.tell()
-    head = file.read(CHUNK)
-    file.seek(start)
-    text = head.decode(encoding_of(head[:4]), errors="replace").removeprefix("\ufeff")
-    lines = text.splitlines()[:2]
-    if lines and lines[0].lower().startswith("sep="):
-        lines = lines[1:]
-    return SPOTIFY_WEB_API if lines and _header(_split(lines[0])[0]).exportify else "file"
+    """Return SPOTIFY_WEB_API for a file of Exportify or a like program, else "file"; rewind."""
+    try:
+        layout = _layout(file, "")
+    except UnreadableExport:
+        return "file"
+    finally:
+        file.seek(0)
+    return SPOTIFY_WEB_API if layout.header.has_spotify_ids else "file"
 
 
-def read_csv(file: IO[bytes], name: str, left_out: Counter[str] | None = None) -> Iterator[Play]:
-    """Yield a play for each row of a table; columns are found by their headers.
+def read_csv(
+    file: IO[bytes],
+    name: str,
+    left_out: Counter[str] | None = None,
+    *,
+    now: datetime | None = None,
+) -> Iterator[Play]:
+    """Yield a play for each row of a table; columns are found by their headers, or their values.
 
     Exportify's file of liked songs has saved tracks; its other files are playlists named as the
-    file, with listed tracks. The first artist is the main one, the others are `guests`. Rows of any
-    other table are played, `plays` times. Rows without a usable play are counted by reason in
-    `left_out`. Raises UnreadableExport if there is no column of artists, or a row is damaged.
+    file, with listed tracks. So are lists that programs move between services, and tables that only
+    say when tracks were added. The first artist is the main one, the others are `guests`. Rows of
+    any other table are played, `plays` times, or saved if that number is empty or 0.
+
+    Rows without a usable play are counted by reason in `left_out`. A date after `now`, today by
+    default, shows that day and month are read in the wrong order. Raises NotListening if there is
+    no column of artists, UnreadableExport if the text is damaged.
     """
     left_out = Counter() if left_out is None else left_out
+    layout = _layout(file, name)
+    orders = _date_orders(file, layout, now or datetime.now(UTC))
+    if orders["at"].is_guess or orders["added"].is_guess:
+        add_note(left_out, "Dates such as 3/4 were read with the day first.")
+    rows = _Rows(layout.header, name, orders)
     number = 0
+    file.seek(0)
     try:
-        rows = _rows(file, name)
-        header = _header(next(rows))
-        kind, playlist = _kind(header, name)
-        for number, row in enumerate(rows, 2):  # noqa: B007
-            if not any(row):
-                continue
-            play = _play(row, header, kind, playlist)
+        for number, row in enumerate(_cells(file, layout), layout.lines_before_rows + 1):  # noqa: B007
+            play = "mangled rows" if row is None else rows.play(row)
             if isinstance(play, Play):
                 yield play
-            else:
+            elif play:
                 left_out[play] += 1
-    except (csv.Error, ValueError) as fault:
-        raise UnreadableExport(
-            f"the table can't be read from here on ({fault}): save it as CSV in UTF-8 again",
-            where=f"{name}, row {number + 1:,}",
-        ) from fault
+    except ValueError as fault:
+        raise _damaged(fault, f"{name}, row {number + 1:,}") from fault
+    if rows.unknown_times:
+        add_note(left_out, f"Dates that weren't understood: {rows.unknown_times:,}.")
 
 
-def _rows(file: IO[bytes], name: str) -> Iterator[list[str]]:
-    """Yield the rows, headers first. A Last.fm export has no headers and gets its usual ones."""
+def _layout(file: IO[bytes], name: str) -> Layout:
     lines = text_lines(file, errors="surrogateescape")
-    first = list(islice((line for line in lines if line.strip()), 1))
-    if first and first[0].lower().startswith("sep="):
-        first = list(islice(lines, 1))
-    if not first:
-        raise UnreadableExport("the file is empty: export it again", where=name)
-    if "\0" in first[0]:
-        raise UnreadableExport(
-            "this isn't a music file that we know: choose a ZIP, JSON or CSV", where=name
-        )
-    header, delimiter = _split(first[0])
-    table: Iterator[list[str]] = csv.reader(chain(first, lines), delimiter=delimiter)
-    if "artist" not in _header(header).columns:
-        if len(header) != 4 or _time(header[3]) is None:
-            raise UnreadableExport(
-                "no column is named artist: write the names of the columns in the first line, "
-                "such as artist,track,plays",
-                where=name,
-            )
-        return chain([["artist", "album", "track", "date"]], _decode_windows_text(table))
-    return _decode_windows_text(table)
+    try:
+        first = list(islice(lines, _LINES_TO_LOOK_AT))
+    except ValueError as fault:
+        raise _damaged(fault, f"{name}, row 1") from fault
+    if not any(map(str.strip, first)):
+        raise NotListening("the file is empty: export it again", where=name)
+    return find_layout(first, name)
 
 
-def _decode_windows_text(table: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Read fields that aren't UTF-8 as Windows-1252, which older spreadsheets write."""
-    for row in table:
-        if all(map(str.isascii, row)):
-            yield row
-        else:
-            yield [
-                field.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
-                if any("\udc80" <= char <= "\udcff" for char in field)
-                else field
-                for field in row
-            ]
-
-
-def _split(line: str) -> tuple[list[str], str]:
-    """Return the headers in the first line, and the delimiter that yields most known headers."""
-    best: tuple[int, int, list[str], str] = (-1, 0, [], ",")
-    for delimiter in ",;\t|":
-        headers = next(csv.reader([line.lstrip("\ufeff")], delimiter=delimiter), [])
-        candidate = (len(_header(headers).columns), len(headers), headers, delimiter)
-        best = max(best, candidate, key=lambda one: one[:2])
-    return best[2], best[3]
-
-
-def _header(names: Sequence[str]) -> _Header:
-    plain: dict[str, int] = {}
-    for at, name in enumerate(names):  # Last.fm writes "Date#user name"
-        word = "".join(filter(str.isalnum, name.split("#")[0].casefold()))
-        plain.setdefault(word, at)
-    columns = {}
-    for ours, spellings in _SPELLINGS.items():
-        for spelling in spellings:
-            if spelling in plain:
-                columns[ours] = plain[spelling]
-                break
-    if columns.get("track") == columns.get("artist"):
-        columns.pop("track", None)
-    web_api = "artistnames" in plain or ("artistname" in plain and "uri" in columns)
-    return _Header(columns, exportify=web_api)
-
-
-def _kind(header: _Header, name: str) -> tuple[Literal["played", "saved", "listed"], str | None]:
-    if not header.exportify:
-        return "played", None
-    title = re.split(r"[/\\]", name)[-1]
-    title = clean(re.sub(r"(\.csv)?(\.gz)?$", "", title, flags=re.IGNORECASE).replace("_", " "))
-    if "liked" in title.casefold().split():
-        return "saved", None
-    return "listed", title
-
-
-def _play(
-    row: Sequence[str],
-    header: _Header,
-    kind: Literal["played", "saved", "listed"],
-    playlist: str | None,
-) -> Play | str:
-    """Return the row's play, or the reason why it has none."""
-    columns = header.columns
-
-    def field(column: str) -> str:
-        at = columns.get(column, len(row))
-        return row[at].strip() if at < len(row) else ""
-
-    if field("uri").startswith(("spotify:episode:", "spotify:show:")):
-        return "podcasts"
-    artists = _artists(clean(field("artist")), header, field("ids"))
-    if not artists:
-        return "no artist"
-    plays = _count(field("plays"))
-    if plays is None:
-        return "no number of plays"
-    ms_played = _number(field("ms_played"))
-    if field("ms_played") and (ms_played is None or not 0 <= ms_played < 1e10):
-        return "no duration"
-    duration = _number(field("duration_ms"))
-    return Play(
-        artists[0],
-        clean(field("track")) or None,
-        kind=kind,
-        at=_time(field("at")),
-        ms_played=None if ms_played is None else int(ms_played),
-        count=plays,
-        playlist=playlist,
-        genres=_genres(field("genres")),
-        audio=_audio({name: field(name) for name in (*AUDIO, "time_signature") if name in columns}),
-        duration_s=duration / 1000 if duration and 0 < duration < 1e9 else None,
-        released=_released(field("released")),
-        guests=tuple(artists[1:]),
+def _damaged(fault: ValueError, where: str) -> UnreadableExport:
+    return UnreadableExport(
+        f"the table can't be read from here on ({fault}): save it as CSV in UTF-8 again",
+        where=where,
     )
 
 
-def _artists(names: str, header: _Header, ids: str) -> list[str]:
+def _cells(file: IO[bytes], layout: Layout) -> Iterator[list[str] | None]:
+    lines = rows_of(text_lines(file, errors="surrogateescape"), layout)
+    return csv_rows(lines, layout.delimiter, layout.width)
+
+
+def _date_orders(file: IO[bytes], layout: Layout, now: datetime) -> Mapping[str, DateOrder]:
+    """Return the order of day and month in each column of dates, from as many rows as it takes."""
+    header = layout.header
+    evidence = {column: DateOrderEvidence() for column in _DATE_COLUMNS if column in header.columns}
+    file.seek(0)
+    try:
+        for number, row in enumerate(_cells(file, layout) if evidence else ()):
+            for column, each in evidence.items():
+                at = header.columns[column]
+                if row is not None and at < len(row):
+                    each.add(row[at])
+            is_late = number > _ROWS_FOR_DATES
+            if all(each.is_settled or (is_late and each.is_empty) for each in evidence.values()):
+                break
+    except ValueError:
+        pass  # the reading of the rows reports it
+    day_first = True if header.is_foreign else None
+    orders = {column: each.order(now, day_first=day_first) for column, each in evidence.items()}
+    return {column: orders.get(column, DateOrder()) for column in _DATE_COLUMNS}
+
+
+class _Rows:
+    """Converts the rows of one table."""
+
+    def __init__(self, header: Header, name: str, orders: Mapping[str, DateOrder]) -> None:
+        self._header = header
+        self._orders = orders
+        self._audio_columns = [c for c in (*AUDIO, "time_signature") if c in header.columns]
+        title = re.split(r"[/\\]", name)[-1]
+        title = re.sub(r"(\.(csv|txt|tsv))?(\.gz)?$", "", title, flags=re.IGNORECASE)
+        self._file_title = clean(title.replace("_", " "))
+        self.unknown_times = 0
+
+    def play(self, row: Sequence[str]) -> Play | str:
+        """Return the row's play, the reason why it has none, or "" for a blank row or comment."""
+        if not any(row) or (len(row) == 1 < len(self._header.columns) and row[0].startswith("#")):
+            return ""
+        row = tuple(map(str.strip, row))
+        if self._field(row, "uri").startswith(("spotify:episode:", "spotify:show:")):
+            return "podcasts"
+        if "event" in self._header.columns and not self._field(row, "event").endswith("END"):
+            return "events that are no plays"
+        artists = self._artists(row)
+        if not artists:
+            return "no artist"
+        plays = _count(self._field(row, "plays"))
+        if plays is None:
+            return "no number of plays"
+        ms_played = duration_ms(self._field(row, "ms_played") or None)
+        if ms_played is None:
+            ms_played = duration_ms(self._field(row, "s_played") or None, unit_ms=1000)
+        if ms_played is None and (self._field(row, "ms_played") or self._field(row, "s_played")):
+            return "no duration"
+        kind, playlist = self._kind(row, plays)
+        duration = _number(self._field(row, "duration_ms"))
+        return Play(
+            artists[0],
+            song_title(self._field(row, "track")) or None,
+            kind=kind,
+            at=self._time(row, "at" if kind == "played" else "added"),
+            ms_played=ms_played,
+            count=max(1, plays),
+            playlist=playlist,
+            genres=_genres(self._field(row, "genres")),
+            audio=_audio({name: self._field(row, name) for name in self._audio_columns}),
+            duration_s=duration / 1000 if duration and 0 < duration < 1e9 else None,
+            released=_released(self._field(row, "released"), self._orders["released"]),
+            guests=tuple(artists[1:]),
+        )
+
+    def _field(self, row: Sequence[str], column: str) -> str:
+        at = self._header.columns.get(column, len(row))
+        return row[at] if at < len(row) else ""
+
+    def _artists(self, row: Sequence[str]) -> list[str]:
+        names = song_title(self._field(row, "artist"))
+        artists = _artists(names, self._header, self._field(row, "ids"))
+        guests = (song_title(row[at]) for at in self._header.guests if at < len(row))
+        return list(dict.fromkeys(name for name in (*artists, *guests) if name))
+
+    def _kind(self, row: Sequence[str], plays: int) -> tuple[_Kind, str | None]:
+        """Return the kind of the row's play, and its playlist if it is listed."""
+        header = self._header
+        if header.is_exportify or header.is_moved_list:
+            list_type = self._field(row, "list_type") or self._file_title
+            if not _SAVED_LISTS.isdisjoint(list_type.casefold().split()):
+                return "saved", None
+            return "listed", song_title(self._field(row, "playlist")) or self._file_title
+        is_unplayed = "plays" in header.columns and not plays
+        return ("saved" if header.is_library or is_unplayed else "played"), None
+
+    def _time(self, row: Sequence[str], column: str) -> datetime | None:
+        text, clock = self._field(row, column), self._field(row, "clock")
+        if clock and ":" not in text and column == "at":
+            text = f"{text} {clock}"
+        at = parse_time(text, day_first=self._orders[column].day_first)
+        self.unknown_times += at is None and bool(text)
+        return at
+
+
+def _artists(names: str, header: Header, ids: str) -> list[str]:
     """Split a field into artists; a comma stays in the name if it might belong there."""
     if header.semicolons_separate_artists:
         parts = names.split(";")
-    elif header.exportify:
+    elif header.is_exportify:
         parts = _split_at_commas(names, len(ids.split(",")) if ids else None)
     else:
         parts = [names]
@@ -280,58 +262,22 @@ def _number(text: str) -> float | None:
 
 
 def _count(text: str) -> int | None:
-    """Return the number of plays ("1,234" too); 1 if the field is empty, None if it is no count."""
+    """Return the number of plays ("1,234" too); 0 if the field is empty, None if it is no count."""
     if not text:
-        return 1
+        return 0
     value = float(re.sub(r"\D", "", text)) if _THOUSANDS.match(text) else _number(text)
-    return int(value) if value is not None and 1 <= value <= MOST_PLAYS else None
-
-
-def _time(text: str) -> datetime | None:
-    """Return the UTC time in any notation that such files use; None if it is none."""
-    text = text.strip()
-    if iso := iso_time(text):
-        return iso
-    try:
-        if text.isascii() and text.isdigit() and len(text) in (9, 10, 13):
-            at = datetime.fromtimestamp(int(text[:10]), UTC)
-        elif words := _DAY_FIRST_WORDS.match(text):
-            day, month, year, clock, _ = words.groups()
-            number = _MONTHS.index(month.lower()) + 1
-            at = _utc(int(year), number, int(day), clock)
-        elif slashed := _SLASHED.match(text):
-            at = _utc(*_year_month_day(slashed), slashed[4])
-        else:
-            return None
-    except (ValueError, OverflowError, OSError):
+    if value is None or not 0 <= value <= MOST_PLAYS or 0 < value < 1:
         return None
-    return at if at >= EARLIEST else None
+    return int(value)
 
 
-def _utc(year: int, month: int, day: int, clock: str | None) -> datetime:
-    hour, minute = map(int, (clock or "0:00").split(":"))
-    return datetime(year, month, day, hour, minute, tzinfo=UTC)
-
-
-def _year_month_day(date: re.Match[str]) -> tuple[int, int, int]:
-    """Read 6/25/2013 as June 25: the month comes first, unless that number is above 12."""
-    first, second, third = int(date[1]), int(date[2]), int(date[3])
-    if len(date[1]) == 4:
-        return first, second, third
-    return (third, second, first) if first > 12 else (third, first, second)
-
-
-def _released(text: str) -> str | None:
+def _released(text: str, order: DateOrder) -> str | None:
     """Return an ISO year, year-month or date; None if the text is none of them."""
-    if _ISO_PART.match(text):
-        try:
-            datetime.fromisoformat((text + "-01-01")[:10])
-        except ValueError:
-            return None
-        return text
-    if slashed := _SLASHED.match(text):
-        try:
-            return _utc(*_year_month_day(slashed), None).date().isoformat()
-        except ValueError:
-            return None
-    return None
+    if not _ISO_PART.match(text):
+        day = parse_day(text, day_first=order.day_first)
+        return day.isoformat() if day else None
+    try:
+        datetime.fromisoformat((text + "-01-01")[:10])
+    except ValueError:
+        return None
+    return text

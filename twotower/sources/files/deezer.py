@@ -10,8 +10,9 @@ from twotower.core.domain import Play
 from twotower.core.errors import UnreadableExport
 from twotower.sources.dates import parse_time
 from twotower.sources.files.file_format import FileFormat
+from twotower.sources.files.headers import plain_header
 from twotower.sources.files.row_readers import PlayOrReason, plays_of_rows
-from twotower.sources.files.tables import Row, named_row, plain_header
+from twotower.sources.files.tables import Row, named_row
 from twotower.sources.files.workbook import sheet_rows
 from twotower.sources.values import EARLIEST, LATEST, artist_name, duration_ms, song_title
 

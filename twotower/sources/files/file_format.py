@@ -13,6 +13,20 @@ PlayReader = Callable[[IO[bytes], str, Counter[str]], Iterator[Play]]
 Fields = Mapping[str, Any]  # of a JSON object
 
 
+class LeftOut(Counter[str]):
+    """Numbers of left-out rows by reason, with sentences about the file for the person."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+
+def add_note(left_out: Counter[str], note: str) -> None:
+    """Add a sentence for the person, if the counter has a place for it."""
+    if isinstance(left_out, LeftOut):
+        left_out.notes.append(note)
+
+
 @dataclass(frozen=True, slots=True)
 class FileFormat:
     """One format. A file is of it if one of the signs fits its beginning."""

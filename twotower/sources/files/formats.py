@@ -19,7 +19,8 @@ from twotower.sources.files import (
 )
 from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.json_stream import json_rows
-from twotower.sources.files.tables import MOST_LINES_BEFORE_HEADER, find_header
+from twotower.sources.files.table_layout import MOST_LINES_BEFORE_HEADER
+from twotower.sources.files.tables import find_header
 from twotower.sources.files.text import first_text
 from twotower.sources.files.workbook import is_workbook
 

@@ -28,17 +28,17 @@ _BACKUP_LINE = re.compile(
 
 
 def _read_tautulli(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
-    plays = _of_one_listener(table_rows(file, name, _TAUTULLI), _tautulli, name)
+    plays = _of_one_listener(table_rows(file, name, _TAUTULLI, left_out), _tautulli, name)
     yield from plays_of_rows(plays, left_out)
 
 
 def _read_jellyfin(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
-    plays = _of_one_listener(table_rows(file, name, _JELLYFIN), _jellyfin, name)
+    plays = _of_one_listener(table_rows(file, name, _JELLYFIN, left_out), _jellyfin, name)
     yield from plays_of_rows(plays, left_out)
 
 
 def _read_backup(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
-    rows = table_rows(file, name, _JELLYFIN, header_line=_BACKUP_HEADER)
+    rows = table_rows(file, name, _JELLYFIN, left_out, header_line=_BACKUP_HEADER)
     yield from plays_of_rows(_of_one_listener(rows, _jellyfin, name), left_out)
 
 
