@@ -46,6 +46,9 @@ def test_joining_opening_and_leaving_work_in_every_look(visit, address, look, tm
     expect(page.get_by_role("heading", name="Save your access code")).to_be_in_viewport()
     code = page.locator(".st-key-code-once code").inner_text().strip()
     is_good(page)
+    page.get_by_role("button", name="I've saved it. Join now").click()
+    expect(page.get_by_text("You have joined.")).to_be_in_viewport()
+    is_good(page)
 
     page.reload()
     expect(page.get_by_role("heading", name="Already a member?")).to_be_visible()
@@ -77,7 +80,8 @@ def test_an_open_list_shows_who_joins_and_leaves_by_itself(address, visit, capsy
     assert name not in names(there)
 
     here.get_by_role("button", name="Join", exact=True).click()
-    expect(here.get_by_role("heading", name="Save your access code")).to_be_visible()
+    here.get_by_role("button", name="I've saved it. Join now").click()
+    expect(here.get_by_text("You have joined.")).to_be_visible()
     joined = time.perf_counter()
     card = there.get_by_role("heading", level=3, name=name)
     expect(card).to_be_visible(timeout=10_000)
@@ -109,6 +113,7 @@ def test_a_list_that_updates_itself_keeps_the_keyboard_focus(address, visit):
     here = visit(address_of(address, "community", ARTISTS))
     name = open_form(here)
     here.get_by_role("button", name="Join", exact=True).click()
+    here.get_by_role("button", name="I've saved it. Join now").click()
     expect(there.get_by_role("heading", level=3, name=name)).to_be_visible(timeout=10_000)
     settled(there)
     assert thumb.evaluate("each => each === document.activeElement")

@@ -103,6 +103,17 @@ def test_join_export_leave_and_verify_and_no_byte_is_left(call):
         assert again.exit_code == 2 and "no member has this access code" in again.stderr
 
 
+def test_an_operator_deletes_a_member_who_lost_the_code(call):
+    joined = call.join()
+    out = call.folder / "receipt.json"
+    assert call("leave", "--id", joined["id"]).exit_code == 2  # not confirmed
+    assert call.stats()["training"] == 1
+    assert call("leave", "--id", joined["id"], "--yes", "--out", out).exit_code == 0
+    assert call.stats()["training"] == 0 and call("verify-receipt", out).exit_code == 0
+    again = call("leave", "--id", joined["id"], "--yes")
+    assert again.exit_code == 2 and "nobody in the community has this id" in again.stderr
+
+
 def test_the_access_code_may_come_from_a_file(call):
     joined = call.join()
     file = call.folder / "code.txt"

@@ -58,7 +58,9 @@ def joined(visit, **yes: bool):
     for name in yes or {"findable": True}:
         app.checkbox(key=f"join-{name}").check().run()
     press(app, "go-join")
-    return app, app.code[0].value
+    code = app.code[0].value
+    press(app, "go-code-saved")
+    return app, code
 
 
 def open_with(visit, code: str):
@@ -91,6 +93,7 @@ def test_the_preview_is_what_others_will_see(visit, matcher):
     app.multiselect(key="join-artists").set_value(list(ME.artists)[:4]).run()
     card = next(m.value for m in app.markdown if "**Plays**" in m.value)
     press(app, "go-join")
+    press(app, "go-code-saved")
     (stored,) = matcher.named_like(name, 5)
     assert len(stored.artists) == 4 and all(artist in card for artist, _ in stored.artists)
 
@@ -133,13 +136,43 @@ def test_a_hostile_name_is_shown_letter_for_letter(visit, name):
     assert shown.replace("\\", "").replace("\u2060", "") == name
 
 
-def test_the_code_is_shown_until_it_is_saved_and_never_again(visit):
-    app, code = joined(visit)
+def test_nothing_is_stored_before_the_owner_has_saved_the_code(visit, matcher):
+    before = last_change(matcher.community)
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    press(app, "go-join")
+    code = app.code[0].value
     assert code.startswith("MN-") and "Save your access code" in headings(app)[0]
-    assert "can't send you another" in words(app)
-    press(app, "code-kept")
+    assert "Nothing is stored yet" in words(app) and "can't send you another" in words(app)
+    assert last_change(matcher.community) == before and matcher.membership.find(code) is None
+    press(app, "code-cancel")
+    assert not app.code and "Join" in headings(app)
+    press(app, "go-join")
+    assert app.code[0].value == code, "a saved code stays the right one"
+    press(app, "go-code-saved")
+    assert matcher.membership.find(code) is not None
     assert not app.code and "What we store" in headings(app)
-    assert code not in words(app)
+    assert "You have joined" in words(app) and code not in words(app)
+
+
+def test_what_is_stored_is_what_the_preview_showed_even_if_the_music_changed_since(visit, matcher):
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    press(app, "go-join")
+    state_of(app).profile = OTHER
+    code = app.code[0].value
+    press(app, "go-code-saved")
+    stored = matcher.membership.find(code).listener.artists
+    assert {artist_key(name) for name, _ in stored} <= set(ME.artists)
+
+
+def test_a_join_that_was_not_confirmed_is_deleted_with_the_music(visit):
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    press(app, "go-join")
+    app.switch_page("privacy.py").run()
+    press(app, "privacy-remove")
+    assert state_of(app).membership.pending is None
 
 
 def test_a_member_is_not_their_own_neighbour_and_others_see_them(visit, matcher):
@@ -169,7 +202,6 @@ def test_the_code_opens_it_in_another_browser_and_choices_change_without_music(v
 
 def test_todays_music_replaces_what_is_stored(visit, matcher):
     app, _ = joined(visit)
-    press(app, "code-kept")
     state_of(app).profile = OTHER
     app.run()
     app.checkbox(key="change-today").check().run()
@@ -270,4 +302,5 @@ def test_attempts_to_join_are_limited(visit, monkeypatch, matcher):
     app = visit()
     app.checkbox(key="join-findable").check().run()
     press(app, "go-join")
+    press(app, "go-code-saved")
     assert "Too many attempts to join" in words(app) and last_change(matcher.community) == before

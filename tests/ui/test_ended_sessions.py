@@ -1,4 +1,4 @@
-"""What a visitor left behind is gone soon after the page was closed."""
+"""The timer that forgets a visitor soon after the page was closed."""
 
 import asyncio
 import weakref

@@ -43,27 +43,27 @@ async def _put(limits, session, sizes, *, declared=False, between=None):
 
 
 @pytest.fixture
-def held() -> dict[str, int]:
+def stored_sizes() -> dict[str, int]:
     """Bytes of the files that the server has, by session."""
     return {}
 
 
 @pytest.fixture
-def limits(held) -> UploadLimits:
-    return UploadLimits(_app, lambda: held, lambda: 2)
+def limits(stored_sizes) -> UploadLimits:
+    return UploadLimits(_app, lambda: stored_sizes, lambda: 2)
 
 
-def test_a_visitor_has_room_for_one_full_upload(limits, held):
+def test_a_visitor_has_room_for_one_full_upload(limits, stored_sizes):
     assert put(limits, "one", [MEGABYTE, MEGABYTE]) == (204, 2)
-    held["one"] = MEGABYTE
+    stored_sizes["one"] = MEGABYTE
     assert put(limits, "one", [MEGABYTE]) == (204, 1)
-    held["one"] = 2 * MEGABYTE
+    stored_sizes["one"] = 2 * MEGABYTE
     assert put(limits, "one", [1]) == (413, 1)
     assert put(limits, "two", [MEGABYTE]) == (204, 1)
 
 
-def test_an_upload_that_says_its_size_is_refused_before_any_of_it_is_read(limits, held):
-    held["one"] = MEGABYTE
+def test_an_upload_that_says_its_size_is_refused_before_any_of_it_is_read(limits, stored_sizes):
+    stored_sizes["one"] = MEGABYTE
     assert put(limits, "one", [MEGABYTE, 1], declared=True) == (413, 0)
 
 
@@ -85,8 +85,8 @@ def test_uploads_at_the_same_time_count_together(limits):
     assert statuses[-1] == 413
 
 
-def test_all_visitors_together_have_a_limit_too(limits, held):
-    held.update({f"v{n}": 2 * MEGABYTE for n in range(SERVER_SHARE)})
+def test_all_visitors_together_have_a_limit_too(limits, stored_sizes):
+    stored_sizes.update({f"v{n}": 2 * MEGABYTE for n in range(SERVER_SHARE)})
     assert put(limits, "another", [1]) == (503, 1)
-    del held["v0"]
+    del stored_sizes["v0"]
     assert put(limits, "another", [MEGABYTE]) == (204, 1)

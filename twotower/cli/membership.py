@@ -12,11 +12,11 @@ from twotower.cli.community import open_community, open_matcher
 from twotower.cli.import_files import read_person
 from twotower.cli.options import Files, Json, check_writable
 from twotower.cli.terminal import CHECK_FAILED, ProgressLine, plain, show_json, show_result
-from twotower.core.errors import MissingData, UnknownCode
+from twotower.core.errors import CommunityError, MissingData, UnknownCode
 from twotower.core.files import atomic_write
 
 if TYPE_CHECKING:
-    from twotower.community import MemberRecord
+    from twotower.community import Deletion, MemberRecord
     from twotower.community.membership import JoinRequest
     from twotower.matching.matcher import Matcher
     from twotower.model.portrait import Portrait
@@ -212,21 +212,30 @@ def _show_member(member: "MemberRecord", *, json: bool) -> None:
 
 def leave(
     code_file: CodeFile = None,
+    id: Annotated[
+        str, typer.Option("--id", help="Id of a member who has no code. For operators.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write the receipt to.")] = None,
     json: Json = False,
 ) -> None:
-    """Delete everything that is stored about you, and print a receipt."""
+    """Delete everything that is stored about you, and print a receipt.
+
+    With --id an operator deletes a member who asks for it and has lost the code.
+    """
     from twotower.community import receipts
 
     if out is not None:
         check_writable(out)
-    code = _read_code(code_file)
-    with open_matcher() as matcher:
-        _find_member(matcher, code)
-        if not yes:
-            _confirm_deletion()
-        deletion = matcher.membership.leave(code)
+    if id:
+        deletion = _leave_by_id(id, yes=yes)
+    else:
+        code = _read_code(code_file)
+        with open_matcher() as matcher:
+            _find_member(matcher, code)
+            if not yes:
+                _confirm_deletion("you")
+            deletion = matcher.membership.leave(code)
     if json or out is None:
         show_json(receipts.to_json(deletion))
     if out is not None:
@@ -239,11 +248,24 @@ def leave(
     typer.echo(receipts.to_text(deletion), err=True)
 
 
-def _confirm_deletion() -> None:
+def _leave_by_id(id: str, *, yes: bool) -> "Deletion":
+    """Delete the member with this id. Raises CommunityError if there is none."""
+    with open_community() as community:
+        if not yes:
+            _confirm_deletion(f"the member {plain(id)}")
+        deletion = community.leave(id)
+    if deletion is None:
+        raise CommunityError(
+            "nobody in the community has this id: the address of the page Map names it"
+        )
+    return deletion
+
+
+def _confirm_deletion(who: str) -> None:
     """Ask on a terminal; raise TyperException if there is none."""
     if not sys.stdin.isatty():
         raise typer.TyperException("nothing was deleted: confirm with --yes, or use a terminal")
-    typer.confirm("Delete everything that is stored about you?", abort=True, err=True)
+    typer.confirm(f"Delete everything that is stored about {who}?", abort=True, err=True)
 
 
 def export(

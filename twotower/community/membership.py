@@ -104,6 +104,12 @@ class Membership:
 
     # Changes
 
+    def check_request(self, portrait: Portrait, request: JoinRequest) -> None:
+        """Raise MayNotJoin or BadName if `join` would do so now."""
+        _check_consent(request)
+        check_origin(portrait.profile)
+        self._member(new_id(), portrait, None, request)
+
     def join(
         self, portrait: Portrait, request: JoinRequest, *, id: str = "", code: str = ""
     ) -> Joined:
@@ -112,10 +118,7 @@ class Membership:
         A bulk import passes `id` and `code`; by default both are random. Raises MayNotJoin or
         BadName, and then nothing is stored.
         """
-        if not (request.findable or request.training):
-            raise MayNotJoin(
-                "you said no to both questions, so nothing was stored: the app works without it"
-            )
+        _check_consent(request)
         check_origin(portrait.profile)
         code, id = code or new_code(), id or new_id()
         member = self._member(id, portrait, None, request)
@@ -230,6 +233,13 @@ class Membership:
                 "no whole profile of yours is stored: to help with training, bring your music first"
             )
         return profile_from_json(json.loads(profile) if isinstance(profile, str) else profile, id)
+
+
+def _check_consent(request: JoinRequest) -> None:
+    if not (request.findable or request.training):
+        raise MayNotJoin(
+            "you said no to both questions, so nothing was stored: the app works without it"
+        )
 
 
 def check_origin(profile: Profile) -> None:

@@ -96,6 +96,10 @@ def show_membership_or_form() -> None:
     """Show a member's own membership; to others the form for joining and the field for a code."""
     if _show_membership():
         return
+    pending = visitor_state().membership.pending
+    if pending is not None:
+        _show_new_code(pending.code)
+        return
     form, code = st.columns([3, 2], gap="large")
     with form:
         _show_joining()
@@ -132,7 +136,7 @@ def _show_joining() -> None:
         icon=":material/group_add:",
         width="stretch",
         disabled=not has_consent,
-        on_click=membership_actions.join,
+        on_click=membership_actions.prepare_join,
         args=(request,),
     )
     if not has_consent:
@@ -169,8 +173,6 @@ def _show_membership() -> bool:
     if member is None or record is None:
         show_result()  # the membership may have ended just now
         return False
-    if member.is_code_new:
-        _show_new_code(member.code)
     _show_stored(record)
     _show_changes(record)
     _show_leaving(record)
@@ -178,13 +180,14 @@ def _show_membership() -> bool:
 
 
 def _show_new_code(code: str) -> None:
+    """Show the access code, and the button that stores the join once it is saved."""
     with st.container(border=True, key="code-once"):
-        st.header("You have joined. Save your access code", anchor=False)
+        st.header("Save your access code, then join", anchor=False)
         st.code(code, language=None, wrap_lines=True)
         st.markdown(
-            "**You see it only once.** With it you can see, change or delete what we store. It "
-            "works in any browser. We keep only its fingerprint and **can't send you another**. "
-            "Anybody who has it can use it."
+            "**Nothing is stored yet. You see the code only once.** With it you can see, change or "
+            "delete what we store. It works in any browser. We keep only its fingerprint and "
+            "**can't send you another**. Anybody who has it can use it."
         )
         with st.container(horizontal=True, gap="small"):
             st.download_button(
@@ -197,11 +200,13 @@ def _show_new_code(code: str) -> None:
                 key="code-download",
             )
             st.button(
-                "I've saved it",
-                key="code-kept",
+                "I've saved it. Join now",
+                key="go-code-saved",
+                type="primary",
                 icon=":material/check:",
-                on_click=membership_actions.hide_code,
+                on_click=membership_actions.join,
             )
+            st.button("Don't join", key="code-cancel", on_click=membership_actions.cancel_join)
         components.scroll_into_view()
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import streamlit as st
 
 from twotower.community import MemberRecord
-from twotower.community.access_codes import UNKNOWN_CODE
+from twotower.community.access_codes import UNKNOWN_CODE, new_code
 from twotower.community.membership import JoinRequest
 from twotower.core.errors import TwoTowerError, UnknownCode
 from twotower.ui import visitor
 from twotower.ui.model_cache import matcher
-from twotower.ui.state import Member, MembershipState, visitor_state
+from twotower.ui.state import Member, MembershipState, PendingJoin, visitor_state
 from twotower.web.rate_limits import CHANGE, CODE, JOIN, LEAVE, RateLimiter
 
 
@@ -49,24 +49,42 @@ def stored_data() -> dict[str, Any]:
     return {} if member is None else dict(matcher().membership.export(member.code))
 
 
-def join(request: JoinRequest) -> None:
-    """Join the community; the session then has the new access code."""
+def prepare_join(request: JoinRequest) -> None:
+    """Check the request and show its access code. Nothing is stored before its owner has it.
 
-    def act() -> None:
+    If the page is closed now, no row is left that nobody can remove.
+    """
+    state = _state()
+    try:
         portrait = visitor.portrait()
         if portrait is not None:
-            joined = matcher().membership.join(portrait, request)
-            _state().member = Member(joined.id, joined.code, is_code_new=True)
-            _state().receipt = None
+            matcher().membership.check_request(portrait, request)
+            state.unused_code = state.unused_code or new_code()
+            state.pending = PendingJoin(state.unused_code, request, portrait.profile)
+    except TwoTowerError as error:
+        state.problem = str(error)
+
+
+def cancel_join() -> None:
+    """Go back to the form; nothing was stored."""
+    _state().pending = None
+
+
+def join() -> None:
+    """Store the pending join: its owner has saved the access code."""
+    state = _state()
+    pending, state.pending = state.pending, None
+    if pending is None:
+        return
+
+    def act() -> None:
+        portrait = matcher().portrait(pending.profile)
+        joined = matcher().membership.join(portrait, pending.request, code=pending.code)
+        state.member = Member(joined.id, joined.code)
+        state.unused_code, state.receipt = "", None
+        state.message = "You have joined."
 
     _attempt(JOIN, act)
-
-
-def hide_code() -> None:
-    """Stop showing the access code: its owner has saved it."""
-    member = _state().member
-    if member is not None:
-        _state().member = Member(member.id, member.code)
 
 
 def open_with(code: str) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 
 if TYPE_CHECKING:
     from twotower.community import Deletion
+    from twotower.community.membership import JoinRequest
     from twotower.core.domain import Neighbour, Profile
     from twotower.core.errors import TwoTowerError
     from twotower.core.jobs import Job
@@ -82,7 +83,15 @@ class Member:
 
     id: str
     code: str
-    is_code_new: bool = False  # the owner has yet to save the code
+
+
+@dataclass(frozen=True, slots=True)
+class PendingJoin:
+    """A join that is stored as soon as its owner has saved the access code."""
+
+    code: str
+    request: "JoinRequest"
+    profile: "Profile"
 
 
 @dataclass
@@ -134,6 +143,8 @@ class MembershipState:
     """The visitor's membership in the community, as far as this session knows."""
 
     member: Member | None = None
+    pending: PendingJoin | None = None
+    unused_code: str = ""  # of a pending join that wasn't stored: for the next one
     problem: str = ""  # what went wrong last, to be shown once
     message: str = ""  # what was done last, to be shown once
     receipt: "Deletion | None" = None
@@ -218,6 +229,7 @@ class VisitorState:
         """
         for job in self._jobs():
             job.cancel()
+        self.membership.pending = None
         empty = VisitorState(
             is_restored=True,
             upload=UploadState(field_number=self.upload.field_number + 1),
