@@ -2,7 +2,7 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from planted import make_profile, make_sources, people
+from planted import make_lists, make_profile, make_sources, people
 
 from twotower.core.domain import Artist, Playlist, Profile, Spread, Track
 from twotower.core.errors import MissingData
@@ -153,6 +153,15 @@ def test_the_validation_split_leaves_the_test_untouched(sources):
 def test_the_test_split_trains_on_all_other_listeners(sources):
     held = hold_out(sources, 0)
     assert len(held.test) + len(held.training.listeners) == len(sources.listeners)
+
+
+def test_a_stored_model_is_tested_with_test_lists_that_it_has_not_seen(sources):
+    today = replace(sources, lists=make_lists())
+    held_out = hold_out(today, 0).test_lists
+    untrained = hold_out_unseen(today, [], known=[])[1]
+    assert untrained.test_lists == held_out
+    _, split = hold_out_unseen(today, [hashed_id(p) for p in held_out[:5]], known=[])
+    assert split.test_lists == held_out[5:] and split.training.playlists == held_out[:5]
 
 
 def test_playlists_of_the_test_are_large_enough_and_never_withheld(sources):

@@ -1,5 +1,7 @@
 """ItemKNN and EASE."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from planted import group_of, make_profile, people
@@ -83,3 +85,11 @@ def test_without_an_own_weight_both_directions_are_averaged():
     # what goes with a is b, which the other plays: 1; nothing goes with b: 0
     assert method.scores([one], [other])[0, 0] == pytest.approx(0.5)
     assert method.scores([other], [one])[0, 0] == pytest.approx(0.5)
+
+
+def test_ease_keeps_the_artists_of_most_listeners(training):
+    counts = Counter(key for p in training.listeners for key in p.artists)
+    fitted = fit_ease(training, artists=40)
+    assert len(fitted.columns) == 40 and fitted.weights.shape == (40, 40)
+    fewest = min(counts[key] for key in fitted.columns)
+    assert all(counts[key] <= fewest for key in counts.keys() - fitted.columns.keys())

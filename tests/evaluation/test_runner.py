@@ -1,9 +1,10 @@
 import hashlib
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 import pytest
-from planted import group_of, make_sources
+from planted import group_of, make_lists, make_sources
 
 from twotower.core.errors import MissingData
 from twotower.core.names import hashed_id
@@ -20,7 +21,7 @@ from twotower.sources.datasets.readers import read_dataset
 
 @pytest.fixture(scope="module")
 def sources():
-    return make_sources()
+    return replace(make_sources(), lists=make_lists())
 
 
 class Noise:
@@ -69,6 +70,9 @@ def test_a_method_that_knows_the_groups_is_far_better_than_noise(sources):
         "halves-other, germany",
         "halves-other, germany, cut to 50",
         "halves-playlists",
+        "halves-today",
+        "halves-today, kexp",
+        "halves-today, netease",
         "cold-3",
         "cold-5",
         "cold-10",
@@ -200,7 +204,7 @@ def test_a_stored_model_is_compared_on_unseen_listeners(sources):
 
 
 def test_a_model_trained_on_all_is_evaluated_on_other_data_sets_only(sources):
-    seen = [hashed_id(p) for p in sources.listeners + sources.playlists]
+    seen = [hashed_id(p) for p in sources.listeners + sources.playlists + sources.lists]
     report = evaluate_model(Noise("stored"), seen, sources, fits={})
     left = {"halves-other", "friends", "geometry"}  # where nothing is hidden, all may be asked
     assert {row.check.split(",")[0] for row in report.rows} == left

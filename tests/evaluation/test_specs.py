@@ -21,6 +21,8 @@ TASKS = {
     ),
     "groups, hetrec, artists only": TaskSpec(TaskKind.FEATURES, "hetrec", frozenset({"artists"})),
     "groups, hetrec, tags alone": TaskSpec(TaskKind.FEATURES, "hetrec", frozenset({"tags"})),
+    "halves-today": TaskSpec(TaskKind.TODAY),
+    "halves-today, netease": TaskSpec(TaskKind.TODAY, "netease"),
     "groups, tidytuesday, + audio + playlists": TaskSpec(
         TaskKind.FEATURES, "tidytuesday", frozenset({"artists", "audio", "playlists"})
     ),

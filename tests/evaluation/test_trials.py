@@ -1,7 +1,10 @@
+import hashlib
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from planted import make_profile, make_sources
+from planted import make_lists, make_profile, make_sources
 
 from twotower.evaluation.data import hold_out, most_common_artists
 from twotower.evaluation.trials import ALL_TASKS, make_tasks, make_trials
@@ -59,6 +62,53 @@ def test_long_profiles_of_other_sources_are_cut_to_the_most_played(sources):
     assert kept[1] == set(list(plays)[-50:])
 
 
+def test_halves_of_recent_lists_are_searched_among_all_of_them(sources):
+    lists = make_lists({"netease": 80, "kexp": 30, "vagalume": 8}, artists=50)
+    today = replace(sources, lists=lists)
+    held = hold_out(today, 0)
+    mean, *tasks = make_tasks(today, held, ["halves-today"])
+    counts = Counter(profile.origin for profile in held.test_lists)
+    assert counts["vagalume"] == 1  # too few for a task of their own, and for the mean
+    assert mean.spec.label == "halves-today" and len(mean.ids) == len(held.test_lists) - 1
+    assert [task.spec.label for task in tasks] == ["halves-today, kexp", "halves-today, netease"]
+    assert [len(task.ids) for task in tasks] == [counts["kexp"], counts["netease"]]
+    whole = {profile.id: profile.artists.keys() for profile in held.test_lists}
+    for task in (mean, *tasks):
+        assert {p.id for p in task.candidates} == {f"{id}/candidate" for id in whole}
+        for query, candidate in zip(task.queries, task.candidates, strict=False):
+            id = query.id.removesuffix("/query")
+            assert candidate.id == f"{id}/candidate"
+            assert query.artists.keys() | candidate.artists.keys() <= whole[id]
+            assert len(query.artists) == len(candidate.artists) == 20
+
+
+def test_the_mean_over_recent_lists_counts_each_source_the_same(sources):
+    today = replace(sources, lists=make_lists())
+    mean, *tasks = make_tasks(today, hold_out(today, 0), ["halves-today"])
+    figures = [task.measure(Meaningless()) for task in tasks]
+    assert len(tasks[0].ids) != len(tasks[1].ids)
+    for metric, values in mean.measure(Meaningless()).items():
+        expected = np.mean([each[metric].mean() for each in figures])
+        assert values.mean() == pytest.approx(expected)
+
+
+class Meaningless:
+    """Scores that depend on both profiles, without any meaning."""
+
+    name = "meaningless"
+
+    def scores(self, queries, candidates):
+        sums = [
+            np.array([sum(map(hash_share, p.artists)) for p in side])
+            for side in (queries, candidates)
+        ]
+        return np.sin(7 * np.add.outer(*sums))
+
+
+def hash_share(text):
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
+
+
 def test_cold_queries_are_cut_and_their_candidates_are_not(sources):
     held = hold_out(sources, 0)
     (halves, _), tasks = (make_tasks(sources, held, [check]) for check in ("halves", "cold"))
@@ -109,14 +159,17 @@ def test_friendships_are_symmetric_and_never_in_the_training(sources):
 
 
 def test_no_training_profile_has_a_hidden_artist(sources):
-    held = hold_out(sources, 0)
+    charts = tuple(replace(p, id=f"c{p.id}", origin="chart") for p in sources.listeners[:40])
+    held = hold_out(replace(sources, charts=charts), 0)
     with_content, without = make_trials(sources, held, ["unseen"])
     (task,) = with_content.tasks
     hidden = {key for query in task.queries for key in query.artists}
     assert task.spec.label == "unseen" and without.tasks[0].spec.label == "unseen, no content"
     assert 0.2 < len(hidden) / len(held.known) < 0.4
     for trial in (with_content, without):
-        for profile in (*trial.training.listeners, *trial.training.playlists):
+        assert len(trial.training.charts) == len(charts)
+        given = trial.training
+        for profile in (*given.listeners, *given.playlists, *given.charts):
             assert not hidden & profile.artists.keys()
     assert with_content.training.tags == held.training.tags
     assert without.training.tags == () == without.training.content

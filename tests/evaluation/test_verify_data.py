@@ -75,7 +75,7 @@ def test_a_baseline_that_is_best_after_local_scaling_is_stored(tmp_path):
     means = tuple(Mean("halves", name, "MRR", value) for name, value in values.items())
     gap = Difference("halves", TOWERS, "high", "MRR", 0.3, 0.2, 0.4)
     recorder, whole = VectorRecorder(), np.eye(3, dtype=np.float16)
-    recorder._recorded = {
+    recorder.recorded = {
         VectorKey(0, "halves", name): (whole, whole) for name in values if "LS" not in name
     }
     tied = recorder.write(tmp_path / "kept.npz", Report({}, (), means, (gap,)))
@@ -116,7 +116,7 @@ def test_the_same_run_writes_the_same_file(tmp_path):
 def test_a_file_that_gets_too_large_leaves_out_baselines(report, tmp_path, monkeypatch):
     recorder = VectorRecorder()
     for name in FITS:
-        recorder._recorded[VectorKey(0, "halves", name)] = (np.eye(50, dtype=np.float16),) * 2
+        recorder.recorded[VectorKey(0, "halves", name)] = (np.eye(50, dtype=np.float16),) * 2
     monkeypatch.setattr(verify_data, "MAX_BYTES", 0)
     tied = recorder.write(tmp_path / "small.npz", report)
     assert len(read_vectors(tmp_path / "small.npz", tied)) == 2  # the towers and one other

@@ -1,6 +1,6 @@
 """Small made-up data: groups of listeners with artists of their own, and a ring of artists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from twotower.sources.datasets.tags import Tagging
 GROUPS = 20
 ARTISTS = 30  # of a group
 RING = 200  # artists around the ring
+LISTS_OF = {"netease": 80, "kexp": 30}  # origin -> lists
 QUARTERS = ("metal", "jazz", "folk", "techno")  # the genre of each quarter of the ring
 
 
@@ -59,6 +60,21 @@ def make_sources() -> Sources:
         friends=tuple((str(n), str(n + GROUPS)) for n in range(0, 400)),
         hashes={"made.dat": "0" * 64},
     )
+
+
+def make_lists(counts: Mapping[str, int] = LISTS_OF, *, artists: int = 12) -> tuple[Profile, ...]:
+    """Return recent lists, so many of each origin, whose artists are in no other data set.
+
+    Each list is of a group, and so wide a choice of its artists that no two lists are alike.
+    """
+    rng = np.random.default_rng(4)
+    made = []
+    for origin, count in counts.items():
+        for number in range(count):
+            drawn = 100 + rng.choice(300, artists, replace=False)
+            keys = {f"g{number % GROUPS} a{artist}": 1.0 for artist in drawn}
+            made.append(make_profile(f"{origin} {number}", keys, origin))
+    return tuple(made)
 
 
 def quarter(key: str) -> int:

@@ -14,10 +14,7 @@ from twotower.evaluation.methods.baselines import fit_popularity
 from twotower.evaluation.methods.hub_corrections import scaled
 from twotower.evaluation.report import QUALITY, Report
 from twotower.evaluation.specs import scaled_label
-from twotower.evaluation.verify_data import (
-    VECTORS,
-    VectorRecorder,
-)
+from twotower.evaluation.verify_data import VECTORS
 from twotower.model.play_matrix import unit_rows
 from twotower.sources.datasets.public import Sources
 
@@ -85,10 +82,7 @@ def write(
     splits: Sequence[int] = (0, 1),
 ) -> Report:
     """Write `quality.json` and `halves.npz` into a folder, as `evaluate --out` does."""
-    recorder = VectorRecorder(seed=3)
-    report = runner.evaluate(
-        sources, fits=fits, kinds=CHECKS, splits=splits, seed=3, on_measured=recorder
-    )
-    report = recorder.write(folder / VECTORS, report)
+    run = runner.measure(sources, fits=fits, kinds=CHECKS, splits=splits, seed=3)
+    report = run.vectors.write(folder / VECTORS, runner.report_of(run))
     (folder / QUALITY).write_text(report.to_json(), encoding="utf-8")
     return report

@@ -16,7 +16,7 @@ from twotower.core.names import artist_key
 from twotower.core.settings import Settings
 from twotower.sources.datasets.hetrec import read_friends, read_tags
 from twotower.sources.datasets.readers import DATASETS, read_dataset
-from twotower.sources.datasets.tables import FOLDERS, data_hashes
+from twotower.sources.datasets.tables import FILES, FOLDERS, data_hashes
 from twotower.sources.datasets.tags import Tagging, read_tags_file, write_tags
 
 DATA = Settings.from_env().data
@@ -256,6 +256,11 @@ def test_hashes_cover_the_files_that_are_present(hetrec: Path):
     ]
     stored = (inside / "tags.dat").read_bytes()
     assert hashes[f"{FOLDERS['hetrec']}/tags.dat"] == hashlib.sha256(stored).hexdigest()
+
+
+def test_hashes_cover_every_set_that_is_read_for_training_or_evaluation():
+    not_read = {"listenbrainz", "aliases", "aliases-ja"}
+    assert FILES.keys() == FOLDERS.keys() - not_read
 
 
 REAL = [("hetrec", 1892), ("germany", 1226), ("audioscrobbler", 50)]

@@ -24,6 +24,7 @@ from twotower.core.settings import Settings
 
 if TYPE_CHECKING:
     from twotower.evaluation.report import Report
+    from twotower.evaluation.run_files import Run
 
 Steps = Annotated[
     int | None,
@@ -50,6 +51,16 @@ def evaluate(
     add: Annotated[
         bool, typer.Option("--add", help="Add the results to the report that --out names.")
     ] = False,
+    save_values: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the values of each listener, for --join."),
+    ] = None,
+    join: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Report what --save-values wrote, measuring nothing; repeat."
+        ),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Only verify the shipped report, in under a minute.")
     ] = False,
@@ -62,20 +73,32 @@ def evaluate(
     minutes.
     """
     if quick:
-        if model or check or split or out or add or seed:
+        if model or check or split or out or add or seed or save_values or join:
             raise typer.TyperException("--quick goes with --data and --json alone")
         _verify_shipped_report(data, json=json)
+        return
+    if join:
+        if model or check or split or add or seed or save_values or data:
+            raise typer.TyperException("--join goes with --out and --json alone")
+        _report(lambda _, __: _joined_report(join, out), out, json=json)
         return
     tasks = _known_tasks(check)
     if add and (out is None or model is not None):
         raise typer.TyperException("--add needs --out, and doesn't go with --model")
+    if save_values is not None:
+        if add or model is not None:
+            raise typer.TyperException("--save-values doesn't go with --add or --model")
+        check_writable(save_values)
     folder = data_folder(data)
 
     def make(command: str, progress: Progress) -> "Report":
         if model is not None:
             return _evaluate_model(model, folder, tasks, seed, command, progress)
-        splits = tuple(split or (0, 1, 2))
-        return _compare_methods(folder, tasks, splits, seed, command, progress, out=out, add=add)
+        stored = _stored_report(out) if add else None
+        run = _measure(folder, tasks, tuple(split or (0, 1, 2)), seed, command, progress)
+        if save_values is not None:
+            _save_values(save_values, run)
+        return _report_of(run, out, stored)
 
     _report(make, out, json=json)
 
@@ -100,30 +123,19 @@ def _evaluate_model(
     )
 
 
-def _compare_methods(
+def _measure(
     data: Path,
     tasks: Sequence[str],
     splits: Sequence[int],
     seed: int,
     command: str,
     progress: Progress,
-    *,
-    out: Path | None,
-    add: bool,
-) -> "Report":
-    """Train the towers and the baselines on each split and compare them.
-
-    A new quality.json gets its half-vectors written beside it; with `add` the results are merged
-    into the report at `out`.
-    """
+) -> "Run":
+    """Train the towers and the baselines on each split, and measure them."""
     from twotower.evaluation import runner
     from twotower.evaluation.methods.towers import two_towers
-    from twotower.evaluation.report import QUALITY, load_report
-    from twotower.evaluation.verify_data import VECTORS, VectorRecorder
 
-    stored = load_report(out) if add and out is not None else None
-    vectors = VectorRecorder(seed=seed)
-    report = runner.evaluate(
+    return runner.measure(
         data,
         fits=runner.compared_methods(two_towers()),
         kinds=tasks,
@@ -131,12 +143,45 @@ def _compare_methods(
         seed=seed,
         command=command,
         progress=progress,
-        on_measured=vectors,
     )
+
+
+def _save_values(path: Path, run: "Run") -> None:
+    from twotower.evaluation.run_files import save_run
+
+    save_run(path, run)
+
+
+def _joined_report(paths: Sequence[Path], out: Path | None) -> "Report":
+    """Return one report of the runs in these files, as if they had been one run."""
+    from twotower.evaluation.run_files import join_runs, load_run
+
+    try:
+        return _report_of(join_runs([load_run(path) for path in paths]), out)
+    except ValueError as error:
+        raise typer.TyperException(f"these runs can't be joined: {error}") from error
+
+
+def _stored_report(path: Path | None) -> "Report | None":
+    from twotower.evaluation.report import load_report
+
+    return None if path is None else load_report(path)
+
+
+def _report_of(run: "Run", out: Path | None, stored: "Report | None" = None) -> "Report":
+    """Return the report of a run, added to a stored one if given.
+
+    A new quality.json gets its half-vectors written beside it.
+    """
+    from twotower.evaluation.report import QUALITY
+    from twotower.evaluation.runner import report_of
+    from twotower.evaluation.verify_data import VECTORS
+
+    report = report_of(run)
     if stored is not None:
         return _merge(stored, report)
     if out is not None and out.name == QUALITY:
-        return vectors.write(out.with_name(VECTORS), report)
+        return run.vectors.write(out.with_name(VECTORS), report)
     return report
 
 

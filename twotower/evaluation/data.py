@@ -110,7 +110,8 @@ def hold_out_unseen(
 
     listeners, test = partition(sources.listeners)
     playlists, unseen_playlists = partition(sources.playlists)
-    lists, unseen_lists = partition(sources.lists)
+    lists, _ = partition(sources.lists)
+    _, unseen_lists = partition(divide_lists(sources.lists).held_out)
     split = EvaluationSplit(
         0,
         "test",

@@ -19,10 +19,12 @@ from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.methods.hub_corrections import LocalScaling, scaled
 from twotower.evaluation.methods.towers import AppSimilarity, OneWay, TwoTowers, WithItemItem
 from twotower.evaluation.report import Report
+from twotower.evaluation.run_files import Run
 from twotower.evaluation.specs import MethodSpec, TaskKind
 from twotower.evaluation.tally import Tally
 from twotower.evaluation.tasks import Retrieval, Task
 from twotower.evaluation.trials import DEFAULT_TASKS, make_tasks, make_trials
+from twotower.evaluation.verify_data import VectorRecorder
 from twotower.model.embedder import Embedder
 from twotower.retrieval.similarity import HUB_SHARE
 from twotower.sources.datasets.public import Sources, Training, read_sources
@@ -76,29 +78,64 @@ def evaluate(
     reference: str = REFERENCE.label,
     command: str = "",
     progress: Progress = silent,
-    on_measured: OnMeasured | None = None,
 ) -> Report:
     """Fit every method on every split, measure all tasks, and report paired intervals.
 
-    fits         label -> fit; the differences are those of `reference` to each other method
-    part         "validation" evaluates on validation listeners and leaves the test untouched
-    on_measured  called after each task of each method
+    fits       label -> fit; the differences are those of `reference` to each other method
+    part       "validation" evaluates on validation listeners and leaves the test untouched
+    """
+    run = measure(
+        data,
+        fits=fits,
+        kinds=kinds,
+        splits=splits,
+        part=part,
+        seed=seed,
+        command=command,
+        progress=progress,
+    )
+    return report_of(run, reference=reference)
+
+
+def measure(
+    data: Path | Sources,
+    *,
+    fits: Mapping[str, Fit] = BASELINES,
+    kinds: Collection[str] = DEFAULT_TASKS,
+    splits: Sequence[int] = (0, 1, 2),
+    part: Part = "test",
+    seed: int = 0,
+    command: str = "",
+    progress: Progress = silent,
+) -> Run:
+    """Fit every method on every split and measure all tasks, for `report_of`.
+
+    The arguments are those of `evaluate`.
     """
     sources = data if isinstance(data, Sources) else read_sources(data)
-    tally = Tally()
+    tally, vectors = Tally(), VectorRecorder(seed=seed)
     for turn, number in enumerate(splits):
         trials = make_trials(sources, hold_out(sources, number, part=part, seed=seed), kinds)
         for row, trial in enumerate(trials):
             for column, (name, fit) in enumerate(fits.items()):
                 done = (turn + (row + column / len(fits)) / len(trials)) / len(splits)
                 progress(done, f"split {number}: {name}")
-                measure_tasks(fit(trial.training), name, number, trial.tasks, tally, on_measured)
+                measure_tasks(fit(trial.training), name, number, trial.tasks, tally, vectors)
     progress(1.0, "done")
     header = {"part": part, "splits": list(splits), **make_header(sources, kinds, seed, command)}
+    return Run(header, tally, vectors)
+
+
+def report_of(run: Run, *, reference: str = REFERENCE.label) -> Report:
+    """Return the report of a run: rows, means, and the differences of `reference` to each method.
+
+    With the usual reference, whole-profile tasks have one of their own, and there is a second.
+    """
+    seed = run.header["seed"]
     if reference != REFERENCE.label:
-        return tally.report(header, reference=reference, seed=seed)
-    return tally.report(
-        header,
+        return run.tally.report(run.header, reference=reference, seed=seed)
+    return run.tally.report(
+        run.header,
         reference=reference,
         by_check=REFERENCE_BY_CHECK,
         beside=SECOND_REFERENCE.label,

@@ -36,6 +36,7 @@ class TaskKind(StrEnum):
     HEAD = "halves-head"  # the same with the best known artists only
     OTHER_DATA = "halves-other"  # the same on a data set that nothing was trained on
     PLAYLISTS = "halves-playlists"  # the same with playlists as listeners
+    TODAY = "halves-today"  # the same with lists of 2018 to 2026; without a data set: their mean
     COLD = "cold"  # the same with few artists in the query
     FRIENDS = "friends"
     GEOMETRY = "geometry"
@@ -51,7 +52,7 @@ class TaskSpec:
     """One evaluation task."""
 
     kind: TaskKind
-    dataset: str = ""  # for OTHER_DATA and FEATURES
+    dataset: str = ""  # for OTHER_DATA, TODAY and FEATURES
     shown: frozenset[Feature] = frozenset()  # for FEATURES: what the query contains
     cut: int | None = None  # artists left in a query, for COLD; in a profile, for OTHER_DATA
     condition: Condition = ""
@@ -155,7 +156,7 @@ def parse_task(label: str) -> TaskSpec:
 
 def _with_details(kind: TaskKind, rest: list[str]) -> TaskSpec:
     dataset, shown, cut, condition = "", frozenset[Feature](), None, ""
-    if kind in (TaskKind.OTHER_DATA, TaskKind.FEATURES) and rest:
+    if kind in (TaskKind.OTHER_DATA, TaskKind.TODAY, TaskKind.FEATURES) and rest:
         dataset, *rest = rest
     for part in rest:
         if match := _CUT.fullmatch(part):

@@ -18,6 +18,17 @@ class _Key(NamedTuple):
     method: str
 
 
+class Entry(NamedTuple):
+    """The values of one method in one task of one split."""
+
+    check: str
+    metric: str
+    method: str
+    split: int
+    ids: tuple[str, ...]  # of the listeners
+    values: np.ndarray  # (listeners,)
+
+
 class Tally:
     """Values per listener of all tasks, metrics, methods and splits."""
 
@@ -44,6 +55,31 @@ class Tally:
             raise ValueError(f"{method} was evaluated on other listeners in {check}")
         by_split = self._values.setdefault(_Key(check, metric, method), {})
         by_split[split] = np.asarray(values, float)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all values, in the order in which methods and tasks were added."""
+        for key, by_split in self._values.items():
+            for split, values in by_split.items():
+                yield Entry(
+                    key.check,
+                    key.metric,
+                    key.method,
+                    split,
+                    self._ids[key.check, key.metric, split],
+                    values,
+                )
+
+    def extend(self, other: "Tally") -> None:
+        """Add the values of another tally.
+
+        Raises ValueError if both have the same method in the same task and split, or if they have
+        other listeners in one.
+        """
+        for entry in other.entries():
+            check, metric, method, split, ids, values = entry
+            if split in self._values.get(_Key(check, metric, method), {}):
+                raise ValueError(f"two runs have {method} in {check} of split {split}")
+            self.add(check, metric, method, split, ids, values)
 
     def report(
         self,

@@ -38,15 +38,17 @@ class Retrieval:
     ids: tuple[str, ...]  # of the listeners
     queries: Sequence[Profile]
     candidates: Sequence[Profile]
+    weights: np.ndarray | None = None  # (Q,) of the queries, with the mean 1; None: all equal
 
     def measure(self, method: Scorer) -> dict[str, np.ndarray]:
-        """Return metric -> (Q,) one value per query."""
+        """Return metric -> (Q,) one value per query, times its weight; the mean is the metric."""
         scores = _scores(method, self.queries, self.candidates)
         ranks = ranks_of_positives(scores, np.arange(len(self.queries)))
+        weights = 1.0 if self.weights is None else self.weights
         return {
-            "MRR": 1.0 / ranks,
-            "recall@1": (ranks <= 1).astype(float),
-            "recall@10": (ranks <= 10).astype(float),
+            "MRR": weights / ranks,
+            "recall@1": weights * (ranks <= 1),
+            "recall@10": weights * (ranks <= 10),
         }
 
 

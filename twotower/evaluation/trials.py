@@ -32,6 +32,7 @@ DEFAULT_TASKS = (
     TaskKind.HEAD,
     TaskKind.OTHER_DATA,
     TaskKind.PLAYLISTS,
+    TaskKind.TODAY,
     TaskKind.COLD,
     TaskKind.FRIENDS,
     TaskKind.GEOMETRY,
@@ -47,6 +48,8 @@ ALL_TASKS = (
 HEAD_ARTISTS = 1000  # best known artists, for HEAD
 MIN_KNOWN_ARTISTS = 8  # of a listener, for HEAD, OTHER_DATA and FEATURES
 MOST_PLAYED = 50  # artists in a cut profile, for OTHER_DATA
+LIST_ARTISTS = 40  # of a list, at most, for TODAY: 20 in each half
+MIN_LISTS = 2  # of a source, for TODAY
 COLD_CUTS = (3, 5, 10, 20)  # artists in the query
 HIDDEN_SHARE = 0.3  # of the artists, for UNSEEN
 MIN_HIDDEN = 3  # artists of a listener in query and candidate, for UNSEEN
@@ -95,6 +98,7 @@ def make_tasks(
         TaskKind.HEAD: _head_tasks,
         TaskKind.OTHER_DATA: _other_data_tasks,
         TaskKind.PLAYLISTS: _playlist_tasks,
+        TaskKind.TODAY: _today_tasks,
         TaskKind.COLD: _cold_tasks,
         TaskKind.ONE_SIDED_PLAYS: _one_sided_plays,
         TaskKind.FRIENDS: _friends_tasks,
@@ -140,6 +144,40 @@ def _other_data_tasks(sources: Sources, split: EvaluationSplit) -> Iterator[Task
 
 def _playlist_tasks(sources: Sources, split: EvaluationSplit) -> Iterator[Task]:
     yield _retrieval(TaskSpec(TaskKind.PLAYLISTS), split.test_playlists, split.number)
+
+
+def _today_tasks(sources: Sources, split: EvaluationSplit) -> Iterator[Task]:
+    """Yield the halves of recent lists: the mean over their sources, then each source.
+
+    The candidates are the halves of all lists in each of these tasks. In the mean a query has the
+    weight of its source's share, so that each source counts the same.
+    """
+    queries, candidates = split_half(
+        cut_random(split.test_lists, LIST_ARTISTS, split.number), split.number
+    )
+    rows_of: dict[str, list[int]] = {}
+    for row, profile in enumerate(split.test_lists):
+        rows_of.setdefault(profile.origin, []).append(row)
+    rows_of = {name: rows for name, rows in sorted(rows_of.items()) if len(rows) >= MIN_LISTS}
+
+    def task(spec: TaskSpec, rows: Sequence[int], weights: np.ndarray | None = None) -> Retrieval:
+        rest = sorted(set(range(len(candidates))) - set(rows))
+        return Retrieval(
+            spec,
+            tuple(f"{queries[row].origin}:{queries[row].id}" for row in rows),
+            [queries[row] for row in rows],
+            [candidates[row] for row in (*rows, *rest)],
+            weights,
+        )
+
+    spec = TaskSpec(TaskKind.TODAY)
+    lists = sum(map(len, rows_of.values()))
+    shares = [np.full(len(rows), lists / len(rows_of) / len(rows)) for rows in rows_of.values()]
+    if rows_of:
+        rows = [row for rows in rows_of.values() for row in rows]
+        yield task(spec, rows, np.concatenate(shares))
+    for name, rows in rows_of.items():
+        yield task(replace(spec, dataset=name), rows)
 
 
 def _cold_tasks(sources: Sources, split: EvaluationSplit) -> Iterator[Task]:
@@ -211,6 +249,7 @@ def _unseen_trials(split: EvaluationSplit) -> list[Trial]:
         training,
         listeners=without_hidden(training.listeners),
         playlists=without_hidden(training.playlists),
+        charts=without_hidden(training.charts),
     )
     able, queries, candidates = [], [], []
     for profile in split.test:

@@ -66,7 +66,8 @@ class VectorRecorder:
 
     def __init__(self, *, seed: int = 0) -> None:
         self._seed = seed
-        self._recorded: dict[VectorKey, tuple[np.ndarray, np.ndarray]] = {}
+        # (queries, candidates) in float16, each (n, k) in the same random order
+        self.recorded: dict[VectorKey, tuple[np.ndarray, np.ndarray]] = {}
 
     def __call__(self, name: str, number: int, task: Task, method: Scorer) -> None:
         """Record the vectors of a method in a split, if the task is stored and it has vectors."""
@@ -78,7 +79,7 @@ class VectorRecorder:
         ):
             return
         order = np.random.default_rng(self._seed).permutation(len(task.ids))
-        self._recorded[VectorKey(number, check, name)] = (
+        self.recorded[VectorKey(number, check, name)] = (
             method.vectors(task.queries, asking=True)[order].astype(np.float16),
             method.vectors(task.candidates, asking=False)[order].astype(np.float16),
         )
@@ -90,7 +91,7 @@ class VectorRecorder:
         the report with the file's digest in its header; if nothing was recorded, the report as it
         is, and nothing is written.
         """
-        if not self._recorded:
+        if not self.recorded:
             return report
         for baselines in BASELINES_PER_TASK:
             content = _pack(self._chosen_arrays(report, baselines))
@@ -106,11 +107,11 @@ class VectorRecorder:
         arrays: dict[str, np.ndarray] = {}
         for check in STORED_TASKS:
             methods = self._best_methods(report, check, baselines)
-            for key, (queries, candidates) in self._recorded.items():
+            for key, (queries, candidates) in self.recorded.items():
                 if key.check == check and key.method in methods:
                     arrays[key.entry(QUERY)] = queries
                     of_halves = key._replace(check="halves")
-                    first = self._recorded.get(of_halves)
+                    first = self.recorded.get(of_halves)
                     same = first is not None and np.array_equal(candidates, first[1])
                     arrays[(of_halves if same else key).entry(CANDIDATE)] = candidates
         return arrays
@@ -121,7 +122,7 @@ class VectorRecorder:
         mrr = means_by_method(report, check, "MRR")
         recorded = {
             key.method
-            for key in self._recorded
+            for key in self.recorded
             if key.check == check
             and key.method in mrr
             and (key.method == towers or not is_towers(report, key.method))

@@ -29,11 +29,16 @@ PLAYLIST_WEIGHT = 0.6  # of a playlist's row; a listener's has 1
 CONTENT_PLAYLIST_WEIGHT = 1.0  # best for playlists; for listeners, no playlists are best
 
 
-def _document_frequencies(profiles: Sequence[Profile]) -> Counter[str]:
-    return Counter(key for profile in profiles for key in profile.artists)
+def _document_frequencies(training: Training, playlists: float) -> dict[str, float]:
+    """Return artist key -> listeners, plus playlists times a weight."""
+    df: dict[str, float] = dict(Counter(key for p in training.listeners for key in p.artists))
+    for profile in training.playlists if playlists else ():
+        for key in profile.artists:
+            df[key] = df.get(key, 0.0) + playlists
+    return df
 
 
-def _idf(listeners: int, df: np.ndarray) -> np.ndarray:
+def _idf(listeners: float, df: np.ndarray) -> np.ndarray:
     return np.asarray(np.log((1 + listeners) / (1 + df)), np.float32)
 
 
@@ -42,8 +47,8 @@ class IdfCosine:
     """Cosine of log plays x idf: artist overlap, in which rare artists count more."""
 
     name: str
-    listeners: int
-    counts: Mapping[str, int]  # artist key -> training listeners
+    listeners: float
+    counts: Mapping[str, float]  # artist key -> training listeners
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
         """Return cosines (Q, N)."""
@@ -56,11 +61,14 @@ class IdfCosine:
         return np.asarray((one @ other.T).toarray())
 
 
-def fit_idf_cosine(training: Training) -> IdfCosine:
-    """Count listeners per artist in the training listeners; an unknown artist is the rarest."""
-    return IdfCosine(
-        "idf cosine", len(training.listeners), _document_frequencies(training.listeners)
-    )
+def fit_idf_cosine(training: Training, *, playlists: float = 0.0) -> IdfCosine:
+    """Count the training listeners of each artist; an unknown artist is the rarest.
+
+    `playlists` is the weight of a playlist; 0 leaves playlists out.
+    """
+    name = MethodSpec("idf cosine", playlists=playlists > 0).label
+    listeners = len(training.listeners) + playlists * len(training.playlists)
+    return IdfCosine(name, listeners, _document_frequencies(training, playlists))
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class Popularity:
     """Minus the difference of the mean log popularity of two listeners' artists."""
 
     name: str
-    counts: Mapping[str, int]
+    counts: Mapping[str, float]  # artist key -> training listeners
 
     def scores(self, queries: Sequence[Profile], candidates: Sequence[Profile]) -> np.ndarray:
         """Return scores (Q, N)."""
@@ -80,9 +88,13 @@ class Popularity:
         return float(np.mean(logs)) if logs else 0.0
 
 
-def fit_popularity(training: Training) -> Popularity:
-    """Count listeners per artist in the training listeners."""
-    return Popularity("popularity", _document_frequencies(training.listeners))
+def fit_popularity(training: Training, *, playlists: float = 0.0) -> Popularity:
+    """Count the training listeners of each artist.
+
+    `playlists` is the weight of a playlist; 0 leaves playlists out.
+    """
+    name = MethodSpec("popularity", playlists=playlists > 0).label
+    return Popularity(name, _document_frequencies(training, playlists))
 
 
 @dataclass(frozen=True)
@@ -153,29 +165,36 @@ def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Matri
 
 _svd = memoised(partial(fit_svd, k=64))
 _ease, _als = memoised(fit_ease), memoised(fit_als)
+_idf_playlists = partial(fit_idf_cosine, playlists=PLAYLIST_WEIGHT)
+_knn_playlists = memoised(partial(fit_item_knn, playlists=PLAYLIST_WEIGHT))
+_ease_playlists = memoised(partial(fit_ease, playlists=PLAYLIST_WEIGHT))
 _als_playlists = memoised(partial(fit_als, playlists=PLAYLIST_WEIGHT))
 _als_content = memoised(fit_als_content)
 _als_content_playlists = memoised(partial(fit_als_content, playlists=CONTENT_PLAYLIST_WEIGHT))
 _als_content_ease = summed(_als_content, _ease, 0.25, "ALS + content + EASE")
 _als_content_ease_playlists = summed(
-    _als_content_playlists,
-    memoised(partial(fit_ease, playlists=PLAYLIST_WEIGHT)),
-    0.5,
-    "ALS + content + EASE + playlists",
+    _als_content_playlists, _ease_playlists, 0.5, "ALS + content + EASE + playlists"
 )
 
 BASELINES: Mapping[str, Fit] = MappingProxyType(
     {
         "popularity": fit_popularity,
+        "popularity + playlists": partial(fit_popularity, playlists=PLAYLIST_WEIGHT),
         "idf cosine": fit_idf_cosine,
         "idf cosine + MP": corrected(fit_idf_cosine),
+        "idf cosine + playlists": _idf_playlists,
+        "idf cosine + playlists + MP": corrected(_idf_playlists),
         "SVD-32": fit_svd,
         "SVD-64": _svd,
         "SVD-64 + LS": scaled(_svd),
         "SVD-64 + playlists": partial(fit_svd, k=64, playlists=PLAYLIST_WEIGHT),
         "ItemKNN": fit_item_knn,
+        "ItemKNN + playlists": _knn_playlists,
+        "ItemKNN + playlists + LS": scaled(_knn_playlists),
         "EASE": _ease,
         "EASE + LS": scaled(_ease),
+        "EASE + playlists": _ease_playlists,
+        "EASE + playlists + LS": scaled(_ease_playlists),
         "ALS-64": _als,
         "ALS-64 + LS": scaled(_als),
         "ALS-64 + playlists": _als_playlists,

@@ -17,6 +17,7 @@ from twotower.model.play_matrix import log_play_matrix, unit_rows
 from twotower.sources.datasets.public import Training
 
 EASE_LISTENERS = 3  # least, of an artist; a matrix of all artists would not fit into memory
+EASE_ARTISTS = 8000  # the most listened to: a matrix of 8,000 x 8,000 float64 takes 0.5 GB
 KNN_NEIGHBOURS, KNN_SHRINKAGE, KNN_OWN = 500, 2.0, 0.2
 
 
@@ -66,15 +67,17 @@ def fit_ease(
     *,
     regularization: float = REGULARIZATION,
     listeners: int = EASE_LISTENERS,
+    artists: int = EASE_ARTISTS,
     own: float | None = None,
     playlists: float = 0.0,
 ) -> Scorer:
     """Fit EASE in closed form: Steck (2019), "Embarrassingly shallow autoencoders for sparse data".
 
     listeners  least, of an artist that takes part
+    artists    most that take part, those of most listeners
     playlists  weight of a playlist's row; 0 leaves playlists out
     """
-    columns, matrix = _frequent(*weighted_plays(training, playlists), listeners)
+    columns, matrix = _frequent(*weighted_plays(training, playlists), listeners, artists)
     weights = ease(matrix, regularization)
     name = MethodSpec("EASE", playlists=playlists > 0).label
     return ItemItemScorer(name, columns, weights, np.ones(len(columns), np.float32), own)
@@ -110,10 +113,15 @@ def fit_item_knn(
 
 
 def _frequent(
-    columns: Mapping[str, int], matrix: sp.csr_matrix, listeners: int
+    columns: Mapping[str, int], matrix: sp.csr_matrix, listeners: int, artists: int | None = None
 ) -> tuple[dict[str, int], sp.csr_matrix]:
-    """Reduce columns and matrix to the artists with at least so many listeners."""
-    frequent = np.flatnonzero(np.asarray((matrix > 0).sum(axis=0)).ravel() >= listeners)
+    """Reduce columns and matrix to artists with at least so many listeners.
+
+    If these are more than `artists`, those with most listeners are kept.
+    """
+    counts = np.asarray((matrix > 0).sum(axis=0)).ravel()  # (columns,)
+    most_first = np.argsort(-counts, kind="stable")
+    frequent = np.sort(most_first[counts[most_first] >= listeners][:artists])
     keys = sorted(columns, key=columns.__getitem__)
     return {keys[old]: new for new, old in enumerate(frequent.tolist())}, matrix[:, frequent]
 

@@ -57,8 +57,7 @@ FOLDERS: Mapping[str, str] = MappingProxyType(
         "anime": "anime-artists",
     }
 )
-# The files that the reports of the evaluation name with their hashes; those of other sets are not
-# among them.
+# Files that training and evaluation read; reports of the evaluation name them with their hashes.
 FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "hetrec": (
@@ -84,6 +83,26 @@ FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "artists-160k": ("data_by_artist.csv", "artist_genres.csv"),
         "artists-2020": ("artists_cleaned.csv", "artists_20210824.tsv"),
+        "netease": ("songlist2songs.txt",),
+        "archive": ("playlist_tracks.csv",),
+        "editorial": ("tracks.parquet",),
+        "philippines": ("playlist_tracks.csv",),
+        "vagalume": ("playlist_artists.csv",),
+        "kexp": ("show_artists.csv",),
+        "charts": ("artist_country_totals.csv",),
+        "charts-asia": ("artist_country_top50.csv",),
+        "artists-2022": ("reduced_nodes-20k.csv",),
+        "artists-vietnam": ("vietnamese_artists.csv",),
+        "artists-argentina": ("artists.csv",),
+        "artists-nigeria": ("artists.csv",),
+        "artists-russia": ("artists.csv",),
+        "lastfm-tags": ("genre_artists.csv",),
+        "tracks-114k": ("artist_genre_counts.csv",),
+        "albums-aoty": ("album_ratings.csv",),
+        "albums-rym": ("rym_clean1.csv",),
+        "artists-india": ("artists.csv",),
+        "bollywood": ("singers_by_decade.csv",),
+        "anime": ("artist_database.json",),
     }
 )
 
