@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from world import INDEX, state_of
 
 from twotower.core.domain import Profile
+from twotower.core.errors import CommunityError
 from twotower.sources.reader import read_files
 from twotower.ui import model_cache, uploads, visitor
 
@@ -199,3 +200,13 @@ def test_the_address_of_a_demo_listener_goes_along_from_page_to_page(app):
     assert app.query_params["demo"] == "jazz"
     app.switch_page("map.py").run()
     assert app.query_params["demo"] == "jazz"
+
+
+def test_visitors_do_not_see_where_the_server_keeps_its_data(new_app, monkeypatch):
+    def fail():
+        raise CommunityError("can't be reached: try again", where="postgresql://db.internal/music")
+
+    monkeypatch.setattr(model_cache, "load_matcher", fail)
+    new_app.switch_page("neighbours.py").run()
+    (shown,) = (each.value for each in new_app.error)
+    assert "Can't be reached: try again" in shown.replace("\\", "") and "internal" not in shown

@@ -13,6 +13,7 @@ import typer
 
 from twotower.cli.options import Json
 from twotower.cli.terminal import CHECK_FAILED, ProgressLine, plain, show_result
+from twotower.core.database_url import describe_database
 from twotower.core.errors import TwoTowerError
 from twotower.core.settings import NO_CONTACT, ROOT, Settings
 
@@ -21,7 +22,7 @@ MARKS: dict[State, str] = {"good": "ok", "note": "--", "problem": "!!"}
 DEFAULT_PORT = 8501  # of Streamlit
 
 _KEY = re.compile(r"[0-9a-f]{32}")
-_PASSWORD = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
+_PASSWORD = re.compile(r"(?<=://)\S*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +160,15 @@ def _loaded(settings: Settings) -> Iterator[Finding]:
     try:
         snapshot = Matcher.load(settings).snapshot()
     except TwoTowerError as error:
-        yield Finding("Community", "problem", _without_password(str(error)))
+        yield Finding("Community", "problem", str(error))
         return
     people = snapshot.total - snapshot.total_synthetic
-    where = _without_password(settings.community)
+    where = describe_database(settings.community)
     yield Finding(
         "Community", "good", f"{snapshot.total:,} listeners, {people:,} of them people, in {where}"
     )
 
 
 def _without_password(text: str) -> str:
-    """Return `text` with possible passwords in addresses replaced."""
-    return _PASSWORD.sub("…", text)
+    """Return `text` with possible names and passwords in addresses replaced."""
+    return _PASSWORD.sub("…@", text)

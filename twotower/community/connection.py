@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
 
 from twotower.community.scale.segment_cache import SegmentCache
 from twotower.community.schema import SCHEMA, clock, create, meta, read_meta, upgrade
+from twotower.core.database_url import describe_database
 from twotower.core.errors import CommunityError
 
 CONNECT_TIMEOUT_S = 10
@@ -33,9 +34,9 @@ class Database:
     Every failure is raised as a CommunityError that says what to do.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, where: str) -> None:
         self.engine = engine
-        self.where = engine.url.render_as_string(hide_password=True)
+        self.where = where
         self.is_indexed = False  # True if PostgreSQL had a vector index when it was opened
         file = self.file
         self.segment_cache = (
@@ -50,7 +51,7 @@ class Database:
         `community` becomes the id of a new community. A writer waits up to `wait_s` seconds for
         another one.
         """
-        database = cls(create_engine(url, wait_s))
+        database = cls(create_engine(url, wait_s), describe_database(url))
         try:
             database._prepare(community)
         except CommunityError:
@@ -159,7 +160,8 @@ def translate_errors(where: str) -> Iterator[None]:
     except DBAPIError as error:
         raise CommunityError(_advice(error), where=where) from error
     except SQLAlchemyError as error:
-        raise CommunityError(f"the community can't be reached ({error})", where=where) from error
+        why = type(error).__name__  # its text may have the password
+        raise CommunityError(f"the community can't be reached ({why})", where=where) from error
 
 
 def _advice(error: DBAPIError) -> str:
@@ -192,7 +194,8 @@ def _advice(error: DBAPIError) -> str:
         return "the database server lacks pgvector: install it, or ask the server's operator"
     if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
         return "the database server can't be reached: try again in a moment; nothing is lost"
-    return f"the database refused the request ({text}): try again, or see the database's log"
+    why = type(error.orig).__name__  # its text may have a password or somebody's data
+    return f"the database refused the request ({why}): try again, or see the database's log"
 
 
 def create_engine(url: str, wait_s: float) -> sa.Engine:
@@ -206,15 +209,11 @@ def create_engine(url: str, wait_s: float) -> sa.Engine:
             return _sqlite_engine(address, wait_s)
         if address.get_backend_name() == "postgresql":
             return _postgresql_engine(address, wait_s)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
-        raise _unusable(str(error)) from error
-    raise _unusable(f"{address.get_backend_name()} is not supported")
-
-
-def _unusable(why: str) -> CommunityError:
-    return CommunityError(
-        f"TWOTOWER_COMMUNITY names no usable database ({why}): write "
-        "sqlite:////path/to/community.sqlite or postgresql://user@host/name"
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
+        pass  # the error's text may have the password
+    raise CommunityError(
+        "TWOTOWER_COMMUNITY names no usable database: write sqlite:////path/to/community.sqlite or "
+        "postgresql://user@host/name, and @ or / in a password as %40 or %2F"
     )
 
 

@@ -28,11 +28,14 @@ Each message says what happened and what to do next.
 
 
 class TwoTowerError(Exception):
-    """A message for the user; `where` names the file, line or field, if there is one."""
+    """A message for the user; `where` names the file, line or field, if there is one.
+
+    If `where` is something of the server, visitors see only `message`.
+    """
 
     def __init__(self, message: str, *, where: str = "") -> None:
         super().__init__(f"{where}: {message}" if where else message)
-        self.where = where
+        self.message, self.where = message, where
 
 
 class SourceError(TwoTowerError): ...

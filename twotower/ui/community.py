@@ -120,7 +120,7 @@ def _show_joining() -> None:
         components.show_too_little(error)
         return
     except TwoTowerError as error:
-        st.info(escape(capitalise(str(error))), icon=":material/info:")
+        st.info(escape(capitalise(error.message)), icon=":material/info:")
         st.page_link(components.START, label="Bring other music", icon=":material/arrow_back:")
         return
     if portrait is None:

@@ -145,7 +145,10 @@ def show_too_little(error: TwoTowerError) -> None:
 
 
 def show_failure(error: TwoTowerError) -> None:
-    """Show an error of the server, with advice for its operator."""
+    """Show an error of the server, with advice for its operator.
+
+    Without the place: visitors needn't know where the server keeps its files and database.
+    """
     advice = ""
     if isinstance(error, MissingData | IncompatibleModel):
         advice = (
@@ -153,7 +156,7 @@ def show_failure(error: TwoTowerError) -> None:
             "`make assets`, or set `TWOTOWER_ASSETS` to its folder. Then restart the server."
         )
     st.error(
-        escape(capitalise(str(error))) + advice,
+        escape(capitalise(error.message)) + advice,
         title="Something is wrong on our side",
         icon=":material/error:",
     )

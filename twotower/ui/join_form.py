@@ -156,7 +156,7 @@ def show_preview(
         else:
             return
     except TwoTowerError as error:
-        st.warning(escape(capitalise(str(error))), icon=":material/edit:")
+        st.warning(escape(capitalise(error.message)), icon=":material/edit:")
         return
     show_person(listener, key="preview")
     count = len(listener.artists)

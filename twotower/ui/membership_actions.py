@@ -62,7 +62,7 @@ def prepare_join(request: JoinRequest) -> None:
             state.unused_code = state.unused_code or new_code()
             state.pending = PendingJoin(state.unused_code, request, portrait.profile)
     except TwoTowerError as error:
-        state.problem = str(error)
+        state.problem = error.message
 
 
 def cancel_join() -> None:
@@ -141,4 +141,4 @@ def _attempt(kind: str, act: Callable[[], None]) -> None:
         )
         act()
     except TwoTowerError as error:
-        state.problem = str(error)
+        state.problem = error.message

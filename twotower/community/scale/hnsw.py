@@ -14,6 +14,7 @@ from twotower.community.connection import Database, create_engine, translate_err
 from twotower.community.rows import matrix_of
 from twotower.community.schema import Vector, vectors, write_meta
 from twotower.community.snapshot import Candidates
+from twotower.core.database_url import describe_database
 from twotower.core.errors import CommunityError
 
 INDEX = "vectors_near"
@@ -63,7 +64,7 @@ def _build_on(url: str, dim: int) -> None:
         raise CommunityError(
             "only PostgreSQL has a vector index: an SQLite community is searched in memory"
         )
-    where = engine.url.render_as_string(hide_password=True)
+    where = describe_database(url)
     with translate_errors(where), engine.begin() as connection:
         connection.exec_driver_sql("SELECT '[1]'::vector")  # loads pgvector, which has the settings
         # For all sessions: a foreign table's server plans with its own settings.

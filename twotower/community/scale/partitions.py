@@ -8,6 +8,7 @@ from sqlalchemy.schema import CreateTable
 
 from twotower.community.connection import create_engine, translate_errors
 from twotower.community.schema import clock, create, listeners, meta, removals, tables, vectors
+from twotower.core.database_url import describe_database
 
 PARTITIONED = (listeners, vectors)  # by hash of the id, so both rows of a listener share a server
 FETCH_SIZE = 100  # rows a round trip; a search wants few
@@ -24,13 +25,13 @@ def create_partitioned(
     """
     for shard in shards:
         engine = create_engine(shard, wait_s)
-        where = engine.url.render_as_string(hide_password=True)
+        where = describe_database(shard)
         with translate_errors(where), engine.begin() as connection:
             connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS vector")
             tables.create_all(connection, tables=PARTITIONED)
         engine.dispose()
     engine = create_engine(url, wait_s)
-    where = engine.url.render_as_string(hide_password=True)
+    where = describe_database(url)
     with translate_errors(where), engine.begin() as connection:
         for statement in statements([sa.make_url(shard) for shard in shards]):
             connection.exec_driver_sql(statement)
