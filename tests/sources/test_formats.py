@@ -524,6 +524,11 @@ def test_xml_over_a_limit_is_refused(inside, problem):
         read("Library.xml", f"<plist><dict><key>Tracks</key><dict>{inside}")
 
 
+def test_an_encoding_that_there_is_not_is_refused():
+    with pytest.raises(UnreadableExport, match="unknown encoding"):
+        read("a.xspf", XSPF.replace("UTF-8", "UTF-88"))
+
+
 def test_an_endless_row_of_a_table_is_refused():
     table = "play_time,track_title,track_url\n" + '"a\n",' * 2_000
     with pytest.raises(SourceError):
@@ -564,6 +569,12 @@ def test_members_of_archives_are_known_by_their_paths():
     assert not is_member("Takeout/YouTube y YouTube Music/historial/historial de búsqueda.html")
     assert not is_member(f"{youtube}/comments/comments.csv")
     assert not is_member("Apple_Media_Services/Stores Activity/Store Transaction History.csv")
+
+
+def test_an_older_play_activity_says_which_file_has_the_artists():
+    table = APPLE_ACTIVITY.replace("Artist Name", "Build Version")
+    with pytest.raises(NoMusic, match="which Play History Daily Tracks has"):
+        read("a.csv", table)
 
 
 def test_times_in_a_workbook_may_be_numbers_of_days():

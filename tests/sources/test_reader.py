@@ -531,3 +531,13 @@ def test_a_real_file_of_podcasts_has_no_music_in_it():
     path = next(path for path in PERSONAL if "podcast" in path.name)
     with path.open("rb") as file, pytest.raises(NoMusic, match="no music in it"):
         read_files([(path.name, file)])
+
+
+def test_a_zip_may_have_a_member_without_a_name():
+    nameless = zipfile.ZipInfo("a")
+    nameless.filename = ""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(nameless, b"x")
+        archive.writestr("b.csv", CSV)
+    assert plays_of(("a.zip", packed.getvalue())) == {"Slint": 3}

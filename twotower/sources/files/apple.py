@@ -36,6 +36,8 @@ def _activity(row: Row) -> PlayOrReason:
         return "events that are no plays"
     if row["mediatype"].upper() not in ("AUDIO", ""):
         return "videos"
+    if "artistname" not in row:
+        return "plays without artists, which Play History Daily Tracks has"
     artist = artist_name(row["artistname"])
     if not artist:
         return "no artist"

@@ -197,7 +197,7 @@ def _zip_members(name: str, file: IO[bytes], size: int) -> Iterator[Part]:
     members = [
         member
         for member in archive.infolist()
-        if not member.is_dir() and "__MACOSX/" not in member.filename
+        if member.filename and not member.is_dir() and "__MACOSX/" not in member.filename
     ]
     music = [
         member

@@ -57,8 +57,9 @@ class _Parser:
         self._events = []
         try:
             self._expat.Parse(piece, is_last)
-        except expat.ExpatError as fault:
-            raise self._invalid(expat.ErrorString(fault.code)) from fault
+        except (expat.ExpatError, LookupError, ValueError) as fault:
+            # LookupError and ValueError: the file names an encoding that there isn't
+            raise self._invalid(str(fault)) from fault
         self._fed_bytes += len(piece)
         if not is_last and self._fed_bytes - self._expat.CurrentByteIndex > LONGEST_TAG + CHUNK:
             raise self._invalid("a tag is too long")
