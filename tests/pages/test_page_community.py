@@ -11,7 +11,7 @@ from twotower.core.domain import SPOTIFY_WEB_API, Artist
 from twotower.core.names import artist_key
 from twotower.ui import membership_actions, model_cache
 from twotower.ui.state import COUNT, KEY, UploadState, VisitorState
-from twotower.web.rate_limits import CODE, JOIN, Rate, RateLimiter, Rates
+from twotower.web.rate_limits import CODE, JOIN, LEAVE, RATES, Rate, RateLimiter, Rates
 
 
 @pytest.fixture
@@ -292,6 +292,20 @@ def test_attempts_at_codes_are_limited(visit, monkeypatch):
         app.text_input(key="code-typed").set_value("MN-WRONG")
         next(b for b in app.button if b.label == "Open").click().run()
     assert "with an access code: nothing was done; try again in 60 seconds" in words(app)
+
+
+def test_guesses_of_others_keep_no_member_out(visit, matcher, monkeypatch):
+    _, code = joined(visit)
+    few = RateLimiter({CODE: Rates(Rate(1, 60), Rate(1, 60), Rate(1, 60)), LEAVE: RATES[LEAVE]})
+    monkeypatch.setattr(membership_actions, "limits", lambda: few)
+    for _ in range(2):
+        wrong = open_with(visit, "MN-WRONG")
+    assert "Too many attempts" in words(wrong)
+    there = open_with(visit, code)
+    assert "What we store" in headings(there)
+    press(there, "leave")
+    press(there, "go-leave")
+    assert matcher.membership.find(code) is None
 
 
 def test_attempts_to_join_are_limited(visit, monkeypatch, matcher):

@@ -3,7 +3,16 @@
 import pytest
 
 from twotower.core.errors import TooOften
-from twotower.web.rate_limits import CODE, RATES, Rate, RateLimiter, Rates
+from twotower.web.rate_limits import (
+    CHANGE,
+    CODE,
+    LEAVE,
+    RATES,
+    Rate,
+    RateLimiter,
+    Rates,
+    network_of,
+)
 
 
 class Clock:
@@ -102,4 +111,33 @@ def test_addresses_and_sessions_are_stored_as_hashes():
 
 def test_the_limit_of_a_server_is_wider_than_that_of_a_session():
     for rates in RATES.values():
-        assert rates.session.at_once < rates.address.at_once < rates.server.at_once
+        limits = [rate.at_once for rate in (rates.session, rates.address, rates.server) if rate]
+        assert limits == sorted(set(limits))
+
+
+@pytest.mark.parametrize("action", [CHANGE, LEAVE])
+def test_nobody_uses_up_the_changes_of_another_member(action):
+    limiter = RateLimiter(clock=Clock())
+    for member in range(1000):
+        limiter.spend(action, session=str(member), address="192.0.2.1")
+
+
+def test_addresses_of_one_ipv6_network_share_a_limit():
+    limiter = make_limiter(Clock(), address=Rate(2, 10))
+    inside = [f"2001:db8:0:1::{n:x}" for n in range(1, 5)]
+    assert sum(attempts(limiter, 1, session=each, address=each) for each in inside) == 2
+    assert attempts(limiter, 1, session="x", address="2001:db8:0:2::1") == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_the_network_of_an_address(address: str, network: str):
+    assert network_of(address) == network

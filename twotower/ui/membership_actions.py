@@ -78,13 +78,14 @@ def join() -> None:
         return
 
     def act() -> None:
+        _spend(JOIN)
         portrait = matcher().portrait(pending.profile)
         joined = matcher().membership.join(portrait, pending.request, code=pending.code)
         state.member = Member(joined.id, joined.code)
         state.unused_code, state.receipt = "", None
         state.message = "You have joined."
 
-    _attempt(JOIN, act)
+    _attempt(act)
 
 
 def open_with(code: str) -> None:
@@ -92,12 +93,13 @@ def open_with(code: str) -> None:
 
     def act() -> None:
         record = matcher().membership.find(code)
-        if record is None:
+        if record is None:  # only wrong codes count: guesses of others keep no member out
+            _spend(CODE)
             raise UnknownCode(UNKNOWN_CODE)
         _state().member = Member(record.id, code)
         _state().receipt = None
 
-    _attempt(CODE, act)
+    _attempt(act)
 
 
 def change(request: JoinRequest, *, with_music: bool) -> None:
@@ -106,11 +108,12 @@ def change(request: JoinRequest, *, with_music: bool) -> None:
     def act() -> None:
         member = _state().member
         if member is not None:
+            limits().spend(CHANGE, session=member.id)
             portrait = visitor.portrait() if with_music else None
             matcher().membership.update(member.code, portrait, request)
             _state().message = "Saved. Others see it from now on."
 
-    _attempt(CHANGE, act)
+    _attempt(act)
 
 
 def leave() -> None:
@@ -119,10 +122,11 @@ def leave() -> None:
     def act() -> None:
         member = _state().member
         if member is not None:
+            limits().spend(LEAVE, session=member.id)
             _state().receipt = matcher().membership.leave(member.code)
             close()
 
-    _attempt(LEAVE, act)
+    _attempt(act)
 
 
 def close() -> None:
@@ -130,15 +134,20 @@ def close() -> None:
     _state().member, _state().is_leaving = None, False
 
 
-def _attempt(kind: str, act: Callable[[], None]) -> None:
-    """Run `act` within the rate limits; keep its error for the page."""
+def _spend(kind: str) -> None:
+    """Count an attempt of this session and its address. Raises TooOften at the limit."""
     state = _state()
     state.limit_id = state.limit_id or secrets.token_hex(8)
     address = st.context.ip_address
+    limits().spend(
+        kind, session=state.limit_id, address=address if isinstance(address, str) else None
+    )
+
+
+def _attempt(act: Callable[[], None]) -> None:
+    """Run `act`; keep its error for the page."""
+    state = _state()
     try:
-        limits().spend(
-            kind, session=state.limit_id, address=address if isinstance(address, str) else None
-        )
         act()
     except TwoTowerError as error:
         state.problem = error.message

@@ -1,10 +1,11 @@
-"""Rate limits by session, by address and for the whole server.
+"""Rate limits by session, by network address and for the whole server.
 
 They live in the server's memory. Addresses are stored as hashes with a random salt, which no other
 server can reproduce, nor this one after a restart.
 """
 
 import hashlib
+import ipaddress
 import secrets
 import threading
 import time
@@ -29,20 +30,21 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Limits of one action."""
+    """Limits of one action; None is no limit."""
 
-    session: Rate
-    address: Rate
-    server: Rate
+    session: Rate  # of a visitor's session, or of a member
+    address: Rate | None = None
+    server: Rate | None = None
 
 
 JOIN, CHANGE, LEAVE, CODE = "join", "change", "leave", "code"
 RATES: Mapping[str, Rates] = MappingProxyType(
     {
         JOIN: Rates(Rate(3, 600), Rate(10, 120), Rate(100, 1)),
-        CHANGE: Rates(Rate(20, 10), Rate(60, 5), Rate(300, 0.2)),
-        LEAVE: Rates(Rate(5, 60), Rate(20, 30), Rate(200, 0.5)),
-        CODE: Rates(Rate(5, 20), Rate(20, 10), Rate(200, 0.5)),
+        # No limit that others could use up: a member can always change or leave.
+        CHANGE: Rates(Rate(20, 10)),
+        LEAVE: Rates(Rate(5, 60)),
+        CODE: Rates(Rate(5, 20), Rate(20, 10)),  # only wrong codes count
     }
 )
 ATTEMPTS = {
@@ -51,6 +53,19 @@ ATTEMPTS = {
     LEAVE: "attempts to leave",
     CODE: "attempts with an access code",
 }
+
+
+def network_of(address: str) -> str:
+    """Return an IPv4 address, or the /64 network of an IPv6 address, which one household has."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 class RateLimiter:
@@ -75,10 +90,11 @@ class RateLimiter:
     def spend(self, action: str, *, session: str, address: str | None = None) -> None:
         """Take one token for an action. Raises TooOften, and takes none, if a bucket is empty."""
         rates = self._rates[action]
-        buckets = {(action, "server", ""): rates.server}
-        buckets[action, "session", self._hash(session)] = rates.session
-        if address:
-            buckets[action, "address", self._hash(address)] = rates.address
+        buckets = {(action, "session", self._hash(session)): rates.session}
+        if address and rates.address:
+            buckets[action, "address", self._hash(network_of(address))] = rates.address
+        if rates.server:
+            buckets[action, "server", ""] = rates.server
         with self._lock:
             now = self._clock()
             wait_s = max(self._wait_s(key, rate, now) for key, rate in buckets.items())
