@@ -13,7 +13,7 @@ from twotower.core.spellings import FOREIGN_ALIASES, KEEP_AS_WRITTEN, SAME_LETTE
 
 # Number of the rules of `artist_key`, stored with keys: raise it when names get other keys, so that
 # stored keys are made anew.
-KEY_RULES = 3
+KEY_RULES = 4
 
 NOT_WORD = re.compile(r"[\W_]+")
 _NOT_ASCII_WORD = re.compile("[^0-9a-z]+")

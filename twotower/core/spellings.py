@@ -30,17 +30,18 @@ cámille, cầm, chloé, cortés, dantès, đen, denȳ, déluge, don hồ, duñe
 evän, faraò, fariña, favé, flëur, fröst, gamaliél, gåte, génesis, grēta, hallé, hào, häwk,
 hoāng, húgó, hương lý, inéz, ía, jaël, jafú, juné, kaïn, kaká, katō, kåren, kéo, khải, koļa,
 kúra, laïs, lelé, leña, león, lolô, lulú, lùisa, lúc, lü, lücy, lửa, maía, malìa, malía, malú,
-mariño, marïna, marwán, märvel, måla, míra, mörda, mýa, nanà, nané, nági, nân, nâu, ngọc anh,
-nikoś, nína, nonô, ntò, olívia, ö, ölga, papillón, pär, pelé, perséphone, péter nagy, quiñ,
-raphaël, rán, råsa, reën, renée, rémy, rêve, rosé, röge, rüfüs, sané, sátyr, sâlo, säje, shé,
-soulé, sôber, sôra, şam, tayá, táo, tālā, tāne, téo, tïger, totò, tọi, tùa, vavá, vàli, vödka,
-ÿuma, zoë, zöe
+mariño, maría isabel, marïna, marwán, märvel, måla, míra, mörda, mýa, nanà, nané, nági, nân,
+nâu, ngọc anh, nguyễn hưng, nikoś, nína, nonô, ntò, olívia, ö, ölga, papillón, pär, pelé,
+perséphone, péter nagy, quiñ, raphaël, rán, råsa, reën, renée, rémy, rêve, rosé, röge, rüfüs,
+sané, sátyr, sâlo, säje, shé, soulé, sôber, sôra, şam, tayá, táo, tālā, tāne, téo, tïger,
+totò, tọi, tùa, vavá, vàli, vödka, ÿuma, zoë, zöe
 """
 _KEPT_ARTICLES = """
-aether, angel, beast, blanks, blaze, blinders, blossom, blow, boy, boyz, brooks, change, chords,
-company, dawn, dean, diamonds, dream, edge, enemy, evens, felix, five, fuzz, herd, him, invisible,
-ivy, jam, jungle, kidd, kings, law, maes, midnight, mist, moments, moon, movement, nomad, ocean,
-other, palms, phantoms, rain, riverside, rock, rose, soil, spooks, swiss, vamps, wet, wild, wind
+aether, angel, beast, blanks, blaze, blinders, blossom, blow, boy, boyz, brooks, change,
+chords, company, dawn, dean, diamonds, dream, edge, enemy, evens, felix, five, fuzz, girl next
+door, herd, him, invisible, ivy, jam, jungle, junior varsity, kidd, kings, law, maes,
+midnight, mist, moments, moon, movement, nomad, ocean, other, palms, phantoms, power station,
+rain, riverside, rock, rose, soil, spooks, swiss, vamps, wet, wild, wind
 """
 
 
