@@ -1,8 +1,11 @@
 """Files that an older program wrote still work: a model, a community and profiles."""
 
+import io
 import json
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from typer.testing import CliRunner, Result
 
 from twotower import read_profiles
 from twotower.cli.main import app
+from twotower.community import Community
+from twotower.community.queries import profiles_without_vectors
 from twotower.sources.profile_jsonl import write_profiles
 
 MADE = Path(__file__).resolve().parent / "data" / "made-by-c7affdd"
@@ -128,3 +133,20 @@ def test_an_old_member_leaves_with_a_receipt_that_holds(program: Program, name: 
     again = program.run("community", "export", code=code)
     assert again.exit_code == 2
     assert program.json("community", "stats", "--json")["listeners"] == 26
+
+
+def test_names_stored_in_another_script_are_the_artists_of_today(program: Program):
+    names = [["周杰倫", 3.0], ["Jay Chou", 2.0], ["譚盾", 1.0], ["Sıla", 1.0]]
+    id = MEMBERS[NAMED[0]]["id"]
+    path = program.folder / "community.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("update listeners set artists = ? where id = ?", (json.dumps(names), id))
+    with closing(Community.open(f"sqlite:///{path}", model_version=KNOWN["model"])) as community:
+        member = dict(profiles_without_vectors(community, "another model"))[id]
+    plays = {key: artist.plays for key, artist in member.artists.items()}
+    assert plays == {"jay chou": 5, "谭盾": 1, "sila": 1}
+    line = json.dumps(
+        {"v": 1, "id": "me", "artists": [{"name": name, "plays": n} for name, n in names]}
+    )
+    (profile,) = read_profiles(io.BytesIO(line.encode()))
+    assert profile.artists.keys() == plays.keys()

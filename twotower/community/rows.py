@@ -136,9 +136,11 @@ def visible_profile(row: Any) -> Profile:
     """Return a profile of the artists that others see; the stored one if others see nothing."""
     if row.profile is not None and not json.loads(row.artists):
         return stored_profile(row)
-    artists = {
-        artist_key(name): Artist(name, plays=plays) for name, plays in json.loads(row.artists)
-    }
+    artists: dict[str, Artist] = {}
+    for name, plays in json.loads(row.artists):
+        # Earlier versions stored spellings apart that are one artist today.
+        known = artists.setdefault(artist_key(name), Artist(name, plays=0))
+        artists[artist_key(name)] = replace(known, plays=known.plays + plays)
     return Profile(row.id, artists=artists, origin=known_origin(row.origin), name=row.name)
 
 
