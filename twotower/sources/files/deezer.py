@@ -11,7 +11,7 @@ from twotower.core.errors import UnreadableExport
 from twotower.sources.dates import parse_time
 from twotower.sources.files.file_format import FileFormat
 from twotower.sources.files.headers import plain_header
-from twotower.sources.files.row_readers import PlayOrReason, plays_of_rows
+from twotower.sources.files.row_readers import PlayOrReason, end_of_play, plays_of_rows
 from twotower.sources.files.tables import Row, named_row
 from twotower.sources.files.workbook import sheet_rows
 from twotower.sources.values import EARLIEST, LATEST, artist_name, duration_ms, song_title
@@ -29,16 +29,13 @@ def _read(file: IO[bytes], name: str, left_out: Counter[str]) -> Iterator[Play]:
 
 
 def _play(row: Row) -> PlayOrReason:
-    """Read a play; its listening time is in seconds."""
+    """Read a play with its start and its listening time in seconds."""
     artist = artist_name(row["artist"])
     if not artist:
         return "no artist"
-    return Play(
-        artist,
-        song_title(row["songtitle"]) or None,
-        at=_time(row["date"]),
-        ms_played=duration_ms(row["listeningtime"] or None, unit_ms=1000),
-    )
+    ms_played = duration_ms(row["listeningtime"] or None, unit_ms=1000)
+    title = song_title(row["songtitle"]) or None
+    return Play(artist, title, at=end_of_play(_time(row["date"]), ms_played), ms_played=ms_played)
 
 
 def _time(text: str) -> datetime | None:

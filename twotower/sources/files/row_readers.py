@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import IO
 
 from twotower.core.domain import Play
@@ -44,3 +45,10 @@ def split_artist(text: object) -> tuple[str, str]:
 def artist_names(names: Iterable[object]) -> tuple[str, ...]:
     """Return the names that can be an artist's, without repetitions."""
     return tuple(dict.fromkeys(name for name in map(artist_name, names) if is_artist_name(name)))
+
+
+def end_of_play(start: datetime | None, ms_played: int | None) -> datetime | None:
+    """Return the end of a play, which `Play.at` is; the start if the duration is unknown."""
+    if start is None or ms_played is None:
+        return start
+    return start + timedelta(milliseconds=ms_played)

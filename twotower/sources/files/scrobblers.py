@@ -11,6 +11,7 @@ from twotower.sources.files.file_format import Fields, FileFormat
 from twotower.sources.files.row_readers import (
     PlayOrReason,
     artist_names,
+    end_of_play,
     json_reader,
     plays_of_rows,
 )
@@ -40,11 +41,12 @@ def _maloja(row: Fields) -> Iterator[PlayOrReason]:
     if not artists:
         yield "no artist"
         return
+    ms_played = duration_ms(row.get("duration"), unit_ms=1000)
     yield Play(
         artists[0],
         song_title(track.get("title")) or None,
-        at=unix_time(row.get("time")),
-        ms_played=duration_ms(row.get("duration"), unit_ms=1000),
+        at=end_of_play(unix_time(row.get("time")), ms_played),
+        ms_played=ms_played,
         duration_s=_seconds(track.get("length")),
         guests=artists[1:],
     )

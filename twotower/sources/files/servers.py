@@ -3,14 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import IO
 
 from twotower.core.domain import Play
 from twotower.core.errors import UnreadableExport
 from twotower.sources.dates import parse_time
 from twotower.sources.files.file_format import FileFormat
-from twotower.sources.files.row_readers import SEPARATOR, PlayOrReason, plays_of_rows
+from twotower.sources.files.row_readers import SEPARATOR, PlayOrReason, end_of_play, plays_of_rows
 from twotower.sources.files.tables import Row, RowReader, table_rows
 from twotower.sources.values import artist_name, duration_ms, play_count, song_title
 
@@ -80,9 +79,8 @@ def _jellyfin(row: Row) -> PlayOrReason:
     artist, title = _artist_and_title(song_title(row["itemname"]))
     if artist in ("", "Not Known"):
         return "no artist"
-    at, ms_played = parse_time(row["datecreated"]), duration_ms(row["playduration"], unit_ms=1000)
-    if at is not None and ms_played is not None:
-        at += timedelta(milliseconds=ms_played)
+    ms_played = duration_ms(row["playduration"], unit_ms=1000)
+    at = end_of_play(parse_time(row["datecreated"]), ms_played)
     return Play(artist, title or None, at=at, ms_played=ms_played)
 
 
