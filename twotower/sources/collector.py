@@ -16,6 +16,8 @@ from twotower.sources.values import artist_name, song_title
 
 MOST_ARTISTS = 200_000
 MOST_TRACKS = 50_000  # distinct tracks; plays of further ones only count for their artists
+# Kind of file -> the fuller kind whose plays it repeats.
+SUMMARISES = MappingProxyType({"account": "extended", "apple-daily": "apple-activity"})
 MIDNIGHT = time()  # a play at exactly midnight has a date but no time of day
 
 DayOrTime = TypeVar("DayOrTime", date, datetime)
@@ -33,6 +35,7 @@ class FileReport:
     left_out: Mapping[str, int]  # reason -> rows: "podcasts", "shorter than 30 s", "no artist", ...
     notes: tuple[str, ...] = ()  # a sentence each, for the person
     saved: int = 0  # how many of `plays` are rows of a library or playlist
+    passed_over: str = ""  # why there is no listening in it; "" if there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class FileStats:
     def __init__(self, name: str) -> None:
         self.name = name
         self.plays = 0
+        self.passed_over = ""  # why there is no listening in the file
         self.saved = 0  # how many of `plays` are saved or listed
         self.artists: set[str] = set()  # keys
         self.played = TimeRange[datetime]()
@@ -94,6 +98,7 @@ class FileStats:
             MappingProxyType(dict(self.left_out)),
             tuple(self.left_out.notes),
             saved=self.saved,
+            passed_over=self.passed_over,
         )
 
 
@@ -109,7 +114,10 @@ class PlayCollector:
         self._counts: Counter[tuple[object, ...]] = Counter()
         self._latest: dict[tuple[object, ...], datetime] = {}
         self._artists: set[str] = set()  # keys
-        self._extended = TimeRange[datetime]()  # of the extended streaming history
+        # kind of file that others summarise -> day -> first and last time
+        self._covered: dict[str, dict[date, TimeRange[datetime]]] = {
+            kind: {} for kind in SUMMARISES.values()
+        }
         self._played = TimeRange[datetime]()
         self._saved = TimeRange[datetime]()
         self._has_plays = False  # played, not only saved or listed
@@ -126,8 +134,8 @@ class PlayCollector:
         Raises TooLarge if there are more artists than one person could have.
         """
         play = _with_plain_names(play)
-        if kind == "extended":
-            self._extended.add(play.at)
+        if kind in self._covered and play.at is not None:
+            self._covered[kind].setdefault(play.at.date(), TimeRange()).add(play.at)
         if reason := self._reason_to_leave_out(play, kind):
             stats.left_out[reason] += play.count
             return
@@ -150,8 +158,8 @@ class PlayCollector:
 
     def _reason_to_leave_out(self, play: Play, kind: str) -> str:
         """Return a key of `FileReport.left_out`, or "" for a play that counts."""
-        if kind == "account" and self._is_in_extended(play.at):
-            return "in the extended history too"
+        if kind in SUMMARISES and self._is_covered(play.at, self._covered[SUMMARISES[kind]]):
+            return "in the extended history too" if kind == "account" else "in another file too"
         if play.ms_played is not None and play.ms_played < COUNTED_FROM_MS:
             return "shorter than 30 s"
         if not is_artist_name(play.artist):
@@ -164,12 +172,16 @@ class PlayCollector:
             return "in another file too"
         return ""
 
-    def _is_in_extended(self, at: datetime | None) -> bool:
-        """Return True if the extended history covers this time of an account history."""
-        first, last = self._extended.first, self._extended.last
-        if at is None or first is None or last is None:
+    def _is_covered(self, at: datetime | None, days: Mapping[date, TimeRange[datetime]]) -> bool:
+        """Return True if a fuller history has the plays of this time.
+
+        It has those of a day from its first play to its last. Between its files there may be gaps.
+        """
+        times = None if at is None else days.get(at.date())
+        if at is None or times is None or times.first is None or times.last is None:
             return False
-        return first.replace(second=0, microsecond=0) <= at <= last  # account times lack seconds
+        first = times.first.replace(second=0, microsecond=0)  # account times lack seconds
+        return at.time() == MIDNIGHT or first <= at <= times.last
 
     def _store(self, play: Play) -> None:
         key: tuple[object, ...] = (play.artist, play.track, play.kind, play.playlist, play.guests)

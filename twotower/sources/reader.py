@@ -1,23 +1,22 @@
 """Reads a person's music files, in any mixture of formats, as one history."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
 from twotower.core.domain import SPOTIFY_WEB_API, Play, Profile
-from twotower.core.errors import MissingData, NoMusic, TooLarge
+from twotower.core.errors import MissingData, NoMusic, NotListening, SourceError, TooLarge
 from twotower.core.jobs import Progress, silent
 from twotower.sources.collector import FileStats, PlayCollector, Reading
 from twotower.sources.files.archives import (
     MEGABYTE,
-    WHAT_TO_CHOOSE,
     Part,
     ReadingMeter,
-    list_parts,
     open_part,
     size_of,
 )
@@ -26,6 +25,7 @@ from twotower.sources.files.formats import FORMATS
 from twotower.sources.files.kinds import KINDS, TIMED_KINDS, kind_of
 from twotower.sources.files.listenbrainz_export import read_listenbrainz_export
 from twotower.sources.files.spotify_export import read_spotify_export
+from twotower.sources.files.unpacking import WHAT_TO_CHOOSE, list_parts
 from twotower.sources.profile_jsonl import read_profiles
 from twotower.sources.profiles import profile_of
 from twotower.sources.values import clean
@@ -66,32 +66,84 @@ def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> 
     in a ZIP. A file that is given twice counts once, and so does a play found in two files.
     Account history is left out for days that the extended history covers.
 
+    Files without listening, such as the others of an export, are passed over and reported.
+
     Raises UnreadableExport, BadProfile, TooLarge or NoMusic with the file's name and what to do;
     then nothing of any file is used. Raises ValueError if `files` is empty.
     """
     if not files:
         raise ValueError("0 files to read")
     _check_upload_size(files)
-    parts = [part for name, file in files for part in list_parts(clean(name) or "file", file)]
-    kinds = [_kind_of(part) for part in parts]
-    stats = [FileStats(part.name) for part in parts]
-    meter = ReadingMeter(sum(part.packed_bytes for part in parts), progress or silent)
-    collector = PlayCollector(find_duplicates=sum(kind in TIMED_KINDS for kind in kinds) > 1)
-    profiles: list[Profile] = []
-    fingerprints: set[tuple[int, int]] = set()
-    for at in sorted(range(len(parts)), key=lambda at: KINDS.index(kinds[at])):
-        part = parts[at]
-        if part.fingerprint in fingerprints:
-            stats[at].left_out["the same as another file"] = 1
-        elif kinds[at] == "profiles":
-            _read_profiles(part, meter, stats[at], profiles)
-        else:
-            _read_plays(part, kinds[at], meter, stats[at], collector)
-        fingerprints.add(part.fingerprint)
-        meter.finish(part)
-    if collector.is_empty and not profiles:
-        raise _no_music(files, stats)
-    return collector.reading([each.report() for each in stats], profiles)
+    inputs = [each for name, file in files for each in _inputs_of(clean(name) or "file", file)]
+    reading = _FileReading(inputs, progress or silent)
+    for each in sorted(inputs, key=lambda each: KINDS.index(each.kind) if each.kind else -1):
+        reading.read(each)
+    stats = [each.stats for each in inputs]
+    if reading.collector.is_empty and not reading.profiles:
+        raise _no_music(files, inputs)
+    return reading.collector.reading([each.report() for each in stats], reading.profiles)
+
+
+@dataclass(slots=True)
+class _Input:
+    """One file of a reading, with what is found out about it."""
+
+    stats: FileStats
+    part: Part | None = None  # None if it couldn't be opened as music
+    kind: str = ""
+    problem: SourceError | None = None  # why it is passed over
+
+    def pass_over(self, problem: SourceError) -> None:
+        self.problem = problem
+        self.stats.passed_over = str(problem).removeprefix(f"{problem.where}: ")
+
+
+def _inputs_of(name: str, file: IO[bytes]) -> Iterator[_Input]:
+    """Yield the file, or the members of a ZIP, with their kinds."""
+    try:
+        parts = list(list_parts(name, file))
+    except (NotListening, NoMusic) as problem:
+        foreign = _Input(FileStats(name))
+        foreign.pass_over(problem)
+        yield foreign
+        return
+    for part in parts:
+        each = _Input(FileStats(part.name), part)
+        try:
+            with open_part(part) as stream:
+                each.kind = kind_of(stream, part.name)
+        except NotListening as problem:
+            each.pass_over(problem)
+        yield each
+
+
+class _FileReading:
+    """The reading of all files of one person, one after another."""
+
+    def __init__(self, inputs: Sequence[_Input], progress: Progress) -> None:
+        packed_bytes = sum(each.part.packed_bytes for each in inputs if each.part)
+        self._meter = ReadingMeter(packed_bytes, progress)
+        timed = sum(each.kind in TIMED_KINDS for each in inputs)
+        self.collector = PlayCollector(find_duplicates=timed > 1)
+        self.profiles: list[Profile] = []
+        self._fingerprints: set[tuple[int, int]] = set()
+
+    def read(self, file: _Input) -> None:
+        """Read one file, or find that there is no listening in it."""
+        part, kind = file.part, file.kind
+        if part is None:
+            return
+        if part.fingerprint in self._fingerprints:
+            file.stats.left_out["the same as another file"] = 1
+        elif kind == "profiles":
+            _read_profiles(part, self._meter, file.stats, self.profiles)
+        elif kind:
+            try:
+                _read_plays(part, kind, self._meter, file.stats, self.collector)
+            except NotListening as problem:
+                file.pass_over(problem)
+        self._fingerprints.add(part.fingerprint)
+        self._meter.finish(part)
 
 
 def _check_upload_size(files: Sequence[NamedFile]) -> None:
@@ -101,11 +153,6 @@ def _check_upload_size(files: Sequence[NamedFile]) -> None:
             f"{size // MEGABYTE:,} MB in all, and the limit is {LARGEST_UPLOAD // MEGABYTE} MB: "
             "choose fewer files at a time"
         )
-
-
-def _kind_of(part: Part) -> str:
-    with open_part(part) as stream:
-        return kind_of(stream, part.name)
 
 
 def _read_profiles(
@@ -149,10 +196,15 @@ _PLAY_READERS: Mapping[str, _PlayReader] = MappingProxyType(
 )
 
 
-def _no_music(files: Sequence[NamedFile], stats: Iterable[FileStats]) -> NoMusic:
+def _no_music(files: Sequence[NamedFile], inputs: Sequence[_Input]) -> SourceError:
+    """Return the error of the only file, or one that says what was found in all of them."""
+    problems = [each.problem for each in inputs if each.problem]
+    if len(inputs) == len(problems) == 1:
+        return problems[0]
     left_out: Counter[str] = Counter()
-    for each in stats:
-        left_out.update(each.left_out)
+    for each in inputs:
+        left_out.update(each.stats.left_out)
+    left_out.update({"files of another kind": len(problems)} if problems else {})
     why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
     where = clean(files[0][0]) if len(files) == 1 else f"{len(files)} files"
     return NoMusic(f"no music in it{f', but {why}' if why else ''}: {WHAT_TO_CHOOSE}", where=where)

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import IO, Literal, get_args
 
-from twotower.core.errors import UnreadableExport
+from twotower.core.errors import NotListening, UnreadableExport
 from twotower.sources.files.formats import FORMATS, find_format
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.files.text import first_text
+from twotower.sources.files.unpacking import HEAD_BYTES, check_archive
 
 # In the order in which the files of one reading are read: of the same play in two files, the first
 # is counted, so the kinds that know most come first.
@@ -46,12 +47,17 @@ def kind_of(stream: IO[bytes], name: str) -> str:
     if known is not None:
         return known.kind
     stream.seek(0)
-    if stream.read(4).startswith(_PACKED):
+    head = stream.read(HEAD_BYTES)
+    if head.startswith(_PACKED):
         raise UnreadableExport(
             "is packed twice: unpack it once and choose the files inside", where=name
         )
+    check_archive(head, name)
     stream.seek(0)
-    if not first_text(stream).startswith(("[", "{")):
+    text = first_text(stream)
+    if not text:
+        raise NotListening("the file is empty: download it again", where=name)
+    if not text.startswith(("[", "{")):
         if name.casefold().endswith(_JSON_NAMES):
             raise UnreadableExport(
                 "isn't JSON, although its name says so: download it again", where=name
@@ -59,19 +65,21 @@ def kind_of(stream: IO[bytes], name: str) -> str:
         return "table"
     stream.seek(0)
     kind = _json_kind(stream, name)
-    if kind != "listens" and name.casefold().endswith(_LINES_NAMES):
-        return "profiles"
-    return kind
+    if kind == "listens" or not name.casefold().endswith(_LINES_NAMES):
+        return kind or "account"
+    if kind is None:
+        raise NotListening("these lines of JSON are neither listens nor profiles", where=name)
+    return "profiles"
 
 
-def _json_kind(stream: IO[bytes], name: str) -> FileKind:
-    """Return the kind of a JSON file from its first distinctive keys."""
+def _json_kind(stream: IO[bytes], name: str) -> FileKind | None:
+    """Return the kind of a JSON file from its first distinctive keys, None if it has none."""
     for key, value in islice(_undamaged_rows(stream, name), _ROWS_TO_LOOK_AT):
         fields: Mapping[str, object] = value if isinstance(value, dict) else {}
         kind = _kind_of_array_row(fields) if key == "" else _kind_of_object_key(key, fields)
         if kind is not None:
             return kind
-    return "account"
+    return None
 
 
 def _kind_of_array_row(fields: Mapping[str, object]) -> FileKind | None:

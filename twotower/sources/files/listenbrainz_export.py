@@ -15,6 +15,7 @@ from twotower.sources.files.row_readers import PlayOrReason, json_reader
 from twotower.sources.files.text import first_text, text_lines
 from twotower.sources.values import artist_name, mbid, objects, song_title, unix_time
 
+_OTHER_FILES = frozenset(("score", "pinned_until"))  # keys of what isn't a listen
 _LISTENS_FILE = re.compile(r"(^|[/\\])listens[/\\]\d{4}[/\\]\d{1,2}\.jsonl$")
 
 
@@ -33,6 +34,9 @@ def read_listenbrainz_export(
     """
     left_out = Counter() if left_out is None else left_out
     for row in _rows(file, name):
+        if isinstance(row, dict) and not _OTHER_FILES.isdisjoint(row):
+            left_out["loved, hated or pinned tracks"] += 1
+            continue
         play = play_of_listen(row) if isinstance(row, dict) else None
         if play is not None:
             yield play

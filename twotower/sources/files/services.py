@@ -80,6 +80,8 @@ def _google_play(row: Row) -> PlayOrReason:
     title = song_title(row["title"]) or None
     length = duration_ms(row["durationms"])
     duration_s = length / 1000 if length else None
+    if "playlistindex" in row:
+        return Play(artist, title, "listed", duration_s=duration_s)
     if count := play_count(row["playcount"]):
         return Play(artist, title, count=count, duration_s=duration_s)
     return Play(artist, title, "saved", duration_s=duration_s)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from twotower.core.domain import Play
-from twotower.core.errors import UnreadableExport
+from twotower.core.errors import NotListening
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.values import clean, iso_time, spotify_id
 
@@ -36,8 +36,8 @@ def read_spotify_export(
 
     The keys of the rows decide what they are: extended or account streaming history (played),
     YourLibrary (saved), Playlist1 (listed). Plays have `ms_played`, short ones too. Rows that
-    aren't music are counted by kind in `left_out`. Raises UnreadableExport if the JSON is damaged,
-    or is no part of an export.
+    aren't music, and plays of private sessions, are counted by kind in `left_out`. Raises
+    UnreadableExport if the JSON is damaged, NotListening if it is no part of an export.
     """
     left_out = Counter() if left_out is None else left_out
     left_out_before = left_out.total()
@@ -60,7 +60,7 @@ def read_spotify_export(
         else:
             unknown_rows += 1
     if unknown_rows and not has_music and left_out.total() == left_out_before:
-        raise UnreadableExport(
+        raise NotListening(
             "this isn't a listening history that we know: choose the whole ZIP, or its files "
             "StreamingHistory, Streaming_History_Audio, YourLibrary or Playlist",
             where=name,
@@ -86,6 +86,8 @@ def _row(key: str, row: Mapping[str, Any], *, video: bool) -> Play | str:
 
 def _extended(row: Mapping[str, Any]) -> Play | str:
     """Read a row of endsong_N.json or Streaming_History_Audio_*.json; `ts` is the end."""
+    if row.get("incognito_mode") is True:
+        return "in private sessions"
     track = clean(row.get("master_metadata_track_name"))
     artist = clean(row.get("master_metadata_album_artist_name"))
     if not track and not artist:

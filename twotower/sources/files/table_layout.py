@@ -1,4 +1,4 @@
-"""Where a table begins: its header, delimiter and columns, from its first lines."""
+"""The layout of a table: header, delimiter and columns, from its first lines."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from twotower.core.errors import TooLarge, UnreadableExport
+from twotower.core.errors import NotListening, TooLarge, UnreadableExport
 from twotower.sources.files.xml_stream import xml_events
 
 MOST_PACKED = 64 << 20  # bytes
@@ -45,7 +45,7 @@ def sheet_rows(file: IO[bytes], name: str, title: str) -> Iterator[list[str]]:
                 raise TooLarge("unpacks to too much: save the sheet as CSV", where=name)
             path = _sheet_path(archive, name, title)
             if path is None:
-                raise UnreadableExport(
+                raise NotListening(
                     "this workbook isn't Deezer's: save its sheet as CSV and choose that",
                     where=name,
                 )
