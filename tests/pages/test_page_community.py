@@ -9,7 +9,7 @@ from twotower.community import receipts
 from twotower.community.queries import last_change
 from twotower.core.domain import SPOTIFY_WEB_API, Artist
 from twotower.core.names import artist_key
-from twotower.ui import membership_actions, model_cache
+from twotower.ui import model_cache, rate_limiting
 from twotower.ui.state import COUNT, KEY, UploadState, VisitorState
 from twotower.web.rate_limits import CODE, JOIN, LEAVE, RATES, Rate, RateLimiter, Rates
 
@@ -24,7 +24,7 @@ def visit(matcher, monkeypatch):
     """visit(profile) opens the page in a session of its own."""
     monkeypatch.setattr(model_cache, "load_matcher", lambda: matcher)
     made = RateLimiter()
-    monkeypatch.setattr(membership_actions, "limits", lambda: made)
+    monkeypatch.setattr(rate_limiting, "limits", lambda: made)
 
     def open_page(profile=ME, page: str = "community.py") -> AppTest:
         app = AppTest.from_file(str(INDEX), default_timeout=20)
@@ -286,7 +286,7 @@ def test_a_profile_of_unknown_artists_gets_advice(visit):
 
 def test_attempts_at_codes_are_limited(visit, monkeypatch):
     few = RateLimiter({CODE: Rates(Rate(2, 60), Rate(9, 9), Rate(9, 9))})
-    monkeypatch.setattr(membership_actions, "limits", lambda: few)
+    monkeypatch.setattr(rate_limiting, "limits", lambda: few)
     app = visit(None)
     for _ in range(3):
         app.text_input(key="code-typed").set_value("MN-WRONG")
@@ -297,7 +297,7 @@ def test_attempts_at_codes_are_limited(visit, monkeypatch):
 def test_guesses_of_others_keep_no_member_out(visit, matcher, monkeypatch):
     _, code = joined(visit)
     few = RateLimiter({CODE: Rates(Rate(1, 60), Rate(1, 60), Rate(1, 60)), LEAVE: RATES[LEAVE]})
-    monkeypatch.setattr(membership_actions, "limits", lambda: few)
+    monkeypatch.setattr(rate_limiting, "limits", lambda: few)
     for _ in range(2):
         wrong = open_with(visit, "MN-WRONG")
     assert "Too many attempts" in words(wrong)
@@ -310,7 +310,7 @@ def test_guesses_of_others_keep_no_member_out(visit, matcher, monkeypatch):
 
 def test_attempts_to_join_are_limited(visit, monkeypatch, matcher):
     few = RateLimiter({JOIN: Rates(Rate(1, 60), Rate(1, 9), Rate(1, 9))})
-    monkeypatch.setattr(membership_actions, "limits", lambda: few)
+    monkeypatch.setattr(rate_limiting, "limits", lambda: few)
     joined(visit)
     before = last_change(matcher.community)
     app = visit()

@@ -8,8 +8,9 @@ from standins import USER, lastfm, listenbrainz
 from webservice import Reply, Request, service
 from world import state_of
 
-from twotower.ui import services
+from twotower.ui import rate_limiting, services
 from twotower.ui.text import escape
+from twotower.web.rate_limits import READ, Rate, RateLimiter, Rates
 
 PATIENCE_S = 20
 HEARD = {"Amara Jazz": 30, "Ammoth Jazz": 8}
@@ -62,6 +63,17 @@ def test_a_user_name_becomes_a_profile_and_the_reading_is_reported(
     assert profile.origin == id and sum(profile.clock) == 3
     assert f"**{escape(f'{name}, {USER}')}** · 38 plays of 2 artists" in words(app)
     assert app.button(key=f"go-{id}")
+
+
+def test_a_visitor_who_reads_again_and_again_has_to_wait(app, monkeypatch):
+    few = RateLimiter({READ: Rates(Rate(1, 60))})
+    monkeypatch.setattr(rate_limiting, "limits", lambda: few)
+    with enabled(monkeypatch, listenbrainz(HEARD, ())) as place:
+        ask(app.run(), "listenbrainz")
+        asked = len(place.requests)
+        ask(app, "listenbrainz", span="year")
+        assert len(place.requests) == asked
+    assert "too many readings" in app.error[0].value.replace("\\", "")
 
 
 @BOTH

@@ -49,6 +49,42 @@ def test_clients_of_one_pace_share_its_pauses():
     assert [after - before for before, after in pairwise(times)] == pytest.approx([1.0] * 5)
 
 
+def test_those_who_stop_waiting_leave_the_line():
+    class Stopped(Exception): ...
+
+    def stop(left: float) -> None:
+        raise Stopped
+
+    clock = Clock()
+    pace = Pace(1.0, now=clock.now, sleep=clock.sleep)
+    pace.turn()
+    for _ in range(120):
+        with pytest.raises(Stopped):
+            pace.turn(stop)
+    pace.turn()
+    assert clock.at == pytest.approx(1001)
+
+
+def test_the_line_is_served_in_order():
+    clock = Clock()
+    pace = Pace(1.0, now=clock.now, sleep=clock.sleep)
+    pace.turn()
+    told = []
+
+    def next_one(left: float) -> None:
+        if not told:
+            told.append(left)
+            with pytest.raises(RuntimeError):
+                pace.turn(third)
+
+    def third(left: float) -> None:
+        told.append(left)
+        raise RuntimeError
+
+    pace.turn(next_one)
+    assert told == pytest.approx([1.0, 2.0])
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header", ["Retry-After", "X-RateLimit-Reset-In"])
 def test_a_short_wait_is_waited_with_a_countdown(status: int, header: str):

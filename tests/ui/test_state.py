@@ -38,6 +38,7 @@ def full(job: Job) -> VisitorState:
     portrait = object()
     return VisitorState(
         profile=MINE,
+        limit_id="a1",
         is_restored=True,
         steps=[Step("Added Low", SIGNED_IN), Step("Started over", None)],
         portrait=portrait,
@@ -62,6 +63,7 @@ def test_clearing_resets_every_field_but_the_membership_and_the_sign_in(job):
     membership, quick_check = state.membership, state.quick_check
     state.clear()
     assert state == VisitorState(
+        limit_id="a1",
         is_restored=True,
         upload=UploadState(field_number=4),
         spotify=SpotifyState("label"),

@@ -68,9 +68,12 @@ def _begin(profile: Profile, lookup: AudioService, settings: Settings) -> None:
     address = settings.audio_api or lookup.address
     tracks = tracks_to_look_up(profile, lookup)
 
+    line = services.waiting_line(lookup.id)
+
     def work(job: Job[AudioResult]) -> AudioResult:
         web = services.client(lookup.name, address, settings, pace, job)
-        return look_up_audio(tracks, lookup, web, job.report)
+        with line.turn(job):
+            return look_up_audio(tracks, lookup, web, job.report)
 
     visitor_state().audio_lookup = AudioLookupState(Job(work), lookup, profile)
 

@@ -4,27 +4,17 @@ The access code is in the session's memory until the page is closed, so that cha
 A reload forgets it; the code opens the membership again.
 """
 
-import secrets
 from collections.abc import Callable
-from functools import cache
 from typing import Any
-
-import streamlit as st
 
 from twotower.community import MemberRecord
 from twotower.community.access_codes import UNKNOWN_CODE, new_code
 from twotower.community.membership import JoinRequest
 from twotower.core.errors import TwoTowerError, UnknownCode
-from twotower.ui import visitor
+from twotower.ui import rate_limiting, visitor
 from twotower.ui.model_cache import matcher
 from twotower.ui.state import Member, MembershipState, PendingJoin, visitor_state
-from twotower.web.rate_limits import CHANGE, CODE, JOIN, LEAVE, RateLimiter
-
-
-@cache
-def limits() -> RateLimiter:
-    """Return the rate limiter of this server."""
-    return RateLimiter()
+from twotower.web.rate_limits import CHANGE, CODE, JOIN, LEAVE
 
 
 def _state() -> MembershipState:
@@ -78,7 +68,7 @@ def join() -> None:
         return
 
     def act() -> None:
-        _spend(JOIN)
+        rate_limiting.spend(JOIN)
         portrait = matcher().portrait(pending.profile)
         joined = matcher().membership.join(portrait, pending.request, code=pending.code)
         state.member = Member(joined.id, joined.code)
@@ -94,7 +84,7 @@ def open_with(code: str) -> None:
     def act() -> None:
         record = matcher().membership.find(code)
         if record is None:  # only wrong codes count: guesses of others keep no member out
-            _spend(CODE)
+            rate_limiting.spend(CODE)
             raise UnknownCode(UNKNOWN_CODE)
         _state().member = Member(record.id, code)
         _state().receipt = None
@@ -108,7 +98,7 @@ def change(request: JoinRequest, *, with_music: bool) -> None:
     def act() -> None:
         member = _state().member
         if member is not None:
-            limits().spend(CHANGE, session=member.id)
+            rate_limiting.limits().spend(CHANGE, session=member.id)
             portrait = visitor.portrait() if with_music else None
             matcher().membership.update(member.code, portrait, request)
             _state().message = "Saved. Others see it from now on."
@@ -122,7 +112,7 @@ def leave() -> None:
     def act() -> None:
         member = _state().member
         if member is not None:
-            limits().spend(LEAVE, session=member.id)
+            rate_limiting.limits().spend(LEAVE, session=member.id)
             _state().receipt = matcher().membership.leave(member.code)
             close()
 
@@ -132,16 +122,6 @@ def leave() -> None:
 def close() -> None:
     """Forget the access code in this session; what is stored stays."""
     _state().member, _state().is_leaving = None, False
-
-
-def _spend(kind: str) -> None:
-    """Count an attempt of this session and its address. Raises TooOften at the limit."""
-    state = _state()
-    state.limit_id = state.limit_id or secrets.token_hex(8)
-    address = st.context.ip_address
-    limits().spend(
-        kind, session=state.limit_id, address=address if isinstance(address, str) else None
-    )
 
 
 def _attempt(act: Callable[[], None]) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 
 import streamlit as st
 
+from twotower.core.errors import TooOften
 from twotower.core.jobs import Job
 from twotower.core.settings import Settings
+from twotower.core.waiting_line import WaitingLine
 from twotower.sources.collector import Reading
 from twotower.sources.services import lastfm, listenbrainz
 from twotower.sources.services.history import SPANS
 from twotower.sources.services.http import Pace, WebClient, user_agent
-from twotower.ui import start, uploads
+from twotower.ui import rate_limiting, start, uploads
 from twotower.ui.components import REFRESH_S, note, show_progress
 from twotower.ui.state import (
     ReadingResult,
@@ -23,8 +25,10 @@ from twotower.ui.state import (
     service_user,
     visitor_state,
 )
+from twotower.web.rate_limits import READ
 
 REUSE_S = 3600.0  # the same query is answered from memory for so long
+READERS, MOST_WAITING = 4, 50  # of a service at the same time; the pace is for all together
 MOST_REUSED = 8  # queries of a session
 LONGEST_USER = 120
 LASTFM_KEYS = "https://www.last.fm/api/account/create"
@@ -46,6 +50,12 @@ class Service:
 def pace_of(service_id: str, between_s: float) -> Pace:
     """Return the pace of requests to a service, shared by all visitors."""
     return Pace(between_s)
+
+
+@st.cache_resource
+def waiting_line(service_id: str) -> WaitingLine:
+    """Return the line of those who read from a service, shared by all visitors."""
+    return WaitingLine(READERS, MOST_WAITING)
 
 
 def client(name: str, address: str, settings: Settings, pace: Pace, job: Job[Any]) -> WebClient:
@@ -167,8 +177,18 @@ def _begin(service: Service, settings: Settings) -> None:
     if reading is not None and time.monotonic() - read_at < REUSE_S:
         state.result = uploads.use_reading(reading, f"Read {user} from {service.name} again")
         return
-    pace = service.pace()
-    state.job = Job(lambda job: service.read(user, span, settings, pace, job))
+    try:
+        rate_limiting.spend(READ)
+    except TooOften as error:
+        state.result = uploads.failed_reading(str(error))
+        return
+    pace, line = service.pace(), waiting_line(service.id)
+
+    def work(job: Job[Reading]) -> Reading:
+        with line.turn(job):
+            return service.read(user, span, settings, pace, job)
+
+    state.job = Job(work)
 
 
 def _use_finished(service: Service) -> None:

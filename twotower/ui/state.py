@@ -149,7 +149,6 @@ class MembershipState:
     message: str = ""  # what was done last, to be shown once
     receipt: "Deletion | None" = None
     is_leaving: bool = False  # asked to leave, has yet to confirm
-    limit_id: str = ""  # random, for the rate limits
     form_subject: tuple[str | None, int | None] | None = None  # member, profile the form is about
 
 
@@ -191,6 +190,7 @@ class VisitorState:
     """Everything that a session knows about its visitor."""
 
     profile: "Profile | None" = None
+    limit_id: str = ""  # random, for the rate limits
     is_restored: bool = False  # the profile in the address was looked at
     steps: list[Step] = field(default_factory=list)
     portrait: "Portrait | None" = None
@@ -224,14 +224,15 @@ class VisitorState:
     def clear(self) -> None:
         """Forget all music, and stop what reads it. It can't be undone.
 
-        The membership stays, and so does the label of the Spotify session: without it another
-        tab's reading would become the profile here.
+        The membership and the rate limits stay, and so does the label of the Spotify session:
+        without it another tab's reading would become the profile here.
         """
         for job in self._jobs():
             job.cancel()
         self.membership.pending = None
         empty = VisitorState(
             is_restored=True,
+            limit_id=self.limit_id,
             upload=UploadState(field_number=self.upload.field_number + 1),
             spotify=SpotifyState(session_label=self.spotify.session_label),
             membership=self.membership,

@@ -1,20 +1,23 @@
 """From a visitor's files, or what a service knows of them, to their profile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
 import streamlit as st
 
 from twotower.core.domain import DEMO, SPOTIFY_WEB_API
-from twotower.core.errors import TwoTowerError
+from twotower.core.errors import TooOften, TwoTowerError
 from twotower.core.jobs import Job
+from twotower.core.waiting_line import WaitingLine
 from twotower.sources.collector import Reading
 from twotower.sources.profiles import join_profiles, profile_of
 from twotower.sources.reader import read_files
-from twotower.ui import profile_edits, visitor
+from twotower.ui import profile_edits, rate_limiting, visitor
 from twotower.ui.model_cache import matcher
 from twotower.ui.state import KEEP_EARLIER, ReadingResult, visitor_state
+from twotower.web.rate_limits import READ
 
+READERS, MOST_WAITING = 2, 50  # at the same time
 WAIT_S = 1.0  # what takes no longer is read without a progress bar
 
 
@@ -25,10 +28,35 @@ def read_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> Job[Reading] | None:
     """
     upload = visitor_state().upload
     if upload.job is None and files:
-        upload.job = Job(lambda job: read_files(files, job.report))
+        try:
+            rate_limiting.spend(READ)
+        except TooOften as error:
+            upload.result = failed_reading(str(error))
+            return None
+        upload.job = Job(_work(files))
         upload.files, upload.is_stopped = len(files), False
         upload.job.join(WAIT_S)
     return upload.job
+
+
+def _work(files: Sequence[tuple[str, IO[bytes]]]) -> Callable[[Job[Reading]], Reading]:
+    """Return the work of reading these files when it is their turn."""
+    line = waiting_line()
+
+    def work(job: Job[Reading]) -> Reading:
+        with line.turn(job):
+            return read_files(files, job.report)
+
+    return work
+
+
+@st.cache_resource
+def waiting_line() -> WaitingLine:
+    """Return the line of those whose files are read, shared by all visitors.
+
+    Reading takes a whole processor core.
+    """
+    return WaitingLine(READERS, MOST_WAITING)
 
 
 def stop_reading() -> None:

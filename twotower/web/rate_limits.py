@@ -37,7 +37,7 @@ class Rates:
     server: Rate | None = None
 
 
-JOIN, CHANGE, LEAVE, CODE = "join", "change", "leave", "code"
+JOIN, CHANGE, LEAVE, CODE, READ = "join", "change", "leave", "code", "read"
 RATES: Mapping[str, Rates] = MappingProxyType(
     {
         JOIN: Rates(Rate(3, 600), Rate(10, 120), Rate(100, 1)),
@@ -45,6 +45,7 @@ RATES: Mapping[str, Rates] = MappingProxyType(
         CHANGE: Rates(Rate(20, 10)),
         LEAVE: Rates(Rate(5, 60)),
         CODE: Rates(Rate(5, 20), Rate(20, 10)),  # only wrong codes count
+        READ: Rates(Rate(20, 20), Rate(60, 5)),  # readings of files and services
     }
 )
 ATTEMPTS = {
@@ -52,6 +53,7 @@ ATTEMPTS = {
     CHANGE: "changes",
     LEAVE: "attempts to leave",
     CODE: "attempts with an access code",
+    READ: "readings",
 }
 
 

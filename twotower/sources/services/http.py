@@ -4,7 +4,9 @@ import json
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,7 @@ LONGEST_WAIT_S = 10.0  # if a service asks for a longer wait, the reading ends
 MOST_TRIES = 3
 RETRY_AFTER_S = 2.0  # after an error, or if a service doesn't say how long to wait
 _STEP_S = 0.25  # of waiting, between two calls of `waiting`
+_SOON_S = 0.001  # until the one ahead has begun, if there is no pause between calls
 _TEMPORARY = (500, 502, 504)
 _BUSY = (429, 503)
 
@@ -32,7 +35,10 @@ Waiting = Callable[[str, float], None]  # (why, seconds left); may raise, to sto
 
 
 class Pace:
-    """Minimum time between calls to one service, shared by all its clients in this process."""
+    """Minimum time between calls to one service, shared by all its clients in this process.
+
+    Clients wait in line. One that stops waiting leaves the line, and the others move up.
+    """
 
     def __init__(
         self,
@@ -44,14 +50,34 @@ class Pace:
         self.between_s = between_s
         self.now, self.sleep = now, sleep
         self._next = now()
+        self._line: deque[object] = deque()
         self._lock = threading.Lock()
 
     def turn(self, waiting: Callable[[float], None] | None = None) -> None:
-        """Block until it is this caller's turn."""
+        """Block until it is this caller's turn; `waiting` gets the seconds left, several times."""
+        place = object()
         with self._lock:
-            at = max(self.now(), self._next)
-            self._next = at + self.between_s
-        self.wait(at - self.now(), waiting)
+            self._line.append(place)
+        try:
+            while (left := self._seconds_left(place)) > 0:
+                if waiting is not None:
+                    waiting(left)
+                self.sleep(min(left, _STEP_S))
+        finally:
+            with self._lock, suppress(ValueError):
+                self._line.remove(place)
+
+    def _seconds_left(self, place: object) -> float:
+        """Return the seconds until a caller's turn; 0 takes the turn."""
+        with self._lock:
+            now, ahead = self.now(), self._line.index(place)
+            left = max(self._next - now, 0.0) + ahead * self.between_s
+            if ahead:
+                return max(left, _SOON_S)
+            if left == 0.0:
+                self._line.popleft()
+                self._next = now + self.between_s
+            return left
 
     def wait(self, seconds: float, waiting: Callable[[float], None] | None = None) -> None:
         """Block for some seconds; `waiting` gets the seconds left, several times."""
