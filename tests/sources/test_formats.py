@@ -591,6 +591,25 @@ def test_an_older_play_activity_says_which_file_has_the_artists():
         read("a.csv", table)
 
 
+def test_files_of_apple_that_have_the_same_plays_count_once():
+    daily = APPLE_DAILY + "ZZ,AUDIO,20240507,9,60000,1,0,Harbour Fog - Grey Pier\n"
+    last_plays = (
+        "Track Name,Last Played Date,Is User Initiated\n"
+        f"Harbour Fog - Rip,{UNIX - 9 * 86_400}000,true\n"
+        f"Harbour Fog - Grey Pier,{UNIX + 86_400}000,true\n"
+    )
+    library = json.dumps([APPLE_LIBRARY])
+    contents = (library, last_plays, daily, APPLE_ACTIVITY)
+    reading = read_all(zip(("1.json", "2.csv", "3.csv", "4.csv"), contents, strict=True))
+    assert {(play.track, play.kind): play.count for play in reading.plays} == {
+        ("Slow Tide", "played"): 1,  # the library's three plays and those of the day are among it
+        ("Slow Tide", "saved"): 1,
+        ("Grey Pier", "played"): 1,  # on a day that the activity lacks
+        ("Rip", "played"): 1,  # before the two other histories
+    }
+    assert [report.plays for report in reading.reports] == [1, 1, 1, 1]
+
+
 def test_times_in_a_workbook_may_be_numbers_of_days():
     sheet = WORKBOOK["xl/worksheets/sheet1.xml"]
     sheet = sheet.replace('t="str"><v>2024-05-06 07:08:09', "><v>45418.297326388887")

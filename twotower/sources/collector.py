@@ -16,8 +16,21 @@ from twotower.sources.values import artist_name, song_title
 
 MOST_ARTISTS = 200_000
 MOST_TRACKS = 50_000  # distinct tracks; plays of further ones only count for their artists
-# Kind of file -> the fuller kind whose plays it repeats.
-SUMMARISES = MappingProxyType({"account": "extended", "apple-daily": "apple-activity"})
+# Kind of file -> the fuller kinds whose plays it repeats.
+SUMMARISES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "account": ("extended",),
+        "apple-daily": ("apple-activity",),
+        "apple-last-plays": ("apple-activity", "apple-daily"),
+    }
+)
+# Kind of library with numbers of plays -> the kinds that have these plays one by one.
+COUNTED_IN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "apple-library": ("apple-activity", "apple-daily"),
+        "apple-library-table": ("apple-activity", "apple-daily"),
+    }
+)
 MIDNIGHT = time()  # a play at exactly midnight has a date but no time of day
 
 DayOrTime = TypeVar("DayOrTime", date, datetime)
@@ -116,7 +129,7 @@ class PlayCollector:
         self._artists: set[str] = set()  # keys
         # kind of file that others summarise -> day -> first and last time
         self._covered: dict[str, dict[date, TimeRange[datetime]]] = {
-            kind: {} for kind in SUMMARISES.values()
+            kind: {} for kinds in SUMMARISES.values() for kind in kinds
         }
         self._played = TimeRange[datetime]()
         self._saved = TimeRange[datetime]()
@@ -134,6 +147,8 @@ class PlayCollector:
         Raises TooLarge if there are more artists than one person could have.
         """
         play = _with_plain_names(play)
+        if any(self._covered[fuller] for fuller in COUNTED_IN.get(kind, ())):
+            play = replace(play, kind="saved", count=1)
         if kind in self._covered and play.at is not None:
             self._covered[kind].setdefault(play.at.date(), TimeRange()).add(play.at)
         if reason := self._reason_to_leave_out(play, kind):
@@ -158,7 +173,8 @@ class PlayCollector:
 
     def _reason_to_leave_out(self, play: Play, kind: str) -> str:
         """Return a key of `FileReport.left_out`, or "" for a play that counts."""
-        if kind in SUMMARISES and self._is_covered(play.at, self._covered[SUMMARISES[kind]]):
+        fuller_kinds = SUMMARISES.get(kind, ())
+        if any(self._is_covered(play.at, self._covered[fuller]) for fuller in fuller_kinds):
             return "in the extended history too" if kind == "account" else "in another file too"
         if play.ms_played is not None and play.ms_played < COUNTED_FROM_MS:
             return "shorter than 30 s"
@@ -181,7 +197,8 @@ class PlayCollector:
         if at is None or times is None or times.first is None or times.last is None:
             return False
         first = times.first.replace(second=0, microsecond=0)  # account times lack seconds
-        return at.time() == MIDNIGHT or first <= at <= times.last
+        is_day_only = MIDNIGHT in (at.time(), times.last.time())
+        return is_day_only or first <= at <= times.last
 
     def _store(self, play: Play) -> None:
         key: tuple[object, ...] = (play.artist, play.track, play.kind, play.playlist, play.guests)
