@@ -22,10 +22,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 from twotower.core import names
+from twotower.core.names import is_artist_name
 from twotower.core.settings import Settings
 from twotower.model.catalogue import Catalogue
 from twotower.sources.datasets.charts import ASIA, TOTALS, read_charts
-from twotower.sources.datasets.lists import is_real_artist
 from twotower.sources.datasets.modern_content import read_modern_content
 from twotower.sources.datasets.readers import read_dataset
 
@@ -44,7 +44,7 @@ def names_of(data: Path) -> Names:
     found[CHARTS] = [entry.artist for each in (TOTALS, ASIA) for entry in read_charts(each, data)]
     found[CONTENT] = [artist.name for artist in read_modern_content(data)]
     found[CATALOGUE] = Catalogue.load(Settings.from_env().assets / "model").names
-    return {source: frozenset(filter(is_real_artist, each)) for source, each in found.items()}
+    return {source: frozenset(filter(is_artist_name, each)) for source, each in found.items()}
 
 
 def matches(found: Names, source: str) -> Iterator[tuple[str, ...]]:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from twotower.core.names import ALIASES, normal_key, split_scripts
-from twotower.sources.datasets.lists import is_real_artist
+from twotower.core.names import ALIASES, is_artist_name, normal_key, split_scripts
 from twotower.sources.datasets.tables import csv_columns, folder_of
 
 DERIVED, JAPANESE = "aliases", "aliases-ja"
@@ -46,7 +45,7 @@ def read_aliases(name: str, folder: Path) -> Iterator[Alias]:
     folder = folder_of(name, folder)
     pairs = _derived_pairs(folder) if name == DERIVED else _japanese_pairs(folder)
     for pair in dict.fromkeys(pairs):
-        are_real = is_real_artist(pair.name) and is_real_artist(pair.alias)
+        are_real = is_artist_name(pair.name) and is_artist_name(pair.alias)
         if are_real and normal_key(pair.name) != normal_key(pair.alias):
             yield pair
 

@@ -12,6 +12,7 @@ from typing import Any
 from twotower.core.domain import AUDIO, AUDIO_RANGE
 from twotower.core.errors import BadProfile
 from twotower.core.names import artist_key, is_artist_name
+from twotower.core.placeholders import is_placeholder
 from twotower.sources.datasets.tables import (
     is_within,
     number,
@@ -74,7 +75,12 @@ def builder_of(builders: ContentBuilders, key: str) -> ContentBuilder:
 
 
 def contents_of(builders: ContentBuilders) -> list[ArtistContent]:
-    return [builders[key].content(key) for key in sorted(builders)]
+    """Return the artists in the order of their keys, without placeholders."""
+    return [
+        builders[key].content(key)
+        for key in sorted(builders)
+        if not is_placeholder(builders[key].name)
+    ]
 
 
 def add_artists(artists: Iterable[tuple[str, str, list[str]]], builders: ContentBuilders) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from twotower.core.errors import MissingData
-from twotower.sources.datasets.lists import is_real_artist
+from twotower.core.names import is_artist_name
 from twotower.sources.datasets.tables import csv_columns, folder_of
 
 TOTALS, ASIA = "charts", "charts-asia"
@@ -37,7 +37,7 @@ def read_charts(name: str, folder: Path) -> Iterator[ChartEntry]:
     for artist, country, streams in csv_columns(
         name, folder, _FILES[name], columns, last_is_number=True
     ):
-        if country != _NO_COUNTRY and is_real_artist(artist):
+        if country != _NO_COUNTRY and is_artist_name(artist):
             yield ChartEntry(country.lower(), artist.strip(), float(streams))
 
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from twotower.core.domain import Artist, Profile
+from twotower.core.placeholders import is_placeholder
 
 
 class ArtistPlays:
@@ -17,7 +18,8 @@ class ArtistPlays:
         return len(self._artists)
 
     def add(self, key: str, name: str, plays: float) -> None:
-        if plays > 0:
+        """Add plays of an artist; placeholders such as "Various Artists" are none."""
+        if plays > 0 and not is_placeholder(name):
             first_name, before = self._artists.get(key, (name, 0.0))
             self._artists[key] = (first_name, before + plays)
 

@@ -8,34 +8,6 @@ from twotower.sources.datasets.listener import ArtistPlays
 
 MIN_ARTISTS = 4  # a shorter list says too little about a taste
 
-# Keys of names that stand for no artist. "V.A." has the key "v a"; "VA" may be an artist.
-PLACEHOLDERS = frozenset(
-    {
-        "various artists",
-        "various artist",
-        "various",
-        "varios artistas",
-        "nhieu nghe si",
-        "v a",
-        "unknown artist",
-        "unknown",
-        "anonymous",
-        "traditional",
-        "群星",
-        "华语群星",
-        "欧美群星",
-        "佚名",
-        "未知",
-        "未知艺人",
-        "オムニバス",
-    }
-)
-
-
-def is_real_artist(name: str) -> bool:
-    """Return True for a name that isn't blank and no placeholder such as "Various Artists"."""
-    return is_artist_name(name) and artist_key(name) not in PLACEHOLDERS
-
 
 def list_profile(id: str, origin: str, credits: Iterable[tuple[str, float]]) -> Profile | None:
     """Return a list as a listener, or None if it has fewer than `MIN_ARTISTS` artists.
@@ -44,7 +16,7 @@ def list_profile(id: str, origin: str, credits: Iterable[tuple[str, float]]) -> 
     """
     artists = ArtistPlays()
     for name, songs in credits:
-        if is_real_artist(name):
+        if is_artist_name(name):
             artists.add(artist_key(name), name.strip(), songs)
     return artists.profile(id, origin) if len(artists) >= MIN_ARTISTS else None
 

@@ -9,14 +9,13 @@ from typing import Any
 
 from twotower.core.domain import AUDIO
 from twotower.core.errors import MissingData, UnreadableExport
-from twotower.core.names import artist_key
+from twotower.core.names import artist_key, is_artist_name
 from twotower.sources.datasets.artist_content import (
     ArtistContent,
     ContentBuilders,
     add_artists,
     contents_of,
 )
-from twotower.sources.datasets.lists import is_real_artist
 from twotower.sources.datasets.public_content import read_builders, read_content
 from twotower.sources.datasets.tables import (
     FOLDERS,
@@ -118,7 +117,7 @@ def main_genres(counts: Mapping[str, float]) -> list[str]:
 
 def _key(name: str) -> str:
     """Return the artist key; "" for a name without one."""
-    return artist_key(name) if is_real_artist(name) else ""
+    return artist_key(name) if is_artist_name(name) else ""
 
 
 def _add(rows: _Rows, builders: ContentBuilders) -> None:
@@ -135,7 +134,7 @@ def _add(rows: _Rows, builders: ContentBuilders) -> None:
         (
             (spelling(name), popularity, genres)
             for name, popularity, genres in rows
-            if is_real_artist(name) and (genres or popularity)
+            if is_artist_name(name) and (genres or popularity)
         ),
         builders,
     )

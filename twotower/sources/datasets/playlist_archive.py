@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from twotower.core.domain import Profile
-from twotower.core.names import artist_key
-from twotower.sources.datasets.lists import is_real_artist, list_profile
+from twotower.core.names import artist_key, is_artist_name
+from twotower.sources.datasets.lists import list_profile
 from twotower.sources.datasets.tables import csv_columns
 
 FILE = "playlist_tracks.csv"
@@ -43,7 +43,7 @@ def _read_half_years(folder: Path) -> dict[str, dict[str, _Tracks]]:
     lists: dict[str, dict[str, _Tracks]] = {}
     columns = ("playlist", "artist", "track", "added")
     for name, artist, track, added in csv_columns("archive", folder, FILE, columns):
-        if is_real_artist(artist):
+        if is_artist_name(artist):
             half_year = f"{added[:4]}-{1 if added[5:7] <= '06' else 2}"
             tracks = lists.setdefault(name, {}).setdefault(half_year, {})
             tracks.setdefault(artist_key(artist), {}).setdefault(track, artist)
