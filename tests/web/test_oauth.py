@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
@@ -17,8 +18,10 @@ from starlette.responses import PlainTextResponse
 from twotower.core.errors import LoginExpired
 from twotower.sources.spotify.api import READ_SCOPES, Registration
 from twotower.web import oauth, oauth_sessions
+from twotower.web.bounded_pool import BoundedPool
 from twotower.web.oauth import routes
 from twotower.web.oauth_sessions import ParkedProfile, SessionStore
+from twotower.web.rate_limits import RATES, SIGN_IN, Rate, RateLimiter, Rates
 
 
 class Clock:
@@ -338,6 +341,77 @@ def test_items_of_a_session_end_with_it(world):
     assert session.get("work") is None
     with pytest.raises(LoginExpired):
         session.get_or_create("work", Work)
+
+
+def test_a_flood_from_one_network_ends_no_sign_in_of_others(world, monkeypatch):
+    monkeypatch.setattr(oauth_sessions, "MAX_SIGN_INS", 10)
+    mine, _ = world.store.begin_sign_in("me", oauth.READ, address="192.0.2.1")
+    for number in range(50):
+        world.store.begin_sign_in(str(number), oauth.READ, address=f"2001:db8::{number:x}")
+    assert len(world.store._sign_ins) == 10
+    assert world.store.finish_sign_in("me", mine) is not None
+
+
+def test_sign_ins_of_one_browser_are_limited(world):
+    browser = world.browser()
+    world.login(browser)
+    for _ in range(RATES[SIGN_IN].session.at_once):
+        answer = browser.get(f"{world.ours}/login", allow_redirects=False, timeout=20)
+    assert answer.headers["Location"] == "/?signin=busy"
+    assert world.login(world.browser()).status_code == 200
+
+
+def test_sign_ins_from_one_address_are_limited_and_a_local_proxy_is_no_address(world):
+    limiter = RateLimiter({SIGN_IN: Rates(Rate(9, 9), Rate(1, 60))})
+    inner = Starlette(routes=routes(world.store, limiter))
+
+    async def app(scope, receive, send):
+        address = dict(scope["headers"])[b"from"].decode()
+        await inner({**scope, "client": (address, 1)}, receive, send)
+
+    with serving(app) as ours:
+
+        def is_busy(address: str) -> bool:
+            headers = {"Host": world.store.registration.host, "From": address}
+            answer = requests.get(
+                f"{ours}/login", headers=headers, allow_redirects=False, timeout=20
+            )
+            return answer.headers["Location"] == "/?signin=busy"
+
+        assert [is_busy("192.0.2.1") for _ in range(2)] == [False, True]
+        assert not is_busy("192.0.2.2")
+        assert not any(is_busy("127.0.0.1") for _ in range(3))
+
+
+def test_a_spotify_that_hangs_keeps_no_thread_of_the_pages(world, monkeypatch):
+    hangs, go_on = threading.Semaphore(0), threading.Event()
+
+    def hang(*_):
+        hangs.release()
+        go_on.wait(20)
+        raise LoginExpired("too late")
+
+    monkeypatch.setattr(oauth.api, "exchange_code", hang)
+    pool = BoundedPool(1, 1)
+    app = Starlette(routes=routes(world.store, answers=pool))
+    with serving(app) as ours, ThreadPoolExecutor(2) as others:
+
+        def come_back() -> str:
+            state, _ = world.store.begin_sign_in("b" * 43, oauth.READ)
+            cookies = {world.store.browser_cookie: "b" * 43}
+            query = {"state": state, "code": "junk"}
+            address = f"{ours}/callback"
+            answer = requests.get(
+                address, query, cookies=cookies, allow_redirects=False, timeout=30
+            )
+            return answer.headers["Location"]
+
+        first = others.submit(come_back)
+        assert hangs.acquire(timeout=20)
+        waiting = pool.submit(lambda: None)
+        assert come_back() == "/?signin=busy"
+        go_on.set()
+        assert first.result(20) == "/?signin=expired" and waiting.result(20) is None
 
 
 def test_the_numbers_of_sign_ins_and_sessions_are_bounded(world, monkeypatch):

@@ -40,6 +40,10 @@ NOTICES = {  # outcome of a sign-in or sign-out -> (kind of message, text)
         "Spotify doesn't accept this server's registration. If you run this server: compare "
         "`SPOTIPY_CLIENT_ID` and `SPOTIPY_REDIRECT_URI` with Spotify's developer dashboard.",
     ),
+    oauth.BUSY: (
+        "warning",
+        "Too many sign-ins at once. Nothing was read. Try again in a few minutes.",
+    ),
     oauth.CLOSED: ("info", "Spotify sign-in isn't set up on this server."),
     oauth.WRONG_HOST: (
         "error",

@@ -13,12 +13,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from twotower.core.errors import LoginExpired, NotAllowed, TwoTowerError
+from twotower.core.errors import LoginExpired, NotAllowed, TooOften, TwoTowerError
 from twotower.core.settings import Settings
 from twotower.sources.spotify import api
 from twotower.sources.spotify.api import Registration, Token
+from twotower.web.bounded_pool import BoundedPool
 from twotower.web.oauth_sessions import SIGN_IN_S, Session, SessionStore, SignIn
-from twotower.web.origin_check import Names, OriginCheck
+from twotower.web.origin_check import LOOPBACK, Names, OriginCheck
+from twotower.web.rate_limits import SIGN_IN, RateLimiter
 from twotower.web.security_headers import SecurityHeaders
 from twotower.web.upload_limits import HeldBytes, UploadLimits
 
@@ -29,10 +31,12 @@ RETURN_PAGES = {READ: "/", SAVE: "/neighbours"}  # by purpose
 OUTCOME = "signin"  # on the way back: one of the outcomes below
 TICKET = "left"  # both ways: the ticket of a parked profile
 REDIRECTED = "sent"  # on /login: it was already redirected to the registered host
+# Spotify's answers that are checked, and that wait for it, at the same time.
+CHECKING, MOST_WAITING = 4, 20
 # Outcomes of a sign-in or sign-out.
 MAY_READ, MAY_SAVE = "done", "may-save"
 DENIED, EXPIRED, FAILED, REFUSED = "denied", "expired", "failed", "refused"
-CLOSED, WRONG_HOST = "closed", "elsewhere"
+CLOSED, WRONG_HOST, BUSY = "closed", "elsewhere", "busy"
 SIGNED_OUT, DISCONNECTED = "out", "disconnected"
 
 _BROWSER_ID = re.compile(r"[\w-]{43}", re.ASCII)
@@ -81,17 +85,26 @@ def middleware(
     ]
 
 
-def routes(store: SessionStore) -> list[Route]:
-    """Return the routes that the server answers beside the pages."""
+def routes(
+    store: SessionStore,
+    limiter: RateLimiter | None = None,
+    answers: BoundedPool | None = None,
+) -> list[Route]:
+    """Return the routes that the server answers beside the pages.
+
+    Spotify's answers are checked in threads of their own (`answers`): if Spotify hangs, the pages
+    still have theirs.
+    """
+    limiter, answers = limiter or RateLimiter(), answers or BoundedPool(CHECKING, MOST_WAITING)
     return [
-        Route("/login", partial(_login, store), methods=["GET"]),
-        Route("/callback", partial(_callback, store), methods=["GET"]),
+        Route("/login", partial(_login, store, limiter), methods=["GET"]),
+        Route("/callback", partial(_callback_in, answers, store), methods=["GET"]),
         Route("/logout", partial(_logout, store), methods=["POST"]),
         Route("/disconnect", partial(_disconnect, store), methods=["POST"]),
     ]
 
 
-def _login(store: SessionStore, request: Request) -> Response:
+def _login(store: SessionStore, limiter: RateLimiter, request: Request) -> Response:
     """Redirect to Spotify, or first to the host that is registered there."""
     purpose = request.query_params.get("for", READ)
     registration = store.registration
@@ -103,9 +116,14 @@ def _login(store: SessionStore, request: Request) -> Response:
     browser = request.cookies.get(store.browser_cookie, "")
     if not _BROWSER_ID.fullmatch(browser):
         browser = secrets.token_urlsafe(32)
+    address = _address(request)
+    try:
+        limiter.spend(SIGN_IN, session=browser, address=address)
+    except TooOften:
+        return _redirect("/", BUSY)
     session = store.find_session(request.cookies.get(store.session_cookie))
     scopes = {*SCOPES[purpose], *(session.scopes if session and purpose == SAVE else ())}
-    state, sign_in = store.begin_sign_in(browser, purpose, ticket)
+    state, sign_in = store.begin_sign_in(browser, purpose, ticket, address)
     url = api.authorize_url(
         registration, state=state, verifier=sign_in.verifier, scopes=sorted(scopes)
     )
@@ -124,6 +142,20 @@ def _to_registered_host(
     query = {"for": purpose, REDIRECTED: "1", **({TICKET: ticket} if ticket else {})}
     url = f"{scheme}://{registration.host}/login?{urlencode(query)}"
     return RedirectResponse(url, 303, headers=_HEADERS)
+
+
+def _address(request: Request) -> str:
+    """Return the visitor's address; "" on the server's own machine, or if a proxy hides it."""
+    host = request.client.host if request.client else ""
+    return "" if host in LOOPBACK else host
+
+
+async def _callback_in(answers: BoundedPool, store: SessionStore, request: Request) -> Response:
+    """Check Spotify's answer in the pool; ask the visitor to try again if that is full."""
+    checking = answers.submit(partial(_callback, store, request))
+    if checking is None:
+        return _redirect("/", BUSY)
+    return await asyncio.wrap_future(checking)
 
 
 def _callback(store: SessionStore, request: Request) -> Response:

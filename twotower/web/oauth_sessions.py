@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Lock
@@ -18,6 +19,7 @@ from weakref import WeakValueDictionary
 from twotower.core.errors import LoginExpired
 from twotower.sources.spotify import api
 from twotower.sources.spotify.api import Registration, Token
+from twotower.web.rate_limits import network_of
 
 Item = TypeVar("Item")
 
@@ -134,6 +136,7 @@ class SignIn:
     purpose: str
     began: float  # seconds on the store's clock
     parked: ParkedProfile | None = None
+    network: str = ""  # hash of the network that it came from; "" if unknown
 
 
 class SessionStore:
@@ -149,6 +152,7 @@ class SessionStore:
         self.no_audio = Event()  # set once Spotify has refused this server audio features
         self._clock = clock
         self._lock = Lock()
+        self._salt = secrets.token_hex(16)
         self._sign_ins: dict[str, SignIn] = {}  # by state, oldest first
         self._sessions: dict[str, tuple[Session, float]] = {}  # by cookie hash -> with last use
         self._parked: WeakValueDictionary[str, ParkedProfile] = WeakValueDictionary()  # by ticket
@@ -168,13 +172,24 @@ class SessionStore:
         self._parked[ticket] = parked
         return ticket
 
-    def begin_sign_in(self, browser: str, purpose: str, ticket: str = "") -> tuple[str, SignIn]:
-        """Return a new OAuth state and its sign-in."""
+    def begin_sign_in(
+        self, browser: str, purpose: str, ticket: str = "", address: str = ""
+    ) -> tuple[str, SignIn]:
+        """Return a new OAuth state and its sign-in.
+
+        If there are too many, the oldest of the network with the most of them ends: a flood from
+        one network ends no sign-in of others.
+        """
         state = secrets.token_urlsafe(32)
         parked = self._parked.get(ticket)
-        sign_in = SignIn(api.new_verifier(), _hash(browser), purpose, self._clock(), parked)
+        network = _hash(self._salt + network_of(address)) if address else ""
+        sign_in = SignIn(
+            api.new_verifier(), _hash(browser), purpose, self._clock(), parked, network
+        )
         with self._lock:
             self._remove_old(self._sign_ins)
+            if len(self._sign_ins) >= MAX_SIGN_INS:
+                self._remove_of_busiest_network()
             self._sign_ins[state] = sign_in
         return state, sign_in
 
@@ -257,9 +272,18 @@ class SessionStore:
         """Remove expired sign-ins, and the oldest if there are too many. Hold the lock."""
         now = self._clock()
         for key, sign_in in list(sign_ins.items()):
-            if len(sign_ins) < MAX_SIGN_INS and now - sign_in.began <= 2 * SIGN_IN_S:
+            is_full = len(sign_ins) >= MAX_SIGN_INS and sign_ins is not self._sign_ins
+            if not is_full and now - sign_in.began <= 2 * SIGN_IN_S:
                 break
             del sign_ins[key]
+
+    def _remove_of_busiest_network(self) -> None:
+        """Remove the oldest sign-in of the network with the most of them. Hold the lock."""
+        counts = Counter(each.network for each in self._sign_ins.values())
+        busiest = max(counts, key=lambda network: counts[network])
+        del self._sign_ins[
+            next(key for key, each in self._sign_ins.items() if each.network == busiest)
+        ]
 
     def _remove_idle(self) -> list[Session]:
         """Remove and return idle sessions, for the caller to close. Hold the lock."""

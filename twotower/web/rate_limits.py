@@ -38,6 +38,7 @@ class Rates:
 
 
 JOIN, CHANGE, LEAVE, CODE, READ = "join", "change", "leave", "code", "read"
+SIGN_IN = "sign-in"
 RATES: Mapping[str, Rates] = MappingProxyType(
     {
         JOIN: Rates(Rate(3, 600), Rate(10, 120), Rate(100, 1)),
@@ -46,6 +47,7 @@ RATES: Mapping[str, Rates] = MappingProxyType(
         LEAVE: Rates(Rate(5, 60)),
         CODE: Rates(Rate(5, 20), Rate(20, 10)),  # only wrong codes count
         READ: Rates(Rate(20, 20), Rate(60, 5)),  # readings of files and services
+        SIGN_IN: Rates(Rate(10, 30), Rate(30, 10)),  # each may become a question to Spotify
     }
 )
 ATTEMPTS = {
@@ -54,6 +56,7 @@ ATTEMPTS = {
     LEAVE: "attempts to leave",
     CODE: "attempts with an access code",
     READ: "readings",
+    SIGN_IN: "attempts to sign in",
 }
 
 
