@@ -43,6 +43,7 @@ COMMANDS = [
     "embed",
     "embed-join",
     "neighbours",
+    "explain",
     "map fit",
     "map place",
     "assets",
@@ -389,15 +390,45 @@ def test_neighbours_are_from_the_same_group(world: Path, env: dict[str, str]):
             "origin",
             "similarity",
             "percentile",
+            "closeness",
             "rank",
+            "their_rank",
+            "mutual",
             "shared",
+            "reasons",
         }
+        total = sum(reason["contribution"] for reason in neighbour["reasons"])
+        assert total == pytest.approx(neighbour["similarity"], abs=1e-5)
         assert neighbour["rank"] == rank and neighbour["origin"] == "invented"
         assert -1 <= neighbour["similarity"] <= 1 and 0 <= neighbour["percentile"] <= 100
         assert all(artist.startswith("g2 ") for artist in neighbour["shared"])
         assert int(neighbour["id"][1:]) % 4 == 2
     similarities = [neighbour["similarity"] for neighbour in document["neighbours"]]
     assert similarities == sorted(similarities, reverse=True)
+
+
+def test_explain_takes_a_file_a_member_or_a_demo_listener(world: Path, env: dict[str, str]):
+    file = world / "someone.jsonl"
+    nearest = values(["neighbours", file, "--top", 1], env)["neighbours"][0]
+    document = values(["explain", file, nearest["id"]], env)
+    assert document["other"]["name"] == nearest["name"]
+    assert document["similarity"] == pytest.approx(nearest["similarity"], abs=1e-5)
+    assert (document["rank"], document["their_rank"]) == (1, nearest["their_rank"])
+    for name in ("reasons", "reasons_of_one", "reasons_of_other", "genres", "decades"):
+        total = sum(reason["contribution"] for reason in document[name])
+        assert total == pytest.approx(document["similarity"], abs=1e-5), name
+    turned = values(["explain", nearest["id"], file], env)
+    assert turned["similarity"] == pytest.approx(document["similarity"], abs=1e-5)
+    lines = run(["explain", file, nearest["id"]], env).stdout.splitlines()
+    assert "is number 1 on the list of" in lines[2] and lines[-1].endswith("sum")
+
+
+def test_explain_says_what_to_give_for_somebody_unknown(world: Path, env: dict[str, str]):
+    message = refusal(["explain", world / "someone.jsonl", "nobody"], env)
+    assert message.startswith("error: nobody: no file, and nobody in the community; give a file")
+    assert "the model knows none of the" in refusal(
+        ["explain", world / "someone.jsonl", "metal"], env
+    )
 
 
 def test_neighbours_marks_made_up_listeners(world: Path, env: dict[str, str]):

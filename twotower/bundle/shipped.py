@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from twotower.model.embedder import Embedder
 from twotower.model.play_matrix import unit_rows
 from twotower.model.portrait import weighted_spread
 from twotower.retrieval import map_areas, projection
+from twotower.retrieval.pair_table import PairTable
 from twotower.retrieval.similarity import (
     HUB_SHARE,
     ListenerBatch,
@@ -62,6 +64,7 @@ class Shipped:
     areas: tuple[Area, ...]
     audio: Mapping[str, tuple[float, float, float]]  # 10th, 50th, 90th percentile of listeners
     about: Mapping[str, Any]
+    pair_table: PairTable | None = None  # how rare each match is; None: not stored
 
     @classmethod
     def load(cls, assets: Path, *, model_version: str) -> "Shipped":
@@ -111,6 +114,7 @@ class Shipped:
             tuple(Area(**area) for area in document["areas"]),
             {name: (low, mid, high) for name, (low, mid, high) in document["audio"].items()},
             document["about"],
+            PairTable.from_dict(document["pairs"]) if "pairs" in document else None,
         )
         return shipped, files
 
@@ -229,10 +233,18 @@ def _describe(
     reliability = float(np.nanmean(projection.reliability(people.candidate, places)))
     scores = similarity(people, people)
     density = local_density(scores, ~np.eye(len(scores), dtype=bool))
-    quantiles = pair_quantiles(hub_corrected(scores, density, density))
+    matches = hub_corrected(scores, density, density)
+    quantiles = pair_quantiles(matches)
+    table = PairTable.count(
+        matches[np.triu_indices(len(matches), 1)],
+        people=len(profiles),
+        date=date.today().isoformat(),
+        model_version=embedder.version,
+    )
     return {
         "hub_share": HUB_SHARE,
         "quantiles": [round(float(q), 5) for q in quantiles],
+        **({} if table is None else {"pairs": table.to_dict()}),
         "areas": [asdict(area) for area in map_areas.areas(places, genres, seed=seed)],
         "audio": _audio_percentiles(profiles, embedder.catalogue),
         "about": {

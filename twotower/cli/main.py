@@ -12,6 +12,7 @@ from twotower.cli import (
     doctor,
     embed,
     evaluate,
+    explain,
     import_files,
     map,
     membership,
@@ -49,6 +50,7 @@ app.command("learning-curve")(evaluate.learning_curve)
 app.command("embed")(embed.embed)
 app.command("embed-join")(embed.embed_join)
 app.command("neighbours")(neighbours.neighbours)
+app.command("explain")(explain.explain)
 app.command("assets")(assets.assets)
 app.command("card")(assets.card)
 app.command("refresh")(refresh.refresh)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from twotower.community.connection import last_seq
@@ -15,7 +16,14 @@ from twotower.community.rows import (
     stored_profile,
     visible_profile,
 )
-from twotower.community.schema import lacks_vectors, listeners, read_meta, removals, vectors
+from twotower.community.schema import (
+    lacks_vectors,
+    listeners,
+    pair_table_key,
+    read_meta,
+    removals,
+    vectors,
+)
 from twotower.community.store import Community
 from twotower.core.domain import SYNTHETIC, Listener, Profile
 
@@ -72,6 +80,26 @@ def previous_model(community: Community) -> str | None:
     """Return the name of the previous model; None for the shipped model, or if there was none."""
     with community.database.read() as connection:
         return read_meta(connection, "previous")
+
+
+def stored_pair_table(community: Community) -> str | None:
+    """Return the table that `Community.put_pair_table` stored for this model, as JSON."""
+    with community.database.read() as connection:
+        return read_meta(connection, pair_table_key(community.model_version))
+
+
+def member_vectors(community: Community, id: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return user and candidate vector (D,) of a findable listener; None if there are none."""
+    query = sa.select(vectors.c.user_vector, vectors.c.candidate_vector).where(
+        vectors.c.id == id,
+        vectors.c.model_version == community.model_version,
+        vectors.c.findable,
+    )
+    with community.database.read() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        return None
+    return np.frombuffer(row.user_vector, "<f4"), np.frombuffer(row.candidate_vector, "<f4")
 
 
 def stats(community: Community) -> Mapping[str, Any]:

@@ -63,7 +63,7 @@ meta = sa.Table(
     # "active", "previous": current and previous retrained model; absent: the shipped one
     # "active version": version of the current model
     # "index": length of the vectors that PostgreSQL has an index of
-    # "epoch ...": see `vectors_version_key`
+    # "epoch ...": see `vectors_version_key`; "pairs ...": see `pair_table_key`
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
@@ -143,6 +143,11 @@ def vectors_version_key(model_version: str) -> str:
     Such a write doesn't change `seq` unless the model is the current one.
     """
     return f"epoch {model_version}"
+
+
+def pair_table_key(model_version: str) -> str:
+    """Return the `meta` key of the table that says how rare a match is under this model."""
+    return f"pairs {model_version}"
 
 
 def write_meta(connection: sa.Connection, key: str, value: str | None) -> None:

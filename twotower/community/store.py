@@ -27,6 +27,7 @@ from twotower.community.schema import (
     lacks_vectors,
     listeners,
     meta,
+    pair_table_key,
     read_meta,
     removals,
     vectors,
@@ -248,6 +249,15 @@ class Community:
         """
         return seeding.seed(self.database, members, model_version=self.model_version, digest=digest)
 
+    def put_pair_table(self, text: str) -> None:
+        """Store the table that says how rare a match is under this model, as JSON.
+
+        That is no change of the community: no other process reads anything again.
+        """
+        with self.database.write() as connection:
+            next_seq(connection, 0)  # wait for other writers
+            write_meta(connection, pair_table_key(self.model_version), text)
+
     def put_vectors(
         self, model_version: str, rows: Iterable[ModelVectors], *, since: int | None = None
     ) -> int:
@@ -310,6 +320,7 @@ class Community:
             same_model = vectors.c.model_version == model_version
             count = connection.execute(sa.delete(vectors).where(same_model)).rowcount
             write_meta(connection, vectors_version_key(model_version), new_id())
+            write_meta(connection, pair_table_key(model_version), None)
         if self.database.segment_cache is not None:
             self.database.segment_cache.clear(model_version)
         self.database.purge_deleted()

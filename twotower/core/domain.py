@@ -155,6 +155,12 @@ class Neighbour:
     percentile: float  # random pairs of the community that are less similar, 0..100
     shared: tuple[str, ...]  # artist names that both have, most distinctive first
     discover: tuple[str, ...]  # artist names that only they have, best fit first
+    low: float | None = None  # 10th and 90th percentile of the similarity if more were known of the
+    high: float | None = None  # one who asks; None if no band is needed, or none is known
+    one_in: float | None = None  # of all pairs, one in so many is at least as close; None: unsure
+    closeness: str = (
+        ""  # in words: "1 in 4,500", or "very close" if too little is known for a number
+    )
 
 
 @dataclass(frozen=True, slots=True)

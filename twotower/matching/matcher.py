@@ -17,10 +17,13 @@ from twotower.core.names import confusable_skeleton
 from twotower.core.settings import Settings
 from twotower.matching.explanations import artist_fits, artists_to_discover, shared_artists
 from twotower.matching.local_density import LocalDensity
+from twotower.matching.rarity import Rarity
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.play_matrix import artist_plays
 from twotower.model.portrait import Portrait, portrait
+from twotower.retrieval.band import Band
+from twotower.retrieval.pair_table import PairTable
 from twotower.retrieval.similarity import ListenerBatch, PlayRowReader, candidates_needed, rank_csls
 
 
@@ -34,13 +37,18 @@ class Matcher:
         shipped: Shipped,
         *,
         model_name: str | None = None,
+        band: Band | None = None,
     ) -> None:
-        """`model_name` is the registry's name of the model, None for the shipped one."""
+        """`model_name` is the registry's name of the model, None for the shipped one.
+
+        `band` is the model's band of a match; without it no band is shown.
+        """
         self.embedder, self.community, self.shipped = embedder, community, shipped
         self.model_name = model_name
         self.membership = Membership(community, embedder, map_version=shipped.digest[:12])
         self.reader = PlayRowReader.of(embedder)
         self.local_density = LocalDensity(community, self.reader)
+        self.rarity = Rarity(community, self.local_density, shipped, band)
 
     @classmethod
     def load(cls, settings: Settings) -> "Matcher":
@@ -65,7 +73,7 @@ class Matcher:
         except BaseException:
             opened.close()
             raise
-        matcher = cls(embedder, community, shipped, model_name=model_name)
+        matcher = cls(embedder, community, shipped, model_name=model_name, band=Band.load(folder))
         matcher.local_density.prepare(matcher.snapshot())
         return matcher
 
@@ -136,16 +144,33 @@ class Matcher:
         # a member who left since the snapshot is missing here
         matches = [(members[id], score) for id, score in ranking.items() if id in members]
         fits = artist_fits(self.embedder, portrait, [listener for listener, _ in matches])
+        table = self.rarity.table(self.snapshot())
         return tuple(
-            Neighbour(
-                listener,
-                rank,
-                similarity,
-                self.percentile(similarity),
-                shared_artists(self.catalogue, portrait.profile, listener),
-                artists_to_discover(portrait.profile, listener, fits),
-            )
+            self._neighbour(portrait, listener, rank, similarity, fits, table)
             for rank, (listener, similarity) in enumerate(matches, 1)
+        )
+
+    def _neighbour(
+        self,
+        portrait: Portrait,
+        listener: Listener,
+        rank: int,
+        similarity: float,
+        fits: Mapping[str, float],
+        table: PairTable | None,
+    ) -> Neighbour:
+        close = self.rarity.closeness(similarity, portrait.effective_dimensions, table)
+        return Neighbour(
+            listener,
+            rank,
+            similarity,
+            self.percentile(similarity),
+            shared_artists(self.catalogue, portrait.profile, listener),
+            artists_to_discover(portrait.profile, listener, fits),
+            close.low,
+            close.high,
+            close.one_in,
+            close.words,
         )
 
     def _rank(self, portrait: Portrait, count: int, own: str) -> dict[str, float]:
@@ -154,11 +179,7 @@ class Matcher:
         nearest = self.community.nearest(
             portrait.user_vector, candidates_needed(count), snapshot=snapshot
         ).without(own)
-        visitor = ListenerBatch(
-            portrait.user_vector[None],
-            portrait.candidate_vector[None],
-            self.reader.read([artist_plays(portrait.profile)]),
-        )
+        visitor = self.batch_of(portrait)
         candidates = ListenerBatch(
             nearest.user, nearest.candidate, self.local_density.play_rows(snapshot, nearest.ids)
         )
@@ -170,6 +191,14 @@ class Matcher:
             count,
         )
         return {nearest.ids[row]: float(value) for row, value in zip(rows, similarity, strict=True)}
+
+    def batch_of(self, portrait: Portrait) -> ListenerBatch:
+        """Return the owner of a portrait as a batch of one listener."""
+        return ListenerBatch(
+            portrait.user_vector[None],
+            portrait.candidate_vector[None],
+            self.reader.read([artist_plays(portrait.profile)]),
+        )
 
     def percentile(self, similarity: float) -> float:
         """Return the share of random pairs of the community, 0..100, that are less similar."""

@@ -67,7 +67,7 @@ def fold_in(
 
     Row u solves (Y'Y + reg I + sum_i alpha w_i y_i y_i') x = sum_i (1 + alpha w_i) y_i. `base`
     (k, k), if given, replaces Y'Y + reg I. Rows shorter than k use the Woodbury identity, an n x n
-    solve. `Tower._posterior_mean` solves the same system on padded sets, with gradients.
+    solve. `Tower.posterior_mean` solves the same system on padded sets, with gradients.
     """
     k = others.shape[1]
     if base is None:

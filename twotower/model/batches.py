@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from twotower.core.domain import AUDIO, Artist, Coverage, Profile
+from twotower.core.domain import AUDIO, Coverage, Profile
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import GENRE_WIDTH, ContentSpace
 from twotower.model.play_matrix import MEAN_WEIGHT
@@ -97,9 +97,10 @@ def to_items(
             item_types.append(ARTIST)
     space = content.space
     if unknown := _unknown_with_genres(profile, catalogue, space):
-        block = content_block(space, genres=[a.genres for a in unknown])
-        block[:, -space.name_basis.shape[1] :] = space.names([a.name for a in unknown])
-        for artist, row_content in zip(unknown, block, strict=True):
+        artists = [profile.artists[key] for key in unknown]
+        block = content_block(space, genres=[a.genres for a in artists])
+        block[:, -space.name_basis.shape[1] :] = space.names([a.name for a in artists])
+        for artist, row_content in zip(artists, block, strict=True):
             rows.append(extras.add(row_content))
             plays.append(artist.plays)
             item_types.append(ARTIST)
@@ -112,16 +113,21 @@ def to_items(
     )
 
 
-def _unknown_with_genres(
-    profile: Profile, catalogue: Catalogue, space: ContentSpace
-) -> list[Artist]:
-    """Return the most played artists outside the catalogue that have a known genre."""
+def item_keys(profile: Profile, catalogue: Catalogue, content: ContentMap) -> list[str | None]:
+    """Return the artist key of each item that `to_items` makes, in its order; None for a group."""
+    known = [key for key in profile.artists if catalogue.row(key) is not None]
+    groups = [None for _ in _groups(profile, content.space)]
+    return [*known, *_unknown_with_genres(profile, catalogue, content.space), *groups]
+
+
+def _unknown_with_genres(profile: Profile, catalogue: Catalogue, space: ContentSpace) -> list[str]:
+    """Return keys of the most played artists outside the catalogue that have a known genre."""
     unknown = [
-        artist
+        key
         for key, artist in profile.artists.items()
         if catalogue.row(key) is None and space.genre_set.intersection(artist.genres)
     ]
-    unknown.sort(key=lambda a: (-a.plays, a.name))
+    unknown.sort(key=lambda key: (-profile.artists[key].plays, profile.artists[key].name))
     return unknown[:MAX_UNKNOWN]
 
 
@@ -267,14 +273,21 @@ def split_chunks(items: ItemSet, size: int) -> list[ItemSet]:
     Artists are dealt out in order of plays, so that all chunks are alike; ties go by row, so that
     the order of the profile doesn't matter.
     """
+    chosen = chunk_positions(items, size)
+    if len(chosen) == 1:
+        return [items]
+    return [ItemSet(items.rows[c], items.plays[c], items.item_types[c]) for c in chosen]
+
+
+def chunk_positions(items: ItemSet, size: int) -> list[np.ndarray]:
+    """Return the positions, among the items, of those in each chunk of `split_chunks`."""
     artists = np.flatnonzero(items.item_types == ARTIST)
     groups = np.flatnonzero(items.item_types != ARTIST)
     chunks = max(1, -(-len(artists) // size))
     if chunks == 1:
-        return [items]
+        return [np.arange(len(items.rows))]
     order = artists[np.lexsort((items.rows[artists], -items.plays[artists]))]
-    chosen = [np.concatenate([order[j::chunks], groups]) for j in range(chunks)]
-    return [ItemSet(items.rows[c], items.plays[c], items.item_types[c]) for c in chosen]
+    return [np.concatenate([order[j::chunks], groups]) for j in range(chunks)]
 
 
 def relative_weights(

@@ -112,7 +112,7 @@ class Embedder:
         If the model knows nothing in a profile, it gets the vector of no items; check `knows`.
         """
         out = np.zeros((len(profiles), self.dim), np.float32)
-        one = self._tower(tower)
+        one = self.tower(tower)
         for owner, items, batch in self._batches(profiles):
             np.add.at(out, owner, one(items, batch).numpy())
         return unit_rows(out)
@@ -124,7 +124,7 @@ class Embedder:
         This is tr((G + I)^-1 I) with the precision G of the prior and I of the profile: the
         effective number of parameters (MacKay, 1992, "Bayesian interpolation").
         """
-        one = self._tower(tower)
+        one = self.tower(tower)
         added = np.zeros((len(profiles), self.dim, self.dim))
         for owner, items, batch in self._batches(profiles):
             np.add.at(added, owner, one.information(items, batch).numpy())
@@ -143,7 +143,7 @@ class Embedder:
             torch.ones(len(padded)),
         )
         with torch.inference_mode():
-            return np.asarray(self._tower(tower)(self.items, batch))
+            return np.asarray(self.tower(tower)(self.items, batch))
 
     def knows(self, profile: Profile) -> bool:
         """Return True if anything in the profile means something to the model."""
@@ -241,7 +241,7 @@ class Embedder:
 
         A long profile has several chunks; its vector is the mean direction of theirs.
         """
-        items, sets = self._read_items(profiles)
+        items, sets = self.read_items(profiles)
         config = self.model.config
         chunks: list[ItemSet] = []
         owner: list[int] = []
@@ -255,7 +255,7 @@ class Embedder:
             batch = collate([chunks[i] for i in chosen], relative=config.relative_plays)
             yield np.asarray(owner)[chosen], items, batch
 
-    def _read_items(self, profiles: Sequence[Profile]) -> tuple[Items, list[ItemSet]]:
+    def read_items(self, profiles: Sequence[Profile]) -> tuple[Items, list[ItemSet]]:
         """Return encoded items and each profile's set of them.
 
         If a profile brings items of its own, only the used rows of the catalogue come back.
@@ -268,7 +268,8 @@ class Embedder:
         more = self.model.encoder(inputs, torch.from_numpy(np.stack(extras.extra)))
         return _join_items(self.items, more, sets), sets
 
-    def _tower(self, side: Side) -> Tower:
+    def tower(self, side: Side) -> Tower:
+        """Return one of the two towers."""
         if side not in ("user", "candidate"):
             raise ValueError(f"tower is 'user' or 'candidate', not {side!r}")
         return self.model.user if side == "user" else self.model.candidate

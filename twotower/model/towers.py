@@ -129,8 +129,14 @@ class Tower(nn.Module):
         """Return (B, D) unit vectors."""
         v = F.embedding(batch.rows, items.vectors)  # (B, N, D)
         c = self.precisions(items, batch, v)  # (B, N)
-        pool = self._attention if self.pooling == "attention" else self._posterior_mean
-        u = F.normalize(pool(v, c, batch) @ self.rotation, dim=1)  # (B, D)
+        if self.pooling == "attention":
+            return self.direction(self._attention(v, c, batch))
+        right = c + (batch.rows > 0)  # (B, N)
+        return self.direction(self.posterior_mean(v, c, right, self.prior_mean_of(batch)))
+
+    def direction(self, mean: Tensor) -> Tensor:
+        """Return (B, D) unit vectors for pooled means (B, D): turned, and corrected."""
+        u = F.normalize(mean @ self.rotation, dim=1)  # (B, D)
         return F.normalize(u + CORRECTION_SHARE * self.correction(self.norm(u)), dim=1)
 
     def precisions(self, items: Items, batch: ProfileBatch, v: Tensor) -> Tensor:
@@ -167,22 +173,26 @@ class Tower(nn.Module):
         v = F.embedding(batch.rows, items.vectors)
         return (v * self.precisions(items, batch, v).unsqueeze(2)).transpose(1, 2) @ v
 
-    def _posterior_mean(self, v: Tensor, c: Tensor, batch: ProfileBatch) -> Tensor:
-        """Return (B, D) the ridge solution (G + sum c v v')^-1 (prior + sum (1 + c) v).
+    def posterior_mean(self, v: Tensor, c: Tensor, right: Tensor, prior_mean: Tensor) -> Tensor:
+        """Return (B, D) the ridge solution (G + sum c v v')^-1 (prior_mean + sum right v).
+
+        v           (B, N, D) vectors of the items
+        c, right    (B, N) precisions; and weights on the right, which are 1 + c, or 0 on padding
+        prior_mean  (B, D) times the prior precision
 
         If N <= D, the Woodbury identity needs an N x N solve only. `als.fold_in` solves the same
         system for sparse rows without gradients; here torch differentiates the solve.
         """
         prior = self.prior()
-        right = self._prior_mean(batch) + ((c + (batch.rows > 0)).unsqueeze(1) @ v).squeeze(1)
+        total = prior_mean + (right.unsqueeze(1) @ v).squeeze(1)  # (B, D)
         if v.shape[1] > v.shape[2]:
             left = prior + (v * c.unsqueeze(2)).transpose(1, 2) @ v  # (B, D, D)
-            solution: Tensor = torch.linalg.solve(left, right)
+            solution: Tensor = torch.linalg.solve(left, total)
             return solution
         half = v * c.clamp(min=1e-9).sqrt().unsqueeze(2)  # (B, N, D)
         inverse = torch.linalg.inv(prior)
         small = half @ inverse  # (B, N, D)
-        first = right @ inverse  # (B, D)
+        first = total @ inverse  # (B, D)
         inner = torch.eye(v.shape[1]) + half @ small.transpose(1, 2)  # (B, N, N)
         step = torch.linalg.solve(inner, half @ first.unsqueeze(2))  # (B, N, 1)
         mean: Tensor = first - (small.transpose(1, 2) @ step).squeeze(2)
@@ -191,10 +201,10 @@ class Tower(nn.Module):
     def _attention(self, v: Tensor, c: Tensor, batch: ProfileBatch) -> Tensor:
         """Return (B, D) the mean of the items weighted by precision, without a prior."""
         share = c / c.sum(1, keepdim=True).clamp(min=1e-9)
-        mean: Tensor = self._prior_mean(batch) + (share.unsqueeze(1) @ v).squeeze(1)
+        mean: Tensor = self.prior_mean_of(batch) + (share.unsqueeze(1) @ v).squeeze(1)
         return mean
 
-    def _prior_mean(self, batch: ProfileBatch) -> Tensor:
+    def prior_mean_of(self, batch: ProfileBatch) -> Tensor:
         """Return (B, D) the prior mean, which depends on the groups that are missing."""
         types = torch.arange(ITEM_TYPES)
         present = (batch.rows > 0).unsqueeze(2) & (batch.item_types.unsqueeze(2) == types)

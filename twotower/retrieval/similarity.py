@@ -84,7 +84,7 @@ class PlayRowReader:
     def read(self, listeners: Sequence[Iterable[tuple[str, float]]]) -> PlayRows:
         """Return one row per listener; a listener without artists has a row of zeros."""
         known = len(self.catalogue)
-        weights = centred_log(play_rows(listeners, self._column, known + HASH_COLUMNS))
+        weights = centred_log(play_rows(listeners, self.column, known + HASH_COLUMNS))
         tfidf = weights.copy()
         tfidf.data = weights.data * self._idf(weights.indices)
         plays = _unit(weights[:, :known])
@@ -94,7 +94,8 @@ class PlayRowReader:
         norm = np.concatenate(lengths).astype(np.float32)
         return PlayRows(_unit(tfidf), plays, norm, self.item_item)
 
-    def _column(self, key: str) -> int:
+    def column(self, key: str) -> int:
+        """Return the column of an artist in the tf-idf rows."""
         row = self.catalogue.row(key)
         if row is not None:
             return row
