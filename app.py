@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from twotower.ui import components, ended_sessions, model_cache
-from twotower.web import oauth
+from twotower.web import downloads, oauth
 from twotower.web.upload_memory import keep_uploads_in_memory
 
 keep_uploads_in_memory(st.get_option("server.maxUploadSize"))
@@ -30,7 +30,7 @@ async def load_early(_: st.App) -> AsyncIterator[None]:
 
 app = st.App(
     "pages/index.py",
-    routes=oauth.routes(oauth.session_store()),
+    routes=[*oauth.routes(oauth.session_store()), *downloads.routes()],
     middleware=oauth.middleware(
         allowed_hosts=partial(st.get_option, "server.allowedHosts"),
         allowed_origins=partial(st.get_option, "server.corsAllowedOrigins"),

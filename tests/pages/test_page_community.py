@@ -1,5 +1,9 @@
 """The page Community: join, see and change what is stored, leave."""
 
+import gc
+import json
+import re
+
 import pytest
 from changes import ME, OTHER, opened
 from streamlit.testing.v1 import AppTest
@@ -8,9 +12,11 @@ from world import INDEX, state_of
 from twotower.community import receipts
 from twotower.community.queries import last_change
 from twotower.core.domain import SPOTIFY_WEB_API, Artist
+from twotower.core.errors import UnknownCode
 from twotower.core.names import artist_key
 from twotower.ui import model_cache, rate_limiting
 from twotower.ui.state import COUNT, KEY, UploadState, VisitorState
+from twotower.web.downloads import OFFERED, Download
 from twotower.web.rate_limits import CODE, JOIN, LEAVE, RATES, Rate, RateLimiter, Rates
 
 
@@ -233,6 +239,34 @@ def joining_receipt(app) -> str:
     from twotower.ui.community import receipt_json
 
     return receipt_json(state_of(app).membership.receipt)
+
+
+def test_downloads_are_made_when_asked_for_and_end_with_the_membership(visit, matcher):
+    app = visit()
+    app.checkbox(key="join-findable").check().run()
+    press(app, "go-join")
+    code = app.code[0].value
+    (saved,) = offered(app)
+    assert saved.make().startswith(code) and saved.ticket not in code
+    assert code not in "".join(each.value for each in app.get("html"))
+    press(app, "go-code-saved")
+    (everything,) = offered(app)
+    assert json.loads(everything.make())["name"]
+    matcher.membership.leave(code)
+    with pytest.raises(UnknownCode):
+        everything.make()
+    ticket, everything = everything.ticket, None
+    app.run()
+    gc.collect()
+    assert OFFERED.find(ticket) is None and not offered(app)
+
+
+def offered(app) -> list[Download]:
+    """Return the downloads that the page offers now."""
+    forms = "".join(each.value for each in app.get("html"))
+    found = [OFFERED.find(ticket) for ticket in re.findall('name="ticket" value="([^"]+)"', forms)]
+    assert None not in found
+    return found
 
 
 def test_an_open_list_drops_a_member_who_left_at_its_next_run(visit, matcher):

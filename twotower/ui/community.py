@@ -2,16 +2,18 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from twotower.community import Deletion, MemberRecord, membership, receipts
+from twotower.community.membership import Membership
 from twotower.core.errors import EmptyProfile, TwoTowerError
 from twotower.ui import components, membership_actions, neighbours, visitor
 from twotower.ui.join_form import show_join_form, show_preview
 from twotower.ui.model_cache import matcher
-from twotower.ui.state import CODE, visitor_state
+from twotower.ui.state import CODE, Member, visitor_state
 from twotower.ui.text import capitalise, escape, pluralise
 
 if TYPE_CHECKING:
@@ -75,14 +77,14 @@ def show_receipt() -> None:
             "anyone can check the receipt: `python -m twotower community verify-receipt FILE`."
             + (f" {MODEL_TRACES}" if receipt.was_training else "")
         )
-        st.download_button(
+        components.private_download(
             "Download the receipt",
-            receipt_json(receipt),
-            file_name="musical-neighbours-receipt.json",
-            mime="application/json",
-            icon=":material/download:",
-            on_click="ignore",
-            key="receipt-download",
+            membership_actions.offer_download(
+                f"receipt {receipt.id}",
+                "musical-neighbours-receipt.json",
+                "application/json",
+                partial(receipt_json, receipt),
+            ),
         )
         components.scroll_into_view()
 
@@ -173,7 +175,7 @@ def _show_membership() -> bool:
     if member is None or record is None:
         show_result()  # the membership may have ended just now
         return False
-    _show_stored(record)
+    _show_stored(record, member)
     _show_changes(record)
     _show_leaving(record)
     return True
@@ -190,14 +192,11 @@ def _show_new_code(code: str) -> None:
             "**can't send you another**. Anybody who has it can use it."
         )
         with st.container(horizontal=True, gap="small"):
-            st.download_button(
+            components.private_download(
                 "Download the code",
-                _code_file(code),
-                file_name="musical-neighbours-code.txt",
-                mime="text/plain",
-                icon=":material/download:",
-                on_click="ignore",
-                key="code-download",
+                membership_actions.offer_download(
+                    "code", "musical-neighbours-code.txt", "text/plain", partial(_code_file, code)
+                ),
             )
             st.button(
                 "I've saved it. Join now",
@@ -218,7 +217,7 @@ def _code_file(code: str) -> str:
     )
 
 
-def _show_stored(record: MemberRecord) -> None:
+def _show_stored(record: MemberRecord, member: Member) -> None:
     """Show what is stored, in words and as a download."""
     st.header("What we store", anchor=False)
     name = (
@@ -237,15 +236,14 @@ def _show_stored(record: MemberRecord) -> None:
     if record.findable:
         neighbours.show_person(record.listener, key="stored")
     with st.container(horizontal=True, gap="small"):
-        data = membership_actions.stored_data()
-        st.download_button(
+        components.private_download(
             "Download everything",
-            json.dumps(data, ensure_ascii=False, indent=1, default=str),
-            file_name="musical-neighbours-held.json",
-            mime="application/json",
-            icon=":material/download:",
-            on_click="ignore",
-            key="held-download",
+            membership_actions.offer_download(
+                f"everything {member.id}",
+                "musical-neighbours-held.json",
+                "application/json",
+                partial(_stored_json, matcher().membership, member.code),
+            ),
         )
         st.button(
             "Close",
@@ -254,6 +252,12 @@ def _show_stored(record: MemberRecord) -> None:
             on_click=membership_actions.close,
             help="Forget the code on this page. You stay a member.",
         )
+
+
+def _stored_json(membership: Membership, code: str) -> str:
+    """Return everything that is stored of a member now. Raises UnknownCode after leaving."""
+    stored = dict(membership.export(code))
+    return json.dumps(stored, ensure_ascii=False, indent=1, default=str)
 
 
 def _moment(text: str) -> datetime:

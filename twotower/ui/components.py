@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from html import escape as html_escape
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from twotower.core.jobs import Job
 from twotower.core.settings import ROOT
 from twotower.sources.collector import FileReport
 from twotower.ui.text import capitalise, describe_move, escape, pluralise
+from twotower.web.downloads import Download
 from twotower.web.security_headers import SCROLL_INTO_VIEW
 
 PICTURE = ROOT / "assets" / "hint.svg"
@@ -50,6 +52,20 @@ def show_hero() -> None:
             width="stretch",
             alt="A star with lines to the closest of many coloured points",
         )
+
+
+DOWNLOAD = """<style>
+.download button {font: inherit; color: inherit; cursor: pointer; background: transparent;
+  border: 1px solid #71827E; border-radius: .6rem; padding: .4rem .8rem; min-height: 2.5rem}
+.download button:hover {border-color: currentColor}
+.download button:focus-visible {outline: 3px solid #14B8A6; outline-offset: 2px}
+</style><form class="download" method="post" action="/download">
+<input type="hidden" name="ticket" value="%s"><button type="submit">%s</button></form>"""
+
+
+def private_download(label: str, download: Download) -> None:
+    """Show a button that downloads private data; neither server nor browser stores the file."""
+    st.html(DOWNLOAD % (download.ticket, html_escape(label)), width="content")
 
 
 def primary_link(label: str, page: str, key: str) -> None:

@@ -5,7 +5,6 @@ A reload forgets it; the code opens the membership again.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from twotower.community import MemberRecord
 from twotower.community.access_codes import UNKNOWN_CODE, new_code
@@ -14,6 +13,7 @@ from twotower.core.errors import TwoTowerError, UnknownCode
 from twotower.ui import rate_limiting, visitor
 from twotower.ui.model_cache import matcher
 from twotower.ui.state import Member, MembershipState, PendingJoin, visitor_state
+from twotower.web.downloads import OFFERED, Download
 from twotower.web.rate_limits import CHANGE, CODE, JOIN, LEAVE
 
 
@@ -33,10 +33,12 @@ def stored_record() -> MemberRecord | None:
     return record
 
 
-def stored_data() -> dict[str, Any]:
-    """Return everything that is stored of the visitor, for a download."""
-    member = _state().member
-    return {} if member is None else dict(matcher().membership.export(member.code))
+def offer_download(key: str, name: str, media_type: str, make: Callable[[], str]) -> Download:
+    """Return the download that the page offers under `key`, the same each time the page runs."""
+    offered = _state().downloads
+    if key not in offered:
+        offered[key] = OFFERED.offer(Download(name, media_type, make))
+    return offered[key]
 
 
 def prepare_join(request: JoinRequest) -> None:
@@ -58,6 +60,7 @@ def prepare_join(request: JoinRequest) -> None:
 def cancel_join() -> None:
     """Go back to the form; nothing was stored."""
     _state().pending = None
+    _state().downloads.clear()
 
 
 def join() -> None:
@@ -71,6 +74,7 @@ def join() -> None:
         rate_limiting.spend(JOIN)
         portrait = matcher().portrait(pending.profile)
         joined = matcher().membership.join(portrait, pending.request, code=pending.code)
+        state.downloads.clear()
         state.member = Member(joined.id, joined.code)
         state.unused_code, state.receipt = "", None
         state.message = "You have joined."
@@ -122,6 +126,7 @@ def leave() -> None:
 def close() -> None:
     """Forget the access code in this session; what is stored stays."""
     _state().member, _state().is_leaving = None, False
+    _state().downloads.clear()
 
 
 def _attempt(act: Callable[[], None]) -> None:

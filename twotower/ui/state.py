@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twotower.model.portrait import Portrait
     from twotower.sources.collector import FileReport, Reading
     from twotower.sources.services.audio_features import AudioResult, AudioService
+    from twotower.web.downloads import Download
     from twotower.web.oauth_sessions import ParkedProfile
 
 KEY = "visitor"  # of the state in st.session_state
@@ -148,6 +149,7 @@ class MembershipState:
     problem: str = ""  # what went wrong last, to be shown once
     message: str = ""  # what was done last, to be shown once
     receipt: "Deletion | None" = None
+    downloads: "dict[str, Download]" = field(default_factory=dict)  # offered on the page, by key
     is_leaving: bool = False  # asked to leave, has yet to confirm
     form_subject: tuple[str | None, int | None] | None = None  # member, profile the form is about
 

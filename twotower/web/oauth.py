@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,7 +19,7 @@ from twotower.sources.spotify import api
 from twotower.sources.spotify.api import Registration, Token
 from twotower.web.bounded_pool import BoundedPool
 from twotower.web.oauth_sessions import SIGN_IN_S, Session, SessionStore, SignIn
-from twotower.web.origin_check import LOOPBACK, Names, OriginCheck
+from twotower.web.origin_check import LOOPBACK, Names, OriginCheck, is_own_page
 from twotower.web.rate_limits import SIGN_IN, RateLimiter
 from twotower.web.security_headers import SecurityHeaders
 from twotower.web.upload_limits import HeldBytes, UploadLimits
@@ -222,7 +222,7 @@ def _disconnect(store: SessionStore, request: Request) -> Response:
 
 
 def _sign_out(store: SessionStore, request: Request, outcome: str) -> Response:
-    if not _is_same_origin(request):
+    if not is_own_page(request):
         return PlainTextResponse("Another site sent this request. Nothing was done.", 403)
     session = store.end_session(request.cookies.get(store.session_cookie))
     if session is not None and outcome == DISCONNECTED:
@@ -231,15 +231,6 @@ def _sign_out(store: SessionStore, request: Request, outcome: str) -> Response:
     secure = store.registration is not None and store.registration.is_secure
     response.delete_cookie(store.session_cookie, httponly=True, samesite="lax", secure=secure)
     return response
-
-
-def _is_same_origin(request: Request) -> bool:
-    """Return True if the form was sent from our own pages."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
 def _redirect(page: str, outcome: str, ticket: str = "") -> Response:

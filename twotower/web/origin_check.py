@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from twotower.web.security_headers import App, Message, Receive, Send
@@ -60,6 +61,15 @@ class OriginCheck:
             _parse_origin(origin) == _parse_origin(listed) is not None
             for listed in self._allowed_origins()
         )
+
+
+def is_own_page(request: Request) -> bool:
+    """Return True if a form was sent from our own pages."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
 def is_allowed_host(host: str, allowed: Iterable[str]) -> bool:
