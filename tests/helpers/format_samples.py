@@ -11,6 +11,12 @@ from twotower.sources.reader import read_files
 AT = "2024-05-06T07:08:09Z"
 UNIX = 1714979289  # the same time
 
+SPOTIFY = {
+    "ts": AT,
+    "ms_played": 60000,
+    "master_metadata_track_name": "Slow Tide",
+    "master_metadata_album_artist_name": "Harbour Fog",
+}
 APPLE_ACTIVITY = """\
 Album Name,Artist Name,Event End Timestamp,Event Type,Media Type,Play Duration Milliseconds,\
 Song Name
@@ -169,6 +175,58 @@ SAVED = ("Harbour Fog", "Slow Tide", "saved", 1, False)
 LISTED = ("Harbour Fog", "Slow Tide", "listed", 1, False)
 # format -> file name, content, (artist, title, kind, count, has a time) of each row, left out
 SAMPLES = {
+    "extended": (
+        "a.json",
+        json.dumps([SPOTIFY, {**SPOTIFY, "ms_played": 2000}]),
+        [PLAYED],
+        {"shorter than 30 s": 1},
+    ),
+    "account": (
+        "a.json",
+        json.dumps(
+            [
+                {
+                    "endTime": "2024-05-06 07:08",
+                    "artistName": "Harbour Fog",
+                    "trackName": "Slow Tide",
+                    "msPlayed": 60000,
+                },
+                {"endTime": "2024-05-06 07:09", "podcastName": "Talkers", "msPlayed": 60000},
+            ]
+        ),
+        [PLAYED],
+        {"podcasts": 1},
+    ),
+    "library": (
+        "YourLibrary.json",
+        json.dumps({"tracks": [{"artist": "Harbour Fog", "track": "Slow Tide"}], "albums": [{}]}),
+        [SAVED],
+        {"saved albums": 1},
+    ),
+    "playlists": (
+        "Playlist1.json",
+        json.dumps(
+            {
+                "playlists": [
+                    {
+                        "name": "Rain",
+                        "items": [
+                            {"track": {"artistName": "Harbour Fog", "trackName": "Slow Tide"}}
+                        ],
+                    }
+                ]
+            }
+        ),
+        [LISTED],
+        {},
+    ),
+    "listens": ("1.jsonl", json.dumps(LISTEN) + "\n{}\n", [PLAYED], {"other rows": 1}),
+    "table": (
+        "a.csv",
+        f"artist,track,date\nHarbour Fog,Slow Tide,{UNIX}\n,x,\n",
+        [PLAYED],
+        {"no artist": 1},
+    ),
     "apple-activity": (
         "a.csv",
         APPLE_ACTIVITY,

@@ -1,15 +1,14 @@
 """Reads a person's music files, in any mixture of formats, as one history."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO
 
-from twotower.core.domain import SPOTIFY_WEB_API, Play, Profile
+from twotower.core.domain import SPOTIFY_WEB_API, Profile
 from twotower.core.errors import MissingData, NoMusic, NotListening, SourceError, TooLarge
 from twotower.core.jobs import Progress, silent
 from twotower.sources.collector import FileStats, PlayCollector, Reading
@@ -20,11 +19,9 @@ from twotower.sources.files.archives import (
     open_part,
     size_of,
 )
-from twotower.sources.files.csv import csv_origin, read_csv
-from twotower.sources.files.formats import FORMATS
-from twotower.sources.files.kinds import KINDS, TIMED_KINDS, kind_of
-from twotower.sources.files.listenbrainz_export import read_listenbrainz_export
-from twotower.sources.files.spotify_export import read_spotify_export
+from twotower.sources.files.csv import csv_origin
+from twotower.sources.files.formats import BY_KIND
+from twotower.sources.files.kinds import kind_of
 from twotower.sources.files.unpacking import WHAT_TO_CHOOSE, list_parts
 from twotower.sources.profile_jsonl import read_profiles
 from twotower.sources.profiles import profile_of
@@ -32,10 +29,9 @@ from twotower.sources.values import clean
 
 LARGEST_UPLOAD = 400 * MEGABYTE  # all files of one reading, before unpacking
 MOST_PROFILES = 10_000
+_ORDER = {kind: at for at, kind in enumerate(BY_KIND)}  # in which the files are read
 
 NamedFile = tuple[str, IO[bytes]]  # name shown to the person; open, seekable binary file
-
-_PlayReader = Callable[[IO[bytes], str, Counter[str]], Iterator[Play]]
 
 
 def read_profile(*paths: Path | str, id: str = "me") -> Profile:
@@ -76,7 +72,7 @@ def read_files(files: Sequence[NamedFile], progress: Progress | None = None) -> 
     _check_upload_size(files)
     inputs = [each for name, file in files for each in _inputs_of(clean(name) or "file", file)]
     reading = _FileReading(inputs, progress or silent)
-    for each in sorted(inputs, key=lambda each: KINDS.index(each.kind) if each.kind else -1):
+    for each in sorted(inputs, key=lambda each: _ORDER.get(each.kind, -1)):
         reading.read(each)
     stats = [each.stats for each in inputs]
     if reading.collector.is_empty and not reading.profiles:
@@ -123,7 +119,7 @@ class _FileReading:
     def __init__(self, inputs: Sequence[_Input], progress: Progress) -> None:
         packed_bytes = sum(each.part.packed_bytes for each in inputs if each.part)
         self._meter = ReadingMeter(packed_bytes, progress)
-        timed = sum(each.kind in TIMED_KINDS for each in inputs)
+        timed = sum(each.kind in BY_KIND and BY_KIND[each.kind].is_timed for each in inputs)
         self.collector = PlayCollector(find_duplicates=timed > 1)
         self.profiles: list[Profile] = []
         self._fingerprints: set[tuple[int, int]] = set()
@@ -175,25 +171,15 @@ def _read_plays(
     part: Part, kind: str, meter: ReadingMeter, stats: FileStats, collector: PlayCollector
 ) -> None:
     """Add the plays of one file to the collector."""
+    read = BY_KIND[kind].read
+    if read is None:
+        raise ValueError(f"{kind} have no plays")
     with open_part(part, meter) as stream:
         if kind == "table" and csv_origin(stream) == SPOTIFY_WEB_API:
             collector.origin = SPOTIFY_WEB_API
-        for play in _PLAY_READERS[kind](stream, part.name, stats.left_out):
+        for play in read(stream, part.name, stats.left_out):
             collector.add(play, kind, stats)
     collector.end_file(kind)
-
-
-_PLAY_READERS: Mapping[str, _PlayReader] = MappingProxyType(
-    {
-        "extended": read_spotify_export,
-        "account": read_spotify_export,
-        "library": read_spotify_export,
-        "playlists": read_spotify_export,
-        "listens": read_listenbrainz_export,
-        "table": read_csv,
-        **{each.kind: each.read for each in FORMATS},
-    }
-)
 
 
 def _no_music(files: Sequence[NamedFile], inputs: Sequence[_Input]) -> SourceError:

@@ -29,11 +29,14 @@ def add_note(left_out: Counter[str], note: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """One format. A file is of it if one of the signs fits its beginning."""
+    """One format. A file is of it if one of the signs fits its beginning.
+
+    Profiles are read as they are, so their format has no reader of plays.
+    """
 
     kind: str  # short name; plays of two files of one kind are compared more strictly
     label: str  # for people, as in docs/sources.md
-    read: PlayReader
+    read: PlayReader | None
     columns: tuple[frozenset[str], ...] = ()  # any of these sets is in the header of a table
     json_row: Callable[[str, Fields], bool] | None = None  # fits (key, row) of `json_rows`
     start: Callable[[str], bool] | None = None  # fits the first text, without leading blanks

@@ -15,30 +15,48 @@ from twotower.sources.files import (
     scrobblers,
     servers,
     services,
+    spotify_export,
     youtube,
 )
-from twotower.sources.files.file_format import FileFormat
+from twotower.sources.files.csv import read_csv
+from twotower.sources.files.file_format import Fields, FileFormat
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.files.table_layout import MOST_LINES_BEFORE_HEADER
 from twotower.sources.files.tables import find_header
 from twotower.sources.files.text import first_text
 from twotower.sources.files.workbook import is_workbook
 
+_PROFILE_KEYS = ("v", "id", "origin", "from", "to", "genres", "audio")
+_ROWS_TO_LOOK_AT = 1000
+
+
+def _is_profile(key: str, row: Fields) -> bool:
+    if key == "artists":
+        return "uri" not in row  # as artists of Spotify's library have it
+    has_our_rows = (key == "playlists" and "tracks" in row) or (key == "tracks" and "name" in row)
+    return key in _PROFILE_KEYS or has_our_rows
+
+
+TABLE = FileFormat("table", "CSV", read_csv)  # any table that is of no other format
+PROFILES = FileFormat("profiles", "Profile JSON Lines", None, json_row=_is_profile, is_timed=False)
 # Of the same play in two files, the first format's is counted, so those that know most come first.
 FORMATS: tuple[FileFormat, ...] = (
+    *spotify_export.HISTORY_FORMATS,
+    *listenbrainz_export.FORMATS,
     *apple.FORMATS,
     *deezer.FORMATS,
     *scrobblers.FORMATS,
     *lastfm.FORMATS,
-    *listenbrainz_export.FORMATS,
     *services.FORMATS,
     *servers.FORMATS,
     *youtube.FORMATS,
     *itunes.FORMATS,
     *playlists.FORMATS,
+    *spotify_export.LIBRARY_FORMATS,
+    TABLE,
+    PROFILES,
 )
 BY_KIND: Mapping[str, FileFormat] = {each.kind: each for each in FORMATS}
-_ROWS_TO_LOOK_AT = 20
 
 
 def find_format(stream: IO[bytes], name: str) -> FileFormat | None:

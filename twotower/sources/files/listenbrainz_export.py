@@ -99,6 +99,12 @@ def _submitted(row: Mapping[str, Any]) -> Iterator[PlayOrReason]:
 
 FORMATS = (
     FileFormat(
+        "listens",
+        "ListenBrainz: export",
+        read_listenbrainz_export,
+        json_row=lambda key, row: key == "track_metadata" or (not key and "track_metadata" in row),
+    ),
+    FileFormat(
         "listens-to-submit",
         "ListenBrainz: JSON to submit",
         json_reader("payload", _submitted),

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from twotower.core.domain import Play
 from twotower.core.errors import NotListening
+from twotower.sources.files.file_format import Fields, FileFormat
 from twotower.sources.files.json_stream import json_rows
 from twotower.sources.values import clean, iso_time, spotify_id
 
@@ -155,3 +156,51 @@ def _kind_of_item(item: object) -> str:
 
 def _base_name(name: str) -> str:
     return re.split(r"[/\\]", name)[-1].casefold()
+
+
+def _is_extended(key: str, row: Fields) -> bool:
+    return key == "" and ("ms_played" in row or "master_metadata_track_name" in row)
+
+
+def _is_account(key: str, row: Fields) -> bool:
+    return key == "" and ("msPlayed" in row or "endTime" in row)
+
+
+def _is_library(key: str, row: Fields) -> bool:
+    if key == "tracks":
+        return "name" not in row  # as tracks of our profiles have it
+    if key == "artists":
+        return "uri" in row
+    return key in ("albums", "shows", "episodes", "bannedTracks", "bannedArtists")
+
+
+HISTORY_FORMATS = (
+    FileFormat(
+        "extended",
+        "Spotify: extended streaming history",
+        read_spotify_export,
+        json_row=_is_extended,
+    ),
+    FileFormat(
+        "account",
+        "Spotify: streaming history of the account data",
+        read_spotify_export,
+        json_row=_is_account,
+    ),
+)
+LIBRARY_FORMATS = (
+    FileFormat(
+        "library",
+        "Spotify: library",
+        read_spotify_export,
+        json_row=_is_library,
+        is_timed=False,
+    ),
+    FileFormat(
+        "playlists",
+        "Spotify: playlists",
+        read_spotify_export,
+        json_row=lambda key, row: key == "playlists" and "tracks" not in row,
+        is_timed=False,
+    ),
+)
