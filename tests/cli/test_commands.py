@@ -161,6 +161,7 @@ def test_import_makes_one_profile_of_several_files(tmp_path: Path):
         "tracks": 3,
         "playlists": 0,
         "plays": 4,
+        "credits_split": 0,
         "files": [
             {
                 "name": first.name,
@@ -169,13 +170,32 @@ def test_import_makes_one_profile_of_several_files(tmp_path: Path):
                 "from": "2024-01-01",
                 "to": "2024-01-02",
                 "left_out": {"shorter than 30 s": 1},
+                "notes": [],
             },
-            {"name": "more.csv", "plays": 2, "artists": 2, "left_out": {}},
+            {"name": "more.csv", "plays": 2, "artists": 2, "left_out": {}, "notes": []},
         ],
     }
     (profile,) = read_profiles(out)
     assert profile.id == "u1"
     assert {key: artist.plays for key, artist in profile.artists.items()} == {"low": 3, "mum": 1}
+
+
+def test_import_reports_credits_and_files_without_listening(tmp_path: Path):
+    music, other, out = (tmp_path / name for name in ("a.csv", "Userdata.json", "p.jsonl"))
+    music.write_text("artist,plays,date\nKendrick Lamar & SZA,3,\nSimon & Garfunkel,2,3/4/2026\n")
+    other.write_text('{"username": "nobody"}')
+    arguments = ["import", music, other, "--out", out]
+    document = json.loads(run([*arguments, "--json"]).stdout)
+    assert document["credits_split"] == 1
+    assert document["files"][0]["notes"] == ["Dates such as 3/4 were read with the day first."]
+    assert document["files"][1]["passed_over"].startswith("this isn't a listening history")
+    (profile,) = read_profiles(out)
+    assert {artist.name for artist in profile.artists.values()} == {
+        *("Kendrick Lamar", "SZA", "Simon & Garfunkel")
+    }
+    text = run(arguments).stdout
+    assert "Userdata.json: passed over" in text
+    assert "credits of several artists that were split: 1" in text
 
 
 def test_import_prints_what_it_left_out(tmp_path: Path):

@@ -26,6 +26,7 @@ def import_(
 
     check_writable(out)
     profile, reports = read_person(files, id)
+    profile, credits_split = _split_credits(profile)
     write_profiles([profile], out)
     document = {
         "id": profile.id,
@@ -35,9 +36,12 @@ def import_(
         "tracks": len(profile.tracks),
         "playlists": len(profile.playlists),
         "plays": sum(artist.plays for artist in profile.artists.values()),
+        "credits_split": credits_split,
         "files": [_file_document(report) for report in reports],
     }
-    lines = [f"{plain(each.name)}: {each.plays:,} plays{_left_out(each)}" for each in reports]
+    lines = [line for report in reports for line in _file_lines(report)]
+    if credits_split:
+        lines.append(f"credits of several artists that were split: {credits_split:,}")
     lines.append(
         f"{out}: {len(profile.artists):,} artists, {len(profile.tracks):,} tracks, "
         f"{len(profile.playlists):,} playlists"
@@ -56,6 +60,20 @@ def read_person(files: Sequence[Path], id: str = "me") -> "tuple[Profile, tuple[
         return profile_of(reading, id=id), reading.reports
 
 
+def _split_credits(profile: "Profile") -> "tuple[Profile, int]":
+    """Split credits by the catalogue of the shipped model; without a model they stay whole."""
+    from twotower.core.errors import IncompatibleModel
+    from twotower.core.settings import Settings
+    from twotower.model.catalogue import Catalogue
+    from twotower.sources.credits import split_credits
+
+    try:
+        catalogue = Catalogue.load(Settings.from_env().model)
+    except IncompatibleModel:
+        return profile, 0
+    return split_credits(profile, catalogue.name_of)
+
+
 def _file_document(report: "FileReport") -> dict[str, Any]:
     days = {"from": report.since, "to": report.until}
     return {
@@ -64,7 +82,17 @@ def _file_document(report: "FileReport") -> dict[str, Any]:
         "artists": report.artists,
         **{key: day.isoformat() for key, day in days.items() if day is not None},
         "left_out": dict(report.left_out),
+        "notes": list(report.notes),
+        **({"passed_over": report.passed_over} if report.passed_over else {}),
     }
+
+
+def _file_lines(report: "FileReport") -> list[str]:
+    name = plain(report.name)
+    if report.passed_over:
+        return [f"{name}: passed over, {report.passed_over}"]
+    read = f"{name}: {report.plays:,} plays{_left_out(report)}"
+    return [read, *(f"{name}: {note}" for note in report.notes)]
 
 
 def _left_out(report: "FileReport") -> str:

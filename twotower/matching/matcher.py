@@ -25,6 +25,7 @@ from twotower.model.portrait import Portrait, portrait
 from twotower.retrieval.band import Band
 from twotower.retrieval.pair_table import PairTable
 from twotower.retrieval.similarity import ListenerBatch, PlayRowReader, candidates_needed, rank_csls
+from twotower.sources.credits import split_credits
 
 
 class Matcher:
@@ -128,8 +129,18 @@ class Matcher:
         return listeners[0] if listeners else None
 
     def portrait(self, profile: Profile) -> Portrait:
-        """Embed the profile now. Raises EmptyProfile if the model knows nothing in it."""
-        return portrait(self.embedder, profile)
+        """Embed the profile now, with its credits of several artists split (`split_credits`).
+
+        Raises EmptyProfile if the model knows nothing in it.
+        """
+        return portrait(self.embedder, self.split_credits(profile)[0])
+
+    def split_credits(self, profile: Profile) -> tuple[Profile, int]:
+        """Return the profile with credits such as "A & B" split, and how many were.
+
+        Returns the same object if there are none.
+        """
+        return split_credits(profile, self.catalogue.name_of)
 
     def neighbours(
         self, portrait: Portrait, count: int = 10, *, own: str | None = None

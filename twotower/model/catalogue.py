@@ -52,6 +52,11 @@ class Catalogue:
         """Return the row of an artist key, None if the catalogue lacks it."""
         return self.row_of.get(key)
 
+    def name_of(self, key: str) -> str | None:
+        """Return the name of an artist key, None if the catalogue lacks it."""
+        row = self.row_of.get(key)
+        return None if row is None else self.names[row]
+
     def genres_of(self, key: str) -> tuple[str, ...]:
         """Return the genres, best first; empty for an unknown artist."""
         row = self.row_of.get(key)

@@ -1,7 +1,7 @@
 """Parts that several pages share."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape as html_escape
 from typing import Any
 
@@ -11,13 +11,14 @@ from twotower.core.errors import IncompatibleModel, MissingData, TwoTowerError
 from twotower.core.jobs import Job
 from twotower.core.settings import ROOT
 from twotower.sources.collector import FileReport
-from twotower.ui.text import capitalise, describe_move, escape, pluralise
+from twotower.ui.text import capitalise, describe_move, escape, list_names, pluralise
 from twotower.web.downloads import Download
 from twotower.web.security_headers import SCROLL_INTO_VIEW
 
 PICTURE = ROOT / "assets" / "hint.svg"
 START, NEIGHBOURS, MAP = "start.py", "neighbours.py", "map.py"
 PRIVACY, COMMUNITY = "privacy.py", "community.py"
+MOST_REPORTS = 20  # files named one by one after a reading
 REFRESH_S = 0.5  # between two updates of a progress bar
 
 
@@ -113,6 +114,22 @@ def show_undo(message: str, cosine: float | None, on_undo: Callable[[], None]) -
             help=None if cosine is None else f"{cosine:.3f} of 1, which means no change",
         )
         st.button("Undo", key="undo", icon=":material/undo:", type="tertiary", on_click=on_undo)
+
+
+def show_file_reports(reports: Sequence[FileReport]) -> None:
+    """Show what was read from each file, and the names of those that have no listening."""
+    read = [report for report in reports if not report.passed_over]
+    for report in read[:MOST_REPORTS]:
+        show_file_report(report)
+    if rest := read[MOST_REPORTS:]:
+        plays = sum(report.plays for report in rest)
+        note(f"{pluralise(len(rest), 'more file')} with {pluralise(plays, 'play')} or saved tracks")
+    names_of: dict[str, list[str]] = {}
+    for report in reports:
+        if report.passed_over:
+            names_of.setdefault(report.passed_over, []).append(report.name)
+    for reason, names in names_of.items():
+        note(f"Passed over: {list_names(names, MOST_REPORTS)}. {escape(capitalise(reason))}.")
 
 
 def show_file_report(report: FileReport) -> None:

@@ -16,6 +16,7 @@ from twotower.sources.collector import Reading
 from twotower.sources.services import lastfm, listenbrainz
 from twotower.sources.services.history import SPANS
 from twotower.sources.services.http import Pace, WebClient, user_agent
+from twotower.sources.services.user_names import user_name_of
 from twotower.ui import rate_limiting, start, uploads
 from twotower.ui.components import REFRESH_S, note, show_progress
 from twotower.ui.state import (
@@ -167,7 +168,8 @@ def _begin(service: Service, settings: Settings) -> None:
     if state.job is not None:
         state.job.cancel()
     state = visitor_state().services[service.id] = ServiceState()
-    user = str(st.session_state[service_user(service.id)] or "").strip()[:LONGEST_USER]
+    typed = str(st.session_state[service_user(service.id)] or "")
+    user = user_name_of(typed)[:LONGEST_USER]
     span = str(st.session_state[service_period(service.id)] or "all")
     if not user:
         state.result = ReadingResult((), "Type your user name first.")

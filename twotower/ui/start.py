@@ -286,7 +286,8 @@ def show_reading_result(result: ReadingResult, error_title: str, key: str) -> No
     if result.error:
         earlier = "\n\nYour earlier music is still here." if result.has_earlier_music else ""
         st.error(escape(result.error) + earlier, title=error_title, icon=":material/error:")
-    for report in result.reports:
-        components.show_file_report(report)
+    components.show_file_reports(result.reports)
+    if result.credits_split:
+        components.note(f"{pluralise(result.credits_split, 'credit')} of several artists split")
     if not result.error:
         components.primary_link("See your neighbours", components.NEIGHBOURS, key)

@@ -65,6 +65,7 @@ class ReadingResult:
     reports: "tuple[FileReport, ...]"
     error: str = ""
     has_earlier_music: bool = False  # after an error: the earlier profile is still there
+    credits_split: int = 0  # credits such as "A & B" whose artists count one by one
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,7 +87,7 @@ def use_reading(reading: Reading, message: str) -> ReadingResult:
     """
     current = visitor.profile()
     try:
-        new = profile_of(reading)
+        new, credits_split = matcher().split_credits(profile_of(reading))
         if current is not None and can_add() and st.session_state.get(KEEP_EARLIER, True):
             new = join_profiles(current, new)
             message = f"{message} and added to your music"
@@ -95,7 +95,7 @@ def use_reading(reading: Reading, message: str) -> ReadingResult:
     except TwoTowerError as error:
         return failed_reading(str(error), reading)
     visitor.set_profile(new, message)
-    return ReadingResult(reading.reports)
+    return ReadingResult(reading.reports, credits_split=credits_split)
 
 
 def failed_reading(error: str, reading: Reading | None = None) -> ReadingResult:

@@ -71,6 +71,7 @@ def portrait() -> "Portrait | None":
     )
     if not is_current:
         state.portrait = model.portrait(state.profile)
+        state.profile = state.portrait.profile  # credits of several artists are split
         state.portrait_version = model.version
     return state.portrait
 

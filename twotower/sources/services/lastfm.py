@@ -9,6 +9,7 @@ from twotower.core.names import is_artist_name
 from twotower.sources.collector import Reading
 from twotower.sources.services.history import UserHistory, check_span
 from twotower.sources.services.http import MOST_TRIES, RETRY_AFTER_S, WebClient
+from twotower.sources.services.user_names import user_name_of
 from twotower.sources.values import artist_name, clean, objects, play_count, song_title, unix_time
 
 ORIGIN = "lastfm"
@@ -36,7 +37,7 @@ def read_lastfm(
     what to do. After the artists, a failure only adds a note to the report.
     """
     check_span(span)
-    return _LastfmReader(user.strip(), web, key, span, progress or silent).read()
+    return _LastfmReader(user_name_of(user), web, key, span, progress or silent).read()
 
 
 class _LastfmReader:

@@ -11,6 +11,7 @@ from twotower.sources.collector import Reading
 from twotower.sources.files.listenbrainz_export import credited_artists, play_of_listen
 from twotower.sources.services.history import SPANS, UserHistory, check_span
 from twotower.sources.services.http import Answer, WebClient
+from twotower.sources.services.user_names import user_name_of
 from twotower.sources.values import (
     artist_name,
     clean,
@@ -38,7 +39,7 @@ def read_listenbrainz(
     only adds a note to the report.
     """
     check_span(span)
-    return _ListenBrainzReader(user.strip(), web, span, progress or silent).read()
+    return _ListenBrainzReader(user_name_of(user), web, span, progress or silent).read()
 
 
 class _ListenBrainzReader:
