@@ -31,7 +31,8 @@ def test_what_is_marked_is_not_marked_again(text):
 
 def test_every_cell_of_text_is_safe_and_numbers_stay():
     rows = [["=1", -2.5, None], [joined(["Low", "@me"]), "", -1]]
-    assert csv_text(["+name", "b", "c"], rows) == "'+name,b,c\n'=1,-2.5,\nLow; '@me,,-1\n"
+    text = csv_text(["+name", "b", "c"], rows)
+    assert text.splitlines() == ['"\'+name","b","c"', '"\'=1",-2.5,""', '"Low / \'@me","",-1']
 
 
 def test_no_other_file_of_the_program_writes_csv():

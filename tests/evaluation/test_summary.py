@@ -180,7 +180,7 @@ def test_a_table_as_csv_is_read_back(report):
 
 
 def test_names_of_methods_in_a_csv_are_no_formula():
-    assert table_csv([{"=1": "@towers", "gap": -0.5}]) == "'=1,gap\n'@towers,-0.5\n"
+    assert table_csv([{"=1": "@towers", "gap": -0.5}]) == '"\'=1","gap"\n"\'@towers",-0.5\n'
 
 
 def test_curves_have_the_same_methods_for_each_metric(report):

@@ -48,7 +48,7 @@ def test_the_csv_has_a_row_per_artist_and_no_formula():
     rows = list(csv.DictReader(io.StringIO(to_csv(found))))
     assert [row["artist"] for row in rows] == ["'=1+1", 'Say "hi", you']
     assert [row["rank"] for row in rows] == ["1", "2"]
-    assert rows[0]["heard_by"] == "'@me; Person 2"
+    assert rows[0]["heard_by"] == "'@me / Person 2"
     assert rows[1]["musicbrainz"].startswith("https://musicbrainz.org/search?type=artist&query=Say")
 
 

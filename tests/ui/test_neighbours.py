@@ -19,7 +19,7 @@ def test_the_csv_is_safe_in_a_spreadsheet():
             "origin": "invented",
             "similarity": "0.9123",
             "percentile": "99.12",
-            "shared": 'Low; The "Who"',
+            "shared": 'Low / The "Who"',
             "discover": "'@me",
         }
     ]

@@ -1,8 +1,8 @@
 """Pseudonyms: suggestions, and checks of names that people choose.
 
-All letters and punctuation are allowed; pages escape them. Refused are invisible characters,
-pictures, names that identify a person, and names that look like another one. Each error says what
-to change.
+All letters and nearly all punctuation are allowed; pages escape them. Refused are invisible
+characters, pictures, formulas, names that identify a person, and names that look like another one.
+Each error says what to change.
 """
 
 import random
@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from twotower.core.csv_files import spreadsheet_safe
 from twotower.core.errors import BadName
 from twotower.core.names import NOT_WORD, confusable_skeleton
 
@@ -100,6 +101,10 @@ def check(name: str, is_taken: IsTaken = never_taken, *, real_name: str = "") ->
     _check_characters(name)
     _check_length(name)
     _check_identifying(name)
+    if spreadsheet_safe(name) != name:
+        raise BadName(
+            "a spreadsheet would run this name as a formula: begin each part with a letter or digit"
+        )
     skeleton = confusable_skeleton(name)
     if not skeleton:
         raise BadName("a name needs letters: write at least two")

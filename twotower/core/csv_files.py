@@ -14,9 +14,12 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]\d+)?", re.ASCII)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return CSV with a header. Text that a spreadsheet would run as a formula is marked."""
+    """Return CSV with a header; all text is quoted.
+
+    Text that a spreadsheet would run as a formula is marked.
+    """
     out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
+    table = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     for row in (header, *rows):
         table.writerow([spreadsheet_safe(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue()
@@ -28,5 +31,8 @@ def spreadsheet_safe(text: str) -> str:
 
 
 def joined(names: Iterable[str]) -> str:
-    """Return several names as the text of one cell, each safe by itself."""
-    return "; ".join(map(spreadsheet_safe, names))
+    """Return several names as the text of one cell, each safe by itself.
+
+    No semicolon is between them: some spreadsheets begin a new cell there.
+    """
+    return " / ".join(map(spreadsheet_safe, names))
