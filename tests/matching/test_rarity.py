@@ -1,4 +1,4 @@
-"""How close a match is: the form of the number for each amount of evidence, and its table."""
+"""Closeness of a match: the form of the number for each amount of evidence, and its table."""
 
 import json
 from dataclasses import replace

@@ -21,6 +21,7 @@ from twotower.model.embedder import Embedder
 from twotower.retrieval.play_attribution import split_item_item, split_overlap
 from twotower.retrieval.similarity import HUB_SHARE, W_VECTOR, ListenerBatch, PlayRowReader
 
+NOTHING = 1e-7  # a rest of single precision
 ROUNDING = 1e-3  # vectors are stored in half precision: such a rest is no artist that isn't named
 OTHER_ARTISTS: Final = "other artists"
 BASE_VALUE: Final = "base value"
@@ -39,7 +40,7 @@ Whose = Literal["one", "other", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What an artist, or anything else, adds to a match."""
+    """The contribution of an artist, or of anything else, to a match."""
 
     kind: ReasonKind
     name: str  # as the profile writes it
@@ -194,11 +195,11 @@ def _with_rest(reasons: list[Reason], rest: float, whose: Whose) -> list[Reason]
 
     A rest as small as the rounding of stored vectors goes to the others in proportion.
     """
+    if abs(rest) < NOTHING:
+        return reasons
     sizes = np.array([abs(reason.taste) for reason in reasons])
     if abs(rest) > ROUNDING or not sizes.any():
-        return (
-            [*reasons, Reason(OTHER_ARTISTS, OTHER_ARTISTS, whose, taste=rest)] if rest else reasons
-        )
+        return [*reasons, Reason(OTHER_ARTISTS, OTHER_ARTISTS, whose, taste=rest)]
     parts = rest * sizes / sizes.sum()
     return [
         replace(reason, taste=reason.taste + float(part))

@@ -21,7 +21,7 @@ WEAK = 50.0  # N of the nearest person, below which nobody is very close
 
 @dataclass(frozen=True, slots=True)
 class Closeness:
-    """How close a match is, with no more digits than the evidence carries."""
+    """A match as a number or a word, with no more digits than the evidence carries."""
 
     words: str  # "1 in 4,500", "very close", or TOO_LITTLE
     low: float | None = None  # 80 % band of the match

@@ -38,6 +38,7 @@ from twotower.model.towers import (
 
 MAX_EXACT = 9  # items whose subsets are all embedded: 512 profiles
 STEPS = 8  # midpoints of the integrated gradients
+LONG, LONG_STEPS = 10, 4  # chunks of a long profile, above which there are fewer midpoints
 
 ItemKind = Literal["artist", "genres", "playlists", "audio"]
 _KINDS: dict[int, ItemKind] = {
@@ -147,7 +148,9 @@ def _mean_of_two_ways(
         with torch.no_grad():
             v = F.embedding(batch.rows, items.vectors)  # (K, N, D)
             c = tower.precisions(items, batch, v)  # (K, N)
-            whole = F.normalize(tower(items, batch).sum(0), dim=0)  # (D,)
+            right = c + (batch.rows > 0)
+            mean = tower.posterior_mean(v, c, right, tower.prior_mean_of(batch))
+            whole = F.normalize(tower.direction(mean).sum(0), dim=0)  # (D,)
         value = float(whole @ target)
         for way in (_linear, _integrated_gradients):
             start, by_chunk = way(tower, v, c, parts, target)
@@ -188,21 +191,22 @@ def _integrated_gradients(
     of an empty profile and that of this one.
     """
     chunks, count, dim = v.shape
+    steps = STEPS if chunks <= LONG else LONG_STEPS
     with torch.no_grad():
         empty = collate([ItemSet(*(np.zeros(0, kind) for kind in ("i8", "f4", "i8")))])
         start = float(tower(parts.items, empty)[0] @ target)
-        levels = ((torch.arange(STEPS) + 0.5) / STEPS).repeat_interleave(chunks)  # (STEPS K,)
-        here = tower.prior_mean_of(parts.batch).repeat(STEPS, 1)  # (STEPS K, D)
+        levels = ((torch.arange(steps) + 0.5) / steps).repeat_interleave(chunks)  # (steps K,)
+        here = tower.prior_mean_of(parts.batch).repeat(steps, 1)  # (steps K, D)
         none = tower.prior_mean_of(empty)  # (1, D)
         prior_mean = none + levels[:, None] * (here - none)
-    mask = levels[:, None].repeat(1, count).requires_grad_()  # (STEPS K, N)
-    precision = mask * c.repeat(STEPS, 1)
-    right = mask * (c + (parts.batch.rows > 0)).repeat(STEPS, 1)
-    mean = tower.posterior_mean(v.repeat(STEPS, 1, 1), precision, right, prior_mean)
-    by_chunk = tower.direction(mean).view(STEPS, chunks, dim)
-    values = F.normalize(by_chunk.sum(1), dim=1) @ target  # (STEPS,)
+    mask = levels[:, None].repeat(1, count).requires_grad_()  # (steps K, N)
+    precision = mask * c.repeat(steps, 1)
+    right = mask * (c + (parts.batch.rows > 0)).repeat(steps, 1)
+    mean = tower.posterior_mean(v.repeat(steps, 1, 1), precision, right, prior_mean)
+    by_chunk = tower.direction(mean).view(steps, chunks, dim)
+    values = F.normalize(by_chunk.sum(1), dim=1) @ target  # (steps,)
     (gradient,) = torch.autograd.grad(values.sum(), mask)
-    return start, gradient.view(STEPS, chunks, count).mean(0)
+    return start, gradient.view(steps, chunks, count).mean(0)
 
 
 def _completed(shares: np.ndarray, total: float) -> np.ndarray:
