@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from changes import all_kinds, limit_files, of_turn
 
 from twotower.community import Community
 from twotower.community.queries import count_rows, export, last_change, profiles_without_vectors
+from twotower.community.stored_profile import MOST_BYTES
 from twotower.core.errors import CommunityError
 
 ROOM = 100_000  # bytes that a disk has left when it is nearly full
@@ -78,7 +80,8 @@ class Limit:
         self.folder = folder
 
     def fill(self) -> None:
-        limit_files(max(path.stat().st_size for path in self.folder.iterdir()) + ROOM)
+        files = (path for path in self.folder.iterdir() if not path.name.endswith("-reserve"))
+        limit_files(max(path.stat().st_size for path in files) + ROOM)
 
     def free(self) -> None:
         limit_files(None)
@@ -144,6 +147,23 @@ def test_a_full_disk_is_an_error_and_loses_nothing(disk, file, community):
     again.close()
     community.close()
     assert whole_file(file)
+
+
+def test_anybody_can_leave_when_the_disk_is_full(file, community):
+    reserve = file.with_name(f"{file.name}-reserve")
+    assert reserve.stat().st_size >= 2 * MOST_BYTES
+
+    @sa.event.listens_for(community.database.engine, "before_cursor_execute")
+    def is_full(connection, cursor, statement, *_):
+        if statement.startswith(("DELETE", "INSERT")) and reserve.exists():
+            raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(CommunityError, match="the disk is full"):
+        community.join(of_turn("f" * 16, 0))
+    assert reserve.exists(), "only leaving takes the reserve"
+    assert community.leave(f"{2:016x}") is not None
+    assert turn_in(community, f"{2:016x}") is None
+    assert reserve.exists(), "the next one can leave, too"
 
 
 # Gives up the rights of root, then tries everything it can for each line it reads. It must import

@@ -18,12 +18,14 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from twotower.community.reserve import Reserve
 from twotower.community.scale.segment_cache import SegmentCache
 from twotower.community.schema import SCHEMA, clock, create, meta, read_meta, upgrade
 from twotower.core.database_url import describe_database
-from twotower.core.errors import CommunityError
+from twotower.core.errors import CommunityError, DiskFull
 
 CONNECT_TIMEOUT_S = 10
+DISK_FULL = "the disk is full and nothing was changed: free some space, then try again"
 PURGE_TRIES, PURGE_PAUSE_S = 20, 0.05
 _SCHEMA_LOCK = "SELECT pg_advisory_xact_lock(744119)"  # one process at a time changes the tables
 
@@ -42,6 +44,7 @@ class Database:
         self.segment_cache = (
             None if file is None else SegmentCache(file.with_name(f"{file.name}-crowd"))
         )
+        self.reserve = None if file is None else Reserve(file.with_name(f"{file.name}-reserve"))
         self._purge_pending = threading.Event()
 
     @classmethod
@@ -57,6 +60,8 @@ class Database:
         except CommunityError:
             database.close()
             raise
+        if database.reserve is not None:
+            database.reserve.keep()
         return database
 
     @property
@@ -158,7 +163,8 @@ def translate_errors(where: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise CommunityError(_advice(error), where=where) from error
+        advice = _advice(error)
+        raise (DiskFull if advice == DISK_FULL else CommunityError)(advice, where=where) from error
     except SQLAlchemyError as error:
         why = type(error).__name__  # its text may have the password
         raise CommunityError(f"the community can't be reached ({why})", where=where) from error
@@ -179,7 +185,7 @@ def _advice(error: DBAPIError) -> str:
             "folder"
         )
     if "disk is full" in text or "disk I/O" in text or "No space left" in text:
-        return "the disk is full and nothing was changed: free some space, then try again"
+        return DISK_FULL
     if "unable to open" in text:
         return "the community's file can't be opened: check that its folder exists and is readable"
     if _is_damage(error.orig):

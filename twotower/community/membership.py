@@ -17,6 +17,7 @@ from twotower.community.access_codes import UNKNOWN_CODE, hash_code, new_code
 from twotower.community.public_view import LISTED_ARTISTS, genre_weights, top_genres
 from twotower.community.records import Deletion, Member, MemberRecord, new_id
 from twotower.community.store import Community
+from twotower.community.stored_profile import reduced_profile
 from twotower.core.domain import DEMO, SPOTIFY_WEB_API, SYNTHETIC, Artist, Listener, Profile
 from twotower.core.errors import EmptyProfile, MayNotJoin, UnknownCode
 from twotower.core.names import artist_key
@@ -232,7 +233,8 @@ class Membership:
             raise MayNotJoin(
                 "no whole profile of yours is stored: to help with training, bring your music first"
             )
-        return profile_from_json(json.loads(profile) if isinstance(profile, str) else profile, id)
+        data = json.loads(profile) if isinstance(profile, str) else profile
+        return reduced_profile(profile_from_json(data, id), id)
 
 
 def _check_consent(request: JoinRequest) -> None:
@@ -258,14 +260,6 @@ def check_origin(profile: Profile) -> None:
 def visible_artists(record: MemberRecord) -> tuple[Artist, ...]:
     """Return the artists that others see of a member."""
     return tuple(Artist(name, plays) for name, plays in record.listener.artists)
-
-
-def reduced_profile(profile: Profile, id: str) -> Profile:
-    """Return what training reads: artists with plays and genres, genres, and audio attributes.
-
-    Without name, tracks, playlists, days and hours.
-    """
-    return Profile(id, profile.artists, profile.genres, audio=profile.audio, origin=profile.origin)
 
 
 def _origin(portrait: Portrait | None, before: MemberRecord | None) -> str:

@@ -37,7 +37,7 @@ from twotower.community.schema import (
 from twotower.community.snapshot import Candidates, MemberSnapshot
 from twotower.community.sync import SnapshotLoader
 from twotower.core.domain import SYNTHETIC, Listener
-from twotower.core.errors import BadName, CommunityError
+from twotower.core.errors import BadName, CommunityError, DiskFull
 from twotower.retrieval import projection
 
 SAMPLE = 30_000  # listeners in the snapshot of an indexed community, about
@@ -209,8 +209,21 @@ class Community:
     def leave(self, id: str) -> Deletion | None:
         """Remove everything stored about one listener; None if there is nothing.
 
-        Of the returned record the community keeps number, id, time and digest, as proof.
+        Of the returned record the community keeps number, id, time and digest, as proof. On a full
+        disk the reserve is freed first: anybody can leave at any time.
         """
+        reserve = self.database.reserve
+        try:
+            return self._leave(id)
+        except DiskFull:
+            if reserve is None or not reserve.free():
+                raise
+            return self._leave(id)
+        finally:
+            if reserve is not None:
+                reserve.keep()
+
+    def _leave(self, id: str) -> Deletion | None:
         with self.database.write() as connection:
             next_seq(connection, 0)  # wait for other writers
             row = connection.execute(sa.select(listeners).where(listeners.c.id == id)).mappings()

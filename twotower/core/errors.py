@@ -17,6 +17,7 @@ TwoTowerError
 ├─ IncompatibleModel       model files are damaged, or of different training runs
 ├─ LostProcess             a process of a distributed training is gone, or has other files
 ├─ CommunityError          the community database can't be opened, read or written
+│  └─ DiskFull             nothing was changed, because the disk has no room
 ├─ BadName                 a pseudonym is not allowed; says what to change
 ├─ MayNotJoin              this profile may not join, or has nothing to store; says what else helps
 ├─ UnknownCode             no member has this access code
@@ -91,6 +92,9 @@ class LostProcess(TwoTowerError): ...
 
 
 class CommunityError(TwoTowerError): ...
+
+
+class DiskFull(CommunityError): ...
 
 
 class BadName(TwoTowerError): ...

@@ -17,7 +17,8 @@ from twotower.sources.values import LONGEST_NAME, clean, mbid, spotify_id
 
 VERSION = 1
 MOST_PLAYS = 1e9
-MOST_ENTRIES = 200_000  # of one list
+MOST_ENTRIES = 200_000  # of one list, or genres of a profile
+MOST_GENRES = 100  # of one artist
 
 _PROFILE = frozenset(
     (
@@ -214,13 +215,15 @@ class _ProfileParser:
 
     # Single values
 
-    def _list(self, field: str, data: object) -> Iterator[tuple[int, object]]:
+    def _list(
+        self, field: str, data: object, most: int = MOST_ENTRIES
+    ) -> Iterator[tuple[int, object]]:
         if data is None:
             return iter(())
         if not isinstance(data, list):
             self._fail(field, "must be a list", data)
-        if len(data) > MOST_ENTRIES:
-            self._fail(field, f"must have at most {MOST_ENTRIES:,} entries", len(data))
+        if len(data) > most:
+            self._fail(field, f"must have at most {most:,} entries", len(data))
         return enumerate(data)
 
     def _object(self, field: str, data: object, *, required: bool = False) -> Mapping[str, Any]:
@@ -228,6 +231,8 @@ class _ProfileParser:
             return {}
         if not isinstance(data, dict):
             self._fail(field, "must be an object", data)
+        if len(data) > MOST_ENTRIES:
+            self._fail(field, f"must have at most {MOST_ENTRIES:,} entries", len(data))
         return data
 
     def _text(self, field: str, data: object) -> str:
@@ -256,7 +261,8 @@ class _ProfileParser:
         return True
 
     def _words(self, field: str, data: object) -> tuple[str, ...]:
-        words = (self._text(f"{field}[{at}]", word) for at, word in self._list(field, data))
+        entries = self._list(field, data, most=MOST_GENRES)
+        words = (self._text(f"{field}[{at}]", word) for at, word in entries)
         return tuple(dict.fromkeys(word.casefold() for word in words))
 
     def _id(self, field: str, data: object, parse: Callable[[object], str | None]) -> str | None:

@@ -50,8 +50,8 @@ def show_join_form(portrait: "Portrait | None", record: MemberRecord | None) -> 
         artists = _artist_field(names)
     training = st.checkbox(TRAINING, key=JOIN_TRAINING, persist_state="session")
     components.note(
-        "We then store all your artists with play counts, genres and sound. That includes artists "
-        "you don't show. No songs, playlists, dates or names. Nobody sees it."
+        "We then store your artists with play counts, genres and sound, at most 5,000. That "
+        "includes artists you don't show. No songs, playlists, dates or names. Nobody sees it."
     )
     return JoinRequest(name.strip(), tuple(artists), findable, training)
 
