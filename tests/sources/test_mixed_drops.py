@@ -114,6 +114,13 @@ def tar() -> bytes:
     return raw.getvalue()
 
 
+def open_document() -> bytes:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    return raw.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "raw", "says"),
     [
@@ -122,6 +129,7 @@ def tar() -> bytes:
         ("a.rar", b"Rar!\x1a\x07\x01\x00" + bytes(50), "this is a RAR archive: unpack it"),
         ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(50), "this is a 7z archive: unpack it"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(50), "save its sheet as CSV"),
+        ("a.ods", open_document(), "this is a workbook: save its sheet as CSV"),
     ],
 )
 def test_archives_of_other_kinds_say_what_to_do(name: str, raw: bytes, says: str):

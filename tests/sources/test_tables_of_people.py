@@ -40,7 +40,8 @@ MONKEY = ("Low", "Monkey", "played", 3)
         *("Wykonawca;Utwór;Liczba odtworzeń", "Sanatçı;Şarkı;Çalma sayısı"),
         *("Исполнитель;Трек;Количество прослушиваний", "アーティスト名;曲名;再生回数"),
         *("아티스트;곡명;재생 횟수", "艺人;歌曲;播放次数", "藝人;歌名;播放次數"),
-        "Artist Name;Song;Scrobbles",
+        *("Artist Name;Song;Scrobbles", "SANATÇI;ŞARKI ADI;DİNLENME SAYISI"),
+        *("Kunstler;Titel;Wiedergaben (gesamt)", "Artist(s);Track;Plays"),
     ],
 )
 def test_headers_in_the_languages_of_the_services(header: str):
@@ -121,6 +122,15 @@ def test_what_the_dates_leave_open_is_said():
     ]
     _, left_out = read("Künstler;Datum\nLow;04/03/2026\n")  # the language tells it
     assert left_out.notes == []
+
+
+@pytest.mark.parametrize(
+    ("format_", "month"), [("DD/MM/YYYY", 3), ("mm/dd/yyyy", 4), ("TT.MM.JJJJ", 3)]
+)
+def test_a_format_in_the_header_tells_the_order(format_: str, month: int):
+    plays, left_out = read(f"artist,Date ({format_})\nLow,04/03/2026\n")
+    assert plays[0].at is not None
+    assert (plays[0].at.month, left_out.notes) == (month, [])
 
 
 def test_a_date_and_a_time_of_day_may_be_in_two_columns():

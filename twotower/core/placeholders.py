@@ -6,10 +6,16 @@ from functools import lru_cache
 _NAMES = (
     *("various", "various artist", "various artists", "various performers", "unknown"),
     *("unknown artist", "unknown artists", "unknown performer", "no artist", "not available"),
-    *("anonymous", "traditional"),
+    *("anonymous", "traditional", "multiple artists", "several artists", "artist unknown"),
     # German, Dutch
     *("Verschiedene", "verschiedene Interpreten", "verschiedene Künstler", "diverse Interpreten"),
-    *("diverse Künstler", "unbekannt", "unbekannter Künstler", "unbekannter Interpret"),
+    *(
+        "diverse Künstler",
+        "mehrere Künstler",
+        "unbekannt",
+        "unbekannter Künstler",
+        "unbekannter Interpret",
+    ),
     *("diverse artiesten", "verschillende artiesten", "onbekend", "onbekende artiest"),
     # French
     *("artistes divers", "divers artistes", "artistes variés", "interprètes divers", "divers"),

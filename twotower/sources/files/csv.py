@@ -121,8 +121,9 @@ def _date_orders(file: IO[bytes], layout: Layout, now: datetime) -> Mapping[str,
                 break
     except ValueError:
         pass  # the reading of the rows reports it
-    day_first = True if header.is_foreign else None
-    orders = {column: each.order(now, day_first=day_first) for column, each in evidence.items()}
+    orders = {
+        column: each.order(now, day_first=header.day_first) for column, each in evidence.items()
+    }
     return {column: orders.get(column, DateOrder()) for column in _DATE_COLUMNS}
 
 

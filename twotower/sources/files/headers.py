@@ -1,5 +1,7 @@
 """Headers of tables in the services' languages, as columns of ours."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -64,6 +66,8 @@ _OTHER_LANGUAGES: _Spellings = {
         *("演出者", "表演者", "kunstner", "artistnamn", "esittäjä", "umělec", "előadó", "nghệ sĩ"),
         *("album-interpret", "albumkünstler", "artiste de l'album", "artista del álbum"),
         *("artista do álbum", "artista album", "albumartiest"),
+        *("name des künstlers", "nom artiste", "nombre artista", "artiestnaam", "sanatçı ismi"),
+        *("имя артиста", "가수 이름", "艺术家名称", "藝人名稱", "歌手名称"),
     ),
     "track": (
         *("titel", "titelname", "songtitel", "lied", "titre", "titre du morceau", "morceau"),
@@ -87,6 +91,17 @@ _OTHER_LANGUAGES: _Spellings = {
         ),
         *("låt", "sang", "kappale", "bài hát", "nom", "nome", "nombre", "naam", "nazwa", "ad"),
         *("名前", "이름", "名称", "名稱"),
+        *("name des songs", "titel des songs", "nom du titre", "nom du morceau", "nombre canción"),
+        *("título de la canción", "nombre de canción", "título da música", "título da faixa"),
+        *(
+            "titolo brano",
+            "nome brano",
+            "titel nummer",
+            "nazwa utworu",
+            "şarkı ismi",
+            "şarkı başlığı",
+        ),
+        *("название композиции", "楽曲名", "曲のタイトル", "노래 제목", "곡 제목", "트랙 제목"),
     ),
     "plays": (
         *("wiedergaben", "anzahl wiedergaben", "wiedergabezähler", "abspielungen", "gespielt"),
@@ -101,7 +116,18 @@ _OTHER_LANGUAGES: _Spellings = {
         *("количество прослушиваний", "число прослушиваний", "кол-во прослушиваний"),
         *("воспроизведения", "количество воспроизведений", "再生回数", "再生数", "재생 횟수"),
         *("재생 수", "播放次数", "播放次數", "播放量", "播放数", "收听次数", "次数", "次數"),
-        *("afspilninger", "spelningar", "toistokerrat", "antal"),
+        *("afspilninger", "spelningar", "toistokerrat", "antal", "anzahl der wiedergaben"),
+        *("wie oft gespielt", "nb lectures", "nb de lectures", "nombre écoutes"),
+        *(
+            "n reproducciones",
+            "veces escuchada",
+            "n reproduções",
+            "número de execuções",
+            "n ascolti",
+        ),
+        *("n riproduzioni", "aantal keren afgespeeld", "aantal afspeelbeurten", "afgespeeld"),
+        *("ilość odtworzeń", "liczba odsłuchań", "çalma", "çalınma adedi", "dinlenme adedi"),
+        *("число воспроизведений", "кол-во воспроизведений", "прослушано"),
     ),
     "at": (
         *("datum", "zeitpunkt", "datum und uhrzeit", "gespielt am", "abgespielt am", "gehört am"),
@@ -144,12 +170,19 @@ _OTHER_LANGUAGES: _Spellings = {
 }
 
 
+_BRACKETS = re.compile(r"[(\[][^)\]]*[)\]]")
+# "DD/MM", "TT.MM", "JJ-MM" or "MM/DD"
+_DATE_FORMAT = re.compile(r"(?:\b((?:dd?|tt?|jj?|gg?)[./-]mm?)|\bmm?[./-]dd?)\b", re.IGNORECASE)
+
+
 def plain_header(text: str) -> str:
     """Return a header in lower case without blanks and punctuation: "Song Title" -> "songtitle".
 
-    Last.fm writes a user name behind a "#", which is cut.
+    Accents are dropped too, as some programs do. Last.fm writes a user name behind a "#", which is
+    cut.
     """
-    return "".join(filter(str.isalnum, text.split("#")[0].casefold()))
+    folded = unicodedata.normalize("NFKD", text.split("#")[0].casefold())
+    return "".join(filter(str.isalnum, folded)).replace("ı", "i")
 
 
 def _plain(spellings: _Spellings) -> _Spellings:
@@ -166,7 +199,7 @@ class Header:
     columns: Mapping[str, int]  # our name -> position
     headers: frozenset[str]  # all of them, plain
     guests: tuple[int, ...] = ()  # positions of further artists of the row
-    is_foreign: bool = False  # in another language than English
+    day_first: bool | None = None  # order of its dates, None if the header doesn't tell
 
     @property
     def has_spotify_ids(self) -> bool:
@@ -197,12 +230,16 @@ class Header:
 
 def read_header(names: Iterable[str]) -> Header:
     """Find our columns among the names of a table's columns."""
+    names = list(names)
     positions: dict[str, int] = {}
     for at, name in enumerate(names):
         positions.setdefault(plain_header(name), at)
     positions.pop("", None)
+    headers = frozenset(positions)
+    for at, name in enumerate(names):  # "Date (DD/MM/YYYY)"
+        positions.setdefault(plain_header(_BRACKETS.sub("", name)), at)
     columns: dict[str, int] = {}
-    is_foreign = False
+    day_first = _day_first(names)
     for spellings in (_PLAIN_ENGLISH, _PLAIN_OTHERS):
         for column, words in spellings.items():
             if column in columns:
@@ -210,11 +247,20 @@ def read_header(names: Iterable[str]) -> Header:
             found = next((positions[word] for word in words if word in positions), None)
             if found is not None and found not in columns.values():
                 columns[column] = found
-                is_foreign = is_foreign or spellings is _PLAIN_OTHERS
+                if day_first is None and spellings is _PLAIN_OTHERS:
+                    day_first = True  # as in all languages but English
     guests = (positions.get(f"artistname{number}") for number in range(2, 21))
     return Header(
         columns,
-        frozenset(positions),
+        headers,
         tuple(at for at in guests if at is not None),
-        is_foreign,
+        day_first,
     )
+
+
+def _day_first(names: Iterable[str]) -> bool | None:
+    """Return the order of a format of dates in a header, None if there is none."""
+    for name in names:
+        if found := _DATE_FORMAT.search(name):
+            return found[1] is not None
+    return None

@@ -37,6 +37,7 @@ _OTHER_ARCHIVES = {  # beginning -> name
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OPEN_DOCUMENT = b"mimetypeapplication/vnd.oasis.opendocument"
 _TAR_AT, _TAR = 257, b"ustar"
 HEAD_BYTES = 512  # enough to tell a kind of archive
 
@@ -48,8 +49,8 @@ def check_archive(head: bytes, name: str) -> None:
         kinds = ["tar"]
     if kinds:
         raise NotListening(f"this is a {kinds[0]} archive: {_UNPACK}", where=name)
-    if head.startswith(_OLD_WORKBOOK):
-        raise NotListening("this is an old workbook: save its sheet as CSV", where=name)
+    if head.startswith(_OLD_WORKBOOK) or head[30:].startswith(_OPEN_DOCUMENT):
+        raise NotListening("this is a workbook: save its sheet as CSV", where=name)
 
 
 def list_parts(name: str, file: IO[bytes]) -> Iterator[Part]:
