@@ -516,6 +516,33 @@ def test_evaluate_uses_only_listeners_unseen_by_the_model(world: Path, tmp_path:
     assert json.loads(out.read_text()) == document
 
 
+def test_calibration_is_measured_and_its_band_is_used(
+    world: Path, tmp_path: Path, env: dict[str, str]
+):
+    hetrec_files(tmp_path / "data" / FOLDERS["hetrec"], people(LISTENERS, 12))
+    assets = shutil.copytree(world / "assets", tmp_path / "assets")
+    env |= {"TWOTOWER_ASSETS": str(assets)}
+    args = ["evaluate", "--model", assets / "model", "--data", tmp_path / "data"]
+    document = values([*args, "--check", "calibration", "--band", assets], env)
+    rows = {(row["check"], row["metric"]): row for row in document["rows"]}
+    row = rows["calibration, hetrec, random 5", "coverage of ten shown"]
+    assert row["listeners"] == UNSEEN and 0 < row["value"] <= 1
+    hidden = json.loads((assets / "band.json").read_text())["hidden"]
+    nearest = values(["neighbours", world / "someone.jsonl", "--top", 1], env)
+    shown = 1 <= nearest["settled"] <= 5.2 and not any(
+        low <= nearest["settled"] < high for low, high in hidden
+    )
+    assert ("low" in nearest["neighbours"][0]) == shown
+
+
+def test_calibration_runs_alone(tmp_path: Path):
+    both = ["evaluate", "--check", "calibration", "--check", "halves"]
+    assert "calibration runs alone" in refusal(both)
+    band = ["--band", tmp_path]
+    assert "--band goes with --check calibration alone" in refusal(["evaluate", *band])
+    assert "is no folder" in refusal([*both[:3], "--band", tmp_path / "none"])
+
+
 def test_evaluate_refuses_unknown_checks_and_missing_data(env: dict[str, str]):
     assert "unknown task quarters; choose from halves" in refusal(
         ["evaluate", "--check", "quarters"]

@@ -169,6 +169,15 @@ class Shipped:
             )
 
 
+def synthetic_profiles(assets: Path) -> list[Profile]:
+    """Return the synthetic profiles, of whatever model. Raises MissingData if there are none."""
+    path = assets / FOLDER / LISTENERS
+    if not path.is_file():
+        raise MissingData(f"no {LISTENERS} in {path.parent}: make it with `make assets`")
+    with gzip.open(path, "rb") as file:
+        return [*read_profiles(io.BytesIO(file.read()), where=LISTENERS)]
+
+
 def build(
     assets: Path,
     embedder: Embedder,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from twotower.cli.calibration import CHECK as CALIBRATION
+from twotower.cli.calibration import check_band_folder, measure_calibration
 from twotower.cli.options import (
     DataFolder,
     Json,
@@ -61,6 +63,10 @@ def evaluate(
             metavar="FILE", help="Report what --save-values wrote, measuring nothing; repeat."
         ),
     ] = None,
+    band: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the band that --check calibration fits."),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Only verify the shipped report, in under a minute.")
     ] = False,
@@ -73,14 +79,26 @@ def evaluate(
     minutes.
     """
     if quick:
-        if model or check or split or out or add or seed or save_values or join:
+        if model or check or split or out or add or seed or save_values or join or band:
             raise typer.TyperException("--quick goes with --data and --json alone")
         _verify_shipped_report(data, json=json)
         return
     if join:
-        if model or check or split or add or seed or save_values or data:
+        if model or check or split or add or seed or save_values or data or band:
             raise typer.TyperException("--join goes with --out and --json alone")
         _report(lambda _, __: _joined_report(join, out), out, json=json)
+        return
+    check_band_folder(band, check)
+    if check == [CALIBRATION]:
+        if add or save_values:
+            raise typer.TyperException(f"--check {CALIBRATION} has no --add and no --save-values")
+        _report(
+            lambda command, progress: measure_calibration(
+                model, data_folder(data), split or (0, 1, 2), band, seed, command, progress
+            ),
+            out,
+            json=json,
+        )
         return
     tasks = _known_tasks(check)
     if add and (out is None or model is not None):
@@ -107,8 +125,12 @@ def _known_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the tasks to run, by default the standard ones."""
     from twotower.evaluation.trials import ALL_TASKS, DEFAULT_TASKS
 
+    if CALIBRATION in (names or ()):
+        raise typer.TyperException(
+            f"--check {CALIBRATION} runs alone; run the others in another call"
+        )
     tasks = tuple(names or DEFAULT_TASKS)
-    _check_known("task", tasks, ALL_TASKS)
+    _check_known("task", tasks, (*ALL_TASKS, CALIBRATION))
     return tasks
 
 

@@ -161,7 +161,7 @@ def _quantile_regression(design: np.ndarray, truth: np.ndarray, level: float) ->
     for softening in SOFTENING:
         solution = minimize(
             loss, coefficients, args=(softening,), jac=True, method="L-BFGS-B",
-            options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-11, "gtol": 1e-8},
+            options={"maxiter": 400, "maxfun": 800, "ftol": 1e-11, "gtol": 1e-8},
         )  # fmt: skip
         coefficients = solution.x
     return np.asarray(coefficients)
