@@ -11,7 +11,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and torch load; child proces
 import hypothesis
 import pytest
 from learning import settings_of, settle
-from planted import main_plane, make_sources, ring, ring_content, ring_tags
+from planted import main_plane, make_lists, make_sources, ring, ring_content, ring_tags
 from rounds import ALL, rounds
 from servers import postgres
 from sharing import made_once
@@ -92,7 +92,9 @@ def planted_assets(trained, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def judged_assets(tmp_path_factory) -> Path:
     """A folder with the report and the half-vectors of quick methods on the planted groups."""
-    return made_once(tmp_path_factory, "judged", lambda folder: write(folder, make_sources()))
+    return made_once(
+        tmp_path_factory, "judged", lambda folder: write(folder, make_sources(make_lists()))
+    )
 
 
 @pytest.fixture(scope="session")

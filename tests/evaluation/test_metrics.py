@@ -5,6 +5,7 @@ from twotower.evaluation.bootstrap import bootstrap
 from twotower.evaluation.metrics import (
     aucs,
     cubed_z_scores,
+    equal_weights,
     k_occurrences,
     mutual_shares,
     ndcgs_at,
@@ -106,3 +107,9 @@ def test_uniformity_by_hand():
     # squared distances 2, 4 and 2
     expected = np.log((2 * np.exp(-4) + np.exp(-8)) / 3)
     assert uniformity(vectors) == pytest.approx(expected)
+
+
+def test_equal_weights_make_a_mean_the_mean_of_the_groups_means():
+    weights = equal_weights(["a", "b", "b", "b"])
+    assert weights.mean() == pytest.approx(1)
+    assert (weights * [0.2, 0.6, 0.6, 0.9]).mean() == pytest.approx((0.2 + 0.7) / 2)

@@ -1,7 +1,5 @@
 """Runs that are saved and joined give the report of one run."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from planted import make_lists, make_sources
@@ -12,7 +10,7 @@ from twotower.evaluation import runner
 from twotower.evaluation.run_files import Run, join_runs, load_run, save_run
 from twotower.evaluation.verify_data import VECTORS
 
-SOURCES = replace(make_sources(), lists=make_lists())
+SOURCES = make_sources(make_lists())
 FEW = {
     name: fit for name, fit in FITS.items() if name in (TOWERS, TOWERS + " + LS", REFERENCE, "A")
 }

@@ -1,5 +1,4 @@
 import hashlib
-from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -21,7 +20,7 @@ from twotower.sources.datasets.readers import read_dataset
 
 @pytest.fixture(scope="module")
 def sources():
-    return replace(make_sources(), lists=make_lists())
+    return make_sources(make_lists())
 
 
 class Noise:

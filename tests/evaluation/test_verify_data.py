@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from planted import make_sources
-from vectors import BASELINES, FITS, TOWERS, WITHOUT, write
+from planted import make_lists, make_sources
+from vectors import BASELINES, CHECKS, FITS, TOWERS, WITHOUT, write
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.evaluation import verify_data
@@ -38,10 +38,10 @@ def path(judged_assets):
 
 
 def test_rows_of_queries_and_candidates_belong_together_in_random_order(path, report):
-    sources, found = make_sources(), read_vectors(path, report)
+    sources, found = make_sources(make_lists()), read_vectors(path, report)
     held = hold_out(sources, 1, seed=3)
     method = FITS[TOWERS](held.training)
-    for task in make_tasks(sources, held, ("halves", "halves-head", "halves-playlists", "cold")):
+    for task in make_tasks(sources, held, CHECKS):
         if (1, task.spec.label, TOWERS) not in found or not isinstance(task, Retrieval):
             continue
         kept = found[1, task.spec.label, TOWERS]
@@ -49,7 +49,8 @@ def test_rows_of_queries_and_candidates_belong_together_in_random_order(path, re
         candidates = method.vectors(task.candidates, asking=False)
         rows = [(kept.queries @ queries.T).argmax(1), (kept.candidates @ candidates.T).argmax(1)]
         assert (rows[0] == rows[1]).mean() > 0.9  # cut ones may be the very same
-        assert (rows[0] == np.arange(len(rows[0]))).mean() < 0.1
+        in_place = (rows[0] == np.arange(len(rows[0]))).sum()
+        assert in_place <= max(3, 0.1 * len(rows[0]))
         assert np.abs(kept.queries - queries[rows[0]]).max() < 1e-3
 
 
@@ -187,7 +188,7 @@ def test_only_the_same_listeners_have_the_same_order_in_each_split(path, report)
         one, other = (found[number, check, TOWERS].queries for number in (0, 1))
         return float(((one @ other.T).argmax(axis=1) == np.arange(len(one))).mean())
 
-    assert alike("halves-playlists") > 0.5
+    assert alike("halves-playlists") > 0.5 and alike("halves-today") > 0.5
     assert alike("halves") < 0.05
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from planted import LISTS_OF
 
 from twotower.evaluation.metrics import ranks_of_positives
 from twotower.evaluation.report import QUALITY, Difference, Mean, Report, Row, load_report
@@ -119,12 +120,20 @@ def test_a_difference_has_the_interval_of_its_listeners(judged_assets):
     _, gaps = recompute(report, halves)
     kept = {(check, name) for _, check, name in halves}
     kept |= {(check, scaled_label(name)) for check, name in kept}
+    kept |= {
+        (f"{check}, {source}", name)
+        for check, name in kept
+        for source in LISTS_OF
+        if check == "halves-today"
+    }
     assert {(gap.check, gap.method) for gap in gaps} == {
         (check, name) for check, name in kept if name != ALONE
     }
     assert {gap.reference for gap in gaps} == {ALONE}
     for gap in gaps:
         assert gap.verdict == "same"
+        if gap.check.startswith("halves-today"):
+            continue  # so few lists that every method may find them all
         assert gap.recomputed.low < gap.recomputed.mean < gap.recomputed.high
         assert gap.slack < gap.recomputed.high - gap.recomputed.low
 
@@ -153,3 +162,22 @@ def test_a_listener_in_every_split_counts_once_as_evidence(judged_assets):
         if gap.check == "halves-playlists":
             stored = gap.stored.high - gap.stored.low
             assert gap.recomputed.high - gap.recomputed.low == pytest.approx(stored, rel=0.1)
+
+
+def test_the_mean_over_sources_and_each_source_are_recomputed(judged_assets):
+    report = load_report(judged_assets / QUALITY)
+    halves = read_vectors(judged_assets / VECTORS, report)
+    found = [each for each in recompute(report, halves)[0] if "halves-today" in each.check]
+    checks = {each.check for each in found}
+    assert checks == {"halves-today", *(f"halves-today, {source}" for source in LISTS_OF)}
+    assert {each.verdict for each in found} == {"same"}
+    lists = {row.check: row.listeners for row in report.rows if row.check in checks}
+    assert lists["halves-today, kexp"] < lists["halves-today, netease"]
+    moved = tuple(
+        replace(row, listeners=row.listeners + (1 if "kexp" in row.check else -1))
+        if row.check in checks - {"halves-today"}
+        else row
+        for row in report.rows
+    )
+    changed = recompute(replace(report, rows=moved), halves)[0]
+    assert any(each.verdict == "differs" for each in changed if each.check in checks)

@@ -42,10 +42,11 @@ def people(
     return tuple(made)
 
 
-def make_sources() -> Sources:
+def make_sources(lists: Sequence[Profile] = ()) -> Sources:
     """Return 800 listeners with a tag each, 300 playlists and 60 listeners of another source.
 
-    Each of the first 400 listeners is a friend of the next one of the same group.
+    Each of the first 400 listeners is a friend of the next one of the same group. `lists` are the
+    recent lists, of which there are none unless they are given.
     """
     listeners = people(800, 12)
     tags = tuple(
@@ -59,6 +60,7 @@ def make_sources() -> Sources:
         {"germany": people(60, 12, origin="germany", seed=3)},
         friends=tuple((str(n), str(n + GROUPS)) for n in range(0, 400)),
         hashes={"made.dat": "0" * 64},
+        lists=tuple(lists),
     )
 
 

@@ -20,7 +20,7 @@ from twotower.sources.datasets.public import Sources
 
 TOWERS, REFERENCE = runner.TOWERS.label, runner.REFERENCE.label
 WITH_ITEM_ITEM = runner.WITH_ITEM_ITEM.label
-CHECKS = ("halves", "halves-head", "halves-playlists", "halves-other", "cold")
+CHECKS = ("halves", "halves-head", "halves-playlists", "halves-today", "halves-other", "cold")
 WITHOUT = {"popularity": fit_popularity}
 
 

@@ -1,5 +1,8 @@
 """Ranking metrics, hub metrics, and bootstrap intervals, as functions of arrays."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -79,3 +82,12 @@ def uniformity(vectors: np.ndarray, t: float = 2.0) -> float:
     """
     squared = np.maximum(0.0, 2 - 2 * vectors @ vectors.T)
     return float(np.log(np.exp(-t * squared[np.triu_indices(len(vectors), 1)]).mean()))
+
+
+def equal_weights(groups: Sequence[str]) -> np.ndarray:
+    """Return weights (n,) with the mean 1, by which each group counts the same in a mean.
+
+    groups  (n,) name of each value's group
+    """
+    counts = Counter(groups)
+    return np.array([len(groups) / len(counts) / counts[group] for group in groups])

@@ -11,6 +11,7 @@ from twotower.evaluation.methods.base import HasVectors, Recommends, Scorer
 from twotower.evaluation.metrics import (
     aucs,
     cubed_z_scores,
+    equal_weights,
     k_occurrences,
     mutual_shares,
     ndcgs_at,
@@ -38,13 +39,16 @@ class Retrieval:
     ids: tuple[str, ...]  # of the listeners
     queries: Sequence[Profile]
     candidates: Sequence[Profile]
-    weights: np.ndarray | None = None  # (Q,) of the queries, with the mean 1; None: all equal
+    source_of: tuple[str, ...] = ()  # (Q,) of the queries; if given, each counts the same
 
     def measure(self, method: Scorer) -> dict[str, np.ndarray]:
-        """Return metric -> (Q,) one value per query, times its weight; the mean is the metric."""
+        """Return metric -> (Q,) one value per query, whose mean is the metric.
+
+        With `source_of` that is the mean of the sources' means: values have their source's weight.
+        """
         scores = _scores(method, self.queries, self.candidates)
         ranks = ranks_of_positives(scores, np.arange(len(self.queries)))
-        weights = 1.0 if self.weights is None else self.weights
+        weights = equal_weights(self.source_of) if self.source_of else np.ones(len(ranks))
         return {
             "MRR": weights / ranks,
             "recall@1": weights * (ranks <= 1),

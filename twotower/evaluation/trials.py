@@ -149,33 +149,28 @@ def _playlist_tasks(sources: Sources, split: EvaluationSplit) -> Iterator[Task]:
 def _today_tasks(sources: Sources, split: EvaluationSplit) -> Iterator[Task]:
     """Yield the halves of recent lists: the mean over their sources, then each source.
 
-    The candidates are the halves of all lists in each of these tasks. In the mean a query has the
-    weight of its source's share, so that each source counts the same.
+    The candidates are the halves of all lists in each of these tasks.
     """
-    queries, candidates = split_half(
-        cut_random(split.test_lists, LIST_ARTISTS, split.number), split.number
-    )
+    lists = cut_random(split.test_lists, LIST_ARTISTS, split.number)
+    queries, candidates = split_half(lists, split.number)
     rows_of: dict[str, list[int]] = {}
-    for row, profile in enumerate(split.test_lists):
+    for row, profile in enumerate(lists):
         rows_of.setdefault(profile.origin, []).append(row)
     rows_of = {name: rows for name, rows in sorted(rows_of.items()) if len(rows) >= MIN_LISTS}
 
-    def task(spec: TaskSpec, rows: Sequence[int], weights: np.ndarray | None = None) -> Retrieval:
-        rest = sorted(set(range(len(candidates))) - set(rows))
+    def task(spec: TaskSpec, rows: Sequence[int], source_of: Sequence[str] = ()) -> Retrieval:
+        rest = sorted(set(range(len(lists))) - set(rows))
         return Retrieval(
             spec,
-            tuple(f"{queries[row].origin}:{queries[row].id}" for row in rows),
+            tuple(f"{lists[row].origin}:{lists[row].id}" for row in rows),
             [queries[row] for row in rows],
             [candidates[row] for row in (*rows, *rest)],
-            weights,
+            tuple(source_of),
         )
 
     spec = TaskSpec(TaskKind.TODAY)
-    lists = sum(map(len, rows_of.values()))
-    shares = [np.full(len(rows), lists / len(rows_of) / len(rows)) for rows in rows_of.values()]
-    if rows_of:
-        rows = [row for rows in rows_of.values() for row in rows]
-        yield task(spec, rows, np.concatenate(shares))
+    rows = [row for rows in rows_of.values() for row in rows]
+    yield task(spec, rows, [lists[row].origin for row in rows])
     for name, rows in rows_of.items():
         yield task(replace(spec, dataset=name), rows)
 

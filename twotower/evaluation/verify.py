@@ -22,8 +22,14 @@ from twotower.sources.datasets.tables import FOLDERS
 
 FITTED_SLACK = 0.01  # of a metric of a baseline that was fitted on another machine
 FITTED = ("idf cosine", "SVD-64", "ALS + content")  # baselines that are fitted within seconds
-FITTED_TASKS = (TaskKind.HALVES, TaskKind.HEAD, TaskKind.PLAYLISTS, TaskKind.FRIENDS)
-MODEL_TASKS = (TaskKind.OTHER_DATA, TaskKind.PLAYLISTS)
+FITTED_TASKS = (
+    TaskKind.HALVES,
+    TaskKind.HEAD,
+    TaskKind.PLAYLISTS,
+    TaskKind.TODAY,
+    TaskKind.FRIENDS,
+)
+MODEL_TASKS = (TaskKind.OTHER_DATA, TaskKind.PLAYLISTS, TaskKind.TODAY)
 _RANKED_SHARE = 0.15  # of the progress, if there is raw data
 
 

@@ -3,25 +3,26 @@
 The vectors are rounded to 16 bits, so a metric may differ by as much as rounding can move ranks.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from twotower.core.jobs import Progress
 from twotower.evaluation.bootstrap import bootstrap
 from twotower.evaluation.methods.hub_corrections import LOCAL_SHARE
-from twotower.evaluation.metrics import ranks_of_positives
+from twotower.evaluation.metrics import equal_weights, ranks_of_positives
 from twotower.evaluation.report import Report, Row
-from twotower.evaluation.specs import scaled_label
+from twotower.evaluation.specs import TaskKind, TaskSpec, parse_task, scaled_label
 from twotower.evaluation.tally import RESAMPLES
-from twotower.evaluation.verify_data import SAME_IN_ALL_SPLITS, QueryCandidateVectors, VectorKey
+from twotower.evaluation.verify_data import QueryCandidateVectors, VectorKey
 from twotower.evaluation.verify_result import DifferenceCheck, MetricCheck
 from twotower.retrieval.similarity import local_density
 
 ROUNDING = 2.0**-11 / 3**0.5  # standard deviation of a float16's rounding error, relative
 SURE = 4.0  # standard deviations between two scores that decide which is larger
 SUM_SLACK = 1e-9  # for sums of the same numbers
+SAME_IN_ALL_SPLITS = (TaskKind.PLAYLISTS, TaskKind.TODAY)  # the same listeners in the same order
 
 _METRICS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "MRR": lambda ranks: np.asarray(1.0 / ranks),
@@ -37,13 +38,28 @@ class RankBounds:
     ranks: np.ndarray
     best: np.ndarray
     worst: np.ndarray
+    weights: np.ndarray  # (n,) of the listeners in a mean
 
-    def mrr_slack(self) -> tuple[float, float]:
-        """Return how far the MRR may be below and above that of the rounded vectors."""
-        ranks, best, worst = (
-            float((1 / each).mean()) for each in (self.ranks, self.best, self.worst)
+    def values(self, metric: str) -> np.ndarray:
+        """Return the values (n,) of a metric, whose mean is the metric."""
+        return np.asarray(self.weights * _METRICS[metric](self.ranks))
+
+    def slack(self, metric: str) -> tuple[float, float]:
+        """Return how far the metric may be below and above that of the rounded vectors."""
+        value, best, worst = (
+            float((self.weights * _METRICS[metric](ranks)).mean())
+            for ranks in (self.ranks, self.best, self.worst)
         )
-        return ranks - worst, best - ranks
+        return value - worst, best - value
+
+    def weighted(self, groups: Sequence[str]) -> "RankBounds":
+        """Return the same ranks, of which each group counts the same in a mean."""
+        return replace(self, weights=equal_weights(groups))
+
+    def select(self, rows: slice) -> "RankBounds":
+        """Return some of the ranks, with equal weights."""
+        ranks, best, worst = (each[rows] for each in (self.ranks, self.best, self.worst))
+        return RankBounds(ranks, best, worst, np.ones(len(ranks)))
 
 
 _BySplit = Mapping[int, RankBounds]
@@ -68,23 +84,51 @@ def recompute_ranks(
     metrics: list[MetricCheck] = []
     for done, (key, pair, scaled) in enumerate(wanted):
         progress(0.7 * done / len(wanted), f"ranks of {key.check}, split {key.split}: {key.method}")
-        ranks = _rank(pair, scaled=scaled)
-        bounds.setdefault((key.check, key.method), {})[key.split] = ranks
-        metrics += _check_metrics(rows, key, ranks)
+        for part, ranks in _divide(report, key, _rank(pair, scaled=scaled)):
+            bounds.setdefault((part.check, part.method), {})[part.split] = ranks
+            metrics += _check_metrics(rows, part, ranks)
     return metrics, _check_differences(report, bounds, progress)
+
+
+def _divide(
+    report: Report, key: VectorKey, ranks: RankBounds
+) -> list[tuple[VectorKey, RankBounds]]:
+    """Return the ranks of a task; of the mean over sources, also those of each source.
+
+    The report has a row for each source, with the number of its listeners.
+    """
+    if key.check != TaskSpec(TaskKind.TODAY).label:
+        return [(key, ranks)]
+    counts = {
+        row.check: row.listeners
+        for row in report.rows
+        if (row.split, row.method, row.metric) == (key.split, key.method, "MRR")
+        and parse_task(row.check).kind is TaskKind.TODAY
+        and parse_task(row.check).dataset
+    }
+    if sum(counts.values()) != len(ranks.ranks):
+        return [(key, ranks)]  # of other sources than the report's: its means will differ
+    names = [check for check, count in sorted(counts.items()) for _ in range(count)]
+    starts = {check: names.index(check) for check in counts}
+    return [
+        (key, ranks.weighted(names)),
+        *(
+            (key._replace(check=check), ranks.select(slice(start, start + counts[check])))
+            for check, start in starts.items()
+        ),
+    ]
 
 
 def _check_metrics(
     rows: Mapping[tuple[VectorKey, str], Row], key: VectorKey, ranks: RankBounds
 ) -> list[MetricCheck]:
     checks = []
-    for metric, values_of in _METRICS.items():
-        value, worst, best = (
-            float(values_of(each).mean()) for each in (ranks.ranks, ranks.worst, ranks.best)
-        )
+    for metric in _METRICS:
+        value = float(ranks.values(metric).mean())
         row = rows.get((key, metric))
         stored = row.value if row is not None and row.listeners == len(ranks.ranks) else None
-        slack = (value - worst + SUM_SLACK, best - value + SUM_SLACK)
+        below, above = ranks.slack(metric)
+        slack = (below + SUM_SLACK, above + SUM_SLACK)
         checks.append(
             MetricCheck("ranked", key.check, key.method, key.split, metric, stored, value, slack)
         )
@@ -110,7 +154,7 @@ def _rank(pair: QueryCandidateVectors, *, scaled: bool = False) -> RankBounds:
     tied = (margin == 0) & (ahead == 0)  # a zero vector, which rounding leaves alone
     best = ((ahead > margin) | tied).sum(axis=1)
     worst = (ahead >= -margin).sum(axis=1)
-    return RankBounds(ranks_of_positives(scores, own), best, worst)
+    return RankBounds(ranks_of_positives(scores, own), best, worst, np.ones(len(own)))
 
 
 def _scores_and_spread(
@@ -152,11 +196,11 @@ def _check_difference(
     (reference, of_reference), (method, of_method) = one, other
     splits = [split for split in of_reference if split in of_method]
     values = _paired_values(
-        [1 / of_reference[split].ranks - 1 / of_method[split].ranks for split in splits],
-        same_listeners=check in SAME_IN_ALL_SPLITS,
+        [of_reference[split].values("MRR") - of_method[split].values("MRR") for split in splits],
+        same_listeners=parse_task(check).kind in SAME_IN_ALL_SPLITS,
     )
     (below, above), (method_below, method_above) = (
-        np.mean([ranks[split].mrr_slack() for split in splits], axis=0)
+        np.mean([ranks[split].slack("MRR") for split in splits], axis=0)
         for ranks in (of_reference, of_method)
     )
     key = (check, reference, method, "MRR")
