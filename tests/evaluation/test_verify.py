@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from planted import hetrec_files, make_sources
+from planted import LISTS_OF, hetrec_files, make_sources
 from vectors import FITS, TOWERS, write
 
 from twotower.core.errors import IncompatibleModel, MissingData
@@ -51,7 +51,8 @@ def test_an_unchanged_report_is_verified(judged_assets):
     found = verify_report(judged_assets)
     assert found.differing == () and found.judged > 100
     assert {figure.source for figure in found.metrics} == {"ranked", "added up"}
-    assert {figure.check for figure in found.of("ranked")} == set(STORED_TASKS)
+    sources = {f"halves-today, {source}" for source in LISTS_OF}
+    assert {figure.check for figure in found.of("ranked")} == {*STORED_TASKS, *sources}
     report = load_report(judged_assets / QUALITY)
     sums = len(report.means) + len(report.differences) + len(report.beside)
     assert len(found.of("added up")) == sums

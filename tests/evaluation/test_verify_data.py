@@ -101,6 +101,8 @@ def test_candidates_can_take_the_role_of_queries(path, report):
 def test_ranks_from_the_file_are_those_of_the_report(path, report):
     stored = {(r.split, r.check, r.method): r.value for r in report.rows if r.metric == "MRR"}
     for key, halves in read_vectors(path, report).items():
+        if key.check == "halves-today":
+            continue  # a mean over sources, which test_verify_ranks recomputes
         scores = halves.queries @ halves.candidates.T
         again = (1 / ranks_of_positives(scores, np.arange(len(scores)))).mean()
         assert again == pytest.approx(stored[key], abs=0.01)

@@ -25,8 +25,8 @@ from twotower.model.play_matrix import log_play_matrix, unit_rows, unit_sparse_r
 from twotower.sources.datasets.public import Training
 
 ALS_ALPHA, ALS_REGULARIZATION, ALS_ITERATIONS = 10.0, 200.0, 15
-PLAYLIST_WEIGHT = 0.6  # of a playlist's row; a listener's has 1
-CONTENT_PLAYLIST_WEIGHT = 1.0  # best for playlists; for listeners, no playlists are best
+PLAYLIST_WEIGHT = 1.0  # of the row of a playlist or list; a listener's has 1
+ITEM_PLAYLIST_WEIGHT = 0.6  # the same in item-item methods
 
 
 def _document_frequencies(training: Training, playlists: float) -> dict[str, float]:
@@ -166,11 +166,11 @@ def fit_als(training: Training, *, k: int = 64, playlists: float = 0.0) -> Matri
 _svd = memoised(partial(fit_svd, k=64))
 _ease, _als = memoised(fit_ease), memoised(fit_als)
 _idf_playlists = partial(fit_idf_cosine, playlists=PLAYLIST_WEIGHT)
-_knn_playlists = memoised(partial(fit_item_knn, playlists=PLAYLIST_WEIGHT))
-_ease_playlists = memoised(partial(fit_ease, playlists=PLAYLIST_WEIGHT))
+_knn_playlists = memoised(partial(fit_item_knn, playlists=ITEM_PLAYLIST_WEIGHT))
+_ease_playlists = memoised(partial(fit_ease, playlists=ITEM_PLAYLIST_WEIGHT))
 _als_playlists = memoised(partial(fit_als, playlists=PLAYLIST_WEIGHT))
 _als_content = memoised(fit_als_content)
-_als_content_playlists = memoised(partial(fit_als_content, playlists=CONTENT_PLAYLIST_WEIGHT))
+_als_content_playlists = memoised(partial(fit_als_content, playlists=PLAYLIST_WEIGHT))
 _als_content_ease = summed(_als_content, _ease, 0.25, "ALS + content + EASE")
 _als_content_ease_playlists = summed(
     _als_content_playlists, _ease_playlists, 0.5, "ALS + content + EASE + playlists"
