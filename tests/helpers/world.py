@@ -169,6 +169,8 @@ class PlantedMatcher:
         for rank, row in enumerate(np.argsort(-scores, kind="stable")[:count], start=1):
             person = self._people[row]
             names = [name for name, _ in person.artists]
+            ahead = 4000 - int(np.searchsorted(self._pairs, scores[row]))
+            one_in = 4000 / max(ahead, 1)
             mine = portrait.profile.artists
             found.append(
                 Neighbour(
@@ -178,6 +180,8 @@ class PlantedMatcher:
                     percentile=100 * float(np.searchsorted(self._pairs, scores[row]) / 4000),
                     shared=tuple(name for name in names if artist_key(name) in mine),
                     discover=tuple(name for name in names if artist_key(name) not in mine),
+                    one_in=one_in,
+                    closeness=f"1 in {one_in:,.0f}",
                 )
             )
         return tuple(found)

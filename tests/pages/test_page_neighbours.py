@@ -49,18 +49,14 @@ def test_the_people_are_of_the_group_that_the_profile_listens_to(neighbours, pla
     assert shown == [f"{each.rank}. {each.listener.name}" for each in found]
 
 
-def test_the_similarity_of_random_pairs_is_above_the_list(neighbours, planted):
-    typical = f"A random pair has similarity {planted.typical_similarity():.2f}."
-    assert typical in words(neighbours)
-
-
 def test_each_made_up_person_is_marked(neighbours):
     badges = [text for text in words(neighbours).split("\n") if text == ":gray-badge[made up]"]
     assert len(badges) == 10
 
 
-def test_a_card_shows_the_similarity_and_links_to_the_map(neighbours):
-    assert "of random pairs :gray[· similarity 0." in words(neighbours)
+def test_a_card_says_how_close_the_person_is_and_links_to_the_map(neighbours, planted):
+    closest = planted.neighbours(state_of(neighbours).portrait, 1)[0]
+    assert f"**{closest.closeness}** pairs are this close" in words(neighbours)
     link = neighbours.get("page_link")[0].proto
     assert link.page == "map"
     assert link.query_string.startswith("listener=p")

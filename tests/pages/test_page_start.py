@@ -38,7 +38,7 @@ def test_typing_finds_artists_and_a_click_adds_one(app):
     assert list(state_of(app).profile.artists) == ["amara jazz"]
     assert app.text_input(key="artist-search").value == ""
     assert app.button(key="chip-amara jazz")
-    assert "Closer than" in words(app)
+    assert "pairs are this close" in words(app)
 
 
 def test_an_unknown_artist_gets_an_answer(app):

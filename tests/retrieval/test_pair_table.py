@@ -54,7 +54,7 @@ def test_too_few_pairs_have_no_table(normal):
         (2449.0, "1 in 2,400"),
         (2501.0, "about 1 in 3,000"),
         (19_000.0, "about 1 in 20,000"),
-        (20_000.0, "more than 1 in 20,000"),
+        (20_000.0, "1 in 20,000+"),
     ],
 )
 def test_words_have_the_digits_that_a_million_pairs_carry(normal, one_in: float, words: str):

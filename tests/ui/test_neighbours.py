@@ -9,7 +9,7 @@ from twotower.ui import neighbours
 
 def test_the_csv_is_safe_in_a_spreadsheet():
     person = Listener("p1", '=HYPERLINK("x")', "invented", ())
-    match = Neighbour(person, 1, 0.91234, 99.123, ("Low", 'The "Who"'), ("@me",))
+    match = Neighbour(person, 1, 0.91234, 99.123, ("Low", 'The "Who"'), ("@me",), one_in=4511.7)
     rows = list(csv.DictReader(io.StringIO(neighbours.neighbours_csv([match]))))
     assert rows == [
         {
@@ -19,6 +19,7 @@ def test_the_csv_is_safe_in_a_spreadsheet():
             "origin": "invented",
             "similarity": "0.9123",
             "percentile": "99.12",
+            "one_in": "4512",
             "shared": 'Low / The "Who"',
             "discover": "'@me",
         }

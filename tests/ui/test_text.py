@@ -1,13 +1,14 @@
 """Texts on the pages: names letter for letter, numbers in words."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from twotower.community import MemberSnapshot
-from twotower.core.domain import Coverage
+from twotower.core.domain import Coverage, Listener, Neighbour
 from twotower.ui import text
 
 MARKUP = (
@@ -110,3 +111,27 @@ def test_the_number_of_made_up_people_is_shown():
 def test_capitalise_changes_the_first_letter_only():
     assert text.capitalise("tracks of ABBA") == "Tracks of ABBA"
     assert text.capitalise("") == ""
+
+
+@pytest.mark.parametrize(
+    ("one_in", "closeness", "shown"),
+    [
+        (4500.0, "1 in 4,500", "**1 in 4,500** pairs are this close"),
+        (20_000.0, "1 in 20,000+", "**1 in 20,000+** pairs are this close"),
+        (None, "very close", "**Very close**"),
+        (None, "too little to tell", "**Too little to tell**"),
+        (None, "", "Closer to you than **99.1 %** of random pairs"),
+    ],
+)
+def test_closeness_has_a_number_a_word_or_a_percentile(one_in, closeness, shown):
+    person = Listener("p1", "Low Lark", "invented", ())
+    neighbour = Neighbour(person, 1, -0.1, 99.19, (), (), one_in=one_in, closeness=closeness)
+    assert text.describe_closeness(neighbour) == shown
+
+
+def test_only_a_weak_closest_match_is_said_to_be_weak():
+    person = Listener("p1", "Low Lark", "invented", ())
+    weak = Neighbour(person, 1, -0.4, 90.0, (), (), one_in=15.2, closeness="1 in 15")
+    assert text.describe_weak_match([weak]).endswith("Your closest is 1 in 15.")
+    for others in ([], [replace(weak, one_in=50.0)], [replace(weak, one_in=None)]):
+        assert text.describe_weak_match(others) == ""

@@ -16,7 +16,6 @@ from twotower.retrieval.pair_table import PairTable
 # Least N for each word, if too little is known for a number.
 WORDS = ((1000.0, "very close"), (100.0, "close"), (10.0, "somewhat close"), (0.0, "not close"))
 TOO_LITTLE = "too little to tell"
-WEAK = 50.0  # N of the nearest person, below which nobody is very close
 
 
 @dataclass(frozen=True, slots=True)

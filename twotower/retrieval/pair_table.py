@@ -67,7 +67,7 @@ class PairTable:
     def words(self, one_in: float) -> str:
         """Return N with the digits that were counted: "1 in 4,500", "about 1 in 400", "1 in 3"."""
         if one_in >= self.largest * (1 - 1e-9):
-            return f"more than 1 in {_rounded(self.largest, 2):,}"
+            return f"1 in {_rounded(self.largest, 2):,}+"
         if one_in < 10:
             return f"1 in {round(one_in)}"
         if self.pairs / one_in < SHARP:

@@ -19,11 +19,11 @@ from twotower.ui.components import COMMUNITY, MAP, note
 from twotower.ui.model_cache import matcher
 from twotower.ui.state import COUNT
 from twotower.ui.text import (
-    decimal,
+    describe_closeness,
     describe_confidence,
     describe_synthetic,
+    describe_weak_match,
     escape,
-    format_percentile,
     list_names,
     pluralise,
 )
@@ -37,10 +37,9 @@ DISCOVERIES_SHOWN = 12
 PLAYLIST_TITLE = "What my musical neighbours play"
 SYNTHETIC_HELP = "Not a real person. Made by the model, so the app isn't empty on day one."
 MEMBER_HELP = "A real person under a made-up name, who chose what you see."
-SIMILARITY_HELP = (
-    "The sum of three parts: taste, shared rare artists and related artists. "
-    "People who are close to everyone count a little less. "
-    "You both see the same number. It orders this list."
+CLOSENESS_HELP = (
+    "Measured on all pairs of people here. You both see the same number. "
+    "People who are close to everyone count a little less. It orders this list."
 )
 
 
@@ -68,11 +67,11 @@ def choose_neighbours() -> tuple[Neighbour, ...]:
 
 def show_ranking_summary(closest: Sequence[Neighbour], portrait: "Portrait") -> None:
     """Show the size of the list and of the community, and how sure the model is."""
-    snapshot, typical = matcher().snapshot(), decimal(matcher().typical_similarity())
+    snapshot = matcher().snapshot()
     st.header(f"The {len(closest)} closest of {snapshot.total:,} people", anchor=False)
     note(
-        f"{describe_synthetic(snapshot)} {describe_confidence(portrait)} A random pair has "
-        f"similarity {typical}."
+        f"{describe_weak_match(closest)} {describe_synthetic(snapshot)} "
+        f"{describe_confidence(portrait)}"
     )
 
 
@@ -123,7 +122,17 @@ def keep_current(closest: tuple[Neighbour, ...]) -> None:
 
 def neighbours_csv(closest: Sequence[Neighbour]) -> str:
     """Return the neighbours as CSV with a header."""
-    header = ["rank", "id", "name", "origin", "similarity", "percentile", "shared", "discover"]
+    header = [
+        "rank",
+        "id",
+        "name",
+        "origin",
+        "similarity",
+        "percentile",
+        "one_in",
+        "shared",
+        "discover",
+    ]
     rows = (
         (
             neighbour.rank,
@@ -132,6 +141,7 @@ def neighbours_csv(closest: Sequence[Neighbour]) -> str:
             neighbour.listener.origin,
             f"{neighbour.similarity:.4f}",
             f"{neighbour.percentile:.2f}",
+            "" if neighbour.one_in is None else f"{neighbour.one_in:.0f}",
             joined(neighbour.shared),
             joined(neighbour.discover),
         )
@@ -159,11 +169,7 @@ def _neighbour_card(neighbour: Neighbour, mine: Profile) -> None:
     listener = neighbour.listener
     with st.container(gap="xsmall"):
         _heading(f"{neighbour.rank}. {escape(listener.name)}", listener, level=3)
-        st.markdown(
-            f"Closer to you than **{format_percentile(neighbour.percentile)}** of random pairs "
-            f":gray[· similarity {decimal(neighbour.similarity)}]",
-            help=SIMILARITY_HELP,
-        )
+        st.markdown(describe_closeness(neighbour), help=CLOSENESS_HELP)
         if neighbour.shared:
             count = sum(artist_key(name) in mine.artists for name, _ in listener.artists)
             shown = neighbour.shared[:SHARED_SHOWN]
@@ -194,10 +200,7 @@ def show_person(
     with st.container(border=True, key=key, gap="xsmall"):
         _heading(escape(listener.name), listener, level=2)
         if match is not None:
-            st.markdown(
-                f"Your number {match.rank}: closer to you than "
-                f"**{format_percentile(match.percentile)}** of random pairs"
-            )
+            st.markdown(f"Your number {match.rank} · {describe_closeness(match)}")
         if listener.genres:
             st.markdown(f":gray[{list_names(listener.genres, PERSON_GENRES)}]")
         if shared:

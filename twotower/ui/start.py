@@ -9,9 +9,9 @@ from twotower.ui import components, profile_edits, uploads, visitor
 from twotower.ui.model_cache import matcher
 from twotower.ui.state import ARTIST_SEARCH, KEEP_EARLIER, ReadingResult, visitor_state
 from twotower.ui.text import (
+    describe_closeness,
     describe_confidence,
     escape,
-    format_percentile,
     list_names,
     pluralise,
 )
@@ -195,8 +195,7 @@ def _closest(neighbour: Neighbour) -> None:
     person = neighbour.listener
     badge = " :gray-badge[made up]" if person.is_synthetic else ""
     st.markdown(
-        f"**{escape(person.name)}**{badge}  \nCloser than "
-        f"{format_percentile(neighbour.percentile)} of random pairs "
+        f"**{escape(person.name)}**{badge}  \n{describe_closeness(neighbour)} "
         f":gray[· {list_names([name for name, _ in person.artists], 3)}]"
     )
 

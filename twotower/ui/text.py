@@ -4,11 +4,12 @@ All of it is Markdown for Streamlit, and does not import Streamlit.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twotower.community import MemberSnapshot
+    from twotower.core.domain import Neighbour
     from twotower.evaluation.experiments import Estimate
     from twotower.evaluation.report import Difference, Gain
     from twotower.model.portrait import Portrait
@@ -23,6 +24,7 @@ GRADES = (
     "A good picture.",
     "A full picture.",
 )
+WEAK = 50.0  # "1 in N" of the closest person, below which nobody is very close
 JOINER = "\u2060"  # invisible; keeps two characters from being read as one
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
@@ -54,6 +56,27 @@ def format_percentile(percentile: float) -> str:
     if percentile >= 90:
         return f"{min(int(percentile * 10 + 1e-6), 999) / 10:.1f} %"
     return f"{int(percentile + 1e-6)} %"
+
+
+def describe_closeness(neighbour: "Neighbour") -> str:
+    """Return how close a neighbour is: "**1 in 4,500** pairs are this close", or "**Very close**".
+
+    Without either, in a community of few people, it is the percentile.
+    """
+    if neighbour.one_in is not None:
+        return f"**{neighbour.closeness}** pairs are this close"
+    if neighbour.closeness:
+        return f"**{capitalise(neighbour.closeness)}**"
+    percentile = format_percentile(neighbour.percentile)
+    return f"Closer to you than **{percentile}** of random pairs"
+
+
+def describe_weak_match(neighbours: "Sequence[Neighbour]") -> str:
+    """Return a sentence if even the closest person isn't close, "" otherwise."""
+    if not neighbours or neighbours[0].one_in is None or neighbours[0].one_in >= WEAK:
+        return ""
+    closest = neighbours[0].closeness
+    return f"Nobody here is very close to you yet. Your closest is {closest}."
 
 
 def decimal(number: float) -> str:
