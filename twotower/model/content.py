@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from twotower.core.domain import AUDIO
-from twotower.core.genres import only_genres
+from twotower.core.genres import is_genre, only_genres
 from twotower.model.play_matrix import unit_sparse_rows
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 GENRE_DIM, NAME_DIM, TAG_DIM = 32, 32, 64
 NAME_BUCKETS = 4096
 MIN_GENRE_ARTISTS = 5  # of a genre that gets a column
+HOME_IDF = 2.0  # of a home country, beside genres: those have 3 to 10
 MAX_Z = 3.0  # audio attributes are clipped to so many standard deviations
 AUDIO_WIDTH = len(AUDIO) + 2  # nine attributes, popularity, a flag for "known"
 GENRE_WIDTH = GENRE_DIM + 1  # and a flag for "known"
@@ -80,6 +81,7 @@ class ContentSpace:
                 counted[word] = counted.get(word, 0) + 1
         kept = tuple(sorted(w for w, n in counted.items() if n >= MIN_GENRE_ARTISTS))
         idf = np.log((1 + len(genres)) / (1 + np.array([counted[w] for w in kept]))) + 1
+        idf[[not is_genre(word) for word in kept]] = HOME_IDF
         space = cls(
             kept,
             idf.astype(np.float32),
@@ -97,7 +99,7 @@ class ContentSpace:
         return cls(
             kept,
             space.genre_idf,
-            _basis(genre_rows, GENRE_DIM, seed),
+            _genre_basis(genre_rows, kept, seed),
             name_idf,
             _basis(name_rows, NAME_DIM, seed),
             space.audio_mean,
@@ -177,6 +179,23 @@ def read_tags(space: TagSpace, counts: sp.csr_matrix) -> np.ndarray:
     dense = np.asarray(unit_sparse_rows(rows @ sp.diags(space.idf)) @ space.basis)
     number = np.log1p(np.asarray((counts > 0).sum(1)).ravel()) / 2
     return np.column_stack([dense * np.sqrt(TAG_DIM), number]).astype(np.float32)
+
+
+def _genre_basis(rows: sp.csr_matrix, words: Sequence[str], seed: int) -> np.ndarray:
+    """Return (words, GENRE_DIM): a basis of genres, in which a country is the mean of its artists.
+
+    An artist at home in a country, of whom no genre is known, is thus placed at what the country's
+    other artists play. rows (artists, words) are unit rows of tf-idf.
+    """
+    genre = np.array([is_genre(word) for word in words], bool)
+    only_genres = unit_sparse_rows(sp.csr_matrix(rows @ sp.diags(genre.astype(np.float32))))
+    basis = _basis(only_genres, GENRE_DIM, seed)
+    placed = only_genres @ basis  # (artists, GENRE_DIM)
+    described = np.diff(only_genres.indptr) > 0
+    members = (rows[:, ~genre] > 0).multiply(described[:, None]).T.tocsr()  # (countries, artists)
+    counts = np.maximum(np.asarray(members.sum(1)).ravel(), 1)
+    basis[~genre] = (members @ placed) / counts[:, None]
+    return basis
 
 
 def _basis(rows: sp.csr_matrix, k: int, seed: int) -> np.ndarray:
