@@ -18,7 +18,7 @@ STORED_KEYS = {
 class TrainConfig:
     """Hyper-parameters of training; the defaults are those of the shipped model."""
 
-    steps: int = 800
+    steps: int = 1200
     batch: int = 384  # listeners of a step, in all processes; of one fold and one kind
     folds: int = 4
     rate: float = 2e-3
