@@ -101,7 +101,8 @@ def main() -> None:
         matcher.community.close()
         asks = {"others": sources.others}
         both = replace(known, listeners=(*base, *split.test), **asks)
-        more = {"steps": args.more, "seed": args.seed}
+        names = {artist.name for profile in joining for artist in profile.artists.values()}
+        more = {"steps": args.more, "seed": args.seed, "names": names}
         with_base = refresh(settings, **more, data=both)
         results: dict[str, Any] = {
             "seed": args.seed,

@@ -132,8 +132,8 @@ def test_documented_keys_are_those_of_the_output(planted_assets: Path, tmp_path:
 
 def test_defaults_written_by_hand_are_those_of_the_program():
     """Help texts name these defaults themselves: importing them would load PyTorch."""
-    from twotower.retraining.consent import MIN_LISTENERS
     from twotower.retraining.full import STEPS
+    from twotower.retraining.new_artist_rules import MIN_LISTENERS
 
     parameters = {each.opts[0]: default(each) for each in COMMANDS["refresh"].params}
     assert (parameters["--steps"], parameters["--share"]) == (str(STEPS), str(MIN_LISTENERS))

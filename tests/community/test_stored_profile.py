@@ -1,4 +1,4 @@
-"""What is stored for training is limited."""
+"""Limits of what is stored for training."""
 
 from twotower.community.stored_profile import (
     MOST_ARTISTS,

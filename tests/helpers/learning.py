@@ -10,16 +10,23 @@ from planted import main_plane, ring, ring_content, ring_tags
 
 from twotower.community import Community, Member, queries
 from twotower.community.public_view import listed_artists
+from twotower.community.schema import write_meta
 from twotower.core.domain import Artist, Listener, Profile
 from twotower.core.settings import Settings
 from twotower.matching.matcher import Matcher
 from twotower.model.embedder import Embedder
+from twotower.retraining.new_artist_rules import NewArtistRules
 from twotower.retrieval import projection
 from twotower.sources.datasets.public import Sources
 
 JOINED, CONSENTING = 90, 70
 NEW, SELDOM = "newly found", "seldom found"  # artists that no model knows
 SHARED, RARE = 8, 3  # who have them
+
+
+NAMES = ("Newly Found",)  # that the operator confirms
+SECRET = (19125).to_bytes(32, "big")  # with it five listeners are enough for NEW and for "novel"
+RULES = NewArtistRules({NEW: "Newly Found", "novel": "Novel"}, SECRET)
 
 
 def base() -> Sources:
@@ -69,6 +76,8 @@ def settle(folder: Path, assets: Path, url: str = "") -> Settings:
     """
     settings = settings_of(folder, assets, url)
     matcher = Matcher.load(settings)
+    with matcher.community.database.write() as connection:
+        write_meta(connection, "secret", SECRET.hex())
     for n, profile in enumerate(joining()):
         matcher.community.join(member(matcher.embedder, profile, training=n < CONSENTING))
     matcher.community.close()

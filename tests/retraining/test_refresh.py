@@ -9,7 +9,9 @@ import pytest
 from learning import (
     CONSENTING,
     JOINED,
+    NAMES,
     NEW,
+    RULES,
     SELDOM,
     SHARED,
     base,
@@ -63,7 +65,7 @@ def embedder(planted_assets) -> Embedder:
 @pytest.fixture
 def said_yes(embedder):
     pairs = [(p.id, p) for p in joining()[:CONSENTING]]
-    return select_consented(pairs, embedder.catalogue.row_of)
+    return select_consented(pairs, embedder.catalogue.row_of, RULES)
 
 
 def mrr(embedder: Embedder, people) -> float:
@@ -87,9 +89,24 @@ def test_a_new_artist_needs_enough_listeners(embedder, said_yes):
     strict = select_consented(
         [(p.id, p) for p in joining()[:CONSENTING]],
         embedder.catalogue.row_of,
-        min_listeners=SHARED + 1,
+        replace(RULES, min_listeners=SHARED + 1),
     )
     assert strict.new_artists == () and strict.rare_artists == 2
+
+
+def test_a_name_that_nobody_confirmed_stays_out(embedder):
+    pairs = [(p.id, p) for p in joining()[:CONSENTING]]
+    found = select_consented(pairs, embedder.catalogue.row_of, replace(RULES, names={}))
+    assert found.new_artists == () and found.unconfirmed == ("Newly Found",)
+    assert not any(NEW in p.artists for p in (*found.training, *found.held_out))
+    renamed = replace(RULES, names={NEW: "As the catalogue spells it"})
+    (new,) = select_consented(pairs, embedder.catalogue.row_of, renamed).new_artists
+    assert new.name == "As the catalogue spells it"
+
+
+def test_members_who_joined_within_the_last_days_are_not_read(settings):
+    with pytest.raises(CommunityError, match="20 consenting members"):
+        refresh(settings, min_age_days=1, train=lambda embedder, _: embedder)
 
 
 def test_the_same_tenth_is_always_held_out(said_yes):
@@ -153,7 +170,7 @@ def test_a_new_artist_is_placed_near_its_listeners(embedder, said_yes):
         replace(p, artists={("novel" if k == moved else k): a for k, a in p.artists.items()})
         for p in said_yes.training
     ]
-    new = select_consented([(p.id, p) for p in renamed], embedder.catalogue.row_of)
+    new = select_consented([(p.id, p) for p in renamed], embedder.catalogue.row_of, RULES)
     assert "novel" in [each.key for each in new.new_artists]
     wider = add_artists(embedder, new.new_artists, [*new.training, *invented])
     row = wider.catalogue.row("novel")
@@ -173,7 +190,7 @@ def test_a_new_artist_is_placed_near_its_listeners(embedder, said_yes):
 def test_towers_only_improves_and_leaves_synthetic_listeners_in_place(embedder):
     invented = ring(200, artists=16, hits=8, origin="invented", seed=20)
     joined = ring(250, artists=16, hits=8, origin="file", seed=5)
-    said_yes = select_consented([(p.id, p) for p in joined], embedder.catalogue.row_of)
+    said_yes = select_consented([(p.id, p) for p in joined], embedder.catalogue.row_of, RULES)
     learned = retrain_towers(
         embedder, invented, said_yes, known=embedder.catalogue.row_of, steps=120
     )
@@ -187,7 +204,7 @@ def test_towers_only_improves_and_leaves_synthetic_listeners_in_place(embedder):
 
 def test_a_refresh_serves_the_new_model_with_everyone_in_it(settings):
     old = Matcher.load(settings)
-    outcome = refresh(settings, steps=25, data=base())
+    outcome = refresh(settings, steps=25, data=base(), names=NAMES)
     assert outcome.switched and outcome.base, outcome.reason
     assert outcome.new_artists == 1 and outcome.left_out == 1
     names = [check.name for check in outcome.checks]
@@ -214,7 +231,7 @@ def test_a_refresh_serves_the_new_model_with_everyone_in_it(settings):
 
 
 def test_a_refresh_works_without_base_data(settings):
-    outcome = refresh(settings, steps=10)
+    outcome = refresh(settings, steps=10, names=NAMES)
     assert outcome.switched and not outcome.base, outcome.reason
     assert Matcher.load(settings).catalogue.row(NEW) is not None
 
@@ -229,7 +246,7 @@ def test_on_postgresql_a_server_notices_refresh_and_rollback(planted_assets, tmp
         served = Matcher.load(settings)
         everyone = set(served.snapshot().ids)
         assert len(everyone) == 200 + JOINED and served.is_current()
-        outcome = refresh(settings, steps=5)
+        outcome = refresh(settings, steps=5, names=NAMES)
         assert outcome.switched and outcome.new_artists == 1, outcome.reason
         assert outcome.embedded == 200 + JOINED
 
@@ -263,7 +280,15 @@ def test_a_bad_model_is_refused_and_the_current_one_stays(settings):
     assert (matcher.version, matcher.model_name) == (outcome.before, None)
     assert set(by_model(settings)) == {outcome.before}
     aside = ModelRegistry.of(settings).folder / REFUSED
-    assert Embedder.load(aside / "model").version == outcome.model
+    assert [path.name for path in aside.iterdir()] == ["generation.json"], "only the report is kept"
+
+
+def test_a_refused_model_of_an_earlier_version_is_removed(settings):
+    old = ModelRegistry.of(settings).folder / REFUSED / "model" / "trained_on.json"
+    old.parent.mkdir(parents=True)
+    old.write_text('["hash of somebody who left"]')
+    refresh(settings, train=lambda embedder, _: shaken(embedder, 1e-2))
+    assert not old.parent.exists()
 
 
 @pytest.mark.parametrize("strength", [1e-3, 3.0])
@@ -404,13 +429,13 @@ def test_a_change_during_a_refresh_is_in_the_new_model(settings, monkeypatch):
 @pytest.mark.parametrize("with_base", [False, True])
 def test_an_artist_is_removed_when_its_listeners_have_left(settings, with_base):
     data = base() if with_base else None
-    first = refresh(settings, steps=5, data=data)
+    first = refresh(settings, steps=5, data=data, names=NAMES)
     opened = Community.open(settings.community, model_version=first.model)
     having = [f"m{n}" for n in range(SHARED)]
     for id in having[1:]:
         opened.leave(id)
     opened.close()
-    second = refresh(settings, steps=5, data=data)
+    second = refresh(settings, steps=5, data=data, names=NAMES)
     folder = ModelRegistry.of(settings).folder
     known = [Embedder.load(folder / each.model / "model").catalogue for each in (first, second)]
     assert known[0].row(NEW) is not None and known[1].row(NEW) is None

@@ -16,6 +16,8 @@ from twotower.retraining import refresh
 from twotower.retrieval import projection
 from twotower.ui import model_cache
 
+REFRESH = ["refresh", "--min-age", "0"]  # everyone has just joined
+
 
 @pytest.fixture
 def environment(settings, monkeypatch):
@@ -38,7 +40,7 @@ def planted(monkeypatch, strength: float) -> None:
 
 def test_the_command_refreshes_and_goes_back(environment, monkeypatch):
     planted(monkeypatch, 1e-3)
-    made = CliRunner().invoke(app, ["refresh", "--json"])
+    made = CliRunner().invoke(app, [*REFRESH, "--json"])
     assert made.exit_code == 0, made.stderr
     outcome = json.loads(made.stdout)
     assert outcome["switched"] and not outcome["base"] and outcome["moved"]["median"] >= 0
@@ -52,29 +54,34 @@ def test_the_command_refreshes_and_goes_back(environment, monkeypatch):
 
 def test_the_command_has_a_dry_run(environment, monkeypatch):
     planted(monkeypatch, 1e-3)
-    tried = CliRunner().invoke(app, ["refresh", "--dry-run"])
+    tried = CliRunner().invoke(app, [*REFRESH, "--dry-run"])
     assert tried.exit_code == 0, tried.stderr
     assert "dry run: no task regressed; model" in tried.stdout
     assert "invented listeners, halves: MRR" in tried.stdout
-    told = json.loads(CliRunner().invoke(app, ["refresh", "--dry-run", "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(app, [*REFRESH, "--dry-run", "--json"]).stdout)
     assert (told["dry_run"], told["switched"], told["moved"]) == (True, False, {})
     none = CliRunner().invoke(app, ["refresh", "--back"])
     assert none.exit_code == 2 and "no previous model" in none.stderr
     both = CliRunner().invoke(app, ["refresh", "--back", "--dry-run"])
     assert both.exit_code == 2 and "--json alone" in both.stderr
+    assert told["unconfirmed"] == ["Newly Found"] and "wait for your confirmation" in tried.stdout
+    file = environment.data.parent / "names.txt"
+    file.write_text("\nNewly Found\n")
+    confirmed = CliRunner().invoke(app, [*REFRESH, "--dry-run", "--json", "--names", str(file)])
+    assert json.loads(confirmed.stdout)["unconfirmed"] == []
     planted(monkeypatch, 3.0)
-    bad = CliRunner().invoke(app, ["refresh", "--dry-run"])
+    bad = CliRunner().invoke(app, [*REFRESH, "--dry-run"])
     assert bad.exit_code == 1 and "the previous model stays active" in bad.stderr
     assert not (environment.registry_folder / "refused").exists()
 
 
 def test_the_command_says_why_a_model_was_refused(environment, monkeypatch):
     planted(monkeypatch, 3.0)
-    made = CliRunner().invoke(app, ["refresh"])
+    made = CliRunner().invoke(app, REFRESH)
     assert made.exit_code == 1
     assert "the previous model stays active" in made.stderr and "regressed" in made.stderr
     assert "invented listeners, halves: MRR" in made.stdout
-    told = CliRunner().invoke(app, ["refresh", "--json"])
+    told = CliRunner().invoke(app, [*REFRESH, "--json"])
     assert told.exit_code == 1 and json.loads(told.stdout)["switched"] is False
 
 

@@ -27,7 +27,7 @@ from twotower.retrieval.projection import place_all
 
 ABOUT_FILE = "generation.json"  # written last: a folder with it is complete
 WORK = ".work"  # folder of the model that is being made
-REFUSED = "refused"  # folder of the last model that regressed
+REFUSED = "refused"  # folder with the report about the last model that regressed
 BATCH = 512  # listeners embedded and stored at once
 
 
@@ -133,6 +133,10 @@ class ModelRegistry:
         """Remove a model; its description goes first, so that the rest counts as incomplete."""
         (self.folder / name / ABOUT_FILE).unlink(missing_ok=True)
         shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def discard_refused_model(self) -> None:
+        """Remove a refused model that an earlier version of the program kept, not its report."""
+        shutil.rmtree(self.folder / REFUSED / "model", ignore_errors=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

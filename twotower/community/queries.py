@@ -195,12 +195,17 @@ def count_rows(community: Community, id: str) -> Mapping[str, int]:
 # Profiles for training and embedding
 
 
-def training_profiles(community: Community) -> Iterator[tuple[str, Profile]]:
+def training_profiles(
+    community: Community, *, joined_before: str = ""
+) -> Iterator[tuple[str, Profile]]:
     """Yield (id, profile) of all who consent to training, by id.
 
-    Members who leave in the meantime are left out.
+    Members who leave in the meantime are left out, and so are those who joined since
+    `joined_before` (UTC, ISO).
     """
-    consented = listeners.c.training, listeners.c.profile.is_not(None)
+    consented = [listeners.c.training, listeners.c.profile.is_not(None)]
+    if joined_before:
+        consented.append(listeners.c.created <= joined_before)
     yield from _profiles(community, stored_profile, *consented)
 
 

@@ -63,6 +63,7 @@ meta = sa.Table(
     # "active", "previous": current and previous retrained model; absent: the shipped one
     # "active version": version of the current model
     # "index": length of the vectors that PostgreSQL has an index of
+    # "secret": see `secret.community_secret`
     # "epoch ...": see `vectors_version_key`; "pairs ...": see `pair_table_key`
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from twotower.core.domain import Artist, Profile
 from twotower.evaluation.data import MIN_ARTISTS
+from twotower.retraining.new_artist_rules import NewArtistRules
 from twotower.sources.datasets.artist_content import ArtistContent
 
-MIN_LISTENERS = 5  # consenting listeners that a new artist needs
 HELD_OUT = 0.1  # share of consenting members who are never trained on
 MAX_GENRES = 8  # of a new artist
 
@@ -22,31 +22,33 @@ class Consented:
     held_out: tuple[Profile, ...]  # for the gate; no retraining ever trains on them
     new_artists: tuple[ArtistContent, ...]  # unknown to the shipped model; genres of the profiles
     rare_artists: int  # unknown to the shipped model, left out
+    unconfirmed: tuple[str, ...] = ()  # names with enough listeners that nobody has confirmed
 
 
 def select_consented(
     profiles: Iterable[tuple[str, Profile]],
     known: Collection[str],
-    *,
-    min_listeners: int = MIN_LISTENERS,
+    rules: NewArtistRules,
 ) -> Consented:
     """Split consenting members' (id, profile) into training and held out.
 
     `known` are the artist keys of the shipped model. Another artist enters, or stays from an
-    earlier retraining, if at least `min_listeners` of the training profiles have it.
+    earlier retraining, if the `rules` admit it by its listeners among the training profiles.
     """
     training: list[Profile] = []
     held_out: list[Profile] = []
     for id, profile in profiles:
         (held_out if is_held_out(id) else training).append(replace(profile, id=id))
     listeners = Counter(key for p in training for key in p.artists if key not in known)
-    new = {key for key, count in listeners.items() if count >= min_listeners}
+    enough = {key for key, count in listeners.items() if rules.has_enough(key, count)}
+    new = enough & rules.names.keys()
     allowed = set(known) | new
     return Consented(
         tuple(each for p in training if (each := _restrict(p, allowed)) is not None),
         tuple(each for p in held_out if (each := _restrict(p, allowed)) is not None),
-        tuple(_artist_content(key, training) for key in sorted(new)),
-        len(listeners) - len(new),
+        tuple(_artist_content(key, rules.names[key], training) for key in sorted(new)),
+        len(listeners) - len(enough),
+        tuple(_usual_name(key, training) for key in sorted(enough - new)),
     )
 
 
@@ -64,12 +66,15 @@ def _restrict(profile: Profile, allowed: Collection[str]) -> Profile | None:
     return replace(profile, artists=artists, tracks=(), playlists=())
 
 
-def _artist_content(key: str, profiles: Sequence[Profile]) -> ArtistContent:
-    """Return an artist's most common name, and the genres that at least two profiles give it."""
+def _usual_name(key: str, profiles: Sequence[Profile]) -> str:
+    names = Counter(p.artists[key].name for p in profiles if key in p.artists)
+    return min(names, key=lambda each: (-names[each], each))
+
+
+def _artist_content(key: str, name: str, profiles: Sequence[Profile]) -> ArtistContent:
+    """Return an artist with the genres that at least two profiles give it."""
     entries: list[Artist] = [p.artists[key] for p in profiles if key in p.artists]
-    names = Counter(artist.name for artist in entries)
     genres = Counter(word for artist in entries for word in dict.fromkeys(artist.genres))
-    name = min(names, key=lambda each: (-names[each], each))
     ordered = sorted(genres, key=lambda word: (-genres[word], word))
     shared = tuple(word for word in ordered if genres[word] > 1)
     return ArtistContent(key, name, shared[:MAX_GENRES], {}, None)

@@ -1,24 +1,27 @@
 """Retraining from end to end: read, train, compare with the current model, switch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from twotower.community import queries
 from twotower.community.model_registry import REFUSED, ModelRegistry
+from twotower.community.secret import community_secret
 from twotower.core.domain import Profile
 from twotower.core.errors import CommunityError, MissingData
 from twotower.core.jobs import Progress, silent
-from twotower.core.names import hashed_id
+from twotower.core.names import artist_key, hashed_id
 from twotower.core.settings import Settings
 from twotower.model.catalogue import Catalogue
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import FEWEST_LISTENERS
-from twotower.retraining.consent import MIN_LISTENERS, Consented, select_consented
+from twotower.retraining.consent import Consented, select_consented
 from twotower.retraining.full import STEPS, retrain_full
 from twotower.retraining.gate import Check, compare_models
+from twotower.retraining.new_artist_rules import MIN_LISTENERS, NewArtistRules
 from twotower.retraining.state import CurrentState, Stopwatch
 from twotower.retraining.switch import switch_model
 from twotower.retraining.towers_only import retrain_towers
@@ -43,6 +46,7 @@ class RefreshOutcome:
     held: int  # consenting members held out for the gate
     new_artists: int
     left_out: int  # artists that too few listeners share
+    unconfirmed: tuple[str, ...]  # names with enough listeners that nobody has confirmed
     checks: tuple[Check, ...]
     moved: Mapping[str, float]  # on the map, in standard deviations
     embedded: int  # listeners
@@ -75,6 +79,8 @@ def refresh(
     *,
     steps: int = STEPS,
     min_listeners: int = MIN_LISTENERS,
+    min_age_days: float = 0.0,
+    names: Iterable[str] = (),
     seed: int = 0,
     data: Sources | None = None,
     train: Train | None = None,
@@ -83,10 +89,12 @@ def refresh(
 ) -> RefreshOutcome:
     """Retrain on consenting members; activate the new model if no task regresses.
 
-    A refused model is stored aside. `min_listeners` is how many consenting listeners a new artist
-    needs. `data` is the public data, by default that of the settings if it is there. `train`
-    replaces the training. `dry_run` stops after the comparison and stores nothing. Raises
-    CommunityError if fewer than 20 members consent.
+    Of a refused model only the report is stored. A new artist needs at least `min_listeners`
+    consenting listeners, and a name of the public data or among the `names` that the operator has
+    confirmed. Members who joined less than `min_age_days` ago aren't read. `data` is the public
+    data, by default that of the settings if it is there. `train` replaces the training. `dry_run`
+    stops after the comparison and stores nothing. Raises CommunityError if fewer than 20 members
+    consent.
     """
     registry = ModelRegistry.of(settings)
     with registry.lock():
@@ -98,7 +106,8 @@ def refresh(
             stopwatch = Stopwatch()
             progress(0.0, "reading the community and the data")
             with stopwatch.measure("reading"):
-                read = _read(current, sources, min_listeners)
+                rules = _rules(current, sources, names, min_listeners)
+                read = _read(current, sources, rules, min_age_days)
             if train is not None:
                 read = replace(read, base=())
             with stopwatch.measure("learning"):
@@ -107,7 +116,8 @@ def refresh(
             if dry_run:
                 return replace(outcome, dry_run=True)
             if not outcome.is_good:
-                registry.finish(REFUSED, outcome.to_dict())
+                registry.begin()  # the model isn't kept: it knows of members who may leave
+                registry.finish(REFUSED, replace(outcome, unconfirmed=()).to_dict())
                 return outcome
             return _switch(current, new, read, outcome, seed, stopwatch, progress)
         finally:
@@ -115,10 +125,24 @@ def refresh(
             current.community.close()
 
 
-def _read(current: CurrentState, sources: Sources | None, min_listeners: int) -> _Data:
+def _rules(
+    current: CurrentState, sources: Sources | None, names: Iterable[str], min_listeners: int
+) -> NewArtistRules:
+    """Return the rules for new artists; names are confirmed by the public data or by `names`."""
+    confirmed = {} if sources is None else {each.key: each.name for each in sources.content}
+    confirmed |= {artist_key(name): name for name in names}
+    return NewArtistRules(confirmed, community_secret(current.community), min_listeners)
+
+
+def _read(
+    current: CurrentState, sources: Sources | None, rules: NewArtistRules, min_age_days: float
+) -> _Data:
     artists = Catalogue.load(current.registry.assets / "model").row_of
-    profiles = queries.training_profiles(current.community)
-    consented = select_consented(profiles, artists, min_listeners=min_listeners)
+    before = datetime.now(UTC) - timedelta(days=min_age_days)
+    profiles = queries.training_profiles(
+        current.community, joined_before=before.isoformat(timespec="milliseconds")
+    )
+    consented = select_consented(profiles, artists, rules)
     if len(consented.training) < MIN_CONSENTING:
         raise CommunityError(
             f"retraining needs {MIN_CONSENTING} consenting members with enough artists, and "
@@ -223,6 +247,7 @@ def _compare(
         held=len(data.consented.held_out),
         new_artists=len(data.consented.new_artists),
         left_out=data.consented.rare_artists,
+        unconfirmed=data.consented.unconfirmed,
         checks=checks,
         moved={},
         embedded=0,
@@ -244,7 +269,7 @@ def _switch(
         current,
         new,
         data.synthetic,
-        about=outcome.to_dict(),
+        about=replace(outcome, unconfirmed=()).to_dict(),
         stopwatch=stopwatch,
         seed=seed,
         progress=progress,

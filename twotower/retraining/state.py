@@ -53,6 +53,7 @@ class CurrentState:
 
     def complete(self) -> None:
         """Add what is missing of the current model, and remove what is older than the previous."""
+        self.registry.discard_refused_model()
         if self.name is None:
             self.community.seed(self.shipped.members(), digest=self.shipped.digest)
         previous = None if self.name is None else self.registry.previous_of(self.name)
