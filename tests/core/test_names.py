@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twotower.core.domain import Profile
 from twotower.core.names import (
     ALIASES,
+    HASH_DIGITS,
     artist_key,
     hashed_id,
     in_part,
@@ -159,7 +160,7 @@ def test_a_track_key_joins_small_differences_of_spelling():
 def test_hashed_ids_differ_by_origin_and_do_not_contain_the_id():
     one, other = Profile("12345"), Profile("12345", origin="mpd")
     assert hashed_id(one) != hashed_id(other)
-    assert "12345" not in hashed_id(one) and len(hashed_id(one)) == 64
+    assert "12345" not in hashed_id(one) and len(hashed_id(one)) == HASH_DIGITS
 
 
 def test_a_playlist_belongs_to_the_part_that_has_the_last_digit_of_its_hash():

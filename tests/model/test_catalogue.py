@@ -100,6 +100,17 @@ def test_what_is_saved_comes_back(catalogue, tmp_path):
     assert np.array_equal(again.stated_genres, catalogue.stated_genres)
 
 
+def test_keys_that_follow_from_the_name_are_not_stored_and_older_files_have_all(tmp_path):
+    keys, names = ("low", "mum", "the the"), ("Low", "Múm", "The The")
+    Catalogue(keys, names, np.zeros(3, np.float32)).save(tmp_path)
+    path = tmp_path / "catalogue.json.gz"
+    stored = json.loads(gzip.decompress(path.read_bytes()))
+    assert stored["keys"] == ["", "mum", ""]
+    assert Catalogue.load(tmp_path).keys == keys
+    path.write_bytes(gzip.compress(json.dumps(stored | {"keys": keys}).encode()))
+    assert Catalogue.load(tmp_path).keys == keys
+
+
 def test_genres_of_an_older_catalogue_are_estimates(catalogue, tmp_path):
     catalogue.save(tmp_path)
     with np.load(tmp_path / "catalogue.npz") as arrays:

@@ -1,6 +1,7 @@
 """A model in use and on disk: unit vectors, the same after loading."""
 
 import builtins
+import hashlib
 import json
 import os
 import shutil
@@ -129,6 +130,13 @@ def test_the_shipped_model_keeps_its_version_when_it_is_saved_again(tmp_path):
 def test_it_stores_the_hashed_ids_of_its_training_listeners(trained):
     seen = {hashed_id(p) for p in ring(160, artists=16, hits=16)}
     assert set(trained.trained_on) == seen and len(trained.trained_on) == 160
+
+
+def test_hashed_ids_of_older_models_have_more_digits_and_still_match(trained, tmp_path):
+    whole = hashlib.sha256(b"hetrec:12345").hexdigest()
+    replace(trained, trained_on=(whole,)).save(tmp_path / "older")
+    seen = Embedder.load(tmp_path / "older").trained_on
+    assert seen == (hashed_id(Profile("12345", {}, origin="hetrec")),)
 
 
 def test_the_version_is_that_of_the_files(saved, trained, tmp_path):

@@ -224,9 +224,16 @@ def _strip_accents(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(chars))
 
 
+HASH_DIGITS = 16  # 64 bits: no two of a million listeners are likely to have the same
+
+
 def hashed_id(profile: Profile) -> str:
-    """Return the SHA-256 of a listener's origin and id, as stored in models trained on them."""
-    return hashlib.sha256(f"{profile.origin}:{profile.id}".encode()).hexdigest()
+    """Return the SHA-256 of a listener's origin and id, as stored in models trained on them.
+
+    The first HASH_DIGITS hex digits are enough to tell listeners apart.
+    """
+    digest = hashlib.sha256(f"{profile.origin}:{profile.id}".encode()).hexdigest()
+    return digest[:HASH_DIGITS]
 
 
 def in_part(playlist_id: str, digits: str) -> bool:

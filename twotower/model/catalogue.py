@@ -133,9 +133,13 @@ class Catalogue:
 
     def save(self, folder: Path) -> None:
         """Write `catalogue.json.gz` with texts and `catalogue.npz` with numbers."""
+        keys = [
+            "" if key == name.lower() else key  # most keys are
+            for key, name in zip(self.keys, self.names, strict=True)
+        ]
         document = {
             "names": self.names,
-            "keys": self.keys,
+            "keys": keys,
             "key_rules": KEY_RULES,
             "genres": self.genre_words,
         }
@@ -196,10 +200,16 @@ class Catalogue:
 
 
 def _keys(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the keys of a saved catalogue; those of older rules are made anew."""
-    if document.get("key_rules") == KEY_RULES:
-        return tuple(document["keys"])
-    return current_keys(document["names"])
+    """Return the keys of a saved catalogue; those of older rules are made anew.
+
+    A key that is the name in lower case is stored as an empty text.
+    """
+    names, keys = document["names"], document["keys"]
+    if document.get("key_rules") != KEY_RULES:
+        return current_keys(names)
+    if len(keys) != len(names):
+        return tuple(keys)  # which `load` refuses
+    return tuple(key or name.lower() for key, name in zip(keys, names, strict=True))
 
 
 def current_keys(names: Sequence[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import atomic_folder, sha256_of_file
+from twotower.core.names import HASH_DIGITS
 from twotower.model.catalogue import Catalogue
 from twotower.model.towers import ModelConfig
 
@@ -86,12 +87,17 @@ def read_model(folder: Path) -> StoredModel:
             Catalogue.load(folder),
             load_file(folder / "weights.safetensors"),
             tuple(json.loads((folder / "words.json").read_text(encoding="utf-8"))),
-            tuple(json.loads((folder / "trained_on.json").read_text(encoding="utf-8"))),
+            _read_hashed_ids(folder / "trained_on.json"),
             dict(document["about"]),
             str(document["version"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise unreadable(folder, error) from error
+
+
+def _read_hashed_ids(path: Path) -> tuple[str, ...]:
+    """Return hashed ids; those of older models, with all 64 digits, are cut to today's length."""
+    return tuple(text[:HASH_DIGITS] for text in json.loads(path.read_text(encoding="utf-8")))
 
 
 def unreadable(folder: Path, error: Exception) -> IncompatibleModel:
