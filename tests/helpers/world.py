@@ -120,6 +120,9 @@ class PlantedMatcher:
             for group in range(len(GROUPS))
         )
 
+    def suggestions(self, count: int) -> tuple[str, ...]:
+        return self.catalogue.names[:count]
+
     def portrait(self, profile: Profile) -> Portrait:
         began = perf_counter()
         known = {k: a for k, a in profile.artists.items() if self.catalogue.row(k) is not None}

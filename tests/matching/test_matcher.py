@@ -225,8 +225,9 @@ def test_the_community_is_seeded_once(planted_assets, tmp_path):
 
 
 def test_demos_areas_audio_and_listeners_are_available(matcher):
-    assert len(matcher.demos()) == 5
+    assert len(matcher.demos()) == len({demo.id for demo in matcher.demos()}) == 6
     assert matcher.areas() == matcher.shipped.areas
+    assert matcher.suggestions(3) == matcher.catalogue.names[:3]  # this community has none
     assert set(matcher.community_audio()) == set(AUDIO)
     assert matcher.person("i3").origin == "invented"
     assert matcher.person("nobody") is None

@@ -1,4 +1,4 @@
-"""Five demo listeners with different tastes, to try the program with."""
+"""Six demo listeners of different regions and tastes, to try the program with."""
 
 from types import MappingProxyType
 
@@ -25,23 +25,51 @@ def _demo(id: str, name: str, artists: str) -> Profile:
 
 DEMOS = (
     _demo(
+        "kpop",
+        "K-pop, new generation",
+        "NewJeans, aespa, IVE, LE SSERAFIM, Stray Kids, SEVENTEEN, BLACKPINK, TWICE, ITZY,"
+        " (G)I-DLE, ENHYPEN, TOMORROW X TOGETHER, NMIXX, BTS",
+    ),
+    _demo(
+        "turkish-rap",
+        "Turkish rap",
+        "Ezhel, Murda, Motive, Şehinşah, Lvbel C5, UZI, Gazapizm, Sagopa Kajmer, Khontkar, Güneş,"
+        " Batuflex, Reckol, Heijan, Ceza",
+    ),
+    _demo(
+        "brazil",
+        "Funk and sertanejo",
+        "Anitta, Ludmilla, Gusttavo Lima, Jorge & Mateus, Marília Mendonça, Luísa Sonza, Matuê,"
+        " Pabllo Vittar, Luan Santana, Wesley Safadão, MC Hariel, L7NNON, Henrique & Juliano,"
+        " Ana Castela",
+    ),
+    _demo(
+        "afrobeats",
+        "Afrobeats from Lagos",
+        "Burna Boy, Wizkid, Rema, Tems, Ayra Starr, Davido, Omah Lay, Fireboy DML, Mr Eazi, CKay,"
+        " Tiwa Savage, Joeboy, Oxlade, Asake",
+    ),
+    _demo(
+        "indie",
+        "Indie of the 2020s",
+        "Phoebe Bridgers, Big Thief, Mitski, Clairo, boygenius, Fontaines D.C., Wet Leg,"
+        " Japanese Breakfast, Faye Webster, Alvvays, Weyes Blood, Lucy Dacus, Snail Mail, IDLES",
+    ),
+    _demo(
         "metal",
         "Metal and doom",
-        "Opeth, Mastodon, Katatonia, Electric Wizard, Neurosis, Black Sabbath, Isis, Agalloch,"
-        " My Dying Bride, Sleep, High on Fire, Meshuggah, Baroness, Om, Candlemass",
+        "Opeth, Mastodon, Gojira, Katatonia, Electric Wizard, Black Sabbath, Meshuggah, Neurosis,"
+        " Sleep Token, Baroness, Agalloch, My Dying Bride, Spiritbox, Candlemass",
     ),
+)
+# No longer shown. Their links still work.
+EARLIER_DEMOS = (
     _demo(
         "rap",
         "Hip hop, then and now",
         "Kendrick Lamar, Kanye West, J. Cole, OutKast, A Tribe Called Quest, Drake, Nas, Kid Cudi,"
         " Travis Scott, Chance the Rapper, Childish Gambino, MF DOOM, Tyler The Creator,"
         " Jay-Z, Frank Ocean",
-    ),
-    _demo(
-        "indie",
-        "Indie, quiet and loud",
-        "Radiohead, Arcade Fire, The National, Sufjan Stevens, Beach House, Bon Iver, Grizzly Bear,"
-        " Fleet Foxes, Animal Collective, Deerhunter, Low, Yo La Tengo, St. Vincent, Wilco",
     ),
     _demo(
         "electronic",

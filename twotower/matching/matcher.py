@@ -95,8 +95,13 @@ class Matcher:
         return self.embedder.catalogue
 
     def demos(self) -> tuple[Profile, ...]:
-        """Return five demo profiles of different tastes."""
+        """Return demo profiles of different regions and tastes."""
         return DEMOS
+
+    def suggestions(self, count: int) -> tuple[str, ...]:
+        """Return names of well-known artists of different tastes, at most `count`."""
+        suggested: Sequence[str] = self.shipped.about.get("suggestions", ())
+        return tuple(suggested or self.catalogue.names)[:count]
 
     def snapshot(self) -> MemberSnapshot:
         return self.community.snapshot()

@@ -23,7 +23,7 @@ PICKED_SHOWN, PLAYED_SHOWN = 40, 12  # artists shown: the last picked, or the mo
 
 def show_demos() -> None:
     """Show the demo profiles; one click leads to a demo's neighbours."""
-    grid = st.grid(5, min_column_width=165, gap="small")
+    grid = st.grid(3, min_column_width=220, gap="small")
     for number, demo in enumerate(visitor.demos()):
         card = grid.container(
             border=True,
@@ -68,7 +68,7 @@ def _search() -> None:
         key=ARTIST_SEARCH,
         type="search",
         live="150ms",
-        placeholder="Radiohead, Beyoncé, Burial …",
+        placeholder="Radiohead, Burna Boy, NewJeans …",
     )
     query = (typed or "").strip()[:MOST_LETTERS]
     if query:
@@ -92,7 +92,7 @@ def _suggestions() -> list[str]:
         portrait = None
     if portrait is None or portrait.profile.origin == DEMO:
         components.note("Popular first picks")
-        return list(matcher().catalogue.names[:RESULTS])
+        return list(matcher().suggestions(RESULTS))
     components.note("People near you also play")
     own = portrait.profile.artists
     suggestions: dict[str, str] = {}

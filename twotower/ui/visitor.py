@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from twotower.bundle.demos import DEMOS
+from twotower.bundle.demos import DEMOS, EARLIER_DEMOS
 from twotower.core.domain import DEMO, Neighbour, Profile
 from twotower.core.errors import EmptyProfile
 from twotower.ui import components, profile_edits, url_state
@@ -22,7 +22,7 @@ MOST_STEPS = 30  # that can be undone
 
 
 def demos() -> tuple[Profile, ...]:
-    """Return the five demo profiles. They need no model."""
+    """Return the demo profiles that are shown. They need no model."""
     return DEMOS
 
 
@@ -39,8 +39,9 @@ def restore() -> None:
         demo = st.query_params.get(url_state.DEMO_PARAM)
         artists = st.query_params.get_all(url_state.ARTIST)
         if demo or artists:
+            linked = (*demos(), *EARLIER_DEMOS)
             state.profile = url_state.from_query(
-                demo, artists, demos=demos(), catalogue=matcher().catalogue
+                demo, artists, demos=linked, catalogue=matcher().catalogue
             )
     _update_address()
 
