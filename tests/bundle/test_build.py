@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from planted import main_plane, ring
 
-from twotower.bundle import build
-from twotower.bundle.build import build_community
+from twotower.bundle import synthetic
+from twotower.bundle.build import LISTENERS, build_community
 from twotower.bundle.shipped import RECORDED, Shipped
 from twotower.core.settings import Settings
 from twotower.evaluation.model_card import quality_table, shape_table
@@ -42,13 +42,13 @@ def test_model_and_community_belong_together(matcher):
     assert len(matcher.embedder.items.log_precision) == len(matcher.catalogue) + 1
 
 
-def test_five_thousand_synthetic_listeners_have_different_names(matcher):
+def test_ten_thousand_synthetic_listeners_have_different_names(matcher):
     snapshot = matcher.snapshot()
     assert (
         len(snapshot)
         == len(set(snapshot.ids))
         == len({p.name for p in matcher.people(snapshot.ids)})
-        == 5000
+        == LISTENERS
     )
     assert snapshot.synthetic.all()
     assert {matcher.person(id).origin for id in snapshot.ids[:50]} == {"invented"}
@@ -109,18 +109,36 @@ def test_everyone_has_a_place_and_the_map_has_names(matcher):
         assert np.isfinite(matcher.place(matcher.portrait(demo))).all()
 
 
-def test_a_community_is_built_from_a_model_and_real_profiles(trained, tmp_path: Path, monkeypatch):
+@pytest.fixture
+def built(trained, tmp_path: Path, monkeypatch) -> Shipped:
+    """A community of 60, made from listeners and lists, with one held-out list."""
     monkeypatch.setattr(projection, "fit_map", main_plane)
-    monkeypatch.setattr(build, "generate_listeners", lambda *args, **kwargs: tuple(invented))
-    invented = ring(60, origin="invented", seed=40)
+    monkeypatch.setattr(synthetic, "MIN_ARTISTS", 8)
+    sources = Sources(
+        tuple(ring(160, artists=16, hits=16)), lists=tuple(ring(40, artists=12, origin="kexp"))
+    )
     embedder = trained.save(tmp_path / "model")
-    sources = Sources(tuple(ring(160, artists=16, hits=16)))
-    shipped = build_community(sources, embedder, tmp_path, seed=1)
-    again = Shipped.load(tmp_path, model_version=Embedder.load(tmp_path / "model").version)
-    assert again.digest == shipped.digest and again.about == shipped.about
-    assert shipped.about["listeners"] == 60
-    for who in ("real", "invented"):
-        assert all(list(each) == sorted(each) for each in shipped.about[who].values())
+    return build_community(sources, embedder, tmp_path, seed=1, listeners=60)
+
+
+def test_a_community_is_built_from_a_model_and_real_profiles(built):
+    version = Embedder.load(built.folder.parent / "model").version
+    again = Shipped.load(built.folder.parent, model_version=version)
+    assert again.digest == built.digest and again.about == built.about
+    assert built.about["listeners"] == len(list(built.profiles())) == 60
+    assert built.about["most shared with one real listener"] <= 0.5
+    assert set(built.about["suggestions"]) <= {f"artist {n}" for n in range(200)}
+
+
+def test_shapes_of_real_and_synthetic_listeners_are_compared_by_group(built):
+    groups = built.about["groups"]
+    assert set(groups) == {"listeners of 2005 to 2011", "lists of 2018 to 2026"}
+    for shapes in (built.about, *groups.values()):
+        for who in ("real", "invented"):
+            assert all(list(each) == sorted(each) for each in shapes[who].values())
+    sizes = {name: group["real"]["artists"] for name, group in groups.items()}
+    assert sizes["lists of 2018 to 2026"] == [12] * 5
+    assert sizes["listeners of 2005 to 2011"] == [32] * 5
 
 
 def test_the_model_card_agrees_with_the_other_files():

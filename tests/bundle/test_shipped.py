@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import lzma
 import shutil
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_the_community_of_another_model_is_refused(planted_assets):
         Shipped.load(planted_assets, model_version="abcdef")
 
 
-@pytest.mark.parametrize("name", ["listeners.jsonl.gz", "vectors.npz"])
+@pytest.mark.parametrize("name", ["listeners.jsonl.xz", "vectors.npz"])
 @pytest.mark.parametrize("how", ["missing", "cut", "garbled"])
 def test_damaged_files_are_refused(copied, embedder, name, how):
     path = copied / "community" / name
@@ -190,10 +191,24 @@ def test_a_document_that_is_no_json_object_is_refused(copied, embedder, text):
         Shipped.load(copied, model_version=embedder.version)
 
 
+def test_the_gzipped_listeners_of_older_communities_are_read(copied, embedder, together):
+    path = copied / "community" / "listeners.jsonl.xz"
+    older = path.with_suffix(".gz")
+    older.write_bytes(gzip.compress(lzma.decompress(path.read_bytes())))
+    path.unlink()
+    files = json.loads((copied / "community" / "community.json").read_text())["files"]
+    del files[path.name]
+    rewrite(copied, files=files | {older.name: sha256_of_file(older)})
+    again = Shipped.load(copied, model_version=embedder.version)
+    assert list(again.profiles()) == list(together.profiles())
+    for one, other in zip(again.members(), together.members(), strict=True):
+        assert one.listener == other.listener
+
+
 def test_listeners_in_another_order_than_their_vectors_are_refused(copied, embedder):
-    path = copied / "community" / "listeners.jsonl.gz"
-    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
-    path.write_bytes(gzip.compress(b"".join(lines[::-1])))
+    path = copied / "community" / "listeners.jsonl.xz"
+    lines = lzma.decompress(path.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(lzma.compress(b"".join(lines[::-1])))
     files = json.loads((copied / "community" / "community.json").read_text())["files"]
     rewrite(copied, files=files | {path.name: sha256_of_file(path)})
     together = Shipped.load(copied, model_version=embedder.version)

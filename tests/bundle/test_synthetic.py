@@ -7,10 +7,12 @@ import pytest
 import scipy.sparse as sp
 
 from twotower.bundle.synthetic import (
+    KIND_SHARES,
     MAX_SHARED,
     MIN_ARTISTS,
     generate_listeners,
     largest_share,
+    mixture,
     pseudonyms,
 )
 from twotower.model.catalogue import Catalogue
@@ -43,7 +45,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def people(world):
-    return generate_listeners(*world, count=150, seed=3)
+    return generate_listeners(*world, count=150, seed=3).profiles
 
 
 def test_each_has_an_id_and_a_pseudonym_and_is_marked_as_synthetic(people):
@@ -107,8 +109,42 @@ def test_popular_artists_are_drawn_more_often(people, world):
 
 
 def test_the_same_seed_gives_the_same_listeners_and_another_seed_others(people, world):
-    assert generate_listeners(*world, count=150, seed=3) == people
-    assert generate_listeners(*world, count=150, seed=4) != people
+    assert generate_listeners(*world, count=150, seed=3).profiles == people
+    assert generate_listeners(*world, count=150, seed=4).profiles != people
+
+
+def test_kinds_are_drawn_in_their_shares_however_many_there_are():
+    weights = mixture(["listener"] * 3 + ["chart"] * 7)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[:3].sum() == pytest.approx(0.3 / (0.3 + 0.2))
+    assert weights[0] == weights[2] and weights[3] == weights[9]
+    assert sum(KIND_SHARES.values()) == pytest.approx(1)
+
+
+def test_only_listeners_with_a_weight_are_drawn(world):
+    """Listeners of one group alone: everybody's artists are of it."""
+    plays, tastes, artists, catalogue = world
+    weights = (np.arange(120) % GROUPS == 1) / 30
+    made = generate_listeners(plays, tastes, artists, catalogue, weights=weights, count=20)
+    assert set(made.main % GROUPS) == {1}
+    heard = np.asarray(plays.T @ weights).ravel() > 0
+    rows = [catalogue.row_of[key] for p in made.profiles for key in p.artists]
+    assert heard[rows].all()
+    assert [len(p.artists) for p in made.profiles] == [
+        max(MIN_ARTISTS, len(plays[row].indices)) for row in made.main
+    ]
+
+
+def test_listeners_who_are_not_drawn_are_not_resembled_either(world):
+    """Without the rule, half of the listeners would share too much with one of these."""
+    made = generate_listeners(*world, count=20, seed=7)
+    rows = [[world[3].row_of[key] for key in p.artists] for p in made.profiles[::2]]
+    others = np.zeros((len(rows), ARTISTS), np.float32)
+    for at, own in enumerate(rows):
+        others[at, own] = 1
+    again = generate_listeners(*world, others=sp.csr_matrix(others), count=20, seed=7)
+    assert largest_share(made.profiles, sp.csr_matrix(others), world[3]) == 1
+    assert largest_share(again.profiles, sp.csr_matrix(others), world[3]) <= MAX_SHARED
 
 
 def test_progress_is_reported_to_the_end(world):

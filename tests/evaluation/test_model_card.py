@@ -46,6 +46,12 @@ def test_the_shape_table_has_real_and_synthetic_listeners():
     assert sum("invented" in line for line in lines) == 3
 
 
+def test_the_shape_table_has_every_group_of_sources():
+    lines = shape_table(ABOUT | {"groups": {"lists": ABOUT}}).splitlines()
+    assert "| artists in a profile, invented (lists) | 1 | 2 | 3 | 4 | 5.5 |" in lines
+    assert len(lines) == 2 + 2 * len(shape_table(ABOUT).splitlines()[2:])
+
+
 def test_filling_twice_equals_filling_once_and_keeps_the_text_around(tmp_path):
     write(
         tmp_path,

@@ -11,6 +11,7 @@ from twotower.core.errors import MissingData, UnreadableExport
 from twotower.core.names import artist_key, is_artist_name
 from twotower.core.settings import Settings
 from twotower.sources.datasets.artist_content import ArtistContent
+from twotower.sources.datasets.artist_mentions import content_sets_of
 from twotower.sources.datasets.modern_content import (
     BY_ID,
     BY_NAME,
@@ -191,3 +192,13 @@ def test_real_newer_content_is_sound():
     assert found["newjeans"].genres[0] == "k-pop"
     assert "v-pop" in found["son tung m tp"].genres
     assert "reggaeton" not in found["beck"].genres
+
+
+def test_the_sets_that_name_an_artist_are_known(data):
+    write(data, "artists-2022", "reduced_nodes-20k.csv", ["name,popularity,genres", "Low,1,[]"])
+    write(data, "tracks-114k", "artist_genre_counts.csv", ["artist,genre,tracks", "Burial,dub,3"])
+    assert content_sets_of(data) == {
+        "low": {"artists-2020", "artists-2022"},
+        "mum": {"artists-2020"},
+        "burial": {"tracks-114k"},
+    }

@@ -1,12 +1,10 @@
 """The shipped community: synthetic listeners, their vectors, the map, and percentiles.
 
-`assets/community/` holds `listeners.jsonl.gz` (profiles), `vectors.npz` and `community.json`.
+`assets/community/` holds `listeners.jsonl.xz` (profiles), `vectors.npz` and `community.json`.
 `build` makes them from a model and profiles; `Shipped.load` checks that they belong together.
 """
 
-import gzip
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from twotower.bundle import listener_file
 from twotower.bundle.demos import DEMOS
 from twotower.community import Member
 from twotower.community.public_view import genre_weights, listed_artists, top_genres
@@ -36,6 +35,7 @@ from twotower.retrieval.similarity import (
     ListenerBatch,
     PlayRowReader,
     candidates_needed,
+    density_sample,
     hub_corrected,
     local_density,
     pair_quantiles,
@@ -44,12 +44,12 @@ from twotower.retrieval.similarity import (
     similarity_of_pairs,
 )
 from twotower.retrieval.topk import top_k
-from twotower.sources.profile_jsonl import profile_to_json, read_profiles
 
 FORMAT = 1
 FOLDER = "community"
-DOCUMENT, LISTENERS, VECTORS = "community.json", "listeners.jsonl.gz", "vectors.npz"
+DOCUMENT, VECTORS = "community.json", "vectors.npz"
 RECORDED = 10  # neighbours of each demo listener that are stored to compare with
+AT_ONCE = 1024  # listeners in one product
 PAIRS = 200_000  # random pairs that describe a community
 
 
@@ -137,8 +137,7 @@ class Shipped:
 
     def profiles(self) -> Iterator[Profile]:
         """Yield the synthetic profiles, in the order of the vectors."""
-        with gzip.open(self.folder / LISTENERS, "rb") as file:
-            yield from read_profiles(io.BytesIO(file.read()), where=LISTENERS)
+        yield from listener_file.read_listeners(listener_file.path_in(self.folder))
 
     def members(self) -> Iterator[Member]:
         """Yield the synthetic listeners as members of the community.
@@ -146,36 +145,29 @@ class Shipped:
         Raises IncompatibleModel if profiles and vectors are in different orders.
         """
         vectors = self.vectors
+        user, candidate = unit_rows(vectors["user"]), unit_rows(vectors["candidate"])
         genres = self.about["genres"]
-        for row, profile in enumerate(self.profiles()):
-            if profile.id != vectors["ids"][row]:
+        for row, listed in enumerate(listener_file.read_listed(listener_file.path_in(self.folder))):
+            if listed.id != vectors["ids"][row]:
                 raise IncompatibleModel(
-                    f"listener {row + 1} is {profile.id} in one file and {vectors['ids'][row]} in "
+                    f"listener {row + 1} is {listed.id} in one file and {vectors['ids'][row]} in "
                     f"another: restore assets/{FOLDER}"
                 )
             x, y = vectors["places"][row]
             yield Member(
-                Listener(
-                    profile.id,
-                    profile.name,
-                    profile.origin,
-                    listed_artists(profile),
-                    tuple(genres[row]),
-                    (float(x), float(y)),
-                ),
-                unit_rows(vectors["user"][row]),
-                unit_rows(vectors["candidate"][row]),
+                Listener(*listed, tuple(genres[row]), (float(x), float(y))),
+                user[row],
+                candidate[row],
                 map_version=self.digest[:12],
             )
 
 
 def synthetic_profiles(assets: Path) -> list[Profile]:
     """Return the synthetic profiles, of whatever model. Raises MissingData if there are none."""
-    path = assets / FOLDER / LISTENERS
+    path = listener_file.path_in(assets / FOLDER)
     if not path.is_file():
-        raise MissingData(f"no {LISTENERS} in {path.parent}: make it with `make assets`")
-    with gzip.open(path, "rb") as file:
-        return [*read_profiles(io.BytesIO(file.read()), where=LISTENERS)]
+        raise MissingData(f"no {path.name} in {path.parent}: make it with `make assets`")
+    return list(listener_file.read_listeners(path))
 
 
 def build(
@@ -209,7 +201,8 @@ def build(
     progress(0.9, "writing")
     folder = assets / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    _write_profiles(folder / LISTENERS, profiles)
+    listener_file.write_listeners(folder / listener_file.NAME, profiles)
+    (folder / listener_file.OLDER_NAME).unlink(missing_ok=True)
     np.savez_compressed(
         folder / VECTORS,
         ids=np.array([p.id for p in profiles]),
@@ -220,7 +213,7 @@ def build(
     document = {
         "format": FORMAT,
         "model_version": embedder.version,
-        "files": {name: sha256_of_file(folder / name) for name in (LISTENERS, VECTORS)},
+        "files": {name: sha256_of_file(folder / name) for name in (listener_file.NAME, VECTORS)},
         **description,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
@@ -240,9 +233,10 @@ def _describe(
     """Return what `community.json` says about the listeners, their similarity and the map."""
     genres = [genre_weights(profile, embedder.catalogue) for profile in profiles]
     reliability = float(np.nanmean(projection.reliability(people.candidate, places)))
-    scores = similarity(people, people)
-    density = local_density(scores, ~np.eye(len(scores), dtype=bool))
-    matches = hub_corrected(scores, density, density)
+    sample = density_sample(len(people))
+    density = _density(people, sample)
+    compared = people.select(sample)
+    matches = hub_corrected(similarity(compared, compared), density[sample], density[sample])
     quantiles = pair_quantiles(matches)
     table = PairTable.count(
         matches[np.triu_indices(len(matches), 1)],
@@ -266,6 +260,17 @@ def _describe(
     }
 
 
+def _density(people: ListenerBatch, sample: np.ndarray) -> np.ndarray:
+    """Return (n,) the local density of each listener among those of `sample` (s,)."""
+    compared = people.select(sample)
+    density = np.zeros(len(people))
+    for at in range(0, len(people), AT_ONCE):
+        rows = np.arange(at, min(at + AT_ONCE, len(people)))
+        scores = similarity(people.select(rows), compared)
+        density[rows] = local_density(scores, rows[:, None] != sample)
+    return density
+
+
 def demo_neighbours(
     embedder: Embedder, ids: Sequence[str], people: ListenerBatch, density: np.ndarray
 ) -> dict[str, list[tuple[str, float]]]:
@@ -278,7 +283,7 @@ def demo_neighbours(
         if not embedder.knows(demo):
             continue
         one = ListenerBatch.of(embedder, [demo])
-        own = local_density(similarity(one, people))[0]
+        own = local_density(similarity(one, people.select(density_sample(len(people)))))[0]
         nearest, _ = top_k(people.candidate, one.user[0], candidates_needed(RECORDED))
         rows, values = rank_csls(one, people.select(nearest), own, density[nearest], RECORDED)
         neighbours[demo.id] = [
@@ -330,11 +335,3 @@ def _audio_percentiles(profiles: Sequence[Profile], catalogue: Catalogue) -> dic
         return {}
     cuts = np.percentile(np.array(means), [10, 50, 90], axis=0).T
     return {name: [round(float(v), 4) for v in cut] for name, cut in zip(AUDIO, cuts, strict=True)}
-
-
-def _write_profiles(path: Path, profiles: Sequence[Profile]) -> None:
-    """Write compressed JSON Lines, the same bytes for the same profiles."""
-    with gzip.GzipFile(path, "wb", mtime=0) as file:
-        for profile in profiles:
-            line = json.dumps(profile_to_json(profile), ensure_ascii=False, separators=(",", ":"))
-            file.write(line.encode() + b"\n")

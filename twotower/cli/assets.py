@@ -17,7 +17,12 @@ def assets(
         Path | None,
         typer.Option(metavar="DIR", help="Folder to write to. [default: TWOTOWER_ASSETS]"),
     ] = None,
-    listeners: Annotated[int, typer.Option(min=100, help="Number of synthetic listeners.")] = 5000,
+    listeners: Annotated[
+        int, typer.Option(min=100, help="Number of synthetic listeners.")
+    ] = 10_000,
+    keep_model: Annotated[
+        bool, typer.Option("--keep-model", help="Keep the model; make its listeners again.")
+    ] = False,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -36,7 +41,14 @@ def assets(
     with ProgressLine() as progress:
         from twotower.bundle.build import build_assets
 
-        built = build_assets(source, target, seed=seed, listeners=listeners, progress=progress)
+        built = build_assets(
+            source,
+            target,
+            seed=seed,
+            listeners=listeners,
+            keep_model=keep_model,
+            progress=progress,
+        )
     version, count = built.embedder.version, len(built.community.vectors["ids"])
     show_result(
         {

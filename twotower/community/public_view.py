@@ -1,5 +1,7 @@
 """The part of a profile that other people may see."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from twotower.core.domain import Profile
@@ -11,8 +13,12 @@ LISTED_GENRES = 5
 
 def listed_artists(profile: Profile) -> tuple[tuple[str, float], ...]:
     """Return (name, plays) of the artists that others see, most played first."""
-    ordered = sorted(profile.artists.values(), key=lambda a: (-a.plays, a.name))
-    return tuple((a.name, a.plays) for a in ordered[:LISTED_ARTISTS])
+    return most_played((artist.name, artist.plays) for artist in profile.artists.values())
+
+
+def most_played(artists: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    """Return the (name, plays) that others see of these, most played first."""
+    return tuple(sorted(artists, key=lambda artist: (-artist[1], artist[0]))[:LISTED_ARTISTS])
 
 
 def genre_weights(profile: Profile, catalogue: Catalogue) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Tables of the model card, filled in from the shipped files."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from twotower.bundle.shipped import FOLDER
 from twotower.core.errors import MissingData
@@ -34,13 +35,18 @@ def fill(assets: Path) -> Path:
     return path
 
 
-def shape_table(about: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    """Return a Markdown table: percentiles of real and of synthetic listeners."""
+def shape_table(about: Mapping[str, Any]) -> str:
+    """Return a Markdown table: percentiles of real and of synthetic listeners.
+
+    In all, then for each group of sources; older communities have no groups.
+    """
     lines = ["| percentile | 5 | 25 | 50 | 75 | 95 |", "|---|---|---|---|---|---|"]
+    shapes = {"": about} | {f" ({name})": group for name, group in about.get("groups", {}).items()}
     for part, label in SHAPES.items():
-        for group in ("real", "invented"):
-            values = " | ".join(f"{value:g}" for value in about[group][part])
-            lines.append(f"| {label}, {group} | {values} |")
+        for group, shape in shapes.items():
+            for who in ("real", "invented"):
+                values = " | ".join(f"{value:g}" for value in shape[who][part])
+                lines.append(f"| {label}, {who}{group} | {values} |")
     return "\n".join(lines)
 
 

@@ -3,24 +3,25 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 from twotower.community import Community, MemberSnapshot
-from twotower.core.domain import Listener
 from twotower.core.names import artist_key
 from twotower.retrieval.similarity import (
     DENSITY_NEIGHBOURS,
+    DENSITY_SAMPLE,
     ListenerBatch,
     PlayRowReader,
     PlayRows,
+    density_sample,
     hub_corrected,
     local_density,
     pair_quantiles,
     similarity,
 )
 
-MAX_SAMPLE = 5000  # listeners that densities are measured against
 QUANTILE_SAMPLE = 400  # listeners whose pairs give the percentiles if the model ships none
 BATCH = 256  # listeners in one product with the sample
 MAX_CHANGES = 500  # changes of the sample after which the cache is dropped
@@ -60,7 +61,7 @@ class LocalDensity:
     """
 
     def __init__(
-        self, community: Community, reader: PlayRowReader, *, max_sample: int = MAX_SAMPLE
+        self, community: Community, reader: PlayRowReader, *, max_sample: int = DENSITY_SAMPLE
     ) -> None:
         self.community, self.reader = community, reader
         self._max_sample = max_sample
@@ -184,21 +185,16 @@ class LocalDensity:
         rows = np.zeros(0, np.int64)
         if room > 0:
             rows = np.setdiff1d(np.arange(len(snapshot)), present)
-        if len(rows) > room:
-            rows = np.random.default_rng(0).permutation(rows)[:room]
+        rows = rows[density_sample(len(rows), room)]
         ids = tuple(snapshot.ids[row] for row in rows)
         return ids, ListenerBatch(snapshot.user[rows], snapshot.candidate[rows], self._read(ids))
 
     def _read(self, ids: Sequence[str]) -> PlayRows:
-        """Read the artists of members; those who have just left get an empty row."""
+        """Read the artists that others see; members who have just left get an empty row."""
         members = {listener.id: listener for listener in self.community.get(ids)}
-        visible = [visible_plays(members[id]) if id in members else () for id in ids]
-        return self.reader.read(visible)
-
-
-def visible_plays(listener: Listener) -> list[tuple[str, float]]:
-    """Return (artist key, plays) of the artists that others may see."""
-    return [(artist_key(name), plays) for name, plays in listener.artists]
+        artists = [members[id].artists if id in members else () for id in ids]
+        key_of = cache(artist_key)  # many members have the same artists
+        return self.reader.read([[(key_of(name), plays) for name, plays in one] for one in artists])
 
 
 def _row_of(ids: Sequence[str]) -> dict[str, int]:

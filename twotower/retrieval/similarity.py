@@ -12,6 +12,7 @@ candidates by the result, so that hubs, who are near everyone, don't fill all li
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,6 +32,7 @@ from twotower.model.play_matrix import (
 W_VECTOR, W_OVERLAP, W_ITEM_ITEM = 0.375, 0.46, 0.165
 RERANKED = 200  # candidates whose full similarity is computed
 DENSITY_NEIGHBOURS = 10  # local density is the mean similarity to so many nearest
+DENSITY_SAMPLE = 5000  # listeners that densities are measured against
 HUB_SHARE = 0.6  # share of the local density that is subtracted, of both listeners
 QUANTILES = 1001  # of the similarity of pairs, to look percentiles up
 HASH_COLUMNS = 1 << 20  # columns for artists outside the catalogue
@@ -84,7 +86,8 @@ class PlayRowReader:
     def read(self, listeners: Sequence[Iterable[tuple[str, float]]]) -> PlayRows:
         """Return one row per listener; a listener without artists has a row of zeros."""
         known = len(self.catalogue)
-        weights = centred_log(play_rows(listeners, self.column, known + HASH_COLUMNS))
+        column_of = cache(self.column)  # many listeners have the same artists
+        weights = centred_log(play_rows(listeners, column_of, known + HASH_COLUMNS))
         tfidf = weights.copy()
         tfidf.data = weights.data * self._idf(weights.indices)
         plays = _unit(weights[:, :known])
@@ -219,6 +222,16 @@ def local_density(scores: np.ndarray, mask: np.ndarray | None = None) -> np.ndar
     best = np.partition(counted, scores.shape[1] - count, axis=1)[:, -count:]
     finite = np.isfinite(best)
     return np.asarray(np.where(finite, best, 0.0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1))
+
+
+def density_sample(count: int, size: int = DENSITY_SAMPLE) -> np.ndarray:
+    """Return the rows of `count` listeners that densities are measured against, all if few.
+
+    Always the same for the same numbers.
+    """
+    if count <= size:
+        return np.arange(count)
+    return np.random.default_rng(0).permutation(count)[:size]
 
 
 def hub_corrected(

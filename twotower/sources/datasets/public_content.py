@@ -50,7 +50,7 @@ def read_builders(data: Path) -> ContentBuilders:
         )
     builders: ContentBuilders = {}
     for name in present:
-        _READERS[name](data / FOLDERS[name], builders)
+        READERS[name](data / FOLDERS[name], builders)
     return builders
 
 
@@ -125,7 +125,7 @@ def _read_tidytuesday(folder: Path, builders: ContentBuilders) -> None:
             builders[key].track_popularity = sum(values) / len(values)
 
 
-_READERS: Mapping[str, Callable[[Path, ContentBuilders], None]] = MappingProxyType(
+READERS: Mapping[str, Callable[[Path, ContentBuilders], None]] = MappingProxyType(
     {
         "artists-2020": _read_artists_2020,
         "mpd": _read_mpd,
