@@ -49,6 +49,10 @@ class PlantedCatalogue:
     def row(self, key: str) -> int | None:
         return self._rows.get(key)
 
+    def name_of(self, key: str) -> str | None:
+        row = self.row(key)
+        return None if row is None else self.names[row]
+
     def search(self, text: str, limit: int = 20) -> list[str]:
         return [name for name in self.names if text.casefold() in name.casefold()][:limit]
 

@@ -1,7 +1,9 @@
 """The page Start: demos, artists by name, files."""
 
+import io
 import json
 import threading
+import zipfile
 
 from streamlit.testing.v1 import AppTest
 from world import INDEX, state_of
@@ -116,6 +118,19 @@ def test_liked_songs_are_not_called_plays_and_guests_count_as_artists(app):
     app.file_uploader[0].upload("Liked_Songs.csv", file.encode()).run()
     assert "**Liked\\_Songs\\.csv** · 2 saved or listed tracks of 2 artists" in words(app)
     assert len(state_of(app).profile.artists) == 2
+
+
+def test_credits_and_files_without_listening_are_reported(app):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("plays.csv", "artist,plays\nAmara Techno & Ammoth Techno,3\n")
+        archive.writestr("bills.csv", "day,sum\n1,2\n")
+    app.file_uploader[0].upload("export.zip", packed.getvalue()).run()
+    assert not app.exception
+    assert set(state_of(app).profile.artists) == {"amara techno", "ammoth techno"}
+    assert "1 credit of several artists split" in words(app)
+    (passed_over,) = (line for line in words(app).splitlines() if "Passed over" in line)
+    assert "bills" in passed_over and "No column is named artist" in passed_over
 
 
 def test_of_a_long_history_the_most_played_artists_are_shown(app, planted):

@@ -138,14 +138,7 @@ class Matcher:
 
         Raises EmptyProfile if the model knows nothing in it.
         """
-        return portrait(self.embedder, self.split_credits(profile)[0])
-
-    def split_credits(self, profile: Profile) -> tuple[Profile, int]:
-        """Return the profile with credits such as "A & B" split, and how many were.
-
-        Returns the same object if there are none.
-        """
-        return split_credits(profile, self.catalogue.name_of)
+        return portrait(self.embedder, split_credits(profile, self.catalogue.name_of)[0])
 
     def neighbours(
         self, portrait: Portrait, count: int = 10, *, own: str | None = None

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -234,12 +235,19 @@ def _with_plain_names(play: Play) -> Play:
 
     A guest takes the place of an artist such as "Various Artists".
     """
-    named = (artist_name(name) for name in (play.artist, *play.guests))
-    artists = tuple(dict.fromkeys(name for name in named if is_artist_name(name))) or ("",)
-    track = song_title(play.track) or None
-    if track == play.track and artists == (play.artist, *play.guests):
+    artists = _plain_artists(play.artist, play.guests)
+    track = play.track
+    if track and not (track.isascii() and "&" not in track):  # else there is nothing to decode
+        track = song_title(track) or None
+    if artists[0] == play.artist and artists[1:] == play.guests and track == play.track:
         return play
     return replace(play, artist=artists[0], guests=artists[1:], track=track)
+
+
+@lru_cache(maxsize=50_000)
+def _plain_artists(artist: str, guests: tuple[str, ...]) -> tuple[str, ...]:
+    named = (artist_name(name) for name in (artist, *guests))
+    return tuple(dict.fromkeys(name for name in named if is_artist_name(name))) or ("",)
 
 
 def _guest_keys(play: Play) -> Iterator[str]:

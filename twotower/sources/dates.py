@@ -48,6 +48,9 @@ _FULL_HOUR = re.compile(
 _OFFSET = re.compile(r"(?:(?:UTC|GMT)\s?)?([+\u2212-])(\d\d?):?(\d\d)?$", re.IGNORECASE)
 _ZONE = re.compile(r"[\[(]?\b([A-Za-z]{1,4})[\])]?$")
 _NUMBERS = re.compile(r"(?<!\d)(\d{1,4})\s?([./-])\s?(\d{1,2})\s?[./-]\s?(\d{2,4})(?!\d)")
+_PLAIN = re.compile(  # the most frequent form of _NUMBERS, read faster
+    r"(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:,? (\d{1,2}):(\d\d)(?::(\d\d))?)?"
+)
 _ASIAN = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]")
 _NAMED = re.compile(
     r"(?<!\d)(\d{1,2})(?:\.|st|nd|rd|th|º|er)?[\s-]+(?:de\s+)?([^\W\d]{3,12})\.?,?[\s-]+"
@@ -73,12 +76,15 @@ def parse_time(text: str, *, day_first: bool = True) -> datetime | None:
         seconds = epoch[1][: _SECONDS_OF.get(len(epoch[1]), 0)]
         at = datetime.fromtimestamp(int(seconds), UTC) if seconds else None
     else:
-        at = iso_time(text.removesuffix("[UTC]"))
-        if at is None:
-            try:
-                at = _parse_words(text, day_first)
-            except (ValueError, OverflowError):
-                return None
+        try:
+            if plain := _PLAIN.fullmatch(text):
+                year, month, day = _numbers(plain, day_first)
+                hour, minute, second = (int(part or 0) for part in plain.groups()[4:])
+                at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+            else:
+                at = iso_time(text.removesuffix("[UTC]")) or _parse_words(text, day_first)
+        except (ValueError, OverflowError):
+            return None
     return at if at is not None and EARLIEST <= at < LATEST else None
 
 

@@ -10,6 +10,7 @@ from twotower.core.errors import TooOften, TwoTowerError
 from twotower.core.jobs import Job
 from twotower.core.waiting_line import WaitingLine
 from twotower.sources.collector import Reading
+from twotower.sources.credits import split_credits
 from twotower.sources.profiles import join_profiles, profile_of
 from twotower.sources.reader import read_files
 from twotower.ui import profile_edits, rate_limiting, visitor
@@ -87,7 +88,7 @@ def use_reading(reading: Reading, message: str) -> ReadingResult:
     """
     current = visitor.profile()
     try:
-        new, credits_split = matcher().split_credits(profile_of(reading))
+        new, credits_split = split_credits(profile_of(reading), matcher().catalogue.name_of)
         if current is not None and can_add() and st.session_state.get(KEEP_EARLIER, True):
             new = join_profiles(current, new)
             message = f"{message} and added to your music"
