@@ -126,3 +126,12 @@ def test_a_table_is_counted_once_and_again_when_the_community_has_changed(
     own.community.put_pair_table("damaged")
     assert Rarity(own.community, own.local_density, shipped, None).table(own.snapshot()) is not None
     assert counted == [200, 159, 159]
+
+
+def test_the_table_of_another_model_goes_with_its_vectors(planted_assets, tmp_path):
+    own = opened(planted_assets, tmp_path)
+    other = own.community.with_model("other")
+    other.put_pair_table("{}")
+    assert queries.stored_pair_table(other) == "{}"
+    own.community.drop_vectors("other")
+    assert queries.stored_pair_table(other) is None
