@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from twotower.core.domain import Profile
 from twotower.core.errors import MissingData
-from twotower.sources.datasets.parts import Part, part_of
+from twotower.sources.datasets.parts import VALIDATION_DIGITS, Part, part_of
 from twotower.sources.datasets.readers import read_dataset
 
 LISTS = ("netease", "archive", "editorial", "philippines", "vagalume", "kexp")  # data sets
@@ -96,7 +96,9 @@ class DividedLists:
     held_out: tuple[Profile, ...]
 
 
-def divide_lists(lists: Sequence[Profile], part: Part = "test") -> DividedLists:
+def divide_lists(
+    lists: Sequence[Profile], part: Part = "test", *, validation_digits: str = VALIDATION_DIGITS
+) -> DividedLists:
     """Divide lists by the hash of their group of near-doubles.
 
     Held out are the lists of `part` that `unlike` returns. With "test", validation lists are for
@@ -104,7 +106,7 @@ def divide_lists(lists: Sequence[Profile], part: Part = "test") -> DividedLists:
     """
     groups = group_near_duplicates(lists)
     parts = [
-        "training" if profile.origin == NOBODYS_TASTE else part_of(group)
+        "training" if profile.origin == NOBODYS_TASTE else part_of(group, validation_digits)
         for profile, group in zip(lists, groups, strict=True)
     ]
     training = [p for p, one in zip(lists, parts, strict=True) if one not in (part, "test")]

@@ -11,11 +11,13 @@ MIN_PLAYLIST_ARTISTS = 10  # artists of a test playlist
 Part = Literal["training", "validation", "test"]
 
 
-def part_of(list_id: str) -> Part:
-    """Return the part that the hash of an id decides: 12, 1 and 3 of 16 are of each part."""
+def part_of(list_id: str, validation_digits: str = VALIDATION_DIGITS) -> Part:
+    """Return the part that the hash of an id decides: by default 3 of 16 are for the test, 1 for
+    validation, and 12 for training.
+    """
     if in_part(list_id, TEST_DIGITS):
         return "test"
-    return "validation" if in_part(list_id, VALIDATION_DIGITS) else "training"
+    return "validation" if in_part(list_id, validation_digits) else "training"
 
 
 def is_test_playlist(playlist: Profile, digits: str) -> bool:
