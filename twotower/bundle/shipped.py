@@ -239,7 +239,7 @@ def _describe(
     matches = hub_corrected(similarity(compared, compared), density[sample], density[sample])
     quantiles = pair_quantiles(matches)
     table = PairTable.count(
-        matches[np.triu_indices(len(matches), 1)],
+        matches[np.triu(np.ones(matches.shape, bool), 1)],
         people=len(profiles),
         date=date.today().isoformat(),
         model_version=embedder.version,
