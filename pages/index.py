@@ -32,7 +32,8 @@ visitor.restore()
 spotify_session.synchronise()
 with st.container(horizontal_alignment="center"), st.container(width=1160):
     try:
-        spotify_session.show_notice()
+        with st.container(key="notice"):  # it comes and goes, and nothing below may move for it
+            spotify_session.show_notice()
         page.run()
     except TwoTowerError as error:
         components.show_failure(error)

@@ -360,6 +360,37 @@ def test_a_playlist_is_asked_for_with_its_own_scope_and_the_music_comes_back(vis
     assert visit.spotify.requests == [], "nothing is read for it"
 
 
+def test_the_link_stays_the_same_whatever_the_visitor_does(visit):
+    """A link that is drawn again at the moment of a click swallows it."""
+    app = visit.tab()
+    drawn = [way_there(app, "read")]
+    for key in ("add-amara jazz", "start-over", "undo"):
+        app.button(key=key).click().run()
+        drawn.append(way_there(app, "read"))
+    app.switch_page("neighbours.py").run()
+    saves = [way_there(app, "save")]
+    app.slider[0].set_value(15).run()
+    saves.append(way_there(app, "save"))
+    assert len(set(drawn)) == len(set(saves)) == 1
+    ticket = parse_qs(urlsplit(saves[0]).query)["left"][0]
+    _, begun = visit.store.begin_sign_in(visit.browser, "save", ticket)
+    assert list(begun.parked.value.artists) == ["amara jazz"], "it takes the latest music along"
+
+
+def test_nothing_above_the_link_moves_it(visit):
+    """A message that comes or goes must not shift what follows: it would be drawn again."""
+
+    def place(app: AppTest) -> int:
+        return len(app.main.children[0].children[0].children)
+
+    app = picked(visit)
+    before = place(app)
+    state_of(app).spotify.outcome = "denied"
+    app.run()
+    assert any("You said no at Spotify" in each.value for each in app.info)
+    assert place(app) == before
+
+
 def test_a_parked_profile_comes_back_once_and_to_its_browser_only(visit):
     app = picked(visit)
     ticket = parse_qs(urlsplit(way_there(app, "save")).query)["left"][0]

@@ -29,8 +29,9 @@ def show_playlist(closest: Sequence[Neighbour], mine: Profile) -> None:
         elif job is not None and job.is_running:
             _progress()
         else:
-            if job is not None:
-                _result(job)
+            with st.container(key="spotify-result"):  # may be empty; the link keeps its place
+                if job is not None:
+                    _result(job)
             _offer(artists, is_allowed=is_allowed, is_repeat=job is not None)
 
 

@@ -123,15 +123,17 @@ def _restore_parked(session: Session | None) -> None:
 
 
 def sign_in_address(purpose: str) -> str:
-    """Return the address of a sign-in; the current profile is parked until the return."""
-    profile, state = visitor.profile(), visitor_state().spotify
-    query = {"for": purpose}
-    if profile is not None:
-        if state.parked is None or state.parked.value is not profile:
-            state.parked = ParkedProfile(profile)
-            state.ticket = oauth.session_store().park(state.parked)
-        query[oauth.TICKET] = state.ticket
-    return f"/login?{urlencode(query)}"
+    """Return the address of a sign-in; the current profile is parked until the return.
+
+    It is the same whenever a page of this session runs: a link that is drawn again at the moment
+    of a click swallows it.
+    """
+    state = visitor_state().spotify
+    if state.parked is None:
+        state.parked = ParkedProfile(None)
+        state.ticket = oauth.session_store().park(state.parked)
+    state.parked.value = visitor.profile()
+    return f"/login?{urlencode({'for': purpose, oauth.TICKET: state.ticket})}"
 
 
 def came_by_signing_in(profile: Profile) -> bool:

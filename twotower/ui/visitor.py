@@ -47,6 +47,10 @@ def restore() -> None:
 
 
 def _update_address() -> None:
+    """Bring the page's address, and what a sign-in takes along, in line with the profile."""
+    parked = visitor_state().spotify.parked
+    if parked is not None:
+        parked.value = profile()
     query = url_state.to_query(profile())
     for name in (url_state.DEMO_PARAM, url_state.ARTIST):
         if st.query_params.get_all(name) != query.get(name, []):

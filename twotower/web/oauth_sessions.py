@@ -120,6 +120,8 @@ def _cancel(item: object) -> None:
 class ParkedProfile:
     """A tab's profile, parked while its owner is at Spotify: the way back reloads the page.
 
+    `value` is None while there is no profile.
+
     The store has only a weak reference until a sign-in begins, so closing the tab drops it.
     From then on the sign-in refers to it, for at most twenty minutes.
     """
@@ -203,7 +205,7 @@ class SessionStore:
 
     def issue_ticket(self, sign_in: SignIn) -> str:
         """Return the ticket with which the browser claims its parked profile; "" if none."""
-        if sign_in.parked is None:
+        if sign_in.parked is None or sign_in.parked.value is None:
             return ""
         ticket = secrets.token_urlsafe(32)
         with self._lock:
