@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from twotower.ui.lab import experiments, origin, reports, results, verification
+from twotower.ui.lab import experiments, known_music, origin, reports, results, verification
 
 st.title("How good is it, really?", anchor=False)
 report = reports.require_quality()
 results.show_answer(report)
+known_music.show_known_music(report)
 results.show_best_baselines(report)
 verification.show_verification(report)
 results.show_task(report)

@@ -201,3 +201,8 @@ def test_training_facts_are_read_from_the_model(tmp_path):
         config.write_text(text)
         with pytest.raises(MissingData, match=r"config\.json"):
             training_facts(tmp_path)
+
+
+def test_single_sources_of_recent_lists_are_not_in_the_headline():
+    checks = [each.check for each in headline_comparisons(measured.covered_report())]
+    assert "halves-today" in checks and "halves-today, netease" not in checks

@@ -1,6 +1,7 @@
 """A made-up quality report with known verdicts: ahead, no better, behind."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,27 @@ def report() -> Report:
         "versions": {"python": "3.11.7"},
     }
     return tally.report(header, reference=TOWERS)
+
+
+def covered_report() -> Report:
+    """Return the report with lists of two sources, and the coverage of two sources."""
+    figures = {
+        "halves-today": {TOWERS: 0.75, "EASE": 0.6},
+        "halves-today, kexp": {TOWERS: 0.9, "EASE": 0.5},
+        "halves-today, netease": {TOWERS: 0.6, "EASE": 0.7, "popularity": 0.1},
+    }
+    coverage = {"hetrec": (0.9, 0.1), "netease": (0.5, 0.3)}
+    tally, ids = Tally(), ("1", "2")
+    for check, methods in figures.items():
+        for method, mean in methods.items():
+            tally.add(check, "MRR", method, 0, ids, np.full(2, mean))
+    for source, shares in coverage.items():
+        for metric, share in zip(("known from listening", "by genre only"), shares, strict=True):
+            tally.add(f"coverage, {source}", metric, TOWERS, 0, ids, np.full(2, share))
+    base = report()
+    added = tally.report({**base.header, "splits": [0], "checks": []}, reference=TOWERS)
+    rounded = replace(base, means=tuple(replace(m, value=round(m.value, 3)) for m in base.means))
+    return rounded.with_more(added)
 
 
 def write(folder: Path) -> Path:

@@ -51,6 +51,17 @@ def page(app, assets):
     return app.switch_page("lab.py").run()
 
 
+def test_the_first_picture_says_which_music_is_known(app, assets):
+    report = measured.covered_report()
+    (assets / "quality.json").write_text(report.to_json(), encoding="utf-8")
+    page = app.switch_page("lab.py").run()
+    first = alternatives(page)[0]
+    assert "China, 2024: 50% of plays known from listening, 30% by genre only, 20% unknown" in first
+    assert "MRR 0.600, EASE 0.700" in first
+    assert "Known least: **China, 2024**, 50 %" in words(page)
+    assert task_title("halves-today, netease") == "Lists of 2018 to 2026, China"
+
+
 def words(app) -> str:
     return "\n".join(element.value for element in app.markdown)
 

@@ -1,5 +1,9 @@
 """Figures of the quality report show its values."""
 
+import html
+import re
+from dataclasses import replace
+
 import measured
 import pytest
 from measured import HOSTILE, TOWERS
@@ -61,6 +65,20 @@ def test_an_unused_verdict_is_not_in_the_legend(comparisons):
     ahead = [each for each in comparisons if each.verdict == "ahead"]
     figure = plot_baseline_comparisons(ahead, ["a", "b"], compact=True)
     assert [trace.showlegend for trace in towers(figure)] == [True, False, False]
+
+
+def test_text_on_a_small_screen_has_short_lines(comparisons):
+    long = [
+        replace(each, difference=replace(each.difference, method="ALS + content + EASE + " * 3))
+        for each in comparisons
+    ]
+    labels = ["Listeners in Germany, cut to 50, among all the others (Hit@10)"] * len(long)
+    figure = plot_baseline_comparisons(long, labels, compact=True)
+    wide = plot_baseline_comparisons(long, labels)
+    texts = [re.sub("</?b>", "", note.text) for note in figure.layout.annotations]
+    lines = [html.unescape(line) for text in texts for line in text.split("<br>")]
+    assert max(map(len, lines)) <= 42
+    assert figure.layout.height > wide.layout.height  # room for the lines
 
 
 def test_each_task_needs_a_label(comparisons):

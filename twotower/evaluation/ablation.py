@@ -30,6 +30,7 @@ ABLATION_TASKS = (
     TaskKind.HEAD,
     TaskKind.OTHER_DATA,
     TaskKind.PLAYLISTS,
+    TaskKind.TODAY,
     TaskKind.COLD,
     TaskKind.ONE_SIDED_PLAYS,
     TaskKind.FRIENDS,

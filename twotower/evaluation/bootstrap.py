@@ -37,7 +37,7 @@ def bootstrap(
     return Interval(float(mean), float(low), float(high))
 
 
-@lru_cache(maxsize=1)  # a report has hundreds of intervals of the same listeners
+@lru_cache(maxsize=16)  # a report has hundreds of intervals for each number of listeners
 def _resample_counts(listeners: int, resamples: int, seed: int) -> np.ndarray:
     """Return (resamples, listeners) how often each listener is drawn; not to be changed."""
     rng = np.random.default_rng(seed)

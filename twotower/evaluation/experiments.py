@@ -119,6 +119,8 @@ def _compares_variants(task: TaskSpec) -> bool:
     if task.kind is TaskKind.COLD:
         return task.cut == COLD_CUT
     plain = not task.condition and task.cut is None
+    if task.kind is TaskKind.TODAY:
+        return not task.dataset
     kinds = (TaskKind.HALVES, TaskKind.HEAD, TaskKind.PLAYLISTS, TaskKind.OTHER_DATA)
     return plain and task.kind in (*kinds, TaskKind.FRIENDS)
 

@@ -142,7 +142,8 @@ def compare_with_best(report: Report, check: str, metric: str) -> BaselineCompar
 def headline_comparisons(report: Report) -> tuple[BaselineComparison, ...]:
     """Compare the towers with the best baseline of each task, by the task's first metric.
 
-    Few artists, side features and the full pool are left out: they have charts of their own. A
+    Few artists, side features and the single sources of recent lists have charts of their own, and
+    are left out. So is the full pool, which says less. A
     task with the same means as an earlier one is left out, too: its cut has removed no artist.
     """
     comparisons: dict[tuple[tuple[str, float], ...], BaselineComparison] = {}
@@ -150,6 +151,8 @@ def headline_comparisons(report: Report) -> tuple[BaselineComparison, ...]:
         if task.kind in (TaskKind.COLD, TaskKind.FEATURES):
             continue
         if task.condition in ("full pool", "no content"):
+            continue
+        if task.kind is TaskKind.TODAY and task.dataset:
             continue
         for metric in compared_metrics(report, task.label)[:1]:
             comparison = compare_with_best(report, task.label, metric)

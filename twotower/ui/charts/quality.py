@@ -1,6 +1,7 @@
 """Figures of the quality report: the towers beside the baselines, and curves over a size."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import plotly.graph_objects as go
 
@@ -9,7 +10,9 @@ from twotower.evaluation.summary import BaselineComparison
 from twotower.ui.charts.style import INK, PAGE, QUIET, legend_below, plain_text, share_axis
 from twotower.ui.text import format_interval, signed
 
-ROW, COMPACT_ROW = 58, 78  # pixels per task
+ROW = 58  # pixels per task
+COMPACT_ROW, COMPACT_LINE = 44, 17  # pixels per task without its text, and per line of text
+COMPACT_CHARACTERS = 42  # of a line of text on a small screen
 # The position of a trace decides its colour; the symbol says the same without colour.
 _MARKS: tuple[tuple[Verdict, str, str], ...] = (
     ("ahead", "circle", "the towers, better"),
@@ -31,11 +34,17 @@ def plot_baseline_comparisons(
     """Plot a row per task: the best baseline as a line, the towers as a mark with an interval.
 
     The interval is that of the difference, drawn around the towers. If it reaches the baseline,
-    the towers are no better. `compact` puts the text on two lines, for a small screen.
+    the towers are no better. `compact` breaks the text into short lines, for a small screen.
     """
     if len(comparisons) != len(labels):
         raise ValueError(f"{len(labels)} labels for {len(comparisons)} tasks")
     heights = {id(each): len(comparisons) - row - 1 for row, each in enumerate(comparisons)}
+    texts = [
+        _row_text(each, label, compact=compact)
+        for each, label in zip(comparisons, labels, strict=True)
+    ]
+    most_lines = max((text.count("<br>") + 1 for text in texts), default=1)
+    row = COMPACT_ROW + COMPACT_LINE * most_lines if compact else ROW
     figure = go.Figure()
     for kind, symbol, name in _MARKS:
         if kind == "behind":
@@ -54,10 +63,10 @@ def plot_baseline_comparisons(
         )
     figure.update_layout(
         annotations=[
-            _row_text(each, label, heights[id(each)], compact=compact)
-            for each, label in zip(comparisons, labels, strict=True)
+            _text_above(text, heights[id(each)], size=13 if compact else 14)
+            for each, text in zip(comparisons, texts, strict=True)
         ],
-        height=(COMPACT_ROW if compact else ROW) * len(comparisons) + (150 if compact else 100),
+        height=row * len(comparisons) + (150 if compact else 100),
         margin={"l": 8, "r": 8, "t": 0, "b": 0},
         legend=legend_below(),
         xaxis=share_axis("MRR (1: the right one always comes first)"),
@@ -109,10 +118,18 @@ def _towers(comparisons: Sequence[BaselineComparison], heights: Mapping[int, int
     )
 
 
-def _row_text(
-    each: BaselineComparison, label: str, height: int, *, compact: bool
-) -> dict[str, object]:
-    gap = f"{signed(each.difference.value)}, {_VERSUS[each.verdict]} {plain_text(each.baseline)}"
+def _row_text(each: BaselineComparison, label: str, *, compact: bool) -> str:
+    """Return the text above a row: the task, and the baseline that it is compared with."""
+    gap = f"{signed(each.difference.value)}, {_VERSUS[each.verdict]} {each.baseline}"
+    if not compact:
+        return f"<b>{plain_text(label)}</b>  {plain_text(gap)}"
+    label_lines, gap_lines = (wrap(text, COMPACT_CHARACTERS) for text in (label, gap))
+    bold = [f"<b>{plain_text(line)}</b>" for line in label_lines]
+    return "<br>".join([*bold, *map(plain_text, gap_lines)])
+
+
+def _text_above(text: str, height: int, *, size: int) -> dict[str, object]:
+    """Return an annotation above a row, at the left."""
     return {
         "xref": "paper",
         "x": 0,
@@ -122,8 +139,8 @@ def _row_text(
         "yshift": 11,
         "align": "left",
         "showarrow": False,
-        "text": f"<b>{plain_text(label)}</b>{'<br>' if compact else '  '}{gap}",
-        "font": {"size": 13 if compact else 14, "color": INK},
+        "text": text,
+        "font": {"size": size, "color": INK},
     }
 
 

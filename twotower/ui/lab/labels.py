@@ -41,6 +41,11 @@ TASKS: Mapping[TaskSpec, tuple[str, str]] = {
         "Playlists of 2010 to 2017",
         "The same with playlists as listeners. None of them was in training.",
     ),
+    TaskSpec(TaskKind.TODAY): (
+        "Lists of 2018 to 2026",
+        "The same with recent lists of several countries, among all of them. None of them was in "
+        "training. The mean counts each source the same.",
+    ),
     TaskSpec(TaskKind.COLD): (
         "Few artists",
         "The same with one half cut to a few artists. Also: how much of a list of ten stays when "
@@ -70,6 +75,17 @@ TASKS: Mapping[TaskSpec, tuple[str, str]] = {
         "Artists to discover",
         "Some artists are removed from a profile. Are they suggested for the rest?",
     ),
+}
+# Data set -> where and when its listeners heard the music, oldest first.
+SOURCES: Mapping[str, tuple[str, str]] = {
+    "hetrec": ("World, Last.fm", "2005 to 2011"),
+    "mpd": ("United States, playlists", "2010 to 2017"),
+    "archive": ("World, followed playlists", "2018 to 2021"),
+    "philippines": ("Philippines", "2020"),
+    "vagalume": ("Brazil", "2021"),
+    "editorial": ("World, editors' playlists", "2023"),
+    "netease": ("China", "2024"),
+    "kexp": ("Seattle, radio shows", "2026"),
 }
 METHODS = """
 - **two towers**: the model of this app, the mean of both directions between two people.
@@ -118,13 +134,20 @@ def task_title(label: str) -> str:
     listed = _listed_task(task)
     if listed is None:
         return label
+    is_place = task.kind is TaskKind.TODAY
+    dataset = place_and_years(task.dataset)[0] if is_place else task.dataset
     details = (
-        "" if listed.dataset else task.dataset,
+        "" if listed.dataset else dataset,
         "" if listed.shown else task.shown_label,
         "" if task.cut is None else f"cut to {task.cut}",
         "" if listed.condition else task.condition,
     )
     return ", ".join([TASKS[listed][0], *filter(None, details)])
+
+
+def place_and_years(source: str) -> tuple[str, str]:
+    """Return region and years of a data set; its name and "" if this page has none for it."""
+    return SOURCES.get(source, (source, ""))
 
 
 def task_question(label: str) -> str:
