@@ -32,7 +32,7 @@ def matcher(tmp_path_factory) -> Matcher:
 def test_the_assets_are_small_and_readable_and_hold_no_pickle():
     files = [path for path in SHIPPED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < LIMIT
-    kinds = {".json", ".npz", ".safetensors", ".gz", ".svg", ".png", ".md", ""}
+    kinds = {".json", ".npz", ".safetensors", ".gz", ".xz", ".svg", ".png", ".md", ""}
     assert {path.suffix for path in files} <= kinds
     assert all(path.stat().st_mode & 0o444 == 0o444 for path in files)
 
