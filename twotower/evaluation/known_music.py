@@ -1,4 +1,4 @@
-"""How much of each source's music the model knows, and how well its listeners are found."""
+"""Coverage and MRR of each source of listeners: which music the model knows."""
 
 from dataclasses import dataclass
 

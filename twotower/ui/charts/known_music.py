@@ -8,8 +8,12 @@ from twotower.evaluation.known_music import KnownMusic
 from twotower.ui.charts.style import INK, LINES, PAGE, QUIET, legend_below, plain_text, share_axis
 
 ROW = 62  # pixels per source
-# A share's pattern says the same as its colour.
-_SHARES = (("known from listening", ""), ("known by genre only", "/"), ("unknown", "x"))
+# Name, pattern (which says the same as the colour), and colour if not the theme's.
+_SHARES = (
+    ("known from listening", "", None),
+    ("known by genre only", "/", LINES),
+    ("unknown", ".", QUIET),
+)
 
 
 def plot_known_music(rows: Sequence[KnownMusic], labels: Sequence[str]) -> go.Figure:
@@ -30,14 +34,14 @@ def plot_known_music(rows: Sequence[KnownMusic], labels: Sequence[str]) -> go.Fi
                 width=0.3,
                 name=name,
                 marker={
-                    "pattern": {"shape": pattern, "size": 6, "fgcolor": LINES},
-                    **({} if not number else {"color": QUIET}),
+                    "pattern": {"shape": pattern, "size": 6, "fgcolor": PAGE},
+                    "color": color,
                 },
                 text=[f"{plain_text(label)}: {name}" for label in labels],
                 hovertemplate="%{text} %{x:.0%}<extra></extra>",
                 textposition="none",
             )
-            for number, (name, pattern) in enumerate(_SHARES)
+            for number, (name, pattern, color) in enumerate(_SHARES)
         ]
     )
     for name, symbol, size, values in (

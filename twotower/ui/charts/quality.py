@@ -12,7 +12,7 @@ from twotower.ui.text import format_interval, signed
 
 ROW = 58  # pixels per task
 COMPACT_ROW, COMPACT_LINE = 44, 17  # pixels per task without its text, and per line of text
-COMPACT_CHARACTERS = 42  # of a line of text on a small screen
+COMPACT_CHARACTERS = 46  # of a line of text on a small screen
 # The position of a trace decides its colour; the symbol says the same without colour.
 _MARKS: tuple[tuple[Verdict, str, str], ...] = (
     ("ahead", "circle", "the towers, better"),

@@ -80,7 +80,7 @@ TASKS: Mapping[TaskSpec, tuple[str, str]] = {
 SOURCES: Mapping[str, tuple[str, str]] = {
     "hetrec": ("World, Last.fm", "2005 to 2011"),
     "mpd": ("United States, playlists", "2010 to 2017"),
-    "archive": ("World, followed playlists", "2018 to 2021"),
+    "archive": ("World, playlists", "2018 to 2021"),
     "philippines": ("Philippines", "2020"),
     "vagalume": ("Brazil", "2021"),
     "editorial": ("World, editors' playlists", "2023"),
