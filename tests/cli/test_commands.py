@@ -27,6 +27,7 @@ from twotower.core.names import hashed_id
 from twotower.core.settings import ROOT, Settings
 from twotower.evaluation.methods.baselines import BASELINES
 from twotower.evaluation.runner import REFERENCE, SECOND_REFERENCE
+from twotower.model.confidence import ConfidenceCurve
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
 from twotower.model.train_config import TrainConfig
@@ -356,6 +357,10 @@ def test_embed_writes_unit_vectors_in_the_order_of_the_lines(world: Path, tmp_pa
         with np.load(out, allow_pickle=False) as arrays:
             assert arrays["ids"].tolist() == [*map(str, range(LISTENERS)), "x"]
             assert arrays["coverage"][-1] == pytest.approx(0.75)  # 3 of 4 plays
+            assert arrays["known_from_listening"][-1] == pytest.approx(0.75)
+            for name in ("coverage", "known_from_listening", "confidence"):
+                assert document[name] == pytest.approx(arrays[name].mean(), abs=1e-6)
+            assert arrays["confidence"][-1] < arrays["confidence"][:-1].min()  # one artist
             vectors[tower] = arrays["vectors"]
         assert vectors[tower].dtype == np.float32 and vectors[tower].shape == (LISTENERS + 1, 64)
         assert np.linalg.norm(vectors[tower], axis=1) == pytest.approx(1, abs=1e-5)
@@ -385,6 +390,24 @@ def test_parts_embedded_separately_join_to_the_same_file(world: Path, tmp_path: 
     assert "no listener in it" in refusal(["embed", tmp_path / "none.jsonl", *usual, parts[0]])
 
 
+def test_calibrate_stores_the_curve_with_the_model(world: Path, env, tmp_path: Path, monkeypatch):
+    shutil.copytree(world / "assets" / "model", tmp_path / "model")
+    asked = {}
+
+    def fit(data, **options):
+        asked.update(options, data=data)
+        return ConfidenceCurve((0.0, 2.0), (0.25, 0.5))
+
+    monkeypatch.setattr("twotower.evaluation.calibrate.calibrate", fit)
+    args = ["calibrate", "--model", tmp_path / "model", "--split", 2, "--seed", 7]
+    document = values([*args, "--data", tmp_path])
+    assert document["knots"] == [[0.0, 0.25], [2.0, 0.5]]
+    assert asked["splits"] == (2,) and asked["seed"] == 7 and asked["data"] == tmp_path
+    args = ["embed", world / "listeners.jsonl", "--tower", "user", "--out", tmp_path / "v.npz"]
+    assert 0.25 < values([*args, "--model", tmp_path / "model"])["confidence"] <= 0.5
+    assert "no model in" in refusal(["calibrate", "--model", tmp_path / "none"], env)
+
+
 def test_a_damaged_model_is_named(world: Path, tmp_path: Path):
     model = tmp_path / "model"
     model.mkdir()
@@ -400,7 +423,18 @@ def test_a_damaged_model_is_named(world: Path, tmp_path: Path):
 
 def test_neighbours_are_from_the_same_group(world: Path, env: dict[str, str]):
     document = values(["neighbours", world / "someone.jsonl", "--top", 3], env)
-    assert document.keys() == {"recognised", "evidence", "settled", "dim", "neighbours"}
+    assert document.keys() == {
+        "recognised",
+        "known_from_listening",
+        "confidence",
+        "confidence_word",
+        "evidence",
+        "settled",
+        "dim",
+        "neighbours",
+    }
+    assert document["known_from_listening"] == 1.0 and 0.5 < document["confidence"] < 1
+    assert document["confidence_word"] in ("sketch", "good")
     assert document["recognised"] == 1.0 and 1 < document["evidence"] <= 12
     assert 0 < document["settled"] < document["dim"]
     for rank, neighbour in enumerate(document["neighbours"], 1):

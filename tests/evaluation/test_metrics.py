@@ -6,10 +6,12 @@ from twotower.evaluation.metrics import (
     aucs,
     cubed_z_scores,
     equal_weights,
+    expected_reciprocal_ranks,
     k_occurrences,
     mutual_shares,
     ndcgs_at,
     overlaps,
+    rank_correlation,
     ranks_of_positives,
     top_columns,
     uniformity,
@@ -28,6 +30,36 @@ def test_a_score_that_is_not_a_number_is_the_worst():
 
 def test_equal_scores_rank_every_positive_last():
     assert ranks_of_positives(np.zeros((2, 5)), np.array([0, 3])).tolist() == [5, 5]
+
+
+def test_expected_reciprocal_ranks_by_hand():
+    """Two groups: one of two others is ahead in the first, one of three in the second."""
+    scores = np.array([[0.5, 0.6, 0.1, 0.5, 0.2, 0.3]])
+    group_of = np.array([0, 0, 0, 1, 1, 1])
+    (value,) = expected_reciprocal_ranks(scores, np.array([0]), group_of, pool=13)
+    mean = 12 * (1 / 2 + 1 / 3) / 2  # others ahead, of 6 in each group
+    assert value == pytest.approx((1 - np.exp(-mean)) / mean)
+
+
+def test_expected_reciprocal_ranks_agree_with_drawn_pools():
+    rng = np.random.default_rng(0)
+    scores = rng.random((1, 4000))
+    scores[0, 0] = 0.99
+    group_of = np.zeros(4000, int)
+    (value,) = expected_reciprocal_ranks(scores, np.array([0]), group_of, pool=100)
+    ahead = [(rng.choice(scores[0, 1:], 99, replace=False) > 0.99).sum() for _ in range(4000)]
+    assert value == pytest.approx(np.mean(1 / (1 + np.array(ahead))), abs=0.02)
+    assert expected_reciprocal_ranks(np.eye(3), np.arange(3), np.zeros(3, int), 100) == (
+        pytest.approx(1)
+    )
+
+
+def test_rank_correlation_by_hand():
+    a = np.array([1.0, 2.0, 3.0, 40.0])
+    assert rank_correlation(a, np.exp(a / 9)) == pytest.approx(1)
+    assert rank_correlation(a, -a) == pytest.approx(-1)
+    assert rank_correlation(a, np.array([1.0, 1.0, 2.0, 2.0])) == pytest.approx(2 / 5**0.5)
+    assert rank_correlation(a, np.ones(4)) == 0
 
 
 def test_top_columns_are_best_first_and_ties_go_by_column():

@@ -26,6 +26,8 @@ TASKS = {
     "groups, tidytuesday, + audio + playlists": TaskSpec(
         TaskKind.FEATURES, "tidytuesday", frozenset({"artists", "audio", "playlists"})
     ),
+    "coverage, netease": TaskSpec(TaskKind.COVERAGE, "netease"),
+    "coverage, lists, confidence": TaskSpec(TaskKind.COVERAGE, "lists", condition="confidence"),
     "unseen, no content": TaskSpec(TaskKind.UNSEEN, condition="no content"),
 }
 METHODS = {

@@ -17,6 +17,7 @@ from twotower.community import MemberSnapshot
 from twotower.core.domain import Area, Artist, Coverage, Listener, Neighbour, Profile, Spread
 from twotower.core.errors import EmptyProfile
 from twotower.core.names import artist_key, confusable_skeleton
+from twotower.model.confidence import BOUNDS, ConfidenceCurve
 from twotower.model.portrait import Portrait
 from twotower.ui.state import KEY, VisitorState
 
@@ -28,6 +29,7 @@ ENDS = ("ara", "moth", "Harbour", "wick", "onia", "Parade")
 ADJECTIVES = ("Amber", "Brisk", "Calm", "Dusty", "Early", "Fond", "Gentle", "Hazy", "Idle", "Jolly")
 ANIMALS = ("Otter", "Heron", "Lynx", "Moth", "Newt", "Owl", "Pika", "Quail", "Robin", "Stoat")
 DIM = 16
+CURVE = ConfidenceCurve((0.0, 4.0, 8.0, 20.0), (0.0, *BOUNDS))  # a new word at each knot
 
 
 class PlantedCatalogue:
@@ -145,17 +147,22 @@ class PlantedMatcher:
         energy = [self.catalogue.audio_of(key)["energy"] for key in known]
         tempo = [self.catalogue.audio_of(key)["tempo"] for key in known]
         ranked = sorted(profile.artists.values(), key=lambda artist: -artist.plays)
+        effective = float(np.exp(-(weights * np.log(weights)).sum()))
+        coverage = Coverage(
+            plays=sum(artist.plays for artist in known.values()) / total,
+            by_content=0.0,
+            effective_artists=effective,
+            effective_heard=effective,
+            unknown=tuple(a.name for a in ranked if artist_key(a.name) not in known),
+            heard=tuple(a.name for a in ranked if artist_key(a.name) in known),
+        )
         return Portrait(
             profile=profile,
             user_vector=vector,
             candidate_vector=vector,
             effective_dimensions=len(known) / 4,
-            coverage=Coverage(
-                plays=sum(artist.plays for artist in known.values()) / total,
-                by_content=0.0,
-                effective_artists=float(np.exp(-(weights * np.log(weights)).sum())),
-                unknown=tuple(a.name for a in ranked if artist_key(a.name) not in known),
-            ),
+            coverage=coverage,
+            confidence=CURVE.confidence(coverage),
             artists=tuple(ranked),
             genres=tuple(sorted(shares.items(), key=lambda pair: -pair[1])),
             audio={
@@ -163,8 +170,8 @@ class PlantedMatcher:
                 "tempo": Spread(float(np.mean(tempo)), 5.0),
             },
             audio_is_estimate=not profile.audio,
-            genres_from=sum(artist.plays for artist in known.values()) / total,
-            audio_from=sum(artist.plays for artist in known.values()) / total,
+            genres_from=coverage.plays,
+            audio_from=coverage.plays,
             seconds=perf_counter() - began,
         )
 

@@ -5,10 +5,12 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+import world
 from webservice import Reply, Service, service
 from world import HOSTILE, profile_of, state_of
 
 from twotower.core.domain import SPOTIFY_WEB_API, Track
+from twotower.model.confidence import ConfidenceCurve
 from twotower.ui import services, text
 
 
@@ -45,8 +47,10 @@ def test_it_shows_artists_genres_sound_and_unknown_artists(you):
     ]
     assert "Amara Jazz :gray[· 40.0 %]" in words(you)
     assert "Nobody" in you.expander(key="unknown").markdown[0].value
+    assert you.expander(key="unknown").label == "Unknown: 10 % · 1 artist"
+    assert "Amara Folk" in you.expander(key="heard").markdown[0].value
     assert "Estimated from your artists" in words(you)
-    assert "Your music counts as about 3 artists" in words(you)
+    assert "A guess, based on 90 % of what you play" in words(you)
 
 
 def meter(app):
@@ -56,21 +60,35 @@ def meter(app):
 
 
 def test_a_small_profile_gets_advice(you):
-    assert meter(you) == (18, "A guess")  # .75 of a first quarter
-    assert "Your music determines 0.8 of the model's 16 dimensions" in words(you)
-    assert "**To make it surer:** add about ten artists, from every kind" in words(you)
+    assert meter(you) == (16, "A guess")  # 2.9 effective artists x .9, of the 4 that fill a quarter
+    assert "Your music determines 0.8 of 16 dimensions of taste." in words(you)
+    assert "**What is missing:** Your plays are worth about 3 artists" in words(you)
+    assert "Add about ten artists, from every kind of music you play." in words(you)
     mine = state_of(you).profile
     state_of(you).profile = replace(profile_of("Amara Jazz", "Nobody", "None"), name=mine.name)
     state_of(you).portrait = None
     you.run()
-    assert "add artists that the model knows; it doesn't know most of yours" in words(you)
+    assert "It doesn't know the artists of 50 % of your plays. More files bring" in words(you)
 
 
-def test_a_large_profile_gets_no_advice(you, monkeypatch):
-    monkeypatch.setattr(text, "GRADE_EDGES", (0.2, 0.5, 5.0))
+def test_a_profile_that_is_known_well_gets_no_advice(you, monkeypatch):
+    monkeypatch.setattr(world, "CURVE", ConfidenceCurve((0.0,), (0.9,)))
+    state_of(you).portrait = None
     you.run()
     assert not you.exception
-    assert meter(you)[1] == "A good picture" and "To make it surer" not in words(you)
+    assert meter(you) == (75, "A full picture") and "What is missing" not in words(you)
+
+
+def test_genres_and_sound_name_their_basis_and_sound_is_absent_without_one(you, planted):
+    mine = replace(profile_of("Amara Jazz", "Nobody", "None"), name=state_of(you).profile.name)
+    state_of(you).profile, state_of(you).portrait = mine, None
+    you.run()
+    assert "From artists with 50 % of your plays." in words(you)
+    assert "Estimated from artists with 50 % of your plays." in words(you)
+    state_of(you).portrait = replace(planted.portrait(mine), audio={}, audio_from=0.2)
+    you.run()
+    assert not you.exception
+    assert "We know how 20 % of your plays sound. That is too little" in words(you)
 
 
 def test_it_names_the_sources_and_credits_the_services(you):
@@ -147,7 +165,11 @@ def test_nothing_is_looked_up_without_permission_or_for_spotify_s_web_api(soundi
 def test_its_charts_have_alternative_texts(you):
     texts = [chart.proto.alt for chart in you.get("plotly_chart")]
     assert texts[0].startswith("Bar chart of your genres: jazz 78 %")
-    assert "fast 103 BPM, most people 95 BPM to 128 BPM" in texts[1]
+    assert texts[1] == (
+        "Bar of your plays by artist: Known from listening 90 %, Known by genre only 0 %, "
+        "Unknown 10 %"
+    )
+    assert "fast 103 BPM, most people 95 BPM to 128 BPM" in texts[2]
 
 
 def test_removing_an_artist_moves_the_vector_at_once_and_undo_brings_it_back(you):

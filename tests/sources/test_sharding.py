@@ -108,7 +108,7 @@ def write(path: Path, made: VectorInfo, *blocks: tuple[int, list[str]]) -> Path:
     with VectorWriter(path, made, dim=3) as to:
         for place, ids in blocks:
             vectors = np.arange(3 * len(ids), dtype=np.float32).reshape(-1, 3) + place
-            to(place, ids, vectors, np.full(len(ids), 0.5, np.float32))
+            to(place, ids, vectors, np.full((len(ids), 3), (0.5, 0.25, 0.75), np.float32))
     return path
 
 
@@ -123,11 +123,24 @@ def test_joined_vector_shards_equal_the_file_of_one_process(tmp_path):
         write(tmp_path / "2.npz", VectorInfo("m", "user", Shard(2, 3))),
     ]
     found = vector_files.join(parts[::-1], tmp_path / "joined.npz")
-    assert found == (VectorInfo("m", "user"), 5, 3, 0.5)
+    means = {"coverage": 0.5, "known_from_listening": 0.25, "confidence": 0.75}
+    assert found == (VectorInfo("m", "user"), 5, 3, means)
     assert (tmp_path / "joined.npz").read_bytes() == whole.read_bytes()
     with np.load(whole, allow_pickle=False) as arrays:
         assert arrays["ids"].tolist() == [*A, *LONG, "z"]
         assert arrays["vectors"][2].tolist() == [9, 10, 11]
+
+
+def test_shards_of_an_earlier_version_are_joined_by_the_columns_they_have(tmp_path):
+    older = write(tmp_path / "0.npz", VectorInfo("m", "user", Shard(0, 2)), (0, A))
+    newer = write(tmp_path / "1.npz", VectorInfo("m", "user", Shard(1, 2)), (2, LONG))
+    with np.load(older) as arrays:
+        kept = {name: arrays[name] for name in arrays if "known" not in name}
+    np.savez(older, **{name: each for name, each in kept.items() if name != "confidence"})
+    _, rows, _, means = vector_files.join([older, newer], tmp_path / "joined.npz")
+    assert (rows, means) == (4, {"coverage": 0.5})
+    with np.load(tmp_path / "joined.npz") as arrays:
+        assert sorted(arrays) == ["coverage", "ids", "vectors"]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +173,6 @@ def test_failed_writing_leaves_nothing(tmp_path):
         pytest.raises(KeyError),
         VectorWriter(tmp_path / "v.npz", VectorInfo("m", "user"), dim=3) as to,
     ):
-        to(0, A, np.zeros((2, 3), np.float32), np.zeros(2, np.float32))
+        to(0, A, np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32))
         raise KeyError
     assert list(tmp_path.iterdir()) == []

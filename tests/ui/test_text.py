@@ -4,11 +4,11 @@ import re
 from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from twotower.community import MemberSnapshot
 from twotower.core.domain import Coverage, Listener, Neighbour
+from twotower.model.confidence import BOUNDS, Confidence
 from twotower.ui import text
 
 MARKUP = (
@@ -67,28 +67,41 @@ def test_pluralise_knows_one_from_many():
 
 
 @pytest.mark.parametrize(
-    ("dimensions", "end"),
+    ("mrr", "known", "by_content", "sentence"),
     [
-        (0, "a guess. A few more artists will change it."),
-        (1, "a first sketch. More artists make it sharper."),
-        (3, "a good picture."),
-        (60, "a full picture."),
+        (0.1, 1.0, 0.0, "A guess, based on 100 % of what you play. Your plays are worth about "
+         "4 artists; more make it sharper."),
+        (0.7, 0.3, 0.0, "A first sketch, based on 30 % of what you play. It doesn't know the "
+         "artists of 70 % of your plays."),
+        (0.85, 0.9, 0.4, "A good picture, based on 54 % of what you play. It knows 36 % of your "
+         "plays by genre only."),
+        (0.99, 1.0, 0.0, "A full picture, based on 100 % of what you play."),
     ],
-)
-def test_confidence_names_the_basis_and_the_grade(dimensions, end):
+)  # fmt: skip
+def test_confidence_is_a_word_its_basis_and_what_is_missing(mrr, known, by_content, sentence):
     portrait = SimpleNamespace(
-        coverage=Coverage(1.0, 0.0, 4.2, ()), effective_dimensions=dimensions
+        profile=SimpleNamespace(artists={"a": None}),
+        coverage=Coverage(known, by_content, 4.2, ()),
+        confidence=Confidence(known * (1 - by_content), mrr),
     )
-    sentence = text.describe_confidence(portrait)
-    assert sentence == f"Your music counts as about 4 artists: {end}"
+    shown = f"{text.describe_confidence(portrait)} {text.describe_missing(portrait)}"
+    assert shown.strip() == sentence
 
 
-def test_the_meter_grows_with_the_dimensions_by_a_quarter_a_grade():
-    meter, grade = text.confidence_meter, text.confidence_grade
-    assert [meter(each) for each in (0, *text.GRADE_EDGES)] == [0, 0.25, 0.5, 0.75]
-    assert (np.diff([meter(each) for each in np.linspace(0, 19, 50)]) > 0).all()
-    assert meter(20) == meter(64) == 1
-    assert [grade(each) for each in (0.99, 1, 2, 5)] == [0, 1, 2, 3]
+@pytest.mark.parametrize(
+    ("mrr", "share"), [*zip((0.0, *BOUNDS, 1.0), (0.0, 0.25, 0.5, 0.75, 1.0), strict=True)]
+)
+def test_the_meter_has_a_quarter_for_each_word(mrr, share):
+    assert text.confidence_meter(Confidence(1.0, mrr)) == pytest.approx(share)
+
+
+def test_a_profile_of_genres_lacks_artists():
+    portrait = SimpleNamespace(
+        profile=SimpleNamespace(artists={}),
+        coverage=Coverage(0.0, 0.0, 0.0, ()),
+        confidence=Confidence(0.1, 0.3),
+    )
+    assert text.describe_missing(portrait) == "It has your genres, but no artists yet."
 
 
 @pytest.mark.parametrize(

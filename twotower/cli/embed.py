@@ -1,6 +1,6 @@
 """Commands `embed` and `embed-join`: vectors of many profiles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -41,7 +41,7 @@ class _Written:
     info: "VectorInfo"
     rows: int
     dim: int
-    coverage: float  # mean share of plays whose artist is known, 0..1
+    means: Mapping[str, float]  # of each of `vector_files.MEASURES` that the file has
 
 
 def embed(
@@ -137,11 +137,16 @@ def _write_vectors(
     info = VectorInfo(embedder.version, tower.value, shard)
     with VectorWriter(out, info, dim=embedder.dim) as write:
         for position, block in read_blocks(profiles, shard or WHOLE, progress):
-            coverage = np.array([embedder.coverage(p).plays for p in block], np.float32)
-            write(position, [p.id for p in block], embedder.embed(block, tower.value), coverage)
+            coverages = [embedder.coverage(profile) for profile in block]
+            measures = [
+                (each.plays, each.from_listening, embedder.curve.confidence(each).expected_mrr)
+                for each in coverages
+            ]
+            vectors = embedder.embed(block, tower.value)
+            write(position, [p.id for p in block], vectors, np.array(measures, np.float32))
         if not write.rows and shard is None:
             raise no_listeners(profiles)
-    return _Written(info, write.rows, embedder.dim, write.covered / max(1, write.rows))
+    return _Written(info, write.rows, embedder.dim, write.means)
 
 
 def embed_join(
@@ -166,7 +171,8 @@ def _show(out: Path, written: _Written, *, json: bool) -> None:
     document |= {
         "listeners": written.rows,
         "dim": written.dim,
-        "coverage": written.coverage,
+        **written.means,
     }
-    text = f"{out}: {written.rows:,} vectors, {written.coverage:.0%} of the plays known"
+    known = written.means["coverage"]
+    text = f"{out}: {written.rows:,} vectors, {known:.0%} of the plays known"
     show_result(document, text, json=json)

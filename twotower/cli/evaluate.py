@@ -1,4 +1,4 @@
-"""Commands `evaluate`, `ablate` and `learning-curve`: how good a model is."""
+"""Commands `evaluate`, `ablate`, `learning-curve`, `calibrate`: how good a model is, how sure."""
 
 import shlex
 import sys
@@ -13,6 +13,7 @@ from twotower.cli.calibration import check_band_folder, measure_calibration
 from twotower.cli.options import (
     DataFolder,
     Json,
+    ModelFolder,
     ReportFile,
     Seed,
     check_writable,
@@ -279,6 +280,37 @@ def learning_curve(
         return measure(folder, steps=steps, seed=seed, command=command, progress=progress)
 
     _report(make, out, json=json)
+
+
+def calibrate(
+    model: ModelFolder = None,
+    data: DataFolder = None,
+    split: Annotated[
+        list[int] | None, typer.Option(min=0, help="Train on split 0, 1 or 2; repeat for several.")
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Fit how sure a model is of a profile, and store the curve with the model.
+
+    Trains new towers on each split, which takes minutes: a stored model has seen everybody.
+    """
+    from twotower.evaluation.calibrate import calibrate as fit
+    from twotower.model.confidence import BOUNDS, FILE
+    from twotower.model.embedder import Embedder
+
+    folder = model if model is not None else Settings.from_env().model
+    Embedder.load(folder)  # refuses another folder before any work is done
+    splits = tuple(split or (0, 1, 2))
+    with ProgressLine() as progress:
+        progress(0.0, "reading the data")
+        curve = fit(data_folder(data), splits=splits, seed=seed, progress=progress)
+    curve.save(folder)
+    knots = [list(knot) for knot in zip(curve.scores, curve.mrr, strict=True)]
+    document = {"out": str(folder / FILE), "knots": knots, "bounds": list(BOUNDS)}
+    lines = [f"{score:10.3f}  {mrr:.3f}" for score, mrr in knots]
+    text = "\n".join([f"{folder / FILE}: score of the evidence, expected MRR", *lines])
+    show_result(document, text, json=json)
 
 
 def _check_known(kind: str, names: Iterable[str], known: Collection[str]) -> None:

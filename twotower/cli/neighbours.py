@@ -40,6 +40,9 @@ def neighbours(
         show_json(
             {
                 "recognised": known.plays,
+                "known_from_listening": known.from_listening,
+                "confidence": portrait.confidence.expected_mrr,
+                "confidence_word": portrait.confidence.grade.name.lower(),
                 "evidence": known.effective_artists,
                 "settled": portrait.effective_dimensions,
                 "dim": len(portrait.user_vector),
@@ -115,6 +118,9 @@ def _coverage_line(portrait: "Portrait") -> str:
     known = portrait.coverage
     text = f"{known.plays:.0%} of the plays are by known artists"
     if known.by_content:
-        text += f", {known.by_content:.0%} of these known by genres and name only"
+        text += f", {known.by_genre:.0%} of all by artists known by genres and name only"
+    sure = portrait.confidence
+    word = f"confidence {sure.expected_mrr:.2f} ({sure.grade.name.lower()})"
     dimensions = f"{portrait.effective_dimensions:.1f} of {len(portrait.user_vector)}"
-    return f"{text}; {known.effective_artists:.1f} effective artists, {dimensions} dimensions"
+    artists = f"{known.effective_artists:.1f} effective artists, {dimensions} dimensions"
+    return f"{text}; {word}; {artists}"

@@ -39,7 +39,7 @@ ModelFolder = Annotated[
     typer.Option(metavar="DIR", help="Folder of a trained model. [default: the shipped model]"),
 ]
 ReportFile = Annotated[Path | None, typer.Option(help="JSON file to write the report to.")]
-VectorFile = Annotated[Path, typer.Option(help="NumPy file to write: ids, vectors and coverage.")]
+VectorFile = Annotated[Path, typer.Option(help="NumPy file to write: ids, vectors, what is known.")]
 
 
 def check_writable(path: Path) -> None:

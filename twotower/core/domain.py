@@ -171,6 +171,19 @@ class Coverage:
     by_content: float  # of these, the share known by genres and name alone
     effective_artists: float  # exp of the entropy of the play shares of the artists known
     unknown: tuple[str, ...]  # artist names not known, most played first
+    heard: tuple[str, ...] = ()  # artist names known from listening, most played first
+    genre_only: tuple[str, ...] = ()  # artist names known by genres and name alone, the same
+    effective_heard: float = 0.0  # as effective_artists, of the artists known from listening
+
+    @property
+    def from_listening(self) -> float:
+        """Share of all plays whose artist is known from who plays it, 0..1."""
+        return self.plays * (1 - self.by_content)
+
+    @property
+    def by_genre(self) -> float:
+        """Share of all plays whose artist is known by genres and name alone, 0..1."""
+        return self.plays * self.by_content
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import rankdata
 
 
 def ranks_of_positives(scores: np.ndarray, positives: np.ndarray) -> np.ndarray:
@@ -15,6 +16,40 @@ def ranks_of_positives(scores: np.ndarray, positives: np.ndarray) -> np.ndarray:
     known = np.where(np.isnan(scores), -np.inf, scores)
     positive = np.take_along_axis(known, positives[:, None], axis=1)
     return np.asarray((known >= positive).sum(axis=1))
+
+
+def expected_reciprocal_ranks(
+    scores: np.ndarray, positives: np.ndarray, group_of: np.ndarray, pool: int
+) -> np.ndarray:
+    """Return the reciprocal rank (Q,) of each row's positive, expected in a random pool.
+
+    The pool holds the positive and equally many others of each group, `pool` in all. So figures of
+    data sets of different size can be compared. The number ahead of the positive is Poisson with
+    the mean m that follows from the shares of each group; the mean of 1 / (1 + number) is then
+    (1 - exp(-m)) / m.
+
+    scores     (Q, N)
+    positives  (Q,) columns
+    group_of   (N,) group of each column, 0, 1, ...
+    """
+    own = np.take_along_axis(scores, positives[:, None], axis=1)
+    ahead = scores >= own  # a tie counts against the positive
+    ahead[np.arange(len(scores)), positives] = False
+    groups = np.unique(group_of)
+    mean = np.zeros(len(scores))
+    for group in groups:
+        columns = group_of == group
+        others = columns.sum() - (group_of[positives] == group)
+        mean += ahead[:, columns].sum(axis=1) / np.maximum(others, 1)
+    mean = np.maximum(mean * (pool - 1) / len(groups), 1e-12)
+    return np.asarray(-np.expm1(-mean) / mean)
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Spearman's rank correlation of two arrays (n,); 0 if one of them is constant."""
+    first, second = (rankdata(each) - (len(each) + 1) / 2 for each in (one, other))
+    spread = np.sqrt((first @ first) * (second @ second))
+    return float(first @ second / spread) if spread else 0.0
 
 
 def top_columns(scores: np.ndarray, k: int) -> np.ndarray:

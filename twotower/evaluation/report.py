@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from twotower.core.errors import IncompatibleModel, MissingData
+from twotower.evaluation.decile_table import CORRELATION, decile_lines
 
 QUALITY, ABLATION, LEARNING = "quality.json", "ablation.json", "learning.json"
 COMMANDS = {QUALITY: "evaluate", ABLATION: "ablate", LEARNING: "learning-curve"}
@@ -174,7 +175,9 @@ class Report:
         for metric in metrics:
             if metric in COMPARED:
                 lines += self._compared_table(check, metric, rows, metrics)
-        if not set(metrics) & set(COMPARED):
+        if CORRELATION in metrics:
+            lines += decile_lines({m.metric: m.value for m in self.means if m.check == check})
+        elif not set(metrics) & set(COMPARED):
             lines += self._plain_table(check, rows, metrics)
         for gain in self.gains:
             if gain.check == check:

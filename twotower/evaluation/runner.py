@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from twotower.core.jobs import Progress, silent
+from twotower.evaluation.coverage import METHOD
 from twotower.evaluation.data import Part, hold_out, hold_out_unseen
 from twotower.evaluation.methods.base import Fit, Scorer, memoised
 from twotower.evaluation.methods.baselines import BASELINES
@@ -118,6 +119,8 @@ def measure(
         trials = make_trials(sources, hold_out(sources, number, part=part, seed=seed), kinds)
         for row, trial in enumerate(trials):
             for column, (name, fit) in enumerate(fits.items()):
+                if trial.method not in ("", name):
+                    continue
                 done = (turn + (row + column / len(fits)) / len(trials)) / len(splits)
                 progress(done, f"split {number}: {name}")
                 measure_tasks(fit(trial.training), name, number, trial.tasks, tally, vectors)
@@ -221,6 +224,8 @@ def measure_tasks(
     for task in tasks:
         if _needs_whole_profiles(method) and isinstance(task, Retrieval):
             continue  # two halves share no artist, so artist overlap is always zero
+        if task.spec.kind is TaskKind.COVERAGE and name != METHOD.label:
+            continue  # baselines have no confidence, and other variants of the towers the same
         for metric, values in task.measure(method).items():
             tally.add(task.spec.label, metric, name, number, task.ids, values)
         if on_measured is not None:

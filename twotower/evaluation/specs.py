@@ -18,7 +18,12 @@ from typing import Literal, get_args
 
 Feature = Literal["artists", "audio", "playlists", "tags"]
 Condition = Literal[
-    "", "full pool", "no content", "no plays in the query", "no plays in the candidate"
+    "",
+    "full pool",
+    "no content",
+    "no plays in the query",
+    "no plays in the candidate",
+    "confidence",
 ]
 Correction = Literal["", "MP", "LS"]  # mutual proximity, local scaling
 ItemItem = Literal["", "companions", "EASE"]  # item-item weights of the app, or of a baseline
@@ -44,6 +49,7 @@ class TaskKind(StrEnum):
     ONE_SIDED_PLAYS = "sides"  # split-half retrieval with play counts on one side only
     UNSEEN = "unseen"  # query artists that no training listener plays
     DISCOVER = "discover"
+    COVERAGE = "coverage"  # shares of the plays that are known, and calibration of the confidence
     UNKNOWN = ""  # a label that this program can't read
 
 
@@ -52,7 +58,7 @@ class TaskSpec:
     """One evaluation task."""
 
     kind: TaskKind
-    dataset: str = ""  # for OTHER_DATA, TODAY and FEATURES
+    dataset: str = ""  # for OTHER_DATA, TODAY, FEATURES and COVERAGE
     shown: frozenset[Feature] = frozenset()  # for FEATURES: what the query contains
     cut: int | None = None  # artists left in a query, for COLD; in a profile, for OTHER_DATA
     condition: Condition = ""
@@ -156,7 +162,8 @@ def parse_task(label: str) -> TaskSpec:
 
 def _with_details(kind: TaskKind, rest: list[str]) -> TaskSpec:
     dataset, shown, cut, condition = "", frozenset[Feature](), None, ""
-    if kind in (TaskKind.OTHER_DATA, TaskKind.TODAY, TaskKind.FEATURES) and rest:
+    with_dataset = (TaskKind.OTHER_DATA, TaskKind.TODAY, TaskKind.FEATURES, TaskKind.COVERAGE)
+    if kind in with_dataset and rest:
         dataset, *rest = rest
     for part in rest:
         if match := _CUT.fullmatch(part):

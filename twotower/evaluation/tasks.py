@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -204,7 +205,18 @@ class Discovery:
         return base.vectors(self.known, asking=True), base.vectors(singles, asking=False)
 
 
-Task = Retrieval | Stability | Friends | Geometry | Discovery
+class Task(Protocol):
+    """Something to measure of a method."""
+
+    @property
+    def spec(self) -> TaskSpec: ...
+
+    @property
+    def ids(self) -> tuple[str, ...]: ...
+
+    def measure(self, method: Scorer) -> dict[str, np.ndarray]:
+        """Return metric -> (ids,) values."""
+        ...
 
 
 def symmetric_scores(method: Scorer, pool: Sequence[Profile]) -> np.ndarray:

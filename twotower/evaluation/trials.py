@@ -11,10 +11,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twotower.core.domain import Profile
+from twotower.evaluation.coverage import (
+    METHOD,
+    ConfidenceTask,
+    KnownShares,
+    QueriedGroups,
+    groups_of,
+    query_ids,
+)
 from twotower.evaluation.data import (
     EvaluationSplit,
     cut_random,
     cut_to_most_played,
+    hold_out,
     keep_artists,
     most_common_artists,
     restrict,
@@ -37,13 +46,14 @@ DEFAULT_TASKS = (
     TaskKind.FRIENDS,
     TaskKind.GEOMETRY,
 )
-# The last two need fits of their own, on less data.
+# The last three need fits of their own, on less data.
 ALL_TASKS = (
     *DEFAULT_TASKS,
     TaskKind.FEATURES,
     TaskKind.ONE_SIDED_PLAYS,
     TaskKind.UNSEEN,
     TaskKind.DISCOVER,
+    TaskKind.COVERAGE,
 )
 HEAD_ARTISTS = 1000  # best known artists, for HEAD
 MIN_KNOWN_ARTISTS = 8  # of a listener, for HEAD, OTHER_DATA and FEATURES
@@ -62,6 +72,7 @@ class Trial:
 
     training: Training
     tasks: tuple[Task, ...]
+    method: str = ""  # label of the only method to fit; empty for all
 
 
 def make_trials(
@@ -69,15 +80,18 @@ def make_trials(
 ) -> tuple[Trial, ...]:
     """Return the trials of a split, the same for every method.
 
-    Most tasks share one fit; UNSEEN and DISCOVER need fits on less data.
+    Most tasks share one fit; UNSEEN, DISCOVER and COVERAGE need fits on less data.
     """
-    trials = [Trial(split.training, tuple(make_tasks(sources, split, kinds)))]
+    shared = [kind for kind in kinds if kind != TaskKind.COVERAGE]
+    trials = [Trial(split.training, tuple(make_tasks(sources, split, shared)))]
     if TaskKind.UNSEEN in kinds:
         trials.extend(_unseen_trials(split))
     if TaskKind.DISCOVER in kinds:
         trials.append(_discovery_trial(sources, split))
+    if TaskKind.COVERAGE in kinds:
+        trials.append(_coverage_trial(sources, split))
     return tuple(
-        Trial(trial.training, tasks)
+        replace(trial, tasks=tasks)
         for trial in trials
         if (tasks := tuple(task for task in trial.tasks if len(task.ids) > 1))
     )
@@ -104,6 +118,7 @@ def make_tasks(
         TaskKind.FRIENDS: _friends_tasks,
         TaskKind.GEOMETRY: _geometry_tasks,
         TaskKind.FEATURES: _feature_tasks,
+        TaskKind.COVERAGE: _coverage_tasks,
     }
     tasks = [
         task for kind, make in makers.items() if kind in kinds for task in make(sources, split)
@@ -227,6 +242,36 @@ def _feature_tasks(sources: Sources, split: EvaluationSplit) -> Iterator[Task]:
     able = [p for p in playlists if len(p.artists) >= MIN_KNOWN_ARTISTS]
     yield from side_feature_tasks("tidytuesday", able, AUDIO_FEATURES, split.number)
     yield from side_feature_tasks("hetrec", split.test, TAG_FEATURES, split.number, sources.tags)
+
+
+def _coverage_tasks(
+    sources: Sources, split: EvaluationSplit, calibration: QueriedGroups | None = None
+) -> Iterator[Task]:
+    """Yield the shares known in each source; and the confidence, by the model's curve if none."""
+    spec = TaskSpec(TaskKind.COVERAGE)
+    groups = groups_of(split)
+    by_origin = groups | {
+        origin: [p for p in split.test_lists if p.origin == origin]
+        for origin in sorted({p.origin for p in split.test_lists})
+    }
+    for name, listeners in by_origin.items():
+        yield KnownShares(replace(spec, dataset=name), _ids(listeners), listeners)
+    measured = QueriedGroups(groups, split.number)
+    for name, listeners in groups.items():
+        task = replace(spec, dataset=name, condition="confidence")
+        yield ConfidenceTask(task, query_ids(listeners), name, measured, calibration)
+
+
+def _coverage_trial(sources: Sources, split: EvaluationSplit) -> Trial:
+    """Fit without validation and test listeners: the curve on the first, measured on the second.
+
+    If `split` itself is for validation, both are the validation listeners.
+    """
+    seed = split.training.seed
+    validation = hold_out(sources, split.number, part="validation", seed=seed)
+    calibration = QueriedGroups(groups_of(validation), split.number)
+    tasks = tuple(_coverage_tasks(sources, split, calibration))
+    return Trial(validation.training, tasks, METHOD.label)
 
 
 def _unseen_trials(split: EvaluationSplit) -> list[Trial]:

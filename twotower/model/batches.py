@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from twotower.core.domain import AUDIO, Coverage, Profile
+from twotower.core.domain import AUDIO, Artist, Coverage, Profile
 from twotower.model.catalogue import Catalogue
 from twotower.model.content import GENRE_WIDTH, ContentSpace
 from twotower.model.play_matrix import MEAN_WEIGHT
@@ -133,28 +133,40 @@ def _unknown_with_genres(profile: Profile, catalogue: Catalogue, space: ContentS
 
 def coverage_of(profile: Profile, catalogue: Catalogue, space: ContentSpace) -> Coverage:
     """Return how much of the listening the model knows, and the artists it doesn't know."""
-    known, by_content, unknown = [], 0.0, []
-    total = sum(artist.plays for artist in profile.artists.values())
+    heard: list[Artist] = []
+    genre_only: list[Artist] = []
+    unknown: list[Artist] = []
     for key, artist in profile.artists.items():
         row = catalogue.row(key)
         if row is not None:
-            known.append(artist.plays)
-            by_content += artist.plays if catalogue.df[row] == 0 else 0.0
+            (heard if catalogue.df[row] > 0 else genre_only).append(artist)
         elif space.genre_set.intersection(artist.genres):
-            known.append(artist.plays)
-            by_content += artist.plays
+            genre_only.append(artist)
         else:
             unknown.append(artist)
-    unknown.sort(key=lambda a: (-a.plays, a.name))
-    if not known:
-        return Coverage(0.0, 0.0, 0.0, tuple(a.name for a in unknown))
-    share = np.array(known) / sum(known)
+    known = [artist.plays for artist in (*heard, *genre_only)]
+    total = sum(known) + sum(artist.plays for artist in unknown)
     return Coverage(
-        plays=sum(known) / total,
-        by_content=by_content / sum(known),
-        effective_artists=float(np.exp(-(share * np.log(share)).sum())),
-        unknown=tuple(a.name for a in unknown),
+        plays=sum(known) / total if known else 0.0,
+        by_content=sum(artist.plays for artist in genre_only) / sum(known) if known else 0.0,
+        effective_artists=_effective_number(known),
+        unknown=_most_played_first(unknown),
+        heard=_most_played_first(heard),
+        genre_only=_most_played_first(genre_only),
+        effective_heard=_effective_number([artist.plays for artist in heard]),
     )
+
+
+def _effective_number(plays: Sequence[float]) -> float:
+    """Return exp of the entropy of the shares of the plays; 0 without any."""
+    if not plays:
+        return 0.0
+    share = np.array(plays) / sum(plays)
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def _most_played_first(artists: Sequence[Artist]) -> tuple[str, ...]:
+    return tuple(a.name for a in sorted(artists, key=lambda a: (-a.plays, a.name)))
 
 
 def content_block(

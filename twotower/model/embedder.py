@@ -21,6 +21,7 @@ from twotower.model.batches import (
     to_items,
 )
 from twotower.model.catalogue import Catalogue
+from twotower.model.confidence import DEFAULT_CURVE, Confidence, ConfidenceCurve
 from twotower.model.content import ContentSpace
 from twotower.model.ease import ItemItemWeights
 from twotower.model.model_folder import StoredModel, read_model, unreadable, write_model
@@ -64,6 +65,7 @@ class Embedder:
     version: str  # of the weights; vectors of different versions are never compared
     about: Mapping[str, Any]  # how it was trained
     trained_on: tuple[str, ...] = ()  # hashed ids of the training listeners
+    curve: ConfidenceCurve = DEFAULT_CURVE  # from a score of the evidence to an expected MRR
 
     @classmethod
     def from_training(
@@ -154,6 +156,10 @@ class Embedder:
         """Return how much of the listening the model knows."""
         return coverage_of(profile, self.catalogue, self.content.space)
 
+    def confidence(self, profile: Profile) -> Confidence:
+        """Return how surely the model knows the listener's taste."""
+        return self.curve.confidence(self.coverage(profile))
+
     def select(self, rows: np.ndarray) -> "Embedder":
         """Return the model with a smaller catalogue: these rows of its catalogue, ascending.
 
@@ -181,6 +187,7 @@ class Embedder:
             self.trained_on,
             self.about,
             self.version,
+            self.curve,
         )
         return replace(self, version=write_model(folder, stored))
 
@@ -232,6 +239,7 @@ class Embedder:
             stored.version,
             stored.about,
             stored.trained_on,
+            stored.curve,
         )
 
     def _batches(

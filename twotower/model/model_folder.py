@@ -15,6 +15,7 @@ from twotower.core.errors import IncompatibleModel, MissingData
 from twotower.core.files import atomic_folder, sha256_of_file
 from twotower.core.names import HASH_DIGITS
 from twotower.model.catalogue import Catalogue
+from twotower.model.confidence import DEFAULT_CURVE, ConfidenceCurve
 from twotower.model.towers import ModelConfig
 
 FORMAT = 4
@@ -39,6 +40,7 @@ class StoredModel:
     trained_on: tuple[str, ...]  # hashed ids of the training listeners
     about: Mapping[str, Any]  # how the model was trained
     version: str
+    curve: ConfidenceCurve = DEFAULT_CURVE
 
 
 def write_model(folder: Path, stored: StoredModel) -> str:
@@ -51,6 +53,8 @@ def write_model(folder: Path, stored: StoredModel) -> str:
         raise ValueError(f"{folder.name} has other files than a model: name a new folder")
     with atomic_folder(folder) as fresh:
         stored.catalogue.save(fresh)
+        if stored.curve != DEFAULT_CURVE:
+            stored.curve.save(fresh)
         save_file(dict(stored.tensors), fresh / "weights.safetensors")
         words = json.dumps(stored.words, ensure_ascii=False)
         (fresh / "words.json").write_text(words, encoding="utf-8")
@@ -90,6 +94,7 @@ def read_model(folder: Path) -> StoredModel:
             _read_hashed_ids(folder / "trained_on.json"),
             dict(document["about"]),
             str(document["version"]),
+            ConfidenceCurve.load(folder),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise unreadable(folder, error) from error

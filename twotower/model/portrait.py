@@ -10,6 +10,7 @@ from twotower.core.domain import AUDIO, Artist, Coverage, Profile, Spread
 from twotower.core.errors import EmptyProfile
 from twotower.core.genres import is_genre, only_genres
 from twotower.model.catalogue import Catalogue
+from twotower.model.confidence import Confidence
 from twotower.model.embedder import Embedder
 
 GENRES_SHOWN = 14
@@ -25,6 +26,7 @@ class Portrait:
     candidate_vector: np.ndarray  # (D,) unit
     effective_dimensions: float  # of the D dimensions, the number that the profile determines
     coverage: Coverage  # how much of the listening the model knows
+    confidence: Confidence  # how surely it knows the listener's taste
     artists: tuple[Artist, ...]  # most played first
     genres: tuple[tuple[str, float], ...]  # (genre, share of what is known), largest first
     audio: Mapping[str, Spread]  # empty if too little is known of the artists
@@ -47,13 +49,15 @@ def portrait(embedder: Embedder, profile: Profile) -> Portrait:
     dimensions = float(embedder.effective_dimensions([profile])[0])
     seconds = time.perf_counter() - began
     genres, genres_from = genre_shares(profile, embedder.catalogue)
+    coverage = embedder.coverage(profile)
     estimate, audio_from = estimated_audio(profile, embedder.catalogue)
     return Portrait(
         profile=profile,
         user_vector=user,
         candidate_vector=candidate,
         effective_dimensions=dimensions,
-        coverage=embedder.coverage(profile),
+        coverage=coverage,
+        confidence=embedder.curve.confidence(coverage),
         artists=tuple(
             sorted(profile.artists.values(), key=lambda artist: (-artist.plays, artist.name))
         ),

@@ -1,8 +1,8 @@
 """Vector files (.npz): written block by block, and joined without holding them in memory.
 
-Columns `ids` (n, text), `vectors` (n, d) and `coverage` (n,) are in the order of the lines read. A
-shard also has `places`, the positions of its lines among those of all shards, and names its shard,
-model and tower.
+Columns `ids` (n, text), `vectors` (n, d) and those of MEASURES (n,) are in the order of the lines
+read. A shard also has `places`, the positions of its lines among those of all shards, and names its
+shard, model and tower.
 """
 
 import tempfile
@@ -20,7 +20,9 @@ from twotower.core.errors import BadProfile, IncompatibleModel, MissingData
 from twotower.core.files import atomic_write
 from twotower.sources.sharding import Shard
 
-COLUMNS = ("ids", "vectors", "coverage", "places")
+# Share of plays whose artist is known at all, and known from listening; expected MRR. All 0..1.
+MEASURES = ("coverage", "known_from_listening", "confidence")
+COLUMNS = ("ids", "vectors", *MEASURES, "places")
 CHUNK = 8192  # rows at once
 _DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same vectors give the same bytes
 
@@ -38,7 +40,7 @@ class VectorWriter:
     """Writes a vector file block by block.
 
         with VectorWriter(path, info, dim=64) as write:
-            write(position, ids, vectors, coverage)
+            write(position, ids, vectors, measures)
 
     The file replaces an older one when the block ends without an error.
     """
@@ -47,7 +49,7 @@ class VectorWriter:
         self.path, self.info = path, info
         self._shape = (dim,)
         self.rows = 0
-        self.covered = 0.0  # sum of coverage
+        self._sums = np.zeros(len(MEASURES))
         self._blocks: list[tuple[int, int]] = []  # rows, width of ids
         self._open = ExitStack()
 
@@ -60,16 +62,25 @@ class VectorWriter:
         return self
 
     def __call__(
-        self, position: int, ids: Sequence[str], vectors: np.ndarray, coverage: np.ndarray
+        self, position: int, ids: Sequence[str], vectors: np.ndarray, measures: np.ndarray
     ) -> None:
-        """Write a block of n lines: vectors (n, dim), coverage (n,); `position` is of the first."""
+        """Write a block of n lines; `position` is that of the first.
+
+        vectors   (n, dim)
+        measures  (n, MEASURES) float32
+        """
         texts = np.array(ids, np.str_)
         self._blocks.append((len(ids), texts.dtype.itemsize // 4))
         self.rows += len(ids)
-        self.covered += float(coverage.sum())
+        self._sums += measures.sum(axis=0, dtype=np.float64)
         positions = position + np.arange(len(ids), dtype=np.int64)
-        for name, values in zip(COLUMNS, (texts, vectors, coverage, positions), strict=True):
+        for name, values in zip(COLUMNS, (texts, vectors, *measures.T, positions), strict=True):
             self._spools[name].write(np.ascontiguousarray(values).tobytes())
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Mean of each measure over the lines written; 0 without lines."""
+        return _means(dict(zip(MEASURES, self._sums, strict=True)), self.rows)
 
     def __exit__(
         self,
@@ -86,7 +97,7 @@ class VectorWriter:
         kinds = {
             "ids": np.dtype(f"<U{width}"),
             "vectors": np.dtype((np.dtype("<f4"), self._shape)),
-            "coverage": np.dtype("<f4"),
+            **dict.fromkeys(MEASURES, np.dtype("<f4")),
             "places": np.dtype("<i8"),
         }
         if self.info.shard is None:
@@ -102,10 +113,11 @@ class VectorWriter:
         _save(self.path, self.rows, kinds, chunks, _about(self.info))
 
 
-def join(parts: Sequence[Path], out: Path) -> tuple[VectorInfo, int, int, float]:
+def join(parts: Sequence[Path], out: Path) -> tuple[VectorInfo, int, int, dict[str, float]]:
     """Join shards into the file that one process would have written.
 
-    Returns (info, rows, dim, mean coverage). Raises MissingData if a shard is missing,
+    Returns (info, rows, dim, mean of each measure). Shards of earlier versions have the coverage
+    only; a measure that a shard lacks is left out. Raises MissingData if a shard is missing,
     IncompatibleModel if two are of different models, towers or divisions, BadProfile if a file is
     no shard.
     """
@@ -114,18 +126,23 @@ def join(parts: Sequence[Path], out: Path) -> tuple[VectorInfo, int, int, float]
         infos = [_info(archive, path) for archive, path in zip(archives, parts, strict=True)]
         info = _check_complete(infos, parts)
         owners = _owners(archives)
-        kinds = {name: _widest(archives, name) for name in COLUMNS[:3]}
-        total = 0.0
+        in_all = set.intersection(*(set(archive.namelist()) for archive in archives))
+        measures = [name for name in MEASURES if f"{name}.npy" in in_all]
+        kinds = {name: _widest(archives, name) for name in ("ids", "vectors", *measures)}
+        sums = dict.fromkeys(measures, 0.0)
 
         def chunks(name: str) -> Iterator[np.ndarray]:
-            nonlocal total
             for values in _interleave(archives, owners, name):
-                if name == "coverage":
-                    total += float(values.sum(dtype=np.float64))
+                if name in sums:
+                    sums[name] += float(values.sum(dtype=np.float64))
                 yield values
 
         _save(out, len(owners), kinds, chunks, {})
-    return info, len(owners), kinds["vectors"].shape[0], total / max(1, len(owners))
+    return info, len(owners), kinds["vectors"].shape[0], _means(sums, len(owners))
+
+
+def _means(sums: Mapping[str, float], rows: int) -> dict[str, float]:
+    return {name: float(total) / max(1, rows) for name, total in sums.items()}
 
 
 def _owners(archives: Sequence[zipfile.ZipFile]) -> np.ndarray:

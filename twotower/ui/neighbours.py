@@ -21,6 +21,7 @@ from twotower.ui.state import COUNT
 from twotower.ui.text import (
     describe_closeness,
     describe_confidence,
+    describe_missing,
     describe_synthetic,
     describe_weak_match,
     escape,
@@ -71,7 +72,7 @@ def show_ranking_summary(closest: Sequence[Neighbour], portrait: "Portrait") -> 
     st.header(f"The {len(closest)} closest of {snapshot.total:,} people", anchor=False)
     note(
         f"{describe_weak_match(closest)} {describe_synthetic(snapshot)} "
-        f"{describe_confidence(portrait)}"
+        f"{describe_confidence(portrait)} {describe_missing(portrait)}"
     )
 
 

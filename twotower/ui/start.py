@@ -11,6 +11,7 @@ from twotower.ui.state import ARTIST_SEARCH, KEEP_EARLIER, ReadingResult, visito
 from twotower.ui.text import (
     describe_closeness,
     describe_confidence,
+    describe_missing,
     escape,
     list_names,
     pluralise,
@@ -184,7 +185,8 @@ def _closest_so_far() -> None:
             return
         if portrait is not None:
             st.markdown(
-                describe_confidence(portrait), help=f"Updated in {1000 * portrait.seconds:.0f} ms"
+                f"{describe_confidence(portrait)} {describe_missing(portrait)}",
+                help=f"Updated in {1000 * portrait.seconds:.0f} ms",
             )
             for neighbour in visitor.neighbours(10)[:3]:
                 _closest(neighbour)

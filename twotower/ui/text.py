@@ -7,6 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from twotower.model.confidence import BOUNDS, Confidence, Grade
+
 if TYPE_CHECKING:
     from twotower.community import MemberSnapshot
     from twotower.core.domain import Neighbour
@@ -14,16 +18,13 @@ if TYPE_CHECKING:
     from twotower.evaluation.report import Difference, Gain
     from twotower.model.portrait import Portrait
 
-# Effective dimensions of about 4, 10 and 40 artists in the shipped model (median over Last.fm
-# listeners). The MRR of finding a stranger's other half is then .5, .7 and above .8.
-GRADE_EDGES, FULL_AT = (1.0, 2.0, 5.0), 20.0
-GOOD_GRADE = 2  # from here on the page suggests no more artists
-GRADES = (
-    "A guess. A few more artists will change it.",
-    "A first sketch. More artists make it sharper.",
-    "A good picture.",
-    "A full picture.",
-)
+GRADES = {
+    Grade.GUESS: "A guess",
+    Grade.SKETCH: "A first sketch",
+    Grade.GOOD: "A good picture",
+    Grade.FULL: "A full picture",
+}
+MUCH = 0.2  # share of the plays whose artists are unknown, or known by genre only: worth a word
 WEAK = 50.0  # "1 in N" of the closest person, below which nobody is very close
 JOINER = "\u2060"  # invisible; keeps two characters from being read as one
 
@@ -107,24 +108,30 @@ def pluralise(number: float, noun: str) -> str:
 
 
 def describe_confidence(portrait: "Portrait") -> str:
-    """Return what the profile is based on and how sure the model is, as one or two sentences."""
-    count = round(portrait.coverage.effective_artists)
-    artists = pluralise(count, "artist")
-    grade = GRADES[confidence_grade(portrait.effective_dimensions)]
-    return f"Your music counts as about {artists}: {grade[:1].lower()}{grade[1:]}"
+    """Return how sure the model is, and on what basis, as one sentence."""
+    word, share = GRADES[portrait.confidence.grade], portrait.coverage.from_listening
+    return f"{word}, based on {100 * share:.0f} % of what you play."
 
 
-def confidence_grade(dimensions: float) -> int:
-    """Return 0 to 3, an index of GRADES, for effective dimensions of a profile."""
-    return sum(dimensions >= edge for edge in GRADE_EDGES)
+def confidence_meter(confidence: Confidence) -> float:
+    """Return the confidence as a share 0..1: a quarter for each word, linear in between."""
+    return float(np.interp(confidence.expected_mrr, (0.0, *BOUNDS, 1.0), np.linspace(0, 1, 5)))
 
 
-def confidence_meter(dimensions: float) -> float:
-    """Return the confidence as a share 0..1: a quarter for each grade, linear in between."""
-    edges = (0.0, *GRADE_EDGES, FULL_AT)
-    grade = confidence_grade(dimensions)
-    low, high = edges[grade], edges[grade + 1]
-    return (grade + min((dimensions - low) / (high - low), 1.0)) / 4
+def describe_missing(portrait: "Portrait") -> str:
+    """Return what keeps the model from being surer, as one sentence; empty if nothing does."""
+    if portrait.confidence.grade is Grade.FULL:
+        return ""
+    coverage = portrait.coverage
+    unknown = 1 - coverage.plays
+    if not portrait.profile.artists:
+        return "It has your genres, but no artists yet."
+    if unknown >= MUCH and unknown >= coverage.by_genre:
+        return f"It doesn't know the artists of {100 * unknown:.0f} % of your plays."
+    if coverage.by_genre >= MUCH:
+        return f"It knows {100 * coverage.by_genre:.0f} % of your plays by genre only."
+    count = pluralise(round(coverage.effective_artists), "artist")
+    return f"Your plays are worth about {count}; more make it sharper."
 
 
 def describe_move(cosine: float) -> str:

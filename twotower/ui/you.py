@@ -1,11 +1,13 @@
 """Parts of the page You: the profile as the model sees it, and edits of it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from twotower.core.domain import AUDIO, DEMO, SPOTIFY_WEB_API
 from twotower.core.names import artist_key
+from twotower.model.confidence import POOL
 from twotower.sources.services.audio_features import AudioResult, AudioService
 from twotower.ui import (
     audio_lookup,
@@ -15,25 +17,40 @@ from twotower.ui import (
     spotify_session,
     visitor,
 )
-from twotower.ui.charts.profile import ATTRIBUTES, plot_audio_ranges, plot_genres, with_unit
+from twotower.ui.charts.profile import (
+    ATTRIBUTES,
+    plot_audio_ranges,
+    plot_genres,
+    plot_known_shares,
+    with_unit,
+)
+from twotower.ui.charts.style import NO_BAR
 from twotower.ui.model_cache import matcher
 from twotower.ui.state import ALL_ARTISTS
 from twotower.ui.text import (
-    GOOD_GRADE,
     GRADES,
-    confidence_grade,
+    MUCH,
     confidence_meter,
+    decimal,
     describe_confidence,
+    describe_missing,
     escape,
     list_names,
     pluralise,
 )
+from twotower.web import oauth
 
 if TYPE_CHECKING:
     from twotower.model.portrait import Portrait
 
 SHOWN, MOST_SHOWN = 15, 500  # artists: to begin with, and at most
 UNKNOWN_SHOWN = 200
+NEARLY_ALL = 0.9  # share of the plays; below it the page says what genres and sound rest on
+SHARE_KEYS = {  # key of an expander -> what such artists are to the model
+    "heard": "The model knows who else plays them.",
+    "by-genre": "Nobody in the training data plays them. They count a tenth.",
+    "unknown": "They don't count yet.",
+}
 SOURCES = {  # origin of a profile -> its source in words
     DEMO: "a demo",
     profile_edits.PICKED: "the artists you picked",
@@ -106,6 +123,11 @@ def show_genres(portrait: "Portrait") -> None:
     if not portrait.genres:
         components.note("The model knows no genres of these artists.")
         return
+    if portrait.genres_from < NEARLY_ALL:
+        components.note(
+            f"From artists with {100 * portrait.genres_from:.0f} % of your plays. It doesn't know "
+            "the genres of the others."
+        )
     listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in portrait.genres[:10])
     st.plotly_chart(
         plot_genres(portrait.genres),
@@ -118,44 +140,60 @@ def show_genres(portrait: "Portrait") -> None:
 def show_confidence(portrait: "Portrait") -> None:
     """Show how sure the model is, and which artists would help if it is unsure."""
     st.header("How sure is the model?", anchor=False)
-    grade = confidence_grade(portrait.effective_dimensions)
-    st.progress(confidence_meter(portrait.effective_dimensions), GRADES[grade].partition(".")[0])
-    components.note(
-        f"Your music determines {portrait.effective_dimensions:.1f} of the model's "
-        f"{len(portrait.user_vector)} dimensions of taste. Every artist it knows adds to that."
+    confidence = portrait.confidence
+    st.progress(confidence_meter(confidence), GRADES[confidence.grade])
+    st.markdown(
+        f":small[:gray[Your music determines {portrait.effective_dimensions:.1f} of "
+        f"{len(portrait.user_vector)} dimensions of taste.]]",
+        help=f"Confidence {decimal(confidence.expected_mrr)} of 1. It is measured on people the "
+        f"model never saw. We hide half of such a profile. Among {POOL} people, the model looks "
+        "for that half. 1 means it always comes first, 0.5 that it comes second.",
     )
-    if grade < GOOD_GRADE:
-        st.markdown(f"**To make it surer:** {_advice(portrait)}.")
-        st.page_link(components.START, label="Add artists", icon=":material/add:")
+    if missing := describe_missing(portrait):
+        st.markdown(f"**What is missing:** {missing} {_advice(portrait)}")
+        st.page_link(components.START, label="Add music", icon=":material/add:")
 
 
 def _advice(portrait: "Portrait") -> str:
-    """Return the addition that helps a small profile most."""
-    if not portrait.profile.artists:
-        return "add some artists; genres alone say little"
-    if len(portrait.coverage.unknown) > len(portrait.profile.artists) / 2:
-        return "add artists that the model knows; it doesn't know most of yours"
-    return "add about ten artists, from every kind of music you play"
+    """Return what would make the model surer, as one sentence."""
+    coverage = portrait.coverage
+    if not portrait.profile.artists or coverage.from_listening >= 1 - MUCH:
+        return "Add about ten artists, from every kind of music you play."
+    if oauth.session_store().is_open and "spotify" not in portrait.profile.origin:
+        return "More files, or signing in with Spotify, bring artists it knows."
+    return "More files bring artists it knows; files with genres help, too."
 
 
 def show_coverage(portrait: "Portrait", *, title: str = "What the model knows") -> None:
-    """Show the share of the listening that the model knows, and the artists it doesn't know."""
+    """Show three shares of the listening as one bar, by how the model knows the artists."""
     coverage = portrait.coverage
     st.header(title, anchor=False)
-    share = min(max(coverage.plays, 0.0), 1.0)
-    st.progress(share, f"It knows {100 * coverage.plays:.0f} % of your listening")
-    if coverage.by_content > 0.005:
-        components.note(
-            f"{100 * coverage.by_content:.0f} % only by genre and name, not by who else plays it."
-        )
-    if not coverage.unknown:
-        components.note("It knows all your artists.")
+    if not portrait.profile.artists:
+        components.note("There are no artists yet.")
         return
-    with st.expander(
-        f"{pluralise(len(coverage.unknown), 'artist')} it doesn't know", key="unknown"
-    ):
-        st.markdown(list_names(coverage.unknown, UNKNOWN_SHOWN))
-        components.note("They don't count yet. Most played first.")
+    shares = {
+        "Known from listening": (coverage.from_listening, coverage.heard),
+        "Known by genre only": (coverage.by_genre, coverage.genre_only),
+        "Unknown": (1 - coverage.plays, coverage.unknown),
+    }
+    listed = ", ".join(f"{name} {100 * share:.0f} %" for name, (share, _) in shares.items())
+    st.plotly_chart(
+        plot_known_shares([share for share, _ in shares.values()]),
+        key="known-shares",
+        config=NO_BAR,
+        alt=f"Bar of your plays by artist: {listed}",
+    )
+    for key, (name, (share, artists)) in zip(SHARE_KEYS, shares.items(), strict=True):
+        if artists:
+            _show_share(key, name, share, artists)
+
+
+def _show_share(key: str, name: str, share: float, artists: Sequence[str]) -> None:
+    """Show one share of the plays, and its artists on demand."""
+    label = f"{name}: {100 * share:.0f} % · {pluralise(len(artists), 'artist')}"
+    with st.expander(label, key=key):
+        st.markdown(list_names(artists, UNKNOWN_SHOWN))
+        components.note(f"{SHARE_KEYS[key]} Most played first.")
 
 
 def show_audio(portrait: "Portrait") -> None:
@@ -166,7 +204,7 @@ def show_audio(portrait: "Portrait") -> None:
     shown = [name for name in ATTRIBUTES if name in values and name in community]
     st.header("How your music sounds", anchor=False)
     if not shown:
-        components.note("We don't know how these artists sound.")
+        components.note(_why_silent(portrait))
         audio_lookup.show_lookup(portrait.profile)
         return
     components.note(
@@ -188,12 +226,25 @@ def show_audio(portrait: "Portrait") -> None:
         audio_lookup.show_lookup(portrait.profile)
 
 
+def _why_silent(portrait: "Portrait") -> str:
+    """Return why there are no audio attributes."""
+    if portrait.audio_from > 0:
+        return (
+            f"We know how {100 * portrait.audio_from:.0f} % of your plays sound. "
+            "That is too little to describe your music."
+        )
+    return "We don't know how these artists sound."
+
+
 def _audio_source(portrait: "Portrait", looked_up: tuple[AudioResult, AudioService] | None) -> str:
     """Return the source of the audio attributes, as Markdown."""
     if not portrait.audio_is_estimate:
         return "From your files."
     if looked_up is None:
-        return "Estimated from your artists. Your files don't say how the tracks sound."
+        basis = "your artists"
+        if portrait.audio_from < NEARLY_ALL:
+            basis = f"artists with {100 * portrait.audio_from:.0f} % of your plays"
+        return f"Estimated from {basis}. Your files don't say how the tracks sound."
     result, lookup = looked_up
     if not result.audio:
         return (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twotower.core.domain import Profile
+from twotower.evaluation.methods.base import Scorer
 from twotower.model.checkpoint import Record
 from twotower.model.embedder import Embedder
 from twotower.model.pipeline import fit
@@ -96,6 +97,19 @@ class OneWay:
     def vectors(self, profiles: Sequence[Profile], *, asking: bool) -> np.ndarray:
         """Return unit vectors (n, dim) of the user tower for queries, else of the candidate's."""
         return self.embedder.embed(profiles, "user" if asking else "candidate")
+
+
+def embedder_of(method: Scorer) -> Embedder:
+    """Return the model of the towers under item-item weights and hub corrections.
+
+    Raises TypeError for a method without one.
+    """
+    inner = getattr(method, "method", method)
+    inner = getattr(inner, "towers", inner)
+    embedder = getattr(inner, "embedder", None)
+    if not isinstance(embedder, Embedder):
+        raise TypeError(f"{method.name} is no variant of the towers")
+    return embedder
 
 
 def two_towers(

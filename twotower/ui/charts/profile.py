@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from twotower.core.domain import Spread
-from twotower.ui.charts.style import CATEGORY_AXIS, INK, LINES, PAGE, QUIET, YOU, plain_text
+from twotower.ui.charts.style import (
+    CATEGORY_AXIS,
+    INK,
+    LINES,
+    PAGE,
+    QUIET,
+    YOU,
+    legend_below,
+    plain_text,
+)
 
 ATTRIBUTES = {
     "danceability": "danceable",
@@ -18,6 +27,12 @@ ATTRIBUTES = {
     "loudness": "loud",
     "tempo": "fast",
 }
+SHARES = (  # name, colour and text colour of the parts of the bar of known shares
+    ("From listening", YOU, "#FFFFFF"),
+    ("By genre only", "rgba(225,29,72,0.35)", INK),
+    ("Unknown", QUIET, INK),
+)
+MIN_LABELLED_SHARE = 0.08  # of the bar, to have its percentage in it
 UNITS = {"loudness": "dB", "tempo": "BPM"}
 
 
@@ -44,6 +59,40 @@ def plot_genres(genres: Sequence[tuple[str, float]], *, count: int = 10) -> go.F
         margin={"l": 0, "r": 42, "t": 0, "b": 0},
         xaxis={"visible": False, "fixedrange": True},
         yaxis=CATEGORY_AXIS,
+        dragmode=False,
+    )
+    return figure
+
+
+def plot_known_shares(shares: Sequence[float]) -> go.Figure:
+    """Plot shares of the plays in one bar: known from listening, by genre only, unknown."""
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=[share],
+                y=[""],
+                orientation="h",
+                name=name,
+                text=[f"{100 * share:.0f} %" if share >= MIN_LABELLED_SHARE else ""],
+                textposition="inside",
+                insidetextanchor="middle",
+                textangle=0,
+                textfont={"size": 14, "color": ink},
+                marker={"color": colour, "line": {"color": PAGE, "width": 2}, "cornerradius": 5},
+                hoverinfo="skip",
+            )
+            for share, (name, colour, ink) in zip(shares, SHARES, strict=True)
+            if share > 0
+        ]
+    )
+    figure.update_layout(
+        barmode="stack",
+        height=92,
+        showlegend=True,
+        legend=legend_below() | {"traceorder": "normal"},
+        margin={"l": 0, "r": 0, "t": 0, "b": 40},
+        xaxis={"visible": False, "fixedrange": True, "range": [0, 1]},
+        yaxis={"visible": False, "fixedrange": True},
         dragmode=False,
     )
     return figure
