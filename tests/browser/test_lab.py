@@ -25,7 +25,7 @@ def test_the_page_is_accessible_and_its_headings_are_in_order(visit, lab, look):
     expect(page).to_have_title("Lab · Musical Neighbours")
     expect(page.get_by_role("heading", level=1)).to_have_text("How good is it, really?")
     expect(page.get_by_role("heading", name="How much of your listening it knows")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(10)
+    expect(page.locator(".js-plotly-plot")).to_have_count(11)
     for key in ("methods", "licences", "card", "made-with"):
         page.locator(f".st-key-{key} summary").click()
     expect(page.get_by_role("heading", level=3, name="Limits")).to_be_visible()
@@ -51,8 +51,8 @@ def test_a_task_is_chosen_by_keyboard_and_its_table_downloaded(visit, lab):
         page.get_by_role("button", name="Download CSV").click()
     assert started.value.suggested_filename == "halves-head-mrr.csv"
     head, first, *_ = Path(started.value.path()).read_text(encoding="utf-8").splitlines()
-    assert head.startswith("method,MRR,split 0")
-    assert first.startswith("EASE,0.6")
+    assert head.startswith('"method","MRR","split 0"')
+    assert first.startswith('"EASE",0.6')
 
 
 @pytest.fixture
