@@ -59,7 +59,7 @@ def test_a_hidden_part_keeps_its_plays_and_is_unknown(trained):
 
 
 def test_a_coherent_part_is_one_kind_of_music(trained):
-    """Of two kinds of equal size, it hides one before it touches the other."""
+    """One of two kinds of equal size is hidden before the other is touched."""
     near = {f"artist {n}": 1.0 for n in (*range(10, 20), *range(110, 120))}
     query = make_profile("me", near)
     (half,) = (v for v in variants_of(20) if v.way == "coherent" and v.artists == 8)

@@ -8,6 +8,7 @@ from planted import make_profile, ring
 
 from twotower.core.domain import Artist, Coverage, Profile
 from twotower.core.errors import IncompatibleModel
+from twotower.core.settings import ROOT
 from twotower.model.confidence import (
     BOUNDS,
     DEFAULT_CURVE,
@@ -54,9 +55,13 @@ def test_no_picture_is_good_if_little_of_the_listening_is_heard():
     assert Confidence(0.3, little).grade == Grade.SKETCH
 
 
-def test_the_default_curve_reaches_every_word():
-    mrr = DEFAULT_CURVE.expected_mrr(np.array([0, 3, 8, 64]), np.ones(4))
-    assert [Confidence(1.0, float(each)).grade for each in mrr] == list(Grade)
+def test_the_shipped_curve_reaches_every_word_and_that_of_older_models_all_but_full():
+    shipped = ConfidenceCurve.load(ROOT / "assets" / "model")
+    scores = np.array([0, 3, 9, 64])
+    lower = (Grade.GUESS, Grade.SKETCH, Grade.GOOD)
+    for curve, words in ((shipped, [*lower, Grade.FULL]), (DEFAULT_CURVE, [*lower, Grade.GOOD])):
+        mrr = curve.expected_mrr(scores, np.ones(4))
+        assert [Confidence(1.0, float(each)).grade for each in mrr] == words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How much of a listening the model knows, and whether its confidence predicts what it finds.
+"""Shares of a listening that the model knows, and calibration of its confidence.
 
 Halves of held-out listeners are queries, whole and with parts hidden from the model
 (`hidden_parts`). For each query: the score of its evidence, the reciprocal rank of the other half,

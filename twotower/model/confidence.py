@@ -39,7 +39,7 @@ class Grade(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """How surely the model knows a listener's taste."""
+    """Certainty of the model about a listener's taste."""
 
     heard: float  # share of the plays that count as known from listening, 0..1
     expected_mrr: float  # of finding the hidden half of such a profile among POOL people, 0..1
