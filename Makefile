@@ -44,10 +44,12 @@ test-all: test
 
 assets: $(DEV_READY)
 	$(BIN)/python -m twotower assets
+	$(BIN)/python -m twotower calibrate --split 0
+	$(BIN)/python -m twotower evaluate --check calibration --split 0 --band assets
 	$(BIN)/python -m twotower evaluate --out assets/quality.json
 	$(BIN)/python -m twotower evaluate --add --out assets/quality.json --check groups --check sides
 	$(BIN)/python -m twotower evaluate --add --out assets/quality.json --split 0 \
-		--check unseen --check discover
+		--check unseen --check discover --check coverage
 	$(BIN)/python -m twotower ablate --out assets/ablation.json
 	$(BIN)/python -m twotower learning-curve --out assets/learning.json
 	$(BIN)/python -m twotower card

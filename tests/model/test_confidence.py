@@ -132,3 +132,10 @@ def test_artists_known_by_genre_only_count_a_tenth(trained):
     confidence = trained.confidence(Profile("me", by_genre))
     assert confidence.heard == pytest.approx(0.1) and confidence.grade == Grade.GUESS
     assert trained.confidence(Profile("me", genres={"jazz": 3.0})).grade == Grade.GUESS
+
+
+def test_little_settled_is_a_sketch_at_most_however_many_artists_are_known():
+    sure = Confidence(heard=1.0, expected_mrr=0.95, dimensions=0.5)
+    assert sure.grade is Grade.SKETCH
+    assert replace(sure, dimensions=1.0).grade is Grade.FULL
+    assert replace(sure, expected_mrr=0.1).grade is Grade.GUESS

@@ -31,29 +31,33 @@ DEMOS = (
         " (G)I-DLE, ENHYPEN, TOMORROW X TOGETHER, NMIXX, BTS",
     ),
     _demo(
-        "turkish-rap",
-        "Turkish rap",
-        "Ezhel, Murda, Motive, Şehinşah, Lvbel C5, UZI, Gazapizm, Sagopa Kajmer, Khontkar, Güneş,"
-        " Batuflex, Reckol, Heijan, Ceza",
+        "mandopop",
+        "Mandopop",
+        "周杰伦, 陈奕迅, 林俊杰, 五月天, 孙燕姿, 邓紫棋, 王菲, 薛之谦, 张学友, 李荣浩,"
+        " 陶喆, 告五人, 蔡健雅, 梁静茹, 毛不易, 方大同, 张惠妹, 蔡依林",
     ),
     _demo(
         "brazil",
         "Funk and sertanejo",
         "Anitta, Ludmilla, Gusttavo Lima, Jorge & Mateus, Marília Mendonça, Luísa Sonza, Matuê,"
         " Pabllo Vittar, Luan Santana, Wesley Safadão, MC Hariel, L7NNON, Henrique & Juliano,"
-        " Ana Castela",
+        " Ana Castela, Zé Neto & Cristiano, Maiara & Maraisa, Ivete Sangalo, Alok, Thiaguinho,"
+        " Racionais MC's, Emicida, IZA",
     ),
     _demo(
         "afrobeats",
         "Afrobeats from Lagos",
         "Burna Boy, Wizkid, Rema, Tems, Ayra Starr, Davido, Omah Lay, Fireboy DML, Mr Eazi, CKay,"
-        " Tiwa Savage, Joeboy, Oxlade, Asake",
+        " Tiwa Savage, Joeboy, Oxlade, Asake, Yemi Alade, Adekunle Gold, Maleek Berry, Fela Kuti,"
+        " WSTRN, J Hus, Tekno, Kizz Daniel",
     ),
     _demo(
         "indie",
         "Indie of the 2020s",
         "Phoebe Bridgers, Big Thief, Mitski, Clairo, boygenius, Fontaines D.C., Wet Leg,"
-        " Japanese Breakfast, Faye Webster, Alvvays, Weyes Blood, Lucy Dacus, Snail Mail, IDLES",
+        " Japanese Breakfast, Faye Webster, Alvvays, Weyes Blood, Lucy Dacus, Snail Mail, IDLES,"
+        " Tame Impala, Beach House, Mac DeMarco, Angel Olsen, Sharon Van Etten, Car Seat Headrest,"
+        " King Krule, Khruangbin",
     ),
     _demo(
         "metal",
@@ -64,6 +68,12 @@ DEMOS = (
 )
 # No longer shown. Their links still work.
 EARLIER_DEMOS = (
+    _demo(
+        "turkish-rap",
+        "Turkish rap",
+        "Ezhel, Murda, Motive, Şehinşah, Lvbel C5, UZI, Gazapizm, Sagopa Kajmer, Khontkar, Güneş,"
+        " Batuflex, Reckol, Heijan, Ceza",
+    ),
     _demo(
         "rap",
         "Hip hop, then and now",

@@ -16,8 +16,9 @@ from twotower.core.domain import Profile
 from twotower.core.jobs import Progress, silent
 from twotower.evaluation.data import cut_random, cut_to_most_played
 from twotower.evaluation.report import Row
+from twotower.model.confidence import MIN_DIMENSIONS
 from twotower.model.embedder import Embedder
-from twotower.retrieval.band import CLASSES, MAX_DIMENSIONS, MIN_DIMENSIONS, Band, fit_band
+from twotower.retrieval.band import CLASSES, MAX_DIMENSIONS, Band, fit_band
 from twotower.retrieval.similarity import (
     RERANKED,
     ListenerBatch,

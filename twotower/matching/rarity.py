@@ -10,7 +10,8 @@ from twotower.bundle.shipped import Shipped
 from twotower.community import Community, MemberSnapshot, queries
 from twotower.core.errors import CommunityError
 from twotower.matching.local_density import LocalDensity
-from twotower.retrieval.band import ENOUGH_FOR_N, MIN_DIMENSIONS, Band, Interval
+from twotower.model.confidence import MIN_DIMENSIONS
+from twotower.retrieval.band import ENOUGH_FOR_N, Band, Interval
 from twotower.retrieval.pair_table import PairTable
 
 # Least N for each word, if too little is known for a number.

@@ -6,6 +6,7 @@ the evidence is calibrated by a monotone curve, fitted on listeners that the mod
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -25,6 +26,9 @@ GENRE_WEIGHT = 0.1
 # Unknown plays are a coherent part of a taste: with less than MIN_HEARD of the plays known, the
 # other half of such profiles was found with an MRR of at most .7, however many artists were known.
 MIN_HEARD, MOST_IF_LITTLE_IS_HEARD = 0.35, 0.7
+# Fewer effective dimensions are too little to tell how close two people are: artists that hardly
+# anybody in training played settle little, however many they are. Then a sketch is the most.
+MIN_DIMENSIONS = 1.0
 BOUNDS = (0.65, 0.8, 0.9)  # least expected MRR of a sketch, a good picture, a full picture
 
 
@@ -43,11 +47,13 @@ class Confidence:
 
     heard: float  # share of the plays that count as known from listening, 0..1
     expected_mrr: float  # of finding the hidden half of such a profile among POOL people, 0..1
+    dimensions: float = math.inf  # effective dimensions of the profile
 
     @property
     def grade(self) -> Grade:
-        """The word for it."""
-        return Grade(sum(self.expected_mrr >= bound for bound in BOUNDS))
+        """The word for it; a sketch at most with less than MIN_DIMENSIONS."""
+        grade = Grade(sum(self.expected_mrr >= bound for bound in BOUNDS))
+        return grade if self.dimensions >= MIN_DIMENSIONS else min(grade, Grade.SKETCH)
 
 
 def heard_share(coverage: Coverage) -> float:
@@ -90,11 +96,14 @@ class ConfidenceCurve:
         most = np.where(heard < MIN_HEARD, MOST_IF_LITTLE_IS_HEARD, 1.0)
         return np.asarray(np.minimum(expected, most))
 
-    def confidence(self, coverage: Coverage) -> Confidence:
-        """Return the confidence for a profile of which so much is known."""
+    def confidence(self, coverage: Coverage, dimensions: float = math.inf) -> Confidence:
+        """Return the confidence for a profile of which so much is known.
+
+        dimensions  effective dimensions of the profile
+        """
         score, heard = evidence_score(coverage), heard_share(coverage)
         expected = self.expected_mrr(np.array([score]), np.array([heard]))
-        return Confidence(heard, float(expected[0]))
+        return Confidence(heard, float(expected[0]), dimensions)
 
     def save(self, folder: Path) -> None:
         """Write the curve into a model folder."""

@@ -158,7 +158,8 @@ class Embedder:
 
     def confidence(self, profile: Profile) -> Confidence:
         """Return how surely the model knows the listener's taste."""
-        return self.curve.confidence(self.coverage(profile))
+        dimensions = float(self.effective_dimensions([profile])[0])
+        return self.curve.confidence(self.coverage(profile), dimensions)
 
     def select(self, rows: np.ndarray) -> "Embedder":
         """Return the model with a smaller catalogue: these rows of its catalogue, ascending.

@@ -57,7 +57,7 @@ def portrait(embedder: Embedder, profile: Profile) -> Portrait:
         candidate_vector=candidate,
         effective_dimensions=dimensions,
         coverage=coverage,
-        confidence=embedder.curve.confidence(coverage),
+        confidence=embedder.curve.confidence(coverage, dimensions),
         artists=tuple(
             sorted(profile.artists.values(), key=lambda artist: (-artist.plays, artist.name))
         ),

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twotower.core.errors import IncompatibleModel
+from twotower.model.confidence import MIN_DIMENSIONS
 
 FILE, FORMAT = "band.json", 1
 LEVELS = (0.1, 0.5, 0.9)
@@ -26,7 +27,7 @@ PLACES = (0.6, 1.0, 1.5, 2.1, 3.0, 4.0, 5.2)  # values of s; constant beyond the
 CENTRE = 0.35
 MATCHES = np.linspace(-0.85, 0.2, 211)  # fitted range of m; beyond it the band moves along with m
 SOFTENING = (0.05, 0.01, 0.002)  # of the pinball loss, in turn
-MIN_DIMENSIONS, MAX_DIMENSIONS = 1.0, 5.2  # below: no number; above: no band is needed
+MAX_DIMENSIONS = 5.2  # above: no band is needed; below MIN_DIMENSIONS: no number
 ENOUGH_FOR_N = 3.0  # dimensions, about 20 artists: below, a band of N spans a factor of 28 or more
 CLASSES = (0.0, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0, 5.2)  # edges of dimensions that are checked
 

@@ -34,7 +34,12 @@ def plot_known_music(rows: Sequence[KnownMusic], labels: Sequence[str]) -> go.Fi
                 width=0.3,
                 name=name,
                 marker={
-                    "pattern": {"shape": pattern, "size": 6, "fgcolor": PAGE},
+                    "pattern": {
+                        "shape": pattern,
+                        "size": 6,
+                        "fgcolor": PAGE,
+                        "fillmode": "overlay",
+                    },
                     "color": color,
                 },
                 text=[f"{plain_text(label)}: {name}" for label in labels],
