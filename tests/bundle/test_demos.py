@@ -10,13 +10,13 @@ ALL = (*DEMOS, *EARLIER_DEMOS)
 
 def test_six_are_shown_and_all_are_marked_as_demos():
     assert len(DEMOS) == 6
-    assert len({demo.id for demo in ALL}) == len({demo.name for demo in ALL}) == 9
+    assert len({demo.id for demo in ALL}) == len({demo.name for demo in ALL}) == 10
     assert {demo.origin for demo in ALL} == {"demo"}
 
 
 def test_links_to_the_demos_of_before_still_work():
     ids = {demo.id for demo in ALL}
-    assert {f"demo-{key}" for key in ("metal", "rap", "indie", "electronic", "pop")} <= ids
+    assert {f"demo-{key}" for key in ("metal", "rap", "indie", "electronic", "pop", "turkish-rap")} <= ids
 
 
 @pytest.mark.parametrize("demo", ALL, ids=lambda demo: demo.id)
