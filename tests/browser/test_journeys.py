@@ -12,7 +12,8 @@ pytestmark = pytest.mark.browser
 KNOWN = "Radiohead"  # an artist of the shipped catalogue
 HOSTILE = (
     "*x*", "[qxzv](zwvk)", "$math$ $x$", ":red[x]", "<b>bold</b>", ":smile:", ":material/home:",
-    "www.example.com", "https://example.com/a", "me@example.com", "Qxz -> Zwv -- Kqj", "`code` ~~no~~",
+    "www.example.com", "https://example.com/a", "me@example.com", "Qxz -> Zwv -- Kqj",
+    "`code` ~~no~~",
 )  # fmt: skip
 
 

@@ -16,7 +16,9 @@ def test_six_are_shown_and_all_are_marked_as_demos():
 
 def test_links_to_the_demos_of_before_still_work():
     ids = {demo.id for demo in ALL}
-    assert {f"demo-{key}" for key in ("metal", "rap", "indie", "electronic", "pop", "turkish-rap")} <= ids
+    assert {
+        f"demo-{key}" for key in ("metal", "rap", "indie", "electronic", "pop", "turkish-rap")
+    } <= ids
 
 
 @pytest.mark.parametrize("demo", ALL, ids=lambda demo: demo.id)
