@@ -1,9 +1,9 @@
 """The timer that forgets a visitor soon after the page was closed."""
 
-import asyncio
 import weakref
 
 import pytest
+from coroutines import run_coroutine
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.script_data import ScriptData
@@ -47,7 +47,7 @@ class Server:
 @pytest.fixture
 def on_server():
     """on_server(test) runs a coroutine function with a server, on an event loop."""
-    return lambda test: asyncio.run(test(Server()))
+    return lambda test: run_coroutine(test(Server()))
 
 
 def test_a_closed_page_leaves_nothing_behind(on_server):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from coroutines import run_coroutine
 from serving import serving
 from spotify_standin import CLIENT_ID, StandIn
 from starlette.applications import Starlette
@@ -318,8 +319,7 @@ def test_idle_sessions_end_without_any_request(world):
                 await asyncio.sleep(0.001)
         task.cancel()
 
-    with ThreadPoolExecutor(1) as thread:  # a browser test may have left a loop in this one
-        thread.submit(asyncio.run, run()).result()
+    run_coroutine(run())
     with pytest.raises(LoginExpired):
         session.access()
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from coroutines import run_coroutine
 
 from twotower.web.upload_limits import MEGABYTE, SERVER_SHARE, UploadLimits
 
@@ -19,7 +20,7 @@ async def _app(scope, receive, send):
 
 def put(limits: UploadLimits, session: str, sizes: list[int], *, declared: bool = False):
     """Send a body in pieces of these sizes; return (status, number of pieces that were read)."""
-    return asyncio.run(_put(limits, session, sizes, declared=declared))
+    return run_coroutine(_put(limits, session, sizes, declared=declared))
 
 
 async def _put(limits, session, sizes, *, declared=False, between=None):
@@ -81,7 +82,7 @@ def test_uploads_at_the_same_time_count_together(limits):
             *(_put(limits, "one", [MEGABYTE] * 2, between=wait) for _ in range(2))
         )
 
-    statuses = sorted(status for status, _ in asyncio.run(both()))
+    statuses = sorted(status for status, _ in run_coroutine(both()))
     assert statuses[-1] == 413
 
 
