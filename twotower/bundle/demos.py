@@ -33,8 +33,9 @@ DEMOS = (
     _demo(
         "mandopop",
         "Mandopop",
-        "周杰伦, 陈奕迅, 林俊杰, 五月天, 孙燕姿, 邓紫棋, 王菲, 薛之谦, 张学友, 李荣浩,"
-        " 陶喆, 告五人, 蔡健雅, 梁静茹, 毛不易, 方大同, 张惠妹, 蔡依林",
+        "Jay Chou, Eason Chan, JJ Lin, Mayday, Stefanie Sun, G.E.M., Faye Wong, Joker"
+        " Xue, Jacky Cheung, 李荣浩, David Tao, 告五人, Tanya Chua, Fish Leong, 毛不易, Khalil"
+        " Fong, 张惠妹, Jolin Tsai",
     ),
     _demo(
         "brazil",
